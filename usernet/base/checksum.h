@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_BASE_CHECKSUM_H
+#define USERNET_BASE_CHECKSUM_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The Internet checksum (RFC 1071, RFC 1624 for updates). A sum is an unfolded one's-complement
+ * sum of 16-bit words in memory order; sums of even-length parts add up.
+ */
+typedef uint64_t csum_t;
+
+csum_t csum_add(csum_t sum, const void *data, size_t len);
+/* Folded and complemented, ready to be stored with memcpy (already in wire order). */
+uint16_t csum_fold(csum_t sum);
+/* @p_check: the field in place; @from, @to: the 16-bit word as stored before and after. */
+void csum_update16(void *p_check, uint16_t from, uint16_t to);
+/* Pseudo-header of TCP/UDP over IPv4 (RFC 9293 3.1): addresses in wire order, @len in host order */
+csum_t csum_pseudo4(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);
+/* RFC 8200 8.1; @src and @dst are 16 bytes each. */
+csum_t csum_pseudo6(const void *src, const void *dst, uint8_t proto, uint32_t len);
+
+#endif

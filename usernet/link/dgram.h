@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_LINK_DGRAM_H
+#define USERNET_LINK_DGRAM_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/sockaddr.h"
+
+/*
+ * Netdevs over datagrams, a bare frame each (QEMU net/dgram.c, net/socket.c): `dgram`, and `socket` with udp=,
+ * mcast= or a datagram fd=.
+ *
+ *   DGRAM_SERVER    unix `local` without `remote`: a port per sender, made by its first frame, gone when its
+ *                   socket refuses or after DGRAM_PEER_IDLE of silence
+ *   DGRAM_PAIR      local and remote, unix or inet: one port; frames from anyone but remote are ignored
+ *   DGRAM_MULTICAST remote is an IPv4 multicast group: one port, the bus; own frames are not taken back
+ *   DGRAM_FD        a datagram socket: connected (one port), or bound unix (a server)
+ */
+struct network;
+struct netdev;
+
+enum dgram_mode { DGRAM_SERVER, DGRAM_PAIR, DGRAM_MULTICAST, DGRAM_FD };
+
+#define DGRAM_MAX_PEERS 4096
+
+struct dgram_config {
+	const char *kind; /* "dgram" or "socket"; static */
+	const char *id;
+	enum dgram_mode mode;
+	struct sockaddr_any local; /* multicast: the interface address, len 0 when not given */
+	struct sockaddr_any remote;
+	int fd; /* DGRAM_FD; taken over on success only */
+};
+
+struct netdev *dgram_netdev_new(struct network *network, const struct dgram_config *config,
+				GError **error);
+
+#endif

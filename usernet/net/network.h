@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_NET_NETWORK_H
+#define USERNET_NET_NETWORK_H
+
+#include <glib.h>
+
+#include "base/chunk.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "net/frame.h"
+
+/*
+ * One ethernet segment and what belongs to all of it: the switch, the guests, the netdevs, and those who want to
+ * be told what happens. Everything above reaches the loop, the switch and the guests through it.
+ */
+struct guard;
+struct guest_table;
+struct netdev;
+struct port;
+struct vswitch;
+
+enum network_event_kind {
+	NETWORK_PORT_UP,       /* port */
+	NETWORK_PORT_DOWN,     /* port: still whole */
+	NETWORK_GUEST_JOINED,  /* guest */
+	NETWORK_GUEST_LEFT,    /* guest: still whole */
+	NETWORK_LEASE_GRANTED, /* guest; text: the address */
+	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
+	NETWORK_FORWARD_REMOVED,
+};
+
+struct network_event {
+	enum network_event_kind kind;
+	const struct netdev *netdev;
+	const struct port *port;
+	const struct guest *guest;
+	const char *text;
+};
+
+struct network_observer {
+	void (*event)(struct network_observer *observer, const struct network_event *event);
+	struct list link; // network::observers
+};
+
+struct network {
+	char *name; /* of the network: --name */
+	struct loop *loop;
+	struct chunk_pool *chunks;
+	struct vswitch *vswitch;
+	struct guard *guard;
+	struct guest_table *guests;
+	struct list netdevs;   /* heads netdev::link, in the order they were made */
+	struct list observers; /* heads network_observer::link */
+};
+
+struct network *network_new(struct loop *loop, const char *name);
+/* Destroys the netdevs that are left, in reverse order. */
+void network_free(struct network *network);
+
+/* By id, or NULL. */
+struct netdev *network_find_netdev(struct network *network, const char *id);
+/* By name ("lan.1"), or NULL. */
+struct port *network_find_port(struct network *network, const char *name);
+
+void network_observe(struct network *network, struct network_observer *observer);
+void network_emit(struct network *network, const struct network_event *event);
+
+#endif

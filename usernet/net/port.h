@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_NET_PORT_H
+#define USERNET_NET_PORT_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "net/frame.h"
+
+/*
+ * A port is what the switch sees: a thing that takes frames and gives frames. The struct is embedded
+ * in each link's own; the link is reached with container_of.
+ *
+ *   life:   port_init -> vswitch_add_port -> … -> vswitch_remove_port -> port_fini
+ *   in:     vswitch_input(port, frames, n)        the link has read frames
+ *   out:    ops->send(port, frames, n)            notes them; never blocks, never re-enters the switch
+ *           ops->flush(port)                      once at the end of the turn: one write
+ *   wait:   port_set_congested(port, true)        its queue is over the high-water mark
+ *           ops->pause(port, true)                somebody it feeds is congested: stop reading
+ *
+ * None of the ops may free the port; a port that finds its peer gone defers its own removal to
+ * LOOP_REAP.
+ */
+struct port;
+struct vswitch;
+struct netdev;
+
+struct port_ops {
+	/* Frames for this port, borrowed until the end of the turn; all have their length prefix. */
+	void (*send)(struct port *port, const struct frame *frames, size_t n);
+	/* Called once at the end of a turn in which send was. */
+	void (*flush)(struct port *port);
+	/* Stop (resume) reading from the peer; a port that cannot wait leaves it NULL. */
+	void (*pause)(struct port *port, bool pause);
+};
+
+/* Why a frame went no further. Names for people and programs: drop_reason_name(). */
+enum drop_reason {
+	DROP_RUNT,          /* shorter than an ethernet header */
+	DROP_OVERSIZE,      /* longer than FRAME_MAX, or than the port's medium takes */
+	DROP_TRUNCATED,     /* a header says more than is there */
+	DROP_BAD_SOURCE,    /* multicast, zero, or the gateway's address as source */
+	DROP_SPOOFED,       /* claims an address that is another's */
+	DROP_ROGUE_SERVER,  /* DHCP server reply or router advertisement from a guest */
+	DROP_STATIONS,      /* the port's share of the station table is used up */
+	DROP_FLOOD,         /* the port's flood budget is used up */
+	DROP_QUEUE_FULL,    /* the receiver did not drain */
+	DROP_LINK_DOWN,     /* set_link off, or the peer is not connected */
+	DROP_NO_RECEIVER,   /* nobody else is on the network */
+	DROP_WRITE_ERROR,   /* the socket refused it */
+	DROP_POLICY,        /* destination not allowed */
+	DROP_MALFORMED,     /* not a frame its protocol allows */
+	DROP_FRAGMENT,      /* fragments over the bound */
+	DROP_UNSUPPORTED,   /* a protocol the gateway does not speak */
+	DROP_BUDGET,        /* the guest's share of flows, leases or instances is used up */
+	DROP_N_REASONS,
+};
+const char *drop_reason_name(enum drop_reason reason); /* "queue-full" */
+
+struct port_counters {
+	uint64_t rx_frames, rx_bytes; /* from the peer, into the switch */
+	uint64_t tx_frames, tx_bytes; /* taken for the peer */
+	uint64_t drops[DROP_N_REASONS];
+};
+
+struct port {
+	const struct port_ops *ops;
+	struct netdev *netdev;   /* the attachment this port belongs to; outlives it */
+	struct vswitch *vswitch; /* NULL while not added */
+	struct list link;        // vswitch::ports
+	struct list netdev_link; // netdev::ports
+	char *name;              /* "lan.3"; owned */
+	char *peer;              /* who is there, for people: "pid 4711", "127.0.0.1:5000"; owned, may be NULL */
+	unsigned id;             /* unique in the process, never used again */
+	usec_t since;
+	bool trusted;   /* the gateway: the guard lets it pass */
+	bool link_up;   /* set_link */
+	bool congested; /* see port_set_congested */
+	bool dropping;  /* congested for longer than STALL_MAX: frames to it are dropped till it drains */
+	unsigned n_stations;
+	struct port *waits_for;      /* the congested port this one is paused for */
+	struct list waiting;         // port::waiters of waits_for
+	struct list waiters;         /* heads port::waiting: those paused for this one */
+	struct loop_timer stall;     /* runs while congested */
+	struct loop_task flush_task; /* LOOP_FLUSH */
+	double flood_tokens;
+	usec_t flood_at;
+	struct port_counters count;
+};
+
+/* @name is copied. */
+void port_init(struct port *port, const struct port_ops *ops, struct netdev *netdev,
+	       const char *name);
+/* After vswitch_remove_port. */
+void port_fini(struct port *port);
+
+static inline void port_drop(struct port *port, enum drop_reason why, uint64_t n)
+{
+	port->count.drops[why] += n;
+}
+
+/*
+ * A link says that its send queue is over (under) its marks. While congested, ports that
+ * send to it are paused, for at most STALL_MAX; then frames to it are dropped until it is not congested.
+ */
+void port_set_congested(struct port *port, bool congested);
+
+#define STALL_MAX (50 * USEC_PER_MSEC)
+
+#endif

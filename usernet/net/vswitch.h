@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_NET_VSWITCH_H
+#define USERNET_NET_VSWITCH_H
+
+#include "net/port.h"
+#include "net/station.h"
+
+/*
+ * Forwards batches of frames between ports by learned MAC address (IEEE 802.1D filtering, without
+ * spanning tree). Knows ports and stations, nothing else. Frames are borrowed: nothing is copied here.
+ *
+ * A run of frames for one port is handed over in one send. Broadcast, multicast and unknown
+ * unicast go to every other port. A frame never goes back where it came from.
+ */
+struct vswitch;
+
+/* What stands between a port's reader and the switch; false drops the frame, reason counted by it. */
+typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct frame *frame);
+
+struct vswitch *vswitch_new(struct loop *loop);
+/* All ports must have been removed. */
+void vswitch_free(struct vswitch *vswitch);
+void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *data);
+
+void vswitch_add_port(struct vswitch *vswitch, struct port *port);
+/* Forgets its stations, resumes whoever waits for it. Harmless when not added. */
+void vswitch_remove_port(struct port *port);
+
+/*
+ * @frames have come in at @from: at least FRAME_MIN and at most FRAME_MAX bytes each, in memory
+ * that stays until the end of the turn. Must not be called from a port's ops.
+ */
+void vswitch_input(struct port *from, const struct frame *frames, size_t n);
+
+/* The port where @mac was last seen, or NULL. */
+struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac);
+struct list *vswitch_ports(struct vswitch *vswitch); // heads port::link
+struct loop *vswitch_loop(struct vswitch *vswitch);
+unsigned vswitch_n_stations(const struct vswitch *vswitch);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_GATEWAY_H
+#define USERNET_SVC_GATEWAY_H
+
+#include <glib.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "net/frame.h"
+
+/*
+ * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames for
+ * it are sorted to ARP, neighbour discovery, DHCP, or scrub and NAT; answers enter the switch as one batch a turn.
+ */
+struct network;
+struct netdev;
+struct nat;
+struct dhcp;
+
+/* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
+enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
+
+/* As QEMU's NetdevUserOptions (qapi/net.json), defaults filled in by user_config_defaults(). */
+struct user_config {
+	const char *id;
+	bool ipv4, ipv6;
+	struct in_addr net, host, dns; /* network, gateway, name server */
+	unsigned net_len;
+	struct in6_addr net6, host6, dns6;
+	unsigned net6_len; /* 64 always for SLAAC, other lengths without it */
+	bool restricted;
+	const char *hostname;   /* NULL: none */
+	const char *domainname; /* NULL: none */
+	const char *const *dnssearch; /* NULL-terminated, may be NULL */
+	const char *tftp, *tftp_server_name, *bootfile;
+	struct in_addr dhcp_start, dhcp_end;
+	unsigned lease_time; /* seconds */
+	unsigned mtu;        /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
+	enum loopback_mode loopback;
+	const uint16_t *loopback_ports; /* LOOPBACK_PORTS: 0-terminated */
+	unsigned max_guests; /* Slirp instances */
+};
+
+/*
+ * Checks that the addresses fit each other (room for gateway, DNS and pool; start inside the net, …) and makes the
+ * port. Errors name the key. Only one on a network.
+ */
+struct netdev *gateway_new(struct network *network, const struct user_config *config, GError **error);
+
+/* NULL when @netdev is not a `user`. */
+struct gateway *gateway_from_netdev(struct netdev *netdev);
+/* The network's, or NULL. */
+struct gateway *gateway_find(struct network *network);
+const struct user_config *gateway_config(const struct gateway *gateway);
+struct nat *gateway_nat(struct gateway *gateway);
+struct dhcp *gateway_dhcp(struct gateway *gateway);
+
+#endif

@@ -23,7 +23,7 @@ struct chunk {
 struct chunk_pool;
 
 struct chunk_pool *chunk_pool_new(struct loop *loop);
-/* All chunks must have come back. */
+/* All chunks must have come back (retired is enough). Before loop_free(). */
 void chunk_pool_free(struct chunk_pool *pool);
 /* Never NULL. The contents are undefined. */
 struct chunk *chunk_take(struct chunk_pool *pool);

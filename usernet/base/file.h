@@ -3,6 +3,7 @@
 #define USERNET_BASE_FILE_H
 
 #include <glib.h>
+#include <glib/gstdio.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -33,8 +34,8 @@ static inline int steal_fd(int *fd)
 bool file_private_dir(const char *path, GError **error);
 
 /*
- * Creates and locks @path (0600, open file description lock, close-on-exec) and writes our pid into it.
- * Returns the fd, which is the lock, or -1; when another holds it, the error says its pid.
+ * Creates and locks @path (0600, open file description lock, close-on-exec) and writes our pid into
+ * it. Returns the fd, which is the lock, or -1; when another holds it, the error says its pid.
  */
 int file_lock(const char *path, GError **error);
 

@@ -6,8 +6,8 @@
 
 /*
  * Messages for the person who runs us, on stderr, "usernet: warning: …" (with <3>… priorities
- * instead when stderr is the journal's, sd-daemon(3)). Never called per frame; what a hostile peer can
- * provoke goes through log_limited().
+ * instead when stderr is the journal's, sd-daemon(3)). Never called per frame; what a hostile peer
+ * can provoke goes through log_limited().
  */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -19,10 +19,11 @@ void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_debug(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /*
- * At most LOG_LIMIT_BURST warnings per LOG_LIMIT_PERIOD seconds for each @limit (a static of the caller);
- * how many were kept back is said when the next one passes. Control characters are escaped.
+ * At most LOG_LIMIT_BURST warnings per LOG_LIMIT_PERIOD seconds for each @limit (a static of the
+ * caller); how many were kept back is said when the next one passes. Control characters are
+ * escaped.
  */
-#define LOG_LIMIT_BURST 5
+#define LOG_LIMIT_BURST  5
 #define LOG_LIMIT_PERIOD 10
 struct log_limit {
 	gint64 window;

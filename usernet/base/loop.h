@@ -28,15 +28,18 @@ struct loop;
 /* Microseconds, CLOCK_MONOTONIC. */
 typedef int64_t usec_t;
 #define USEC_PER_MSEC INT64_C(1000)
-#define USEC_PER_SEC INT64_C(1000000)
+#define USEC_PER_SEC  INT64_C(1000000)
 
-/* Owned by the caller. NULL and @error when epoll is not to be had. */
+/* Owned by the caller. NULL and @error (G_FILE_ERROR) when epoll is not to be had. */
 struct loop *loop_new(GError **error);
 /* Attaches to @context (NULL: the default one). */
 void loop_attach(struct loop *loop, GMainContext *context);
-/* All sources must have been removed. Runs what is deferred to LOOP_REAP first. */
+/*
+ * All descriptors and timers must have been removed. Runs what is deferred to LOOP_REAP first and
+ * forgets what is deferred to other phases. Signals stay blocked.
+ */
 void loop_free(struct loop *loop);
-/* The time this turn began. */
+/* The time this turn began; between turns, of the last wake-up. */
 usec_t loop_now(const struct loop *loop);
 /* Turns since the loop was made; equal values mean the same turn. */
 uint64_t loop_turn(const struct loop *loop);
@@ -51,10 +54,16 @@ struct loop_io {
 	unsigned slot; /* loop's */
 };
 
-/* @io must not be added already. Aborts only on ENOMEM/ENOSPC of the kernel. */
+/*
+ * @io is zeroed or was removed. @fd is one that epoll takes (a regular file is not), on no other
+ * @io. Aborts only on ENOMEM/ENOSPC of the kernel.
+ */
 void loop_io_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
 		 void (*ready)(struct loop_io *io, uint32_t revents));
-/* Cheap when nothing changes. */
+/*
+ * Cheap when nothing changes. 0 parks @io: nothing at all is reported, not even EPOLLERR or
+ * EPOLLHUP (which would make every turn run at once). Otherwise both may come unasked for.
+ */
 void loop_io_events(struct loop_io *io, uint32_t events);
 /* Harmless when not added. Remove before closing the fd. */
 void loop_io_remove(struct loop_io *io);
@@ -70,7 +79,10 @@ struct loop_timer {
 
 void loop_timer_init(struct loop *loop, struct loop_timer *timer,
 		     void (*fire)(struct loop_timer *timer));
-/* One shot at absolute time @at; set again to move it. O(log n). */
+/*
+ * One shot at absolute time @at, to the millisecond above; set again to move it. O(log n). One set
+ * by a timer's callback waits for the next turn even when it is due.
+ */
 void loop_timer_set(struct loop_timer *timer, usec_t at);
 void loop_timer_cancel(struct loop_timer *timer);
 static inline bool loop_timer_is_set(const struct loop_timer *timer)

@@ -19,7 +19,7 @@ struct reader {
 
 static inline struct reader reader_init(const void *p, size_t len)
 {
-	return (struct reader){ .p = p, .rem = len };
+	return (struct reader){.p = p, .rem = len};
 }
 
 /* The next @len bytes, borrowed, or NULL. */

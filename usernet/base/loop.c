@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/timerheap.h"
+
+/*
+ * epoll hands back a slot number and its generation, never a pointer: a source removed earlier in
+ * the turn, freed, or replaced by a new one on the same fd or slot, is told apart by them.
+ *
+ * Descriptors beyond EVENTS_PER_TURN keep the epoll fd readable, so the next turn comes at
+ * once; the kernel moves what it reported to the end of its ready list, so none is starved.
+ */
+#define EVENTS_PER_TURN 256
+
+#define NO_SLOT UINT_MAX
+
+struct slot {
+	struct loop_io *io; /* NULL: free */
+	uint32_t generation;
+	unsigned next_free; // the free list of loop::slots
+	bool in_epoll;      /* only while it waits for something: see loop_io_events() */
+};
+
+struct loop {
+	GSource *source;
+	gpointer epoll_tag;
+	int epoll_fd;
+	bool in_turn;
+
+	usec_t now;
+	uint64_t turn;
+
+	struct slot *slots;
+	unsigned n_slots;
+	unsigned free_slot;
+	unsigned n_ios;
+
+	struct timerheap timers;
+	struct list tasks[LOOP_N_PHASES]; // loop_task::link
+
+	int signal_fd;
+	struct loop_io signal_io;
+	void (*caught)(int signo, void *data);
+	void *caught_data;
+
+	struct epoll_event events[EVENTS_PER_TURN];
+};
+
+struct loop_source {
+	GSource base;
+	struct loop *loop;
+};
+
+static usec_t clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+/* --- the turn --- */
+
+static void run_ios(struct loop *loop)
+{
+	int n = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, 0);
+
+	for (int i = 0; i < n; i++) {
+		uint64_t data = loop->events[i].data.u64;
+		const struct slot *slot = &loop->slots[(uint32_t)data];
+		struct loop_io *io = slot->io;
+		uint32_t revents;
+
+		if (!io || slot->generation != data >> 32)
+			continue;
+		/* Interest may have been dropped by an earlier callback of this turn. */
+		if (!slot->in_epoll)
+			continue;
+		revents = loop->events[i].events & (io->events | EPOLLERR | EPOLLHUP);
+		if (revents)
+			io->ready(io, revents);
+	}
+}
+
+static void run_timers(struct loop *loop)
+{
+	/* What is set from now on waits for the next turn, however long it has been due. */
+	uint64_t before = loop->timers.seq;
+	struct loop_timer *timer;
+
+	while ((timer = timerheap_pop(&loop->timers, loop->now, before)))
+		timer->fire(timer);
+}
+
+static void run_tasks(struct loop *loop, enum loop_phase phase)
+{
+	struct list batch;
+
+	list_init(&batch);
+	list_splice(&batch, &loop->tasks[phase]);
+	while (!list_empty(&batch)) {
+		struct loop_task *task = list_first(&batch, struct loop_task, link);
+
+		list_remove(&task->link);
+		task->run(task);
+	}
+}
+
+static bool tasks_pending(const struct loop *loop)
+{
+	for (unsigned i = 0; i < LOOP_N_PHASES; i++)
+		if (!list_empty(&loop->tasks[i]))
+			return true;
+	return false;
+}
+
+/* --- the GSource --- */
+
+/*
+ * GLib calls neither prepare() nor check() during a turn, even if a callback iterates the context
+ * (the source cannot recurse). So they may set the clock: other sources of the context that call
+ * us after a long sleep then find it right.
+ */
+static gboolean source_prepare(GSource *source, gint *timeout)
+{
+	struct loop *loop = ((struct loop_source *)source)->loop;
+	usec_t at;
+
+	*timeout = -1;
+	loop->now = clock_now();
+	if (tasks_pending(loop)) {
+		*timeout = 0;
+		return TRUE;
+	}
+	if (timerheap_next(&loop->timers, &at)) {
+		usec_t msec;
+
+		if (at <= loop->now) {
+			*timeout = 0;
+			return TRUE;
+		}
+		/* Rounded up: waking early would only make us sleep again. */
+		msec = (at - loop->now - 1) / USEC_PER_MSEC + 1;
+		*timeout = (gint)MIN(msec, G_MAXINT);
+	}
+	return FALSE;
+}
+
+static gboolean source_check(GSource *source)
+{
+	struct loop *loop = ((struct loop_source *)source)->loop;
+	usec_t at;
+
+	loop->now = clock_now();
+	return g_source_query_unix_fd(source, loop->epoll_tag) || tasks_pending(loop) ||
+	       (timerheap_next(&loop->timers, &at) && at <= loop->now);
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+	struct loop *loop = ((struct loop_source *)source)->loop;
+
+	loop->in_turn = true;
+	loop->turn++;
+	loop->now = clock_now();
+	run_ios(loop);
+	run_timers(loop);
+	for (unsigned phase = 0; phase < LOOP_N_PHASES; phase++)
+		run_tasks(loop, phase);
+	loop->in_turn = false;
+	return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = {
+	.prepare = source_prepare,
+	.check = source_check,
+	.dispatch = source_dispatch,
+};
+
+struct loop *loop_new(GError **error)
+{
+	struct loop *loop;
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot make an epoll set: %s", g_strerror(errno));
+		return NULL;
+	}
+	loop = g_new0(struct loop, 1);
+	loop->epoll_fd = fd;
+	loop->signal_fd = -1;
+	loop->now = clock_now();
+	loop->free_slot = NO_SLOT;
+	for (unsigned i = 0; i < LOOP_N_PHASES; i++)
+		list_init(&loop->tasks[i]);
+	loop->source = g_source_new(&source_funcs, sizeof(struct loop_source));
+	((struct loop_source *)loop->source)->loop = loop;
+	g_source_set_name(loop->source, "usernet");
+	g_source_set_can_recurse(loop->source, FALSE);
+	loop->epoll_tag = g_source_add_unix_fd(loop->source, fd, G_IO_IN);
+	return loop;
+}
+
+void loop_attach(struct loop *loop, GMainContext *context)
+{
+	g_source_attach(loop->source, context);
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	g_assert(!loop->in_turn);
+	while (!list_empty(&loop->tasks[LOOP_REAP]))
+		run_tasks(loop, LOOP_REAP);
+	for (unsigned i = 0; i < LOOP_N_PHASES; i++)
+		list_for_each_safe (task, &loop->tasks[i], struct loop_task, link)
+			list_remove(&task->link);
+	loop_io_remove(&loop->signal_io);
+	if (loop->signal_fd >= 0)
+		close(loop->signal_fd);
+	g_assert(loop->n_ios == 0);
+	timerheap_clear(&loop->timers);
+	g_source_destroy(loop->source);
+	g_source_unref(loop->source);
+	close(loop->epoll_fd);
+	g_free(loop->slots);
+	g_free(loop);
+}
+
+usec_t loop_now(const struct loop *loop)
+{
+	return loop->now;
+}
+
+uint64_t loop_turn(const struct loop *loop)
+{
+	return loop->turn;
+}
+
+/* --- descriptors --- */
+
+static unsigned slot_take(struct loop *loop)
+{
+	unsigned slot = loop->free_slot;
+
+	if (slot == NO_SLOT) {
+		unsigned n = MAX(64, loop->n_slots * 2);
+
+		loop->slots = g_renew(struct slot, loop->slots, n);
+		for (unsigned i = n; i-- > loop->n_slots;) {
+			loop->slots[i] = (struct slot){.next_free = loop->free_slot};
+			loop->free_slot = i;
+		}
+		loop->n_slots = n;
+		slot = loop->free_slot;
+	}
+	loop->free_slot = loop->slots[slot].next_free;
+	return slot;
+}
+
+/* Makes the kernel's interest that of @io. */
+static void io_arm(struct loop_io *io)
+{
+	struct loop *loop = io->loop;
+	struct slot *slot = &loop->slots[io->slot];
+	struct epoll_event event = {
+		.events = io->events,
+		.data.u64 = (uint64_t)slot->generation << 32 | io->slot,
+	};
+	int op = EPOLL_CTL_MOD;
+
+	if (!io->events && !slot->in_epoll)
+		return;
+	if (!slot->in_epoll)
+		op = EPOLL_CTL_ADD;
+	else if (!io->events)
+		op = EPOLL_CTL_DEL;
+	slot->in_epoll = io->events != 0;
+	/* A descriptor closed before its time has left the set by itself. */
+	if (epoll_ctl(loop->epoll_fd, op, io->fd, &event) < 0 && op != EPOLL_CTL_DEL)
+		g_error("epoll_ctl on descriptor %d: %s", io->fd, g_strerror(errno));
+}
+
+void loop_io_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
+		 void (*ready)(struct loop_io *io, uint32_t revents))
+{
+	g_assert(!io->loop);
+	io->loop = loop;
+	io->fd = fd;
+	io->events = events;
+	io->ready = ready;
+	io->slot = slot_take(loop);
+	loop->slots[io->slot].io = io;
+	loop->n_ios++;
+	io_arm(io);
+}
+
+void loop_io_events(struct loop_io *io, uint32_t events)
+{
+	if (io->events == events)
+		return;
+	io->events = events;
+	io_arm(io);
+}
+
+void loop_io_remove(struct loop_io *io)
+{
+	struct loop *loop = io->loop;
+	struct slot *slot;
+
+	if (!loop)
+		return;
+	io->events = 0;
+	io_arm(io);
+	slot = &loop->slots[io->slot];
+	slot->io = NULL;
+	slot->generation++;
+	slot->next_free = loop->free_slot;
+	loop->free_slot = io->slot;
+	loop->n_ios--;
+	io->loop = NULL;
+	io->fd = -1;
+}
+
+/* --- timers --- */
+
+void loop_timer_init(struct loop *loop, struct loop_timer *timer,
+		     void (*fire)(struct loop_timer *timer))
+{
+	*timer = (struct loop_timer){.loop = loop, .fire = fire};
+}
+
+void loop_timer_set(struct loop_timer *timer, usec_t at)
+{
+	timerheap_set(&timer->loop->timers, timer, at, timer->loop->now);
+}
+
+void loop_timer_cancel(struct loop_timer *timer)
+{
+	if (timer->slot)
+		timerheap_remove(&timer->loop->timers, timer);
+}
+
+/* --- end of turn --- */
+
+void loop_task_init(struct loop *loop, struct loop_task *task, enum loop_phase phase,
+		    void (*run)(struct loop_task *task))
+{
+	*task = (struct loop_task){.loop = loop, .phase = phase, .run = run};
+	list_init(&task->link);
+}
+
+void loop_task_defer(struct loop_task *task)
+{
+	if (list_empty(&task->link))
+		list_append(&task->loop->tasks[task->phase], &task->link);
+}
+
+void loop_task_cancel(struct loop_task *task)
+{
+	list_remove(&task->link);
+}
+
+/* --- signals --- */
+
+static void signal_ready(struct loop_io *io, uint32_t revents)
+{
+	struct loop *loop = container_of(io, struct loop, signal_io);
+	struct signalfd_siginfo infos[8];
+	ssize_t len = read(loop->signal_fd, infos, sizeof(infos));
+
+	for (ssize_t i = 0; len > 0 && i < len / (ssize_t)sizeof(infos[0]); i++)
+		loop->caught((int)infos[i].ssi_signo, loop->caught_data);
+}
+
+bool loop_signals(struct loop *loop, const int *set, void (*caught)(int signo, void *data),
+		  void *data, GError **error)
+{
+	sigset_t mask;
+
+	g_assert(loop->signal_fd < 0);
+	sigemptyset(&mask);
+	for (; *set; set++)
+		sigaddset(&mask, *set);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	loop->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (loop->signal_fd < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot receive signals: %s", g_strerror(errno));
+		return false;
+	}
+	loop->caught = caught;
+	loop->caught_data = data;
+	loop_io_add(loop, &loop->signal_io, loop->signal_fd, EPOLLIN, signal_ready);
+	return true;
+}

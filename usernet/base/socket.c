@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/sockaddr.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/portholder.h"
+
+static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
+{
+	va_list args;
+	GError *e;
+
+	va_start(args, format);
+	e = g_error_new_valist(G_FILE_ERROR, g_file_error_from_errno(err), format, args);
+	va_end(args);
+	g_propagate_error(error, e);
+	return false;
+}
+
+static bool is_unix_path(const struct sockaddr_any *addr)
+{
+	return addr->len > offsetof(struct sockaddr_un, sun_path) &&
+	       addr->sa.sa_family == AF_UNIX && addr->un.sun_path[0];
+}
+
+static bool is_multicast(const struct sockaddr_any *addr)
+{
+	if (addr->sa.sa_family == AF_INET)
+		return IN_MULTICAST(ntohl(addr->in.sin_addr.s_addr));
+	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&addr->in6.sin6_addr);
+}
+
+/* What a connect to the unix socket says of the one behind it: 0 (it lives) or an errno. */
+static int probe(const struct sockaddr_any *addr, int type)
+{
+	bool in_progress;
+	autofd int fd = socket_connect(addr, type, &in_progress);
+
+	if (fd >= 0)
+		return 0;
+	/* Its queue is full, or it is of another type: it lives. */
+	return errno == EAGAIN || errno == EPROTOTYPE ? 0 : errno;
+}
+
+/* Makes way for a bind: unlinks what is at @path when it is a socket of ours that nobody serves. */
+static bool clear_stale(const struct sockaddr_any *addr, int type, GError **error)
+{
+	const char *path = addr->un.sun_path;
+	struct stat st;
+	int err;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ||
+		       fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return fail(error, EEXIST, "'%s' exists and is not a socket", path);
+	err = probe(addr, type);
+	if (!err)
+		return fail(error, EADDRINUSE, "socket '%s' is in use by another process", path);
+	if (st.st_uid != geteuid())
+		return fail(error, EPERM, "socket '%s' belongs to user %u, not to us (user %u)",
+			    path, (unsigned)st.st_uid, (unsigned)geteuid());
+	if (err != ECONNREFUSED && err != ENOENT)
+		return fail(error, err, "cannot tell whether socket '%s' is in use: %s", path,
+			    g_strerror(err));
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fail(error, errno, "cannot remove the stale socket '%s': %s", path,
+			    g_strerror(errno));
+	return true;
+}
+
+static bool bind_unix_path(int fd, const struct sockaddr_any *addr, int type, GError **error)
+{
+	const char *path = addr->un.sun_path;
+	g_autofree char *dir = NULL;
+	mode_t mask;
+	int err = 0;
+
+	/* Bind first: only what stands in its way is looked at, and only once. */
+	for (int attempt = 0; attempt < 2; attempt++) {
+		mask = umask(0177);
+		err = bind(fd, &addr->sa, addr->len) < 0 ? errno : 0;
+		umask(mask);
+		if (!err)
+			return true;
+		if (err != EADDRINUSE)
+			break;
+		if (!clear_stale(addr, type, error))
+			return false;
+	}
+	dir = g_path_get_dirname(path);
+	switch (err) {
+	case EADDRINUSE:
+		return fail(error, err, "socket '%s' is in use by another process", path);
+	case ENOENT:
+		return fail(error, err, "cannot make socket '%s': no directory '%s'", path, dir);
+	case ENOTDIR:
+		return fail(error, err, "cannot make socket '%s': '%s' is not a directory", path,
+			    dir);
+	case EACCES:
+	case EROFS:
+		return fail(error, err, "cannot make socket '%s': no right to write in '%s' (%s)",
+			    path, dir, g_strerror(err));
+	default:
+		return fail(error, err, "cannot make socket '%s': %s", path, g_strerror(err));
+	}
+}
+
+/* Says why @addr cannot be bound, or listened on, as @err. */
+static bool address_failed(const struct sockaddr_any *addr, int type, int err, GError **error)
+{
+	g_autofree char *name = sockaddr_format(addr);
+	g_autofree char *holder = NULL;
+	bool inet = addr->sa.sa_family == AF_INET || addr->sa.sa_family == AF_INET6;
+	const char *proto = !inet ? "socket" : type == SOCK_STREAM ? "TCP address" : "UDP address";
+
+	switch (err) {
+	case EADDRINUSE:
+		holder = inet ? port_holder(addr, type) : NULL;
+		return fail(error, err, "%s %s is in use by %s", proto, name,
+			    holder ? holder : "another process");
+	case EADDRNOTAVAIL:
+		return fail(error, err, "%s %s is not on this host", proto, name);
+	case EACCES:
+		return fail(error, err, "no right to bind %s %s%s", proto, name,
+			    inet ? ": low ports are for root (net.ipv4.ip_unprivileged_port_start)"
+				 : "");
+	default:
+		return fail(error, err, "cannot bind %s %s: %s", proto, name, g_strerror(err));
+	}
+}
+
+static bool set_option(int fd, int level, int option, const char *name, GError **error)
+{
+	int on = 1;
+
+	if (setsockopt(fd, level, option, &on, sizeof(on)) < 0)
+		return fail(error, errno, "cannot set %s: %s", name, g_strerror(errno));
+	return true;
+}
+
+int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
+{
+	int family = addr->sa.sa_family;
+	bool inet = family == AF_INET || family == AF_INET6;
+	autofd int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		fail(error, errno, "cannot make a socket: %s", g_strerror(errno));
+		return -1;
+	}
+	if (inet && (type == SOCK_STREAM || is_multicast(addr)) &&
+	    !set_option(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", error))
+		return -1;
+	/* "::" means IPv6: 0.0.0.0 beside it, ours or another's, must not stand in its way. */
+	if (family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY", error))
+		return -1;
+	if (is_unix_path(addr)) {
+		if (!bind_unix_path(fd, addr, type, error))
+			return -1;
+	} else if (bind(fd, &addr->sa, addr->len) < 0) {
+		address_failed(addr, type, errno, error);
+		return -1;
+	}
+	/* Two that bound with SO_REUSEADDR meet only here. */
+	if (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) {
+		address_failed(addr, type, errno, error);
+		return -1;
+	}
+	return steal_fd(&fd);
+}
+
+int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	*in_progress = false;
+	if (fd < 0)
+		return -1;
+	if (connect(fd, &addr->sa, addr->len) == 0)
+		return fd;
+	if (errno == EINPROGRESS) {
+		*in_progress = true;
+		return fd;
+	}
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+void socket_unlink(const struct sockaddr_any *addr)
+{
+	struct stat st;
+
+	if (is_unix_path(addr) && lstat(addr->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    st.st_uid == geteuid())
+		unlink(addr->un.sun_path);
+}

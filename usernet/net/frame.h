@@ -11,8 +11,9 @@
  * An ethernet frame, without FCS: bytes borrowed until the end of the turn.
  *
  * In memory every frame has its length in front of it, 4 bytes big-endian, as QEMU's stream netdev
- * frames it (QEMU net/stream.c). Whoever makes a frame writes it (frame_set_prefix); a stream port sends
- * prefix and frame from where they are, and frames that follow one another in memory as one run.
+ * frames it (QEMU net/stream.c). Whoever makes a frame writes it (frame_set_prefix); a stream port
+ * sends prefix and frame from where they are, and frames that follow one another in memory as one
+ * run.
  *
  *      …│ len A │ frame A …… │ len B │ frame B …│
  *               ▲ .data                ▲ .data
@@ -23,9 +24,10 @@ struct frame {
 };
 
 #define FRAME_PREFIX 4
-#define MAC_LEN 6
-#define ETH_HEADER 14
-/* QEMU's NET_BUFSIZE is 4096 + 65536; a 64 KB IP packet and its ethernet header with two VLAN tags fit. */
+#define MAC_LEN      6
+#define ETH_HEADER   14
+/* QEMU's NET_BUFSIZE is 4096 + 65536; a 64 KB IP packet and its ethernet header with two VLAN tags
+ * fit. */
 #define FRAME_MAX (65535 + ETH_HEADER + 8)
 /* What goes to the switch must at least have an ethernet header; shorter ones are runts. */
 #define FRAME_MIN ETH_HEADER

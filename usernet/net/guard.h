@@ -5,23 +5,24 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "net/dissect.h"
 #include "net/port.h"
 
 /*
- * What a port may send. Every frame of an untrusted port passes guard_pass() before the switch
- * sees it:
+ * What a port may send. Frames of a trusted port pass unseen; of the others guard_pass() sees each
+ * that guard_must_see() or that differs in its addresses from the one before it:
  *   - the source MAC is a single, non-zero address, and not the gateway's;
- *   - DHCP server replies and IPv6 router advertisements come only from the gateway;
- *   - an ARP or neighbour advertisement claims neither the gateway's addresses nor one leased to another guest;
+ *   - DHCP and DHCPv6 server messages, router advertisements and redirects come only from the
+ *     gateway; on a network without one, whoever serves it sits behind some port, and they pass;
+ *   - ARP or neighbour discovery claims neither the gateway's addresses nor one leased to another;
+ *   - all this behind VLAN tags (two at most) and IPv6 extension headers too (RFC 7113);
  *   - flooded frames stay in the port's flood budget.
- * What ARP, neighbour discovery and IP show of guests is noted in the guest table on the way.
- *
- * The common frame (IPv4 or IPv6 unicast, not to a watched port) costs a few compares.
+ * What ARP and neighbour discovery show of guests is noted in the guest table on the way.
  */
 struct guard;
 struct network;
 
-#define GUARD_FLOOD_RATE 20000.0  /* flooded frames a second and port */
+#define GUARD_FLOOD_RATE  20000.0 /* flooded frames a second and port */
 #define GUARD_FLOOD_BURST 40000.0 /* and at once */
 
 struct guard *guard_new(struct network *network);
@@ -33,7 +34,55 @@ void guard_protect_v6(struct guard *guard, const struct in6_addr *addr);
 /* Forgets the three above: the user netdev went. */
 void guard_clear_gateway(struct guard *guard);
 
-/* vswitch_guard_fn; @data is the guard. */
+/* vswitch_guard_fn; @data is the guard. @frame has at least FRAME_MIN bytes. */
 bool guard_pass(void *data, struct port *from, const struct frame *frame);
+
+/* How many of @n frames @from may flood now; they are charged to it. */
+size_t guard_flood_budget(struct port *from, size_t n, usec_t now);
+
+static inline uint16_t guard_load16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/*
+ * False for the common frame, of which the addresses say all: TCP, most UDP, most ICMP. In doubt
+ * true, and dissect() looks closer. Inline, because it is all that most frames cost.
+ */
+static inline bool guard_must_see(const struct frame *frame)
+{
+	const uint8_t *ip = frame->data + ETH_HEADER;
+	uint16_t type = frame_ethertype(frame);
+
+	if (type == ETHERTYPE_V4) {
+		uint16_t src, dst;
+
+		if (frame->len < ETH_HEADER + 20 || ip[9] != IPPROTO_UDP)
+			return frame->len < ETH_HEADER + 20;
+		if (frame->len < ETH_HEADER + 24 || ip[0] != 0x45)
+			return true;
+		src = guard_load16(ip + 20);
+		dst = guard_load16(ip + 22);
+		return src == PORT_DHCP_SERVER || dst == PORT_DHCP_SERVER ||
+		       dst == PORT_DHCP_CLIENT;
+	}
+	if (type == ETHERTYPE_V6) {
+		if (frame->len < ETH_HEADER + 44)
+			return true;
+		switch (ip[6]) {
+		case IPPROTO_TCP:
+			return false;
+		case IPPROTO_UDP:
+			return guard_load16(ip + 42) == PORT_DHCPV6_CLIENT;
+		case IPPROTO_ICMPV6:
+			return ip[40] >= ND_FIRST && ip[40] <= ND_LAST;
+		default:
+			return true;
+		}
+	}
+	/* Below 1536 it is a length (IEEE 802.3), and SNAP may say more. */
+	return type == ETHERTYPE_ARP_ || type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG ||
+	       type < 1536;
+}
 
 #endif

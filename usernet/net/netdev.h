@@ -19,7 +19,8 @@ struct port_ops;
 
 struct netdev_ops {
 	const char *kind; /* "stream": as the option string begins */
-	/* Removes the ports, closes and unlinks what was opened, frees all but frees through LOOP_REAP what a callback may be in. */
+	/* Removes the ports, closes and unlinks what was opened, frees all but frees through
+	 * LOOP_REAP what a callback may be in. */
 	void (*destroy)(struct netdev *netdev);
 };
 
@@ -27,16 +28,17 @@ struct netdev {
 	const struct netdev_ops *ops;
 	struct network *network;
 	char *id;          /* owned */
-	char *description; /* for people, as QEMU's "info network": "unix:/run/lan.sock (server)"; owned */
-	bool link_up;      /* set_link on the netdev's id: applies to its ports, those to come too */
+	char *description; /* for people, as QEMU's "info network": "unix:/run/lan.sock (server)";
+			      owned */
+	bool link_up; /* set_link on the netdev's id: applies to its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
-	struct list link;  // network::netdevs
-	struct list ports; /* heads port::netdev_link */
+	struct list link;      // network::netdevs
+	struct list ports;     /* heads port::netdev_link */
 };
 
 /*
- * Called by each kind's constructor before anything is opened: checks that @id is well-formed (a letter, then
- * letters, digits, '-', '.', '_'; QEMU util/id.c) and free on @network.
+ * Called by each kind's constructor before anything is opened: checks that @id is well-formed (a
+ * letter, then letters, digits, '-', '.', '_'; QEMU util/id.c) and free on @network.
  */
 bool netdev_check_id(struct network *network, const char *id, GError **error);
 /* Registers with @network and copies @id. */
@@ -47,12 +49,14 @@ void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
 
 /*
- * A port comes: initialised with @ops and the netdev's next name ("lan.1"), added to the switch, the network's observers
- * told (NETDEV_PORT_UP). @peer (who is there, for people; may be NULL) is copied.
+ * A port comes: initialised with @ops and the netdev's next name ("lan.1"), added to the switch,
+ * the network's observers told (NETDEV_PORT_UP). @peer (who is there, for people; may be NULL) is
+ * copied.
  */
 void netdev_add_port(struct netdev *netdev, struct port *port, const struct port_ops *ops,
 		     const char *peer);
-/* It goes: observers told, its guests forgotten, removed from the switch. Harmless when not added. */
+/* It goes: observers told, its guests forgotten, removed from the switch. Harmless when not added.
+ */
 void netdev_remove_port(struct port *port);
 
 #endif

@@ -10,8 +10,9 @@
 #include "net/frame.h"
 
 /*
- * One ethernet segment and what belongs to all of it: the switch, the guests, the netdevs, and those who want to
- * be told what happens. Everything above reaches the loop, the switch and the guests through it.
+ * One ethernet segment and what belongs to all of it: the switch, the guests, the netdevs, and
+ * those who want to be told what happens. Everything above reaches the loop, the switch and the
+ * guests through it.
  */
 struct guard;
 struct guest_table;

@@ -11,16 +11,23 @@ struct port;
  * The station table: learned MAC address -> port. Bounded, with a share per port, so that a guest
  * inventing addresses costs only itself. Entries age when not seen (IEEE 802.1D ageing time).
  */
-#define STATION_MAX 16384	/* entries in all; the table is allocated once */
-#define STATION_MAX_PER_PORT 8192 /* another switch of many guests may stand behind one port */
-#define STATION_AGE (300 * USEC_PER_SEC)
+#define STATION_MAX          16384 /* entries in all; the table is allocated once */
+#define STATION_MAX_PER_PORT 8192  /* another switch of many guests may stand behind one port */
+/*
+ * The last entries are kept for ports that have only a few, so that not even several greedy ports
+ * keep a newcomer out.
+ */
+#define STATION_RESERVE 4096
+#define STATION_FEW     64
+#define STATION_AGE     (300 * USEC_PER_SEC)
 
 struct station_table;
 
 struct station_table *station_table_new(void);
 void station_table_free(struct station_table *table);
 /*
- * @mac was seen as a source at @port. A station seen elsewhere moves. Returns false when it is new and
+ * @mac was seen as a source at @port. A station seen elsewhere moves. Returns false when it is new
+ * and
  * @port's share, or the table, is full of entries that have not aged.
  */
 bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now);

@@ -7,14 +7,19 @@
 
 /*
  * Forwards batches of frames between ports by learned MAC address (IEEE 802.1D filtering, without
- * spanning tree). Knows ports and stations, nothing else. Frames are borrowed: nothing is copied here.
+ * spanning tree). Knows ports and stations, nothing else. Frames are borrowed: nothing is copied
+ * here.
  *
  * A run of frames for one port is handed over in one send. Broadcast, multicast and unknown
  * unicast go to every other port. A frame never goes back where it came from.
  */
 struct vswitch;
 
-/* What stands between a port's reader and the switch; false drops the frame, reason counted by it. */
+/*
+ * What stands between a port's reader and the switch; false drops the frame, reason counted by it.
+ * Not asked for frames of trusted ports, nor for one with the same addresses as the frame before it
+ * unless guard_must_see().
+ */
 typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct frame *frame);
 
 struct vswitch *vswitch_new(struct loop *loop);
@@ -28,7 +33,8 @@ void vswitch_remove_port(struct port *port);
 
 /*
  * @frames have come in at @from: at least FRAME_MIN and at most FRAME_MAX bytes each, in memory
- * that stays until the end of the turn. Must not be called from a port's ops.
+ * that stays until the end of the turn. Must not be called from a port's ops, nor from an
+ * observer of guests or network.
  */
 void vswitch_input(struct port *from, const struct frame *frames, size_t n);
 

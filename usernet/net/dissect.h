@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_NET_DISSECT_H
+#define USERNET_NET_DISSECT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "net/frame.h"
+#include "net/port.h"
+
+/*
+ * Looks into a frame as far as the guard must: does it claim an address, does it speak for a server
+ * or router? Walks VLAN tags, SNAP and IPv6 extension headers, behind which such frames like to
+ * hide (RFC 7113; CVE-2021-27853, -27854). Reads nothing beyond the frame.
+ */
+enum {
+	ETHERTYPE_CTAG = 0x8100, /* IEEE 802.1Q */
+	ETHERTYPE_STAG = 0x88a8, /* IEEE 802.1ad */
+
+	PORT_DHCP_SERVER = 67, /* RFC 2131 4.1 */
+	PORT_DHCP_CLIENT = 68,
+	PORT_DHCPV6_CLIENT = 546, /* RFC 8415 7.2 */
+
+	ND_ROUTER_SOLICIT = 133, /* RFC 4861 4 */
+	ND_ROUTER_ADVERT_ = 134,
+	ND_NEIGHBOR_SOLICIT_ = 135,
+	ND_NEIGHBOR_ADVERT_ = 136,
+	ND_REDIRECT_ = 137,
+	ND_FIRST = ND_ROUTER_SOLICIT,
+	ND_LAST = ND_REDIRECT_,
+};
+
+#define DISSECT_MAX_TAGS       2 /* FRAME_MAX has room for as many */
+#define DISSECT_MAX_EXTENSIONS 8
+
+enum dissect_kind {
+	DISSECT_NOTHING,   /* nothing the guard minds */
+	DISSECT_BAD,       /* why */
+	DISSECT_ARP,       /* mac, v4 */
+	DISSECT_NEIGHBOUR, /* v6 */
+	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, redirect */
+};
+
+struct dissect {
+	enum dissect_kind kind;
+	enum drop_reason why;
+	bool tagged;        /* there was a VLAN tag */
+	mac_t mac;          /* ARP: the sender's hardware address */
+	struct in_addr v4;  /* ARP: the sender's; 0 in a probe (RFC 5227 1.1) */
+	struct in6_addr v6; /* what its sender says is its own; :: when it says nothing */
+};
+
+/* @frame has at least FRAME_MIN bytes. */
+struct dissect dissect_frame(const struct frame *frame);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/guard.h"
+
+#include "net/guest.h"
+#include "net/network.h"
+
+struct guard {
+	struct network *network;
+	mac_t gateway_mac; /* 0: the network has no gateway of its own */
+	GArray *v4;        /* of struct in_addr: the gateway's */
+	GArray *v6;        /* of struct in6_addr */
+};
+
+struct guard *guard_new(struct network *network)
+{
+	struct guard *guard = g_new0(struct guard, 1);
+
+	guard->network = network;
+	guard->v4 = g_array_new(FALSE, FALSE, sizeof(struct in_addr));
+	guard->v6 = g_array_new(FALSE, FALSE, sizeof(struct in6_addr));
+	return guard;
+}
+
+void guard_free(struct guard *guard)
+{
+	g_array_free(guard->v4, TRUE);
+	g_array_free(guard->v6, TRUE);
+	g_free(guard);
+}
+
+void guard_set_gateway_mac(struct guard *guard, mac_t mac)
+{
+	guard->gateway_mac = mac;
+}
+
+void guard_protect_v4(struct guard *guard, struct in_addr addr)
+{
+	g_array_append_val(guard->v4, addr);
+}
+
+void guard_protect_v6(struct guard *guard, const struct in6_addr *addr)
+{
+	g_array_append_vals(guard->v6, addr, 1);
+}
+
+void guard_clear_gateway(struct guard *guard)
+{
+	guard->gateway_mac = 0;
+	g_array_set_size(guard->v4, 0);
+	g_array_set_size(guard->v6, 0);
+}
+
+static bool is_protected_v4(const struct guard *guard, struct in_addr addr)
+{
+	for (guint i = 0; i < guard->v4->len; i++) {
+		if (g_array_index(guard->v4, struct in_addr, i).s_addr == addr.s_addr)
+			return true;
+	}
+	return false;
+}
+
+static bool is_protected_v6(const struct guard *guard, const struct in6_addr *addr)
+{
+	for (guint i = 0; i < guard->v6->len; i++) {
+		if (IN6_ARE_ADDR_EQUAL(&g_array_index(guard->v6, struct in6_addr, i), addr))
+			return true;
+	}
+	return false;
+}
+
+static bool refuse(struct port *from, enum drop_reason why)
+{
+	port_drop(from, why, 1);
+	return false;
+}
+
+static usec_t now_of(const struct guard *guard)
+{
+	return loop_now(guard->network->loop);
+}
+
+static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const struct dissect *d)
+{
+	struct guest_table *guests = guard->network->guests;
+	struct guest *guest;
+
+	if (guard->gateway_mac && d->mac == guard->gateway_mac)
+		return refuse(from, DROP_SPOOFED);
+	/* A probe asks, it claims nothing (RFC 5227 1.1). */
+	if (!d->v4.s_addr)
+		return true;
+	if (is_protected_v4(guard, d->v4))
+		return refuse(from, DROP_SPOOFED);
+	guest = guest_by_v4(guests, d->v4);
+	if (guest && guest->v4_leased && guest->mac != d->mac)
+		return refuse(from, DROP_SPOOFED);
+	/* Whoever speaks for another says nothing of where that one is; nor does another VLAN. */
+	if (d->tagged || d->mac != src)
+		return true;
+	guest = guest_seen(guests, src, from, now_of(guard));
+	if (guest)
+		(void)guest_set_v4(guests, guest, d->v4, false);
+	return true;
+}
+
+static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
+			   const struct dissect *d)
+{
+	struct guest_table *guests = guard->network->guests;
+	struct guest *guest;
+
+	/* Duplicate address detection speaks from :: (RFC 4862 5.4.2). */
+	if (IN6_IS_ADDR_UNSPECIFIED(&d->v6))
+		return true;
+	if (is_protected_v6(guard, &d->v6))
+		return refuse(from, DROP_SPOOFED);
+	if (d->tagged || IN6_IS_ADDR_MULTICAST(&d->v6))
+		return true;
+	guest = guest_seen(guests, src, from, now_of(guard));
+	if (guest)
+		(void)guest_add_v6(guests, guest, &d->v6);
+	return true;
+}
+
+bool guard_pass(void *data, struct port *from, const struct frame *frame)
+{
+	struct guard *guard = data;
+	mac_t src = frame_src(frame);
+	struct dissect d;
+
+	if (!src || mac_is_multicast(src) || src == guard->gateway_mac)
+		return refuse(from, DROP_BAD_SOURCE);
+	if (!guard_must_see(frame))
+		return true;
+	d = dissect_frame(frame);
+	switch (d.kind) {
+	case DISSECT_BAD:
+		return refuse(from, d.why);
+	case DISSECT_ARP:
+		return pass_arp(guard, from, src, &d);
+	case DISSECT_NEIGHBOUR:
+		return pass_neighbour(guard, from, src, &d);
+	case DISSECT_SERVER:
+		return guard->gateway_mac ? refuse(from, DROP_ROGUE_SERVER) : true;
+	case DISSECT_NOTHING:
+		break;
+	}
+	return true;
+}
+
+size_t guard_flood_budget(struct port *from, size_t n, usec_t now)
+{
+	double elapsed = (double)(now - from->flood_at) / (double)USEC_PER_SEC;
+	size_t allowed;
+
+	from->flood_at = now;
+	from->flood_tokens =
+		MIN(GUARD_FLOOD_BURST, from->flood_tokens + elapsed * GUARD_FLOOD_RATE);
+	allowed = MIN(n, (size_t)from->flood_tokens);
+	from->flood_tokens -= (double)allowed;
+	return allowed;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/port.h"
+
+#include "net/guard.h"
+#include "net/vswitch.h"
+
+static const char *const drop_names[] = {
+	[DROP_RUNT] = "runt",
+	[DROP_OVERSIZE] = "oversize",
+	[DROP_TRUNCATED] = "truncated",
+	[DROP_BAD_SOURCE] = "bad-source",
+	[DROP_SPOOFED] = "spoofed",
+	[DROP_ROGUE_SERVER] = "rogue-server",
+	[DROP_STATIONS] = "stations",
+	[DROP_FLOOD] = "flood",
+	[DROP_QUEUE_FULL] = "queue-full",
+	[DROP_LINK_DOWN] = "link-down",
+	[DROP_NO_RECEIVER] = "no-receiver",
+	[DROP_WRITE_ERROR] = "write-error",
+	[DROP_POLICY] = "policy",
+	[DROP_MALFORMED] = "malformed",
+	[DROP_FRAGMENT] = "fragment",
+	[DROP_UNSUPPORTED] = "unsupported",
+	[DROP_BUDGET] = "budget",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(drop_names) == DROP_N_REASONS);
+
+const char *drop_reason_name(enum drop_reason reason)
+{
+	return (unsigned)reason < DROP_N_REASONS ? drop_names[reason] : "unknown";
+}
+
+void port_init(struct port *port, const struct port_ops *ops, struct netdev *netdev,
+	       const char *name)
+{
+	static unsigned last_id;
+
+	*port = (struct port){
+		.ops = ops,
+		.netdev = netdev,
+		.name = g_strdup(name),
+		.id = ++last_id,
+		.link_up = true,
+		.stall_credit = STALL_MAX,
+		.flood_tokens = GUARD_FLOOD_BURST,
+	};
+	list_init(&port->link);
+	list_init(&port->netdev_link);
+	list_init(&port->waiting);
+	list_init(&port->waiters);
+	list_init(&port->guests);
+}
+
+void port_fini(struct port *port)
+{
+	g_assert(!port->vswitch);
+	g_clear_pointer(&port->name, g_free);
+	g_clear_pointer(&port->peer, g_free);
+}
+
+void port_set_link(struct port *port, bool up)
+{
+	port->link_up = up;
+}
+
+/* --- waiting --- */
+
+static void stop_waiting(struct port *port)
+{
+	list_remove(&port->waiting);
+	port->waits_for = NULL;
+}
+
+static void resume_waiters(struct port *port)
+{
+	while (!list_empty(&port->waiters)) {
+		struct port *feeder = list_first(&port->waiters, struct port, waiting);
+
+		stop_waiting(feeder);
+		feeder->ops->pause(feeder, false);
+	}
+}
+
+void port_wait_for(struct port *port, struct port *receiver)
+{
+	if (!port->ops->pause || port->waits_for)
+		return;
+	port->waits_for = receiver;
+	list_append(&receiver->waiters, &port->waiting);
+	port->ops->pause(port, true);
+}
+
+void port_leave_waiters(struct port *port)
+{
+	if (port->waits_for)
+		stop_waiting(port);
+	resume_waiters(port);
+}
+
+static bool holds_feeders(const struct port *port)
+{
+	return port->congested && !port->dropping;
+}
+
+static void begin_to_hold(struct port *port)
+{
+	usec_t now = loop_now(vswitch_loop(port->vswitch));
+
+	port->stall_credit = MIN(STALL_MAX, port->stall_credit + (now - port->stall_since));
+	port->stall_since = now;
+	if (port->stall_credit > 0)
+		loop_timer_set(&port->stall, now + port->stall_credit);
+	else
+		port->dropping = true;
+}
+
+static void cease_to_hold(struct port *port)
+{
+	usec_t now = loop_now(vswitch_loop(port->vswitch));
+	usec_t held = now - port->stall_since;
+
+	if (held > STALL_FREE)
+		port->stall_credit = MAX(0, port->stall_credit - held);
+	port->stall_since = now;
+	loop_timer_cancel(&port->stall);
+	resume_waiters(port);
+}
+
+void port_stalled(struct loop_timer *timer)
+{
+	struct port *port = container_of(timer, struct port, stall);
+
+	/* A short credit that was used up is gone, however short. */
+	port->stall_credit = 0;
+	port->dropping = true;
+	cease_to_hold(port);
+}
+
+void port_set_congested(struct port *port, bool congested)
+{
+	bool held = holds_feeders(port);
+
+	if (!port->vswitch || port->congested == congested)
+		return;
+	port->congested = congested;
+	port->dropping = false;
+	if (congested)
+		begin_to_hold(port);
+	else if (held)
+		cease_to_hold(port);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/station.h"
+
+#include <glib.h>
+
+#include "net/hash.h"
+#include "net/port.h"
+
+/*
+ * Open addressing with linear probing, at most half full; removal closes the gap behind it, so
+ * there are no tombstones and lookups stay short however often stations come and go.
+ */
+#define N_SLOTS (2 * STATION_MAX)
+/* A full table is swept for one more station only so often. */
+#define SWEEP_PAUSE USEC_PER_SEC
+
+struct station {
+	mac_t mac;
+	struct port *port; /* NULL: the slot is free */
+	usec_t seen;
+};
+
+struct station_table {
+	struct station *slots;
+	uint64_t seed;
+	unsigned count;
+	usec_t swept;
+};
+
+G_STATIC_ASSERT((N_SLOTS & (N_SLOTS - 1)) == 0);
+
+static unsigned home_of(const struct station_table *table, mac_t mac)
+{
+	return (unsigned)hash_mix(mac ^ table->seed) & (N_SLOTS - 1);
+}
+
+/* The station's slot, or the free one where it would go. */
+static struct station *slot_of(const struct station_table *table, mac_t mac)
+{
+	unsigned i = home_of(table, mac);
+
+	while (table->slots[i].port && table->slots[i].mac != mac)
+		i = (i + 1) & (N_SLOTS - 1);
+	return &table->slots[i];
+}
+
+static void remove_slot(struct station_table *table, unsigned gap)
+{
+	struct station *slots = table->slots;
+
+	slots[gap].port->n_stations--;
+	table->count--;
+	for (unsigned i = (gap + 1) & (N_SLOTS - 1); slots[i].port; i = (i + 1) & (N_SLOTS - 1)) {
+		unsigned home = home_of(table, slots[i].mac);
+
+		/* It may move into the gap unless its home lies behind the gap. */
+		if (((i - home) & (N_SLOTS - 1)) >= ((i - gap) & (N_SLOTS - 1))) {
+			slots[gap] = slots[i];
+			gap = i;
+		}
+	}
+	slots[gap].port = NULL;
+}
+
+static bool has_aged(const struct station *station, usec_t now)
+{
+	return now - station->seen >= STATION_AGE;
+}
+
+/* Removes those of @port, or with NULL those that have aged. */
+static void remove_matching(struct station_table *table, const struct port *port, usec_t now)
+{
+	for (unsigned i = 0; i < N_SLOTS; i++) {
+		const struct station *s = &table->slots[i];
+
+		/* The slot is looked at again: another may have moved into it. */
+		while (s->port && (port ? s->port == port : has_aged(s, now)))
+			remove_slot(table, i);
+	}
+}
+
+struct station_table *station_table_new(void)
+{
+	struct station_table *table = g_new0(struct station_table, 1);
+
+	table->slots = g_new0(struct station, N_SLOTS);
+	table->seed = hash_seed();
+	return table;
+}
+
+void station_table_free(struct station_table *table)
+{
+	g_free(table->slots);
+	g_free(table);
+}
+
+static bool has_room(const struct station_table *table, const struct port *port)
+{
+	unsigned max = port->n_stations < STATION_FEW ? STATION_MAX : STATION_MAX - STATION_RESERVE;
+
+	return table->count < max && port->n_stations < STATION_MAX_PER_PORT;
+}
+
+bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now)
+{
+	struct station *s = slot_of(table, mac);
+
+	if (s->port == port) {
+		s->seen = now;
+		return true;
+	}
+	if (!has_room(table, port)) {
+		if (now - table->swept < SWEEP_PAUSE)
+			return false;
+		station_sweep(table, now);
+		if (!has_room(table, port))
+			return false;
+		s = slot_of(table, mac);
+	}
+	if (s->port)
+		s->port->n_stations--;
+	else
+		table->count++;
+	port->n_stations++;
+	*s = (struct station){.mac = mac, .port = port, .seen = now};
+	return true;
+}
+
+struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now)
+{
+	const struct station *s = slot_of(table, mac);
+
+	return s->port && !has_aged(s, now) ? s->port : NULL;
+}
+
+void station_forget_port(struct station_table *table, struct port *port)
+{
+	if (port->n_stations)
+		remove_matching(table, port, 0);
+}
+
+void station_sweep(struct station_table *table, usec_t now)
+{
+	table->swept = now;
+	remove_matching(table, NULL, now);
+}
+
+unsigned station_count(const struct station_table *table)
+{
+	return table->count;
+}

@@ -2,10 +2,11 @@
 #ifndef USERNET_BASE_FILE_H
 #define USERNET_BASE_FILE_H
 
+#include <errno.h>
 #include <glib.h>
-#include <glib/gstdio.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /*
  * Files and directories of ours: private by mode, checked for their owner, replaced atomically.
@@ -15,8 +16,11 @@
 /* An fd that closes itself at the end of its scope: `autofd int fd = -1;`. */
 static inline void autofd_close(int *fd)
 {
+	int err = errno;
+
 	if (*fd >= 0)
-		g_close(*fd, NULL);
+		close(*fd);
+	errno = err; /* the caller's error outlives the close */
 }
 #define autofd __attribute__((cleanup(autofd_close)))
 static inline int steal_fd(int *fd)
@@ -29,7 +33,8 @@ static inline int steal_fd(int *fd)
 
 /*
  * Makes @path and its parents (0700) where missing. What is there must be a directory, ours, and
- * not writable by others; symlinks as the last component are refused.
+ * not writable by others; symlinks as the last component are refused. Parents in a directory that
+ * anyone may write to (/tmp) must be ours or root's.
  */
 bool file_private_dir(const char *path, GError **error);
 

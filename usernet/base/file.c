@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
+{
+	va_list args;
+	GError *e;
+
+	va_start(args, format);
+	e = g_error_new_valist(G_FILE_ERROR, g_file_error_from_errno(err), format, args);
+	va_end(args);
+	g_propagate_error(error, e);
+	return false;
+}
+
+static bool not_ours(const char *what, const char *path, uid_t owner, GError **error)
+{
+	return fail(error, EPERM, "%s '%s' belongs to user %u, not to us (user %u)", what, path,
+		    (unsigned)owner, (unsigned)geteuid());
+}
+
+/* Looks at @path, which is made a directory where there is nothing yet. */
+static bool look_or_make(const char *path, struct stat *st, GError **error)
+{
+	if (lstat(path, st) == 0)
+		return true;
+	if (errno == ENOENT && mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail(error, errno, "cannot make directory '%s': %s", path,
+			    g_strerror(errno));
+	if (lstat(path, st) < 0)
+		return fail(error, errno, "cannot look at directory '%s': %s", path,
+			    g_strerror(errno));
+	return true;
+}
+
+/*
+ * Makes sure of the directory @path, a proper prefix of what is asked for. In a directory where
+ * anyone may create names (/tmp) one that was there before us may be a trap: it must be ours or
+ * root's.
+ * *@shared: the parent is such a directory; on return: @path is.
+ */
+static bool parent_dir(const char *path, bool *shared, GError **error)
+{
+	struct stat st;
+
+	if (!look_or_make(path, &st, error))
+		return false;
+	if (*shared && st.st_uid != geteuid() && st.st_uid != 0)
+		return not_ours("directory", path, st.st_uid, error);
+	if (S_ISLNK(st.st_mode) && stat(path, &st) < 0)
+		return fail(error, errno, "cannot use directory '%s': %s", path, g_strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return fail(error, ENOTDIR, "'%s' is not a directory", path);
+	*shared = st.st_mode & S_IWOTH;
+	return true;
+}
+
+static bool last_dir(const char *path, GError **error)
+{
+	struct stat st;
+
+	if (!look_or_make(path, &st, error))
+		return false;
+	if (S_ISLNK(st.st_mode))
+		return fail(error, ELOOP, "'%s' is a symbolic link: a directory is needed", path);
+	if (!S_ISDIR(st.st_mode))
+		return fail(error, ENOTDIR, "'%s' is not a directory", path);
+	if (st.st_uid != geteuid())
+		return not_ours("directory", path, st.st_uid, error);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return fail(error, EPERM,
+			    "directory '%s' is writable by others (mode %04o): "
+			    "0700 is needed",
+			    path, (unsigned)st.st_mode & 07777);
+	return true;
+}
+
+bool file_private_dir(const char *path, GError **error)
+{
+	g_autofree char *prefix = g_strdup(path);
+	size_t len = strlen(prefix);
+	bool shared = false;
+
+	while (len > 1 && prefix[len - 1] == '/')
+		prefix[--len] = '\0';
+	if (!len)
+		return fail(error, EINVAL, "a directory's path cannot be empty");
+	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		bool fine;
+
+		if (slash[-1] == '/')
+			continue;
+		*slash = '\0';
+		fine = parent_dir(prefix, &shared, error);
+		*slash = '/';
+		if (!fine)
+			return false;
+	}
+	return last_dir(prefix, error);
+}
+
+/* Says who has @path locked, from the pid the holder wrote there. */
+static void held_by(const char *path, int fd, GError **error)
+{
+	char text[32];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	gint64 pid = 0;
+
+	text[MAX(len, 0)] = '\0';
+	g_strchomp(text);
+	if (g_ascii_string_to_signed(text, 10, 1, G_MAXINT, &pid, NULL))
+		fail(error, EAGAIN, "'%s' is locked by pid %d", path, (int)pid);
+	else
+		fail(error, EAGAIN, "'%s' is locked by another process", path);
+}
+
+int file_lock(const char *path, GError **error)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	g_autofree char *pid = g_strdup_printf("%d\n", (int)getpid());
+	size_t len = strlen(pid);
+	struct stat st;
+	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		fail(error, errno, "cannot open lock file '%s': %s", path, g_strerror(errno));
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		fail(error, EINVAL, "lock file '%s' is not a regular file", path);
+		return -1;
+	}
+	if (st.st_uid != geteuid()) {
+		not_ours("lock file", path, st.st_uid, error);
+		return -1;
+	}
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			held_by(path, fd, error);
+		else
+			fail(error, errno, "cannot lock '%s': %s", path, g_strerror(errno));
+		return -1;
+	}
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, len, 0) != (ssize_t)len) {
+		fail(error, errno, "cannot write lock file '%s': %s", path, g_strerror(errno));
+		return -1;
+	}
+	return steal_fd(&fd);
+}
+
+/* false: errno tells */
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Writes the new contents beside @path and moves them over it. false: errno tells */
+static bool replace(const char *path, const char *beside, const void *data, size_t len)
+{
+	/* One fixed name, cleared first: what a crash left is not kept for ever. */
+	autofd int fd = -1;
+	int err;
+
+	if (unlink(beside) < 0 && errno != ENOENT)
+		return false;
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	if (write_all(fd, data, len) && fsync(fd) == 0 && rename(beside, path) == 0)
+		return true;
+	err = errno;
+	unlink(beside);
+	errno = err;
+	return false;
+}
+
+bool file_replace(const char *path, const void *data, size_t len, GError **error)
+{
+	g_autofree char *beside = g_strconcat(path, ".new", NULL);
+	g_autofree char *dir = g_path_get_dirname(path);
+	autofd int dir_fd = -1;
+
+	if (!replace(path, beside, data, len))
+		return fail(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0 || fsync(dir_fd) < 0)
+		return fail(error, errno, "cannot sync directory '%s': %s", dir, g_strerror(errno));
+	return true;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum log_level log_level = LOG_LEVEL_INFO;
+
+static const struct {
+	const char *name;
+	int priority; /* sd-daemon(3) */
+} levels[] = {
+	[LOG_LEVEL_ERROR] = {"error: ", 3},
+	[LOG_LEVEL_WARNING] = {"warning: ", 4},
+	[LOG_LEVEL_INFO] = {"", 6},
+	[LOG_LEVEL_DEBUG] = {"debug: ", 7},
+};
+
+/* systemd names the journal's socket in JOURNAL_STREAM, "device:inode" (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+	static int known = -1;
+	const char *stream = getenv("JOURNAL_STREAM");
+	g_autofree char *ours = NULL;
+	struct stat st;
+
+	if (known < 0) {
+		known = 0;
+		if (stream && fstat(STDERR_FILENO, &st) == 0) {
+			ours = g_strdup_printf("%ju:%ju", (uintmax_t)st.st_dev,
+					       (uintmax_t)st.st_ino);
+			known = !strcmp(stream, ours);
+		}
+	}
+	return known;
+}
+
+/* A message may quote a peer: nothing in it may steer the terminal or forge a line. */
+static void append_escaped(GString *line, const char *text)
+{
+	while (*text) {
+		gunichar c = g_utf8_get_char_validated(text, -1);
+
+		if (c == (gunichar)-1 || c == (gunichar)-2) {
+			g_string_append_printf(line, "\\x%02x", (guchar)*text++);
+		} else if (g_unichar_iscntrl(c)) {
+			g_string_append_printf(line, "\\x%02x", c);
+			text = g_utf8_next_char(text);
+		} else {
+			g_string_append_unichar(line, c);
+			text = g_utf8_next_char(text);
+		}
+	}
+}
+
+static void G_GNUC_PRINTF(2, 0) log_message(enum log_level level, const char *format, va_list args)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GString) line = NULL;
+
+	if (level > log_level)
+		return;
+	text = g_strdup_vprintf(format, args);
+	line = g_string_new(NULL);
+	if (stderr_is_journal())
+		g_string_append_printf(line, "<%d>", levels[level].priority);
+	else
+		g_string_append_printf(line, "usernet: %s", levels[level].name);
+	append_escaped(line, text);
+	g_string_append_c(line, '\n');
+	/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
+	if (write(STDERR_FILENO, line->str, line->len) < 0)
+		return;
+}
+
+void log_set_level(enum log_level level)
+{
+	log_level = level;
+}
+
+#define DEFINE_LOG(name, level)                                                                    \
+	void name(const char *format, ...)                                                         \
+	{                                                                                          \
+		va_list args;                                                                      \
+                                                                                                   \
+		va_start(args, format);                                                            \
+		log_message(level, format, args);                                                  \
+		va_end(args);                                                                      \
+	}
+
+DEFINE_LOG(log_error, LOG_LEVEL_ERROR)
+DEFINE_LOG(log_warning, LOG_LEVEL_WARNING)
+DEFINE_LOG(log_info, LOG_LEVEL_INFO)
+DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG)
+
+void log_limited(struct log_limit *limit, const char *format, ...)
+{
+	gint64 now = g_get_monotonic_time();
+	unsigned suppressed;
+	va_list args;
+
+	if (!limit->window || now - limit->window >= LOG_LIMIT_PERIOD * G_USEC_PER_SEC) {
+		limit->window = now;
+		limit->passed = 0;
+	}
+	if (limit->passed >= LOG_LIMIT_BURST) {
+		limit->suppressed++;
+		return;
+	}
+	limit->passed++;
+	suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	va_start(args, format);
+	log_message(LOG_LEVEL_WARNING, format, args);
+	va_end(args);
+	if (suppressed)
+		log_warning("(%u more like this were kept back before)", suppressed);
+}
+
+/* What libraries say: libslirp warns of what guests send, so it is limited. */
+static GLogWriterOutput write_library(GLogLevelFlags flags, const GLogField *fields, gsize n_fields,
+				      gpointer data)
+{
+	static struct log_limit limit;
+	const char *message = "", *domain = "a library";
+
+	for (gsize i = 0; i < n_fields; i++) {
+		if (fields[i].length >= 0)
+			continue;
+		if (!strcmp(fields[i].key, "MESSAGE"))
+			message = fields[i].value;
+		else if (!strcmp(fields[i].key, "GLIB_DOMAIN"))
+			domain = fields[i].value;
+	}
+	if (flags & (G_LOG_FLAG_FATAL | G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+		log_error("%s: %s", domain, message);
+	else if (flags & G_LOG_LEVEL_WARNING)
+		log_limited(&limit, "%s: %s", domain, message);
+	else
+		log_debug("%s: %s", domain, message);
+	return G_LOG_WRITER_HANDLED;
+}
+
+void log_take_libraries(void)
+{
+	g_log_set_writer_func(write_library, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Each rule of check.py lets a good tree pass and finds the fault in a bad one."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+import check
+
+HEAD = "/* SPDX-License-Identifier: BSD-3-Clause */\n"
+
+
+class Rules(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="usernet-style-")
+        self.addCleanup(shutil.rmtree, self.root)
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        shutil.copy(os.path.join(source, ".clang-format"), self.root)
+        self.write("usernet/svc/nat.c", '#include <libslirp.h>\n#include "base/loop.h"\n')
+        self.write("usernet/main.c", '#include "ctl/config.h"\n#include "sandbox.h"\n')
+
+    def write(self, path, text):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(HEAD + text)
+
+    def finds(self, rule, path, text):
+        """RULE is content without the file, and not with it."""
+        self.assertEqual(check.RULES[rule](self.root), [])
+        self.write(path, text)
+        self.assertEqual(len(check.RULES[rule](self.root)), 1)
+
+    def test_include_upward(self):
+        self.finds("layers", "usernet/base/loop.c", '#include "net/port.h"\n')
+
+    def test_include_sideways(self):
+        self.finds("layers", "usernet/link/stream.c", '#include "svc/nat.h"\n')
+
+    def test_include_sideways_out_of_forwards(self):
+        self.finds("layers", "fwd/rule.c", '  #  include "link/stream.h"\n')
+
+    def test_include_of_ctl_from_service(self):
+        self.finds("layers", "usernet/svc/dhcp.c", '#include "ctl/config.h"\n')
+
+    def test_include_without_layer(self):
+        self.finds("layers", "usernet/net/port.c", '#include "port.h"\n')
+
+    def test_tool_sees_only_base(self):
+        self.finds("layers", "tools/usernetctl.c", '#include "ctl/qmp.h"\n')
+
+    def test_libslirp_elsewhere(self):
+        self.finds("layers", "usernet/svc/dns.c", "#include <slirp/libslirp.h>\n")
+
+    def test_library_with_threads(self):
+        self.finds("layers", "usernet/ctl/qmp.c", "#include <gio/gio.h>\n")
+
+    def test_exit_outside_main(self):
+        self.finds("exits", "usernet/net/port.c", "void f(void)\n{\n\texit(1);\n}\n")
+
+    def test_file_too_long(self):
+        self.finds("sizes", "usernet/net/port.c", "\n" * 901)
+
+    def test_stranger_at_top_level(self):
+        self.finds("top-level", "notes.txt", "")
+
+    def test_missing_licence(self):
+        self.assertEqual(check.spdx(self.root), [])
+        with open(os.path.join(self.root, "tool"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\necho\n")
+        self.assertEqual(len(check.spdx(self.root)), 1)
+
+    def test_path_of_a_machine(self):
+        self.finds("paths", "usernet/net/port.c", "/* see /ho" + "me/joe/notes */\n")
+
+    def test_format(self):
+        self.finds("clang-format", "usernet/net/port.c", "int  f( void );\n")
+
+    def test_cppcheck(self):
+        self.finds("cppcheck", "usernet/net/port.c",
+                   "int f(void)\n{\n\tint a[2] = {0, 0};\n\treturn a[2];\n}\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -8,14 +8,14 @@
 #include "base/sockaddr.h"
 
 /*
- * Netdevs over datagrams, a bare frame each (QEMU net/dgram.c, net/socket.c): `dgram`, and `socket` with udp=,
- * mcast= or a datagram fd=.
+ * Netdevs over datagrams, a bare frame each (QEMU net/dgram.c, net/socket.c): `dgram`, and `socket`
+ * with udp=, mcast= or a datagram fd=.
  *
- *   DGRAM_SERVER    unix `local` without `remote`: a port per sender, made by its first frame, gone when its
- *                   socket refuses or after DGRAM_PEER_IDLE of silence
- *   DGRAM_PAIR      local and remote, unix or inet: one port; frames from anyone but remote are ignored
- *   DGRAM_MULTICAST remote is an IPv4 multicast group: one port, the bus; own frames are not taken back
- *   DGRAM_FD        a datagram socket: connected (one port), or bound unix (a server)
+ *   DGRAM_SERVER    unix `local` without `remote`: a port per sender, made by its first frame, gone
+ * when its socket refuses or after DGRAM_PEER_IDLE of silence DGRAM_PAIR      local and remote,
+ * unix or inet: one port; frames from anyone but remote are ignored DGRAM_MULTICAST remote is an
+ * IPv4 multicast group: one port, the bus; own frames are not taken back DGRAM_FD        a datagram
+ * socket: connected (one port), or bound unix (a server)
  */
 struct network;
 struct netdev;

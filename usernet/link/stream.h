@@ -9,9 +9,10 @@
 
 /*
  * Netdevs over byte streams, framed as QEMU does (u32 big-endian length, frame: QEMU net/stream.c,
- * net/socket.c): `stream`, and `socket` with listen=, connect= or a stream fd=. A server takes any number of
- * peers, a port each. A client redials for ever, with back-off and jitter; it starts although nobody
- * listens yet. An fd is used as it is: a connected socket is one port; a listening one is a server.
+ * net/socket.c): `stream`, and `socket` with listen=, connect= or a stream fd=. A server takes any
+ * number of peers, a port each. A client redials for ever, with back-off and jitter; it starts
+ * although nobody listens yet. An fd is used as it is: a connected socket is one port; a listening
+ * one is a server.
  */
 struct network;
 struct netdev;
@@ -19,15 +20,16 @@ struct netdev;
 enum stream_mode { STREAM_SERVER, STREAM_CLIENT, STREAM_FD };
 
 #define STREAM_RECONNECT_DEFAULT (1 * USEC_PER_SEC)
-#define STREAM_RECONNECT_MAX (30 * USEC_PER_SEC) /* back-off doubles up to here, ± 25 % */
+#define STREAM_RECONNECT_MAX     (30 * USEC_PER_SEC) /* back-off doubles up to here, ± 25 % */
 
 struct stream_config {
 	const char *kind; /* "stream" or "socket"; static */
 	const char *id;
 	enum stream_mode mode;
 	struct sockaddr_any addr;
-	int fd;           /* STREAM_FD, or a bound listening fd passed in (LISTEN_FDS); taken over on success only. -1: none */
-	usec_t reconnect; /* client: first wait; 0 means the default */
+	int fd; /* STREAM_FD, or a bound listening fd passed in (LISTEN_FDS); taken over on success
+		   only. -1: none */
+	usec_t reconnect;   /* client: first wait; 0 means the default */
 	unsigned max_peers; /* server: 0 means STREAM_MAX_PEERS */
 };
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "link/stream_port.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/chunk.h"
+#include "base/log.h"
+#include "link/framing.h"
+#include "link/sendq.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/vswitch.h"
+
+#define READ_MAX   (256 * 1024) /* bytes a turn: DESIGN, the way of a frame */
+#define FRAMES_MAX 256          /* handed to the switch at a time */
+
+G_STATIC_ASSERT(FRAMING_REST_MAX + READ_MAX <= CHUNK_SIZE);
+
+struct stream_port {
+	struct port port;
+	const struct stream_port_events *events;
+	void *owner;
+	int fd;
+	struct loop_io io;
+	struct sendq queue;
+	uint8_t *rest; /* the beginning of a frame that has not come whole yet */
+	size_t rest_len, rest_cap;
+	bool paused;
+	bool carried;
+	bool closing; /* nothing goes in or out any more; freed by reap */
+	struct loop_task reap;
+};
+
+static struct stream_port *from_port(struct port *port)
+{
+	return container_of(port, struct stream_port, port);
+}
+
+/*
+ * A port whose output is broken reads on even when it should wait: what the peer said before it
+ * went is still there, and its end is to be found.
+ */
+static void update_events(struct stream_port *self)
+{
+	uint32_t events = 0;
+
+	if (self->closing)
+		return;
+	if (!self->paused || self->queue.error)
+		events |= EPOLLIN;
+	if (sendq_held(&self->queue) && !self->queue.error)
+		events |= EPOLLOUT;
+	loop_io_events(&self->io, events);
+}
+
+/* --- the end --- */
+
+static void shut(struct stream_port *self)
+{
+	self->closing = true;
+	loop_io_remove(&self->io);
+	g_close(self->fd, NULL);
+	self->fd = -1;
+	sendq_clear(&self->queue);
+	g_clear_pointer(&self->rest, g_free);
+	loop_task_defer(&self->reap);
+}
+
+static void reap(struct loop_task *task)
+{
+	struct stream_port *self = container_of(task, struct stream_port, reap);
+
+	if (self->port.vswitch) {
+		netdev_remove_port(&self->port);
+		self->events->gone(self->owner);
+	}
+	g_free(self);
+}
+
+void stream_port_close(struct port *port)
+{
+	struct stream_port *self = from_port(port);
+
+	if (!self->closing)
+		shut(self);
+	netdev_remove_port(port);
+}
+
+static void peer_gone(struct stream_port *self, const char *why)
+{
+	log_debug("%s (%s): %s", self->port.name, self->port.peer ? self->port.peer : "unknown",
+		  why);
+	shut(self);
+}
+
+static void bad_length(struct stream_port *self, uint32_t length)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit,
+		    "%s (%s): a frame of %u bytes is announced, 1 to %u can be; closing the link. "
+		    "Does the peer speak QEMU's stream framing?",
+		    self->port.name, self->port.peer ? self->port.peer : "unknown", length,
+		    FRAME_MAX);
+	port_drop(&self->port, length ? DROP_OVERSIZE : DROP_MALFORMED, 1);
+	shut(self);
+}
+
+/* --- in --- */
+
+static void keep_rest(struct stream_port *self, const uint8_t *p, size_t len)
+{
+	if (!len) {
+		g_clear_pointer(&self->rest, g_free);
+		self->rest_cap = 0;
+	} else if (len > self->rest_cap) {
+		g_free(self->rest);
+		self->rest = g_malloc(len);
+		self->rest_cap = len;
+	}
+	if (len)
+		memcpy(self->rest, p, len);
+	self->rest_len = len;
+}
+
+static void take_in(struct stream_port *self, const uint8_t *data, size_t len)
+{
+	struct framing in = framing_init(data, len);
+	struct frame frames[FRAMES_MAX];
+	size_t n;
+
+	while (!self->closing && (n = framing_split(&in, frames, FRAMES_MAX))) {
+		if (!self->carried) {
+			self->carried = true;
+			self->events->carried(self->owner);
+		}
+		vswitch_input(&self->port, frames, n);
+	}
+	if (self->closing)
+		return;
+	if (in.n_runts)
+		port_drop(&self->port, DROP_RUNT, in.n_runts);
+	if (in.bad)
+		bad_length(self, in.bad_length);
+	else
+		keep_rest(self, in.p, (size_t)(in.end - in.p));
+}
+
+static void read_once(struct stream_port *self)
+{
+	struct chunk_pool *pool = self->port.netdev->network->chunks;
+	struct chunk *chunk = chunk_take(pool);
+	ssize_t got;
+
+	got = recv(self->fd, chunk->data + self->rest_len, READ_MAX, MSG_DONTWAIT);
+	if (got > 0) {
+		if (self->rest_len)
+			memcpy(chunk->data, self->rest, self->rest_len);
+		take_in(self, chunk->data, self->rest_len + (size_t)got);
+	} else if (got == 0) {
+		peer_gone(self, "closed by the peer");
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		peer_gone(self, g_strerror(errno));
+	}
+	chunk_retire(pool, chunk);
+}
+
+/* --- out --- */
+
+static void settle_output(struct stream_port *self)
+{
+	size_t held;
+
+	if (self->queue.n_dropped) {
+		port_drop(&self->port, DROP_QUEUE_FULL, self->queue.n_dropped);
+		self->queue.n_dropped = 0;
+	}
+	if (self->queue.error)
+		ring_clear(&self->queue.held);
+	held = sendq_held(&self->queue);
+	if (held > SENDQ_HIGH)
+		port_set_congested(&self->port, true);
+	else if (held < SENDQ_LOW)
+		port_set_congested(&self->port, false);
+	update_events(self);
+}
+
+static void stream_send(struct port *port, const struct frame *frames, size_t n)
+{
+	struct stream_port *self = from_port(port);
+
+	if (self->closing || self->queue.error)
+		port_drop(port, DROP_LINK_DOWN, n);
+	else
+		sendq_note(&self->queue, frames, n);
+}
+
+static void stream_flush(struct port *port)
+{
+	struct stream_port *self = from_port(port);
+
+	if (self->closing)
+		return;
+	sendq_flush(&self->queue);
+	settle_output(self);
+}
+
+static void stream_pause(struct port *port, bool pause)
+{
+	struct stream_port *self = from_port(port);
+
+	self->paused = pause;
+	update_events(self);
+}
+
+static const struct port_ops ops = {
+	.send = stream_send,
+	.flush = stream_flush,
+	.pause = stream_pause,
+};
+
+static void ready(struct loop_io *io, uint32_t revents)
+{
+	struct stream_port *self = container_of(io, struct stream_port, io);
+
+	/* HUP may come with the peer's last words: they are read first, its end next turn. */
+	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_once(self);
+	if (!self->closing && (revents & EPOLLOUT)) {
+		sendq_drain(&self->queue);
+		settle_output(self);
+	}
+}
+
+struct stream_port *stream_port_new(struct netdev *netdev, int fd, const char *peer,
+				    const struct stream_port_events *events, void *owner)
+{
+	struct loop *loop = netdev->network->loop;
+	struct stream_port *self = g_new0(struct stream_port, 1);
+
+	self->events = events;
+	self->owner = owner;
+	self->fd = fd;
+	sendq_init(&self->queue, fd);
+	loop_task_init(loop, &self->reap, LOOP_REAP, reap);
+	loop_io_add(loop, &self->io, fd, EPOLLIN, ready);
+	netdev_add_port(netdev, &self->port, &ops, peer);
+	return self;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_LINK_STREAM_PORT_H
+#define USERNET_LINK_STREAM_PORT_H
+
+/*
+ * One connected byte stream as a port of the switch: framing on the way in, a send queue on the way
+ * out.
+ *
+ * It reads once a turn into a chunk that goes back at the end of the turn; between turns it holds
+ * at most the bytes of one unfinished frame, in memory of their size, and what the send queue
+ * holds.
+ */
+struct netdev;
+struct stream_port;
+
+struct stream_port_events {
+	/* Once: the first frame came in. */
+	void (*carried)(void *owner);
+	/*
+	 * In LOOP_REAP: the peer went, or broke the framing. The port has left the switch already
+	 * and is freed after the call.
+	 */
+	void (*gone)(void *owner);
+};
+
+/* Takes over @fd, a connected socket. @peer, copied, says who is there; may be NULL. */
+struct stream_port *stream_port_new(struct netdev *netdev, int fd, const char *peer,
+				    const struct stream_port_events *events, void *owner);
+/* Leaves the switch and closes at once, without gone; freed in LOOP_REAP. */
+struct port;
+void stream_port_close(struct port *port);
+
+#endif

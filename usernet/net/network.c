@@ -22,9 +22,18 @@ static void guest_left(void *data, const struct guest *guest)
 						   .guest = guest});
 }
 
+static void guest_changed(void *data, const struct guest *guest)
+{
+	network_emit(data, &(struct network_event){.kind = NETWORK_GUEST_CHANGED,
+						   .netdev = guest->port->netdev,
+						   .port = guest->port,
+						   .guest = guest});
+}
+
 static const struct guest_observer guest_observer = {
 	.joined = guest_joined,
 	.left = guest_left,
+	.changed = guest_changed,
 };
 
 struct network *network_new(struct loop *loop, const char *name)

@@ -25,6 +25,7 @@ enum network_event_kind {
 	NETWORK_PORT_DOWN,     /* port: still whole */
 	NETWORK_GUEST_JOINED,  /* guest */
 	NETWORK_GUEST_LEFT,    /* guest: still whole */
+	NETWORK_GUEST_CHANGED, /* guest: an address or its name came or went */
 	NETWORK_LEASE_GRANTED, /* guest; text: the address */
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
 	NETWORK_FORWARD_REMOVED,

@@ -9,8 +9,9 @@
 #include "net/frame.h"
 
 /*
- * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames for
- * it are sorted to ARP, neighbour discovery, DHCP, or scrub and NAT; answers enter the switch as one batch a turn.
+ * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames
+ * for it are sorted to ARP, neighbour discovery, DHCP, or scrub and NAT; answers enter the switch
+ * as one batch a turn.
  */
 struct network;
 struct netdev;
@@ -20,7 +21,11 @@ struct dhcp;
 /* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
 enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
 
-/* As QEMU's NetdevUserOptions (qapi/net.json), defaults filled in by user_config_defaults(). */
+/*
+ * As QEMU's NetdevUserOptions (qapi/net.json). Begin with user_config_defaults(); addresses left 0
+ * are then derived from the network as QEMU does (gateway .2, DNS .3, first lease .15) by
+ * user_config_resolve().
+ */
 struct user_config {
 	const char *id;
 	bool ipv4, ipv6;
@@ -29,8 +34,8 @@ struct user_config {
 	struct in6_addr net6, host6, dns6;
 	unsigned net6_len; /* 64 always for SLAAC, other lengths without it */
 	bool restricted;
-	const char *hostname;   /* NULL: none */
-	const char *domainname; /* NULL: none */
+	const char *hostname;         /* NULL: none */
+	const char *domainname;       /* NULL: none */
 	const char *const *dnssearch; /* NULL-terminated, may be NULL */
 	const char *tftp, *tftp_server_name, *bootfile;
 	struct in_addr dhcp_start, dhcp_end;
@@ -38,14 +43,26 @@ struct user_config {
 	unsigned mtu;        /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
 	enum loopback_mode loopback;
 	const uint16_t *loopback_ports; /* LOOPBACK_PORTS: 0-terminated */
-	unsigned max_guests; /* Slirp instances */
+	unsigned max_guests;            /* Slirp instances */
+	bool offload;                   /* merge and split segments; on by default */
 };
 
+#define USER_MAX_GUESTS_DEFAULT 8192
+#define USER_LEASE_TIME_DEFAULT 86400 /* seconds; libslirp's (bootp.c LEASE_TIME) */
+
+void user_config_defaults(struct user_config *config);
+/* Derives what is 0 and checks that all fits together. Errors name the key. */
+bool user_config_resolve(struct user_config *config, GError **error);
+/* "52:55" and the gateway address, as libslirp has it (slirp.c special_ethaddr). */
+mac_t user_config_mac(const struct user_config *config);
+
 /*
- * Checks that the addresses fit each other (room for gateway, DNS and pool; start inside the net, …) and makes the
- * port. Errors name the key. Only one on a network.
+ * Resolves a deep copy of @config and makes the port. Only one on a network.
  */
-struct netdev *gateway_new(struct network *network, const struct user_config *config, GError **error);
+struct netdev *gateway_new(struct network *network, const struct user_config *config,
+			   GError **error);
+
+struct gateway;
 
 /* NULL when @netdev is not a `user`. */
 struct gateway *gateway_from_netdev(struct netdev *netdev);

@@ -8,16 +8,58 @@
 
 #include "base/sockaddr.h"
 #include "net/frame.h"
+#include "svc/packet.h"
 
 /*
- * The NAT: one Slirp per guest address. nat.c is the only file that calls libslirp.
+ * The NAT: one Slirp per guest address, made by its first packet or by a forward, let go when idle.
+ * nat.c is the only file that calls libslirp; what reaches it has passed scrub.
+ *
+ * Instances know their guest's MAC from us (nat_neighbour); guests cannot write that map.
+ * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
+ * nat_run() polls the instances whose sockets are ready and refills those where something happened.
  */
 struct nat;
 struct network;
-struct port;
+struct outbox;
 struct user_config;
 
-/* A connection or UDP/ICMP session through the NAT, a row of `info usernet`. */
+struct nat_ops {
+	/* Something is ready: call nat_run() in this turn's LOOP_SERVICE. */
+	void (*wake)(void *data);
+	/* An instance needs the MAC of @addr (v4-mapped or IPv6): answer with nat_neighbour(), now
+	 * or later. */
+	void (*resolve)(void *data, const struct in6_addr *addr);
+};
+
+/* @config, @outbox and @ops outlive the NAT. */
+struct nat *nat_new(struct network *network, const struct user_config *config,
+		    struct outbox *outbox, const struct nat_ops *ops, void *data);
+void nat_free(struct nat *nat);
+
+/* A packet from the guest with @mac at @port, allowed and without fragments; borrowed until
+ * nat_run. */
+void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
+/* As nat_input, for a packet whose memory is good for this call only. */
+void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
+/* Delivers what is merged, polls, refills; fills the outbox. */
+void nat_run(struct nat *nat);
+
+/* Is @packet, which policy refuses, a guest's answer through a UDP forward to a client that asked?
+ */
+bool nat_expects(struct nat *nat, const struct packet *packet);
+
+/* @addr is at @mac. Nothing happens when no instance has that address. */
+void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac);
+/* The MAC that @addr's instance answers to; 0: none. */
+mac_t nat_holder(struct nat *nat, const struct in6_addr *addr);
+/*
+ * The guest at @addr went: its connections are reset, its instance is gone unless forwards keep it,
+ * after GUEST_GRACE, if it is not back by then.
+ */
+void nat_guest_gone(struct nat *nat, const struct in6_addr *addr);
+#define NAT_GUEST_GRACE (5 * USEC_PER_SEC)
+
+/* A row of `info usernet`. */
 struct nat_flow {
 	const char *protocol; /* "TCP", "UDP", "ICMP" */
 	const char *state;    /* "ESTABLISHED", "HOST_FORWARD", "236 sec" …: as QEMU prints it */
@@ -25,6 +67,11 @@ struct nat_flow {
 	struct sockaddr_any src, dst;
 	unsigned recvq, sendq; /* bytes */
 };
+
+void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat_flow *flow),
+		      void *data);
+unsigned nat_n_instances(const struct nat *nat);
+unsigned nat_n_fds(const struct nat *nat);
 
 struct nat_hostfwd {
 	bool udp;
@@ -41,9 +88,5 @@ bool nat_hostfwd_add(struct nat *nat, const struct nat_hostfwd *fwd, struct sock
 /* @bound as it was returned. */
 void nat_hostfwd_remove(struct nat *nat, const struct nat_hostfwd *fwd,
 			const struct sockaddr_any *bound);
-
-void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat_flow *flow),
-		      void *data);
-unsigned nat_n_instances(const struct nat *nat);
 
 #endif

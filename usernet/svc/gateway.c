@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "svc/gateway.h"
+
+#include <arpa/inet.h>
+
+#include "base/log.h"
+#include "net/guard.h"
+#include "net/guest.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/vswitch.h"
+#include "svc/arp.h"
+#include "svc/dhcp.h"
+#include "svc/echo.h"
+#include "svc/nat.h"
+#include "svc/ndp.h"
+#include "svc/outbox.h"
+#include "svc/reassembly.h"
+#include "svc/scrub.h"
+
+/*
+ * The way of a frame here:
+ *
+ *     send() notes it ─► LOOP_SERVICE: sort() ─► ARP, neighbour discovery, DHCP, echo: answered
+ * into the outbox └──► reassembly ─► scrub ─► nat_input nat_run(): libslirp's turn, its frames into
+ * the outbox outbox_flush(): all of it enters the switch as one batch
+ */
+#define PORT_DHCP_SERVER 67
+#define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
+
+struct gateway {
+	struct netdev netdev;
+	struct port port;
+	struct user_config config; /* strings and lists owned */
+	mac_t mac;
+	struct nat *nat;
+	struct dhcp *dhcp;
+	struct ndp ndp;
+	struct reassembly *reassembly;
+	struct outbox outbox;
+	struct frame *pending; /* what send() noted; grown geometrically, kept */
+	size_t n_pending, capacity;
+	struct loop_task service;
+	struct loop_timer advertise;
+	unsigned n_advertised;
+	struct network_observer observer;
+	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
+	/* The last source that was found to be who it says; most frames are of the same one. */
+	uint64_t checked_turn;
+	mac_t checked_mac;
+	struct in6_addr checked_src;
+};
+
+/* --- who sent it --- */
+
+static bool in_subnet(const struct user_config *config, struct in_addr addr)
+{
+	return ((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) >> (32 - config->net_len)) == 0;
+}
+
+/* An address of the LAN belongs to whoever leased or claimed it; a new one is noted. */
+static bool claim_v4(struct gateway *gateway, struct port *from, mac_t mac, struct in_addr src)
+{
+	struct guest_table *guests = gateway->netdev.network->guests;
+	const struct guest *holder = guest_by_v4(guests, src);
+	struct guest *guest;
+
+	if (holder && holder->mac == mac)
+		return true;
+	guest = guest_seen(guests, mac, from, loop_now(gateway->netdev.network->loop));
+	/* A guest may have addresses beside its lease; only what is another's is refused. */
+	return guest && guest_set_v4(guests, guest, src, false);
+}
+
+static bool claim_v6(struct gateway *gateway, struct port *from, mac_t mac,
+		     const struct in6_addr *src)
+{
+	struct guest_table *guests = gateway->netdev.network->guests;
+	const struct guest *holder = guest_by_v6(guests, src);
+	struct guest *guest;
+
+	if (holder && holder->mac == mac)
+		return true;
+	guest = guest_seen(guests, mac, from, loop_now(gateway->netdev.network->loop));
+	return guest && guest_add_v6(guests, guest, src);
+}
+
+/* From behind a guest that routes: the first to use an address keeps it while it is there. */
+static bool claim_routed(struct gateway *gateway, mac_t mac, const struct in6_addr *src)
+{
+	mac_t holder = nat_holder(gateway->nat, src);
+
+	return holder == 0 || holder == mac ||
+	       !guest_by_mac(gateway->netdev.network->guests, holder);
+}
+
+static bool prefix6_has(const struct user_config *config, const struct in6_addr *addr)
+{
+	unsigned bytes = config->net6_len / 8, bits = config->net6_len % 8;
+
+	return memcmp(addr, &config->net6, bytes) == 0 &&
+	       (bits == 0 ||
+		(addr->s6_addr[bytes] ^ config->net6.s6_addr[bytes]) >> (8 - bits) == 0);
+}
+
+/* Is the source address one that @mac may use towards the NAT? */
+static bool check_source(struct gateway *gateway, struct port *from, mac_t mac,
+			 const struct packet *packet, enum drop_reason *why)
+{
+	const struct user_config *config = &gateway->config;
+	uint64_t turn = loop_turn(gateway->netdev.network->loop);
+	bool allowed;
+
+	if (gateway->checked_turn == turn && gateway->checked_mac == mac &&
+	    IN6_ARE_ADDR_EQUAL(&gateway->checked_src, &packet->src))
+		return true;
+	if (packet->v6) {
+		const struct in6_addr *src = &packet->src;
+
+		if (IN6_IS_ADDR_MULTICAST(src) || IN6_IS_ADDR_UNSPECIFIED(src) ||
+		    IN6_IS_ADDR_LOOPBACK(src) || IN6_IS_ADDR_LINKLOCAL(src) ||
+		    IN6_IS_ADDR_V4MAPPED(src)) {
+			*why = DROP_MALFORMED;
+			return false;
+		}
+		allowed = !ndp_owns(&gateway->ndp, src) &&
+			  (prefix6_has(config, src) ? claim_v6(gateway, from, mac, src)
+						    : claim_routed(gateway, mac, src));
+	} else {
+		struct in_addr src = packet_v4(&packet->src);
+		uint32_t addr = ntohl(src.s_addr);
+
+		if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 28 >= 0xe) {
+			*why = DROP_MALFORMED;
+			return false;
+		}
+		allowed = src.s_addr != config->host.s_addr && src.s_addr != config->dns.s_addr &&
+			  (in_subnet(config, src) ? claim_v4(gateway, from, mac, src)
+						  : claim_routed(gateway, mac, &packet->src));
+	}
+	if (!allowed) {
+		*why = DROP_SPOOFED;
+		return false;
+	}
+	gateway->checked_turn = turn;
+	gateway->checked_mac = mac;
+	gateway->checked_src = packet->src;
+	return true;
+}
+
+/* --- what it is --- */
+
+static void on_arp(struct gateway *gateway, const struct frame *frame)
+{
+	struct arp arp;
+	uint8_t *out;
+
+	if (!gateway->config.ipv4 || !arp_parse(frame, &arp) || arp.op != ARP_OP_REQUEST ||
+	    (arp.target_ip.s_addr != gateway->config.host.s_addr &&
+	     arp.target_ip.s_addr != gateway->config.dns.s_addr))
+		return;
+	out = outbox_reserve(&gateway->outbox, ARP_FRAME_LEN);
+	if (out)
+		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
+}
+
+static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
+{
+	struct network *network = gateway->netdev.network;
+	uint8_t *out = outbox_reserve(&gateway->outbox, DHCP_FRAME_MAX);
+	struct dhcp_outcome outcome = {.kind = DHCP_NOTHING};
+	struct guest *guest;
+	size_t len;
+
+	if (!out)
+		return;
+	len = dhcp_input(gateway->dhcp, from, mac, packet_v4(&packet->src),
+			 packet->frame + packet->payload, packet->len - packet->payload,
+			 loop_now(network->loop), out, &outcome);
+	if (len > 0)
+		outbox_commit(&gateway->outbox, len);
+	switch (outcome.kind) {
+	case DHCP_NOTHING:
+		break;
+	case DHCP_RELEASED:
+	case DHCP_DECLINED:
+		guest_clear_v4(network->guests, outcome.addr);
+		break;
+	case DHCP_GRANTED:
+		guest = guest_seen(network->guests, outcome.mac, from, loop_now(network->loop));
+		if (!guest)
+			break;
+		if (outcome.hostname[0])
+			guest_set_name(network->guests, guest, outcome.hostname);
+		if (guest_set_v4(network->guests, guest, outcome.addr, true)) {
+			char text[INET_ADDRSTRLEN];
+
+			inet_ntop(AF_INET, &outcome.addr, text, sizeof(text));
+			network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_GRANTED,
+								      .netdev = from->netdev,
+								      .port = from,
+								      .guest = guest,
+								      .text = text});
+		}
+		break;
+	}
+}
+
+static bool is_own_address(const struct gateway *gateway, const struct packet *packet)
+{
+	struct in_addr dst;
+
+	if (packet->v6)
+		return ndp_owns(&gateway->ndp, &packet->dst);
+	dst = packet_v4(&packet->dst);
+	return dst.s_addr == gateway->config.host.s_addr ||
+	       dst.s_addr == gateway->config.dns.s_addr;
+}
+
+static void on_echo(struct gateway *gateway, const struct packet *packet)
+{
+	uint8_t *out = outbox_reserve(&gateway->outbox, packet->len);
+
+	if (!out)
+		return;
+	echo_reply(packet, gateway->mac, out);
+	outbox_commit(&gateway->outbox, packet->len);
+}
+
+/* An IP packet addressed to our MAC, whole. @now: its memory is good for this call only. */
+static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
+		      bool now)
+{
+	enum drop_reason why;
+
+	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
+		if (packet->len <= ETH_HEADER + (gateway->config.mtu ? gateway->config.mtu : 1500))
+			on_echo(gateway, packet);
+		else
+			nat_input_now(gateway->nat, from, mac, packet); /* answers in fragments */
+		return;
+	}
+	if (!scrub_allows(&gateway->config, packet, &why)) {
+		if (why != DROP_POLICY || !nat_expects(gateway->nat, packet)) {
+			port_drop(from, why, 1);
+			return;
+		}
+	}
+	if (!check_source(gateway, from, mac, packet, &why)) {
+		port_drop(from, why, 1);
+		return;
+	}
+	if (scrub_has_urgent(packet)) {
+		scrub_urgent(packet, gateway->scratch);
+		now = true;
+	}
+	if (now)
+		nat_input_now(gateway->nat, from, mac, packet);
+	else
+		nat_input(gateway->nat, from, mac, packet);
+}
+
+static void on_ip(struct gateway *gateway, struct port *from, const struct frame *frame,
+		  bool for_us)
+{
+	mac_t mac = frame_src(frame);
+	struct ndp_message message;
+	struct packet packet;
+	enum drop_reason why;
+	struct frame whole;
+
+	if (!packet_parse(&packet, frame, &why)) {
+		if (for_us)
+			port_drop(from, why, 1);
+		return;
+	}
+	if (!(packet.v6 ? gateway->config.ipv6 : gateway->config.ipv4))
+		return;
+	if (packet.v6 && packet.proto == IPPROTO_ICMPV6 && ndp_parse(frame, &message) != NDP_NONE) {
+		uint8_t *out;
+		size_t len;
+
+		if (message.kind == NDP_BAD) {
+			port_drop(from, message.why, 1);
+			return;
+		}
+		out = outbox_reserve(&gateway->outbox, NDP_FRAME_MAX);
+		len = out ? ndp_answer(&gateway->ndp, &message, out) : 0;
+		if (len > 0)
+			outbox_commit(&gateway->outbox, len);
+		return;
+	}
+	if (!packet.v6 && !packet.fragment && packet.proto == IPPROTO_UDP &&
+	    packet.dport == PORT_DHCP_SERVER && (!for_us || is_own_address(gateway, &packet))) {
+		on_dhcp(gateway, from, mac, &packet);
+		return;
+	}
+	if (!for_us)
+		return; /* broadcast and multicast between guests */
+	if (packet.fragment) {
+		if (reassembly_add(gateway->reassembly, from, &packet,
+				   loop_now(gateway->netdev.network->loop), &whole)) {
+			if (packet_parse(&packet, &whole, &why))
+				on_packet(gateway, from, mac, &packet, true);
+			else
+				port_drop(from, why, 1);
+		}
+		return;
+	}
+	on_packet(gateway, from, mac, &packet, false);
+}
+
+/* --- the turn --- */
+
+static void serve(struct loop_task *task)
+{
+	struct gateway *gateway = container_of(task, struct gateway, service);
+	struct vswitch *vswitch = gateway->netdev.network->vswitch;
+	struct port *from = NULL;
+	mac_t from_mac = 0;
+
+	for (size_t i = 0; i < gateway->n_pending; i++) {
+		const struct frame *frame = &gateway->pending[i];
+		mac_t src = frame_src(frame);
+		bool for_us = frame_dst(frame) == gateway->mac;
+
+		if (!for_us && !mac_is_multicast(frame_dst(frame)))
+			continue;
+		if (src != from_mac || !from) {
+			from = vswitch_lookup(vswitch, src);
+			from_mac = src;
+			if (!from) { /* its port is full of stations, or just went */
+				port_drop(&gateway->port, DROP_STATIONS, 1);
+				continue;
+			}
+		}
+		switch (frame_ethertype(frame)) {
+		case ETHERTYPE_ARP_:
+			on_arp(gateway, frame);
+			break;
+		case ETHERTYPE_V4:
+		case ETHERTYPE_V6:
+			on_ip(gateway, from, frame, for_us);
+			break;
+		default:
+			if (for_us)
+				port_drop(from, DROP_UNSUPPORTED, 1);
+			break;
+		}
+	}
+	gateway->n_pending = 0;
+	nat_run(gateway->nat);
+	outbox_flush(&gateway->outbox);
+}
+
+static void gateway_send(struct port *port, const struct frame *frames, size_t n)
+{
+	struct gateway *gateway = container_of(port, struct gateway, port);
+
+	if (gateway->n_pending + n > PENDING_MAX) {
+		size_t room = PENDING_MAX - gateway->n_pending;
+
+		port_drop(port, DROP_QUEUE_FULL, n - room);
+		n = room;
+	}
+	if (gateway->n_pending + n > gateway->capacity) {
+		gateway->capacity = MAX(gateway->capacity * 2, gateway->n_pending + n);
+		gateway->pending = g_renew(struct frame, gateway->pending, gateway->capacity);
+	}
+	memcpy(gateway->pending + gateway->n_pending, frames, n * sizeof(*frames));
+	gateway->n_pending += n;
+	for (size_t i = 0; i < n; i++)
+		port->count.tx_bytes += frames[i].len;
+	port->count.tx_frames += n;
+	loop_task_defer(&gateway->service);
+}
+
+static const struct port_ops gateway_port_ops = {
+	.send = gateway_send,
+};
+
+/* --- the NAT asks, the guest table tells --- */
+
+static void on_nat_wake(void *data)
+{
+	struct gateway *gateway = data;
+
+	loop_task_defer(&gateway->service);
+}
+
+static void on_nat_resolve(void *data, const struct in6_addr *addr)
+{
+	struct gateway *gateway = data;
+	struct guest_table *guests = gateway->netdev.network->guests;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
+	const struct guest *guest =
+		v4 ? guest_by_v4(guests, packet_v4(addr)) : guest_by_v6(guests, addr);
+	uint8_t *out;
+	size_t len;
+
+	if (guest) {
+		nat_neighbour(gateway->nat, addr, guest->mac);
+		return;
+	}
+	out = outbox_reserve(&gateway->outbox, NDP_FRAME_MAX);
+	if (!out)
+		return;
+	if (v4)
+		len = arp_build_request(out, gateway->mac, gateway->config.host, packet_v4(addr));
+	else
+		len = ndp_build_ns(out, gateway->mac, &gateway->config.host6, addr);
+	outbox_commit(&gateway->outbox, len);
+}
+
+static const struct nat_ops nat_ops = {
+	.wake = on_nat_wake,
+	.resolve = on_nat_resolve,
+};
+
+static void on_network_event(struct network_observer *observer, const struct network_event *event)
+{
+	struct gateway *gateway = container_of(observer, struct gateway, observer);
+	const struct guest *guest = event->guest;
+	struct in6_addr v4;
+
+	switch (event->kind) {
+	case NETWORK_GUEST_CHANGED:
+		v4 = packet_map4(guest->v4.s_addr);
+		if (guest->v4.s_addr)
+			nat_neighbour(gateway->nat, &v4, guest->mac);
+		for (unsigned i = 0; i < guest->n_v6; i++)
+			nat_neighbour(gateway->nat, &guest->v6[i], guest->mac);
+		break;
+	case NETWORK_GUEST_LEFT:
+		v4 = packet_map4(guest->v4.s_addr);
+		if (guest->v4.s_addr)
+			nat_guest_gone(gateway->nat, &v4);
+		for (unsigned i = 0; i < guest->n_v6; i++)
+			nat_guest_gone(gateway->nat, &guest->v6[i]);
+		break;
+	default:
+		break;
+	}
+}
+
+static void advertise(struct loop_timer *timer)
+{
+	struct gateway *gateway = container_of(timer, struct gateway, advertise);
+	struct loop *loop = gateway->netdev.network->loop;
+	uint8_t *out = outbox_reserve(&gateway->outbox, NDP_FRAME_MAX);
+
+	if (out)
+		outbox_commit(&gateway->outbox, ndp_build_ra(&gateway->ndp, out));
+	loop_task_defer(&gateway->service);
+	gateway->n_advertised++;
+	loop_timer_set(timer, loop_now(loop) + (gateway->n_advertised < NDP_RA_INITIAL_COUNT
+							? NDP_RA_INITIAL_INTERVAL
+							: NDP_RA_INTERVAL));
+}
+
+/* --- life --- */
+
+static void config_copy(struct user_config *to, const struct user_config *from)
+{
+	*to = *from;
+	to->id = NULL; /* the netdev has it */
+	to->hostname = g_strdup(from->hostname);
+	to->domainname = g_strdup(from->domainname);
+	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);
+	to->tftp = g_strdup(from->tftp);
+	to->tftp_server_name = g_strdup(from->tftp_server_name);
+	to->bootfile = g_strdup(from->bootfile);
+	if (from->loopback == LOOPBACK_PORTS) {
+		size_t n = 0;
+
+		while (from->loopback_ports[n])
+			n++;
+		to->loopback_ports = g_memdup2(from->loopback_ports, (n + 1) * sizeof(uint16_t));
+	} else {
+		to->loopback_ports = NULL;
+	}
+}
+
+static void config_free(struct user_config *config)
+{
+	g_free((char *)config->hostname);
+	g_free((char *)config->domainname);
+	g_strfreev((char **)config->dnssearch);
+	g_free((char *)config->tftp);
+	g_free((char *)config->tftp_server_name);
+	g_free((char *)config->bootfile);
+	g_free((uint16_t *)config->loopback_ports);
+}
+
+static void gateway_destroy(struct netdev *netdev)
+{
+	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
+
+	list_remove(&gateway->observer.link);
+	loop_task_cancel(&gateway->service);
+	loop_timer_cancel(&gateway->advertise);
+	guard_clear_gateway(netdev->network->guard);
+	netdev_remove_port(&gateway->port);
+	nat_free(gateway->nat);
+	dhcp_free(gateway->dhcp);
+	reassembly_free(gateway->reassembly);
+	outbox_fini(&gateway->outbox);
+	config_free(&gateway->config);
+	g_free(gateway->pending);
+	netdev_fini(netdev);
+	g_free(gateway);
+}
+
+static const struct netdev_ops gateway_ops = {
+	.kind = "user",
+	.destroy = gateway_destroy,
+};
+
+static void protect(struct gateway *gateway)
+{
+	struct guard *guard = gateway->netdev.network->guard;
+
+	guard_set_gateway_mac(guard, gateway->mac);
+	if (gateway->config.ipv4) {
+		guard_protect_v4(guard, gateway->config.host);
+		guard_protect_v4(guard, gateway->config.dns);
+	}
+	if (gateway->config.ipv6) {
+		guard_protect_v6(guard, &gateway->config.host6);
+		guard_protect_v6(guard, &gateway->config.dns6);
+		guard_protect_v6(guard, &gateway->ndp.link_local);
+		guard_protect_v6(guard, &gateway->ndp.dns_link_local);
+	}
+}
+
+struct netdev *gateway_new(struct network *network, const struct user_config *config,
+			   GError **error)
+{
+	struct user_config resolved = *config;
+	struct gateway *gateway, *other = gateway_find(network);
+	char net[INET_ADDRSTRLEN];
+
+	if (!netdev_check_id(network, config->id, error) || !user_config_resolve(&resolved, error))
+		return NULL;
+	if (other) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "user: the network has a gateway already, '%s'; a network has one",
+			    other->netdev.id);
+		return NULL;
+	}
+	gateway = g_new0(struct gateway, 1);
+	config_copy(&gateway->config, &resolved);
+	gateway->mac = user_config_mac(&resolved);
+	netdev_init(&gateway->netdev, &gateway_ops, network, config->id);
+	gateway->netdev.description = g_strdup_printf(
+		"net=%s/%u,restrict=%s", inet_ntop(AF_INET, &resolved.net, net, sizeof(net)),
+		resolved.net_len, resolved.restricted ? "on" : "off");
+	ndp_init(&gateway->ndp, &gateway->config, gateway->mac);
+	gateway->dhcp = dhcp_new(&gateway->config, gateway->mac);
+	gateway->reassembly = reassembly_new();
+	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
+	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
+	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, serve);
+	loop_timer_init(network->loop, &gateway->advertise, advertise);
+	protect(gateway);
+	netdev_add_port(&gateway->netdev, &gateway->port, &gateway_port_ops, NULL);
+	gateway->port.trusted = true;
+	gateway->observer.event = on_network_event;
+	network_observe(network, &gateway->observer);
+	if (gateway->config.ipv6)
+		loop_timer_set(&gateway->advertise, loop_now(network->loop));
+	return &gateway->netdev;
+}
+
+struct gateway *gateway_from_netdev(struct netdev *netdev)
+{
+	return netdev->ops == &gateway_ops ? container_of(netdev, struct gateway, netdev) : NULL;
+}
+
+struct gateway *gateway_find(struct network *network)
+{
+	list_for_each (netdev, &network->netdevs, struct netdev, link) {
+		if (netdev->ops == &gateway_ops)
+			return gateway_from_netdev(netdev);
+	}
+	return NULL;
+}
+
+const struct user_config *gateway_config(const struct gateway *gateway)
+{
+	return &gateway->config;
+}
+
+struct nat *gateway_nat(struct gateway *gateway)
+{
+	return gateway->nat;
+}
+
+struct dhcp *gateway_dhcp(struct gateway *gateway)
+{
+	return gateway->dhcp;
+}

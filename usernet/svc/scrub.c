@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "svc/scrub.h"
+
+#include "base/checksum.h"
+#include "svc/gateway.h"
+
+#define PORT_DNS  53
+#define PORT_TFTP 69
+
+static bool in_prefix6(const struct in6_addr *addr, const struct in6_addr *prefix, unsigned len)
+{
+	unsigned bytes = len / 8, bits = len % 8;
+
+	if (memcmp(addr, prefix, bytes) != 0)
+		return false;
+	return bits == 0 || ((addr->s6_addr[bytes] ^ prefix->s6_addr[bytes]) >> (8 - bits)) == 0;
+}
+
+/* host-loopback=: may @packet, which is for the gateway address, go to the host's loopback? */
+static bool loopback_allows(const struct user_config *config, const struct packet *packet)
+{
+	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP)
+		return config->tftp != NULL; /* libslirp serves it itself (udp.c) */
+	switch (config->loopback) {
+	case LOOPBACK_ON:
+		return true;
+	case LOOPBACK_OFF:
+		return false;
+	case LOOPBACK_PORTS:
+		for (const uint16_t *port = config->loopback_ports; *port != 0; port++) {
+			if (*port == packet->dport)
+				return true;
+		}
+		return false;
+	}
+	return false;
+}
+
+static bool has_ports(const struct packet *packet)
+{
+	return packet->proto == IPPROTO_TCP || packet->proto == IPPROTO_UDP;
+}
+
+static bool allows_v4(const struct user_config *config, const struct packet *packet)
+{
+	struct in_addr dst = packet_v4(&packet->dst);
+	uint32_t addr = ntohl(dst.s_addr);
+	uint32_t mask = ~UINT32_C(0) << (32 - config->net_len);
+
+	if (dst.s_addr == config->dns.s_addr && has_ports(packet) && packet->dport == PORT_DNS)
+		return true;
+	if (dst.s_addr == config->host.s_addr)
+		return has_ports(packet) && loopback_allows(config, packet);
+	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)
+		return false;
+	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
+		return false;             /* on the LAN, or the name server's other ports */
+	if (addr >> 24 == 0 ||            /* "this network", RFC 1122 3.2.1.3: the host itself */
+	    addr >> 24 == 127 ||          /* loopback */
+	    addr >= UINT32_C(0xe0000000)) /* multicast, reserved, broadcast */
+		return false;
+	return true;
+}
+
+static bool allows_v6(const struct user_config *config, const struct packet *packet)
+{
+	static const struct in6_addr
+		low_zero; /* ::, ::1, ::a.b.c.d and ::ffff:a.b.c.d lie in ::/80 */
+	const struct in6_addr *dst = &packet->dst;
+
+	if (packet->proto == IPPROTO_ICMPV6)
+		return false; /* libslirp forwards none (ip6_icmp.c) */
+	if (IN6_ARE_ADDR_EQUAL(dst, &config->dns6) && packet->dport == PORT_DNS)
+		return true;
+	if (IN6_ARE_ADDR_EQUAL(dst, &config->host6))
+		return loopback_allows(config, packet);
+	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)
+		return false;
+	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
+	if (in_prefix6(dst, &config->net6, config->net6_len))
+		return false;
+	return !in_prefix6(dst, &low_zero, 80) && !IN6_IS_ADDR_LINKLOCAL(dst) &&
+	       !IN6_IS_ADDR_MULTICAST(dst);
+}
+
+bool scrub_allows(const struct user_config *config, const struct packet *packet,
+		  enum drop_reason *why)
+{
+	bool allowed;
+
+	if (packet->proto != IPPROTO_TCP && packet->proto != IPPROTO_UDP &&
+	    packet->proto != IPPROTO_ICMP && packet->proto != IPPROTO_ICMPV6) {
+		*why = DROP_UNSUPPORTED;
+		return false;
+	}
+	/* libslirp carries echo requests outward, and nothing else of ICMP (ip_icmp.c). */
+	if (packet->proto == IPPROTO_ICMP && ICMP_TYPE(packet) != 8) {
+		*why = DROP_UNSUPPORTED;
+		return false;
+	}
+	if (packet->proto == IPPROTO_TCP && packet->dport == 0) {
+		*why = DROP_MALFORMED;
+		return false;
+	}
+	/* libslirp makes a connection only of a SYN without ACK (tcp_input.c): what is not one
+	 * belongs to a connection that was allowed, a forwarded one perhaps, or is answered with a
+	 * reset. */
+	if (packet->proto == IPPROTO_TCP &&
+	    (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
+		return true;
+	if (config->restricted) {
+		*why = DROP_POLICY;
+		return false;
+	}
+	allowed = packet->v6 ? allows_v6(config, packet) : allows_v4(config, packet);
+	if (!allowed)
+		*why = DROP_POLICY;
+	return allowed;
+}
+
+void scrub_urgent(struct packet *packet, uint8_t *copy)
+{
+	uint8_t *tcp = copy + packet->l4;
+	uint16_t from, to;
+
+	memcpy(copy, packet->frame, packet->len);
+	memcpy(&from, tcp + 12, 2);
+	tcp[13] &= (uint8_t)~TCP_FLAG_URG;
+	memcpy(&to, tcp + 12, 2);
+	csum_update16(tcp + 16, from, to);
+	memcpy(&from, tcp + 18, 2);
+	tcp[18] = 0;
+	tcp[19] = 0;
+	csum_update16(tcp + 16, from, 0);
+	packet->frame = copy;
+	packet->tcp_flags &= (uint8_t)~TCP_FLAG_URG;
+}

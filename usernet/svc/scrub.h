@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_SCRUB_H
+#define USERNET_SVC_SCRUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "svc/packet.h"
+
+/*
+ * What may reach libslirp. Guests are hostile and libslirp 4.7 is not fit to meet them: every
+ * packet for it passes here first.
+ *
+ *   scrub_allows()    addresses and ports: nothing reaches the host's loopback but through the
+ * gateway address, by host-loopback=; only port 53 of the name server; TFTP only when served;
+ *                     nothing new at all with restrict=on. UDP replies to forwards it does not
+ * know: ask nat_expects() before a DROP_POLICY is final scrub_urgent()    clears URG, which would
+ * make libslirp send its heap to the peer (sosendoob)
+ *
+ * Fragments are put together before (reassembly.h); libslirp never sees one.
+ */
+struct user_config;
+
+/* False: *@why is DROP_POLICY, DROP_MALFORMED or DROP_UNSUPPORTED. */
+bool scrub_allows(const struct user_config *config, const struct packet *packet,
+		  enum drop_reason *why);
+
+static inline bool scrub_has_urgent(const struct packet *p)
+{
+	return p->proto == IPPROTO_TCP &&
+	       (p->tcp_flags & TCP_FLAG_URG || packet_u16(p->frame + p->l4 + 18) != 0);
+}
+
+/* Copies @packet's frame to @copy (at least its len) and makes the copy one without urgent data. */
+void scrub_urgent(struct packet *packet, uint8_t *copy);
+
+#endif

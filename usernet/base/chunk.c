@@ -87,6 +87,11 @@ void chunk_pool_free(struct chunk_pool *pool)
 	g_free(pool);
 }
 
+unsigned chunk_pool_idle(const struct chunk_pool *pool)
+{
+	return pool->n_idle;
+}
+
 struct chunk *chunk_take(struct chunk_pool *pool)
 {
 	struct chunk *chunk;

@@ -25,8 +25,9 @@ LAYERS = {
 # The one file that calls libslirp.
 SLIRP_FILE = "usernet/svc/nat.c"
 
-# Libraries that start threads (style: isolation is set up while there is one).
-FORBIDDEN_LIBRARIES = re.compile(r"gio/|glib-object\.h|pthread\.h|threads\.h|glib-unix\.h")
+# What starts threads (isolation is set up while there is one).
+THREADED_HEADERS = re.compile(r"gio/|pthread\.h|threads\.h")
+THREADED_CALLS = re.compile(r"\b(g_unix_signal_\w+|g_thread_\w+|g_child_watch_\w+|pthread_create)\b")
 
 TOP_LEVEL = {"usernet", "fwd", "tools", "tests", "meson.build", "meson_options.txt", "README",
              "COPYING"}
@@ -62,7 +63,7 @@ def layers(root):
             if quote == "<":
                 if "slirp" in name and path != SLIRP_FILE:
                     breaches.append(f"{path}: includes <{name}>; only {SLIRP_FILE} may")
-                if layer != "tools" and FORBIDDEN_LIBRARIES.match(name):
+                if layer != "tools" and THREADED_HEADERS.match(name):
                     breaches.append(f"{path}: includes <{name}>, which may start threads")
                 continue
             target = name.split("/")[0] if "/" in name else "main"
@@ -73,15 +74,18 @@ def layers(root):
     return breaches
 
 
-def exits(root):
-    """Only main.c ends the process."""
+def calls(root):
+    """The daemon has one thread, and only main.c ends it."""
     breaches = []
     for path in tree.files(root, r".*\.[ch]"):
-        if layer_of(path) in (None, "tools") or path == "usernet/main.c":
+        if layer_of(path) in (None, "tools"):
             continue
         for number, line in enumerate(tree.text(root, path).split("\n"), 1):
-            if re.search(r"(?<![\w.>])exit\s*\(", line):
+            if path != "usernet/main.c" and re.search(r"(?<![\w.>])exit\s*\(", line):
                 breaches.append(f"{path}:{number}: calls exit; only usernet/main.c may")
+            threaded = THREADED_CALLS.search(line)
+            if threaded:
+                breaches.append(f"{path}:{number}: {threaded.group()} starts a thread")
     return breaches
 
 
@@ -150,7 +154,7 @@ def cppcheck(root):
 
 RULES = {
     "layers": layers,
-    "exits": exits,
+    "calls": calls,
     "sizes": sizes,
     "top-level": top_level,
     "spdx": spdx,

@@ -58,7 +58,10 @@ class Rules(unittest.TestCase):
         self.finds("layers", "usernet/ctl/qmp.c", "#include <gio/gio.h>\n")
 
     def test_exit_outside_main(self):
-        self.finds("exits", "usernet/net/port.c", "void f(void)\n{\n\texit(1);\n}\n")
+        self.finds("calls", "usernet/net/port.c", "void f(void)\n{\n\texit(1);\n}\n")
+
+    def test_thread(self):
+        self.finds("calls", "usernet/base/loop.c", "\tg_unix_signal_add(15, f, NULL);\n")
 
     def test_file_too_long(self):
         self.finds("sizes", "usernet/net/port.c", "\n" * 901)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# For tools/quickstart and tools/check, which source it: packages, an unprivileged user, a place to
+# build. Needs bash. Only what these functions say on the terminal is changed on the machine.
+
+usernet_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+default_user=usernet-test
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*"
+}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# Runs a command as root: we are, or sudo lets us.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif ! command -v sudo >/dev/null; then
+		die "needs root once, and there is no sudo; as root run: $*"
+	else
+		sudo "$@"
+	fi
+}
+
+# missing_packages GROUP...: prints those of the list that are not installed.
+missing_packages() {
+	local group package
+	while read -r group package; do
+		case " $* " in
+		*" $group "*)
+			[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+				echo "$package"
+			;;
+		esac
+	done <"$usernet_source/tools/lib/packages"
+}
+
+# install_packages GROUP...
+install_packages() {
+	local missing
+	command -v apt-get >/dev/null || die "needs Debian's apt-get; elsewhere, install what tools/lib/packages lists"
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	say "installing:" $missing
+	as_root apt-get -q update || die "apt-get update failed"
+	# A pty cannot be counted on, and questions are not answered.
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y --no-install-recommends install $missing ||
+		die "apt-get could not install:" $missing
+}
+
+# choose_user [NAME]: sets $run_user, who builds and runs everything. Root gets a plain user: the one
+# named, else the one who called sudo, else one made for this.
+choose_user() {
+	run_user=${1:-}
+	if [ "$(id -u)" != 0 ]; then
+		[ -z "$run_user" ] || [ "$run_user" = "$(id -un)" ] ||
+			die "only root can run as another user (--user $run_user)"
+		run_user=$(id -un)
+	elif [ -z "$run_user" ] && [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
+		run_user=$SUDO_USER
+	elif [ -z "$run_user" ]; then
+		run_user=$default_user
+		if ! id "$run_user" >/dev/null 2>&1; then
+			say "making the system user $run_user (home /var/tmp/$run_user)"
+			useradd --system --create-home --home-dir "/var/tmp/$run_user" \
+				--shell /bin/bash "$run_user" || die "cannot make the user $run_user"
+		fi
+	fi
+	run_uid=$(id -u "$run_user") || die "no user is called $run_user"
+	[ "$run_uid" != 0 ] || die "$run_user is root; name a plain user with --user"
+	run_home=$(getent passwd "$run_user" | cut -d: -f6)
+}
+
+# as_user COMMAND...: runs it as $run_user with a clean environment, from a folder they can read.
+as_user() {
+	local words=(env -i "HOME=$run_home" "USER=$run_user" "LANG=C.UTF-8" "TERM=${TERM:-dumb}"
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" "$@")
+	if [ "$(id -u)" = 0 ]; then
+		(cd / && exec setpriv --reuid="$run_user" --regid="$(id -g "$run_user")" \
+			--init-groups "${words[@]}")
+	else
+		(cd / && exec "${words[@]}")
+	fi
+}
+
+# choose_folder NAME: sets $work_folder, made for and writable by $run_user.
+choose_folder() {
+	work_folder=/var/tmp/usernet-$run_uid/$1
+	as_user mkdir -p -m 700 "/var/tmp/usernet-$run_uid" || die "cannot make /var/tmp/usernet-$run_uid"
+	[ "$(stat -c %u "/var/tmp/usernet-$run_uid")" = "$run_uid" ] ||
+		die "/var/tmp/usernet-$run_uid belongs to somebody else"
+	as_user mkdir -p "$work_folder" || die "cannot make $work_folder"
+}
+
+# copy_source: the tree as it stands to $work_folder/source, so that the user can read it and nothing
+# is written into yours.
+copy_source() {
+	as_user rm -rf "$work_folder/source" || die "cannot clear $work_folder/source"
+	as_user mkdir -p "$work_folder/source"
+	tar -C "$usernet_source" --exclude=./.git --exclude='./build*' --exclude=__pycache__ \
+		--exclude='./*/__pycache__' -cf - . |
+		as_user tar -C "$work_folder/source" --no-same-owner -xf - ||
+		die "cannot copy the source to $work_folder/source"
+}
+
+# prepare_guest_kernel: sets $kernel_root, a folder with a kernel for the guest when the machine's own
+# will not do. Unpacked, never installed: what the machine boots is not our business.
+prepare_guest_kernel() {
+	local package
+	kernel_root=
+	if as_user "$work_folder/source/tools/guest-image" >/dev/null 2>&1; then
+		return 0
+	fi
+	kernel_root=$work_folder/kernel
+	if as_user "$work_folder/source/tools/guest-image" --kernel-root "$kernel_root" \
+		>/dev/null 2>&1; then
+		return 0
+	fi
+	package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+	if [ -z "$package" ]; then
+		as_root apt-get -q update || die "apt-get update failed"
+		package=$(apt-cache depends linux-image-cloud-amd64 |
+			sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+	fi
+	[ -n "$package" ] || die "apt knows no linux-image-cloud-amd64, the guest's kernel"
+	say "unpacking $package for the guest (not installed)"
+	as_user rm -rf "$kernel_root"
+	as_user mkdir -p "$kernel_root"
+	as_user sh -c "cd '$kernel_root' && apt-get -q download '$package' && dpkg-deb -x ./*.deb ." ||
+		die "cannot fetch $package"
+	as_user "$work_folder/source/tools/guest-image" --kernel-root "$kernel_root" >/dev/null ||
+		die "the guest's kernel cannot be used"
+}

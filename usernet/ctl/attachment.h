@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_ATTACHMENT_H
+#define USERNET_CTL_ATTACHMENT_H
+
+#include <glib.h>
+
+#include "base/list.h"
+#include "base/sockaddr.h"
+
+/*
+ * A netdev and what control keeps beside it: the option string its configuration points into,
+ * where it listens (for the line to give QEMU), and a `user` netdev's forwards.
+ */
+struct forwards;
+struct netdev;
+struct network;
+struct optstr;
+
+enum attachment_role {
+	ATTACHMENT_GATEWAY,
+	ATTACHMENT_LISTENS, /* guests come to addr: stream, or a unix dgram server */
+	ATTACHMENT_DIALS,   /* we go to addr */
+	ATTACHMENT_PAIR,    /* datagrams between two fixed addresses; addr is the remote */
+	ATTACHMENT_BUS,     /* addr is a multicast group */
+	ATTACHMENT_FD,      /* addr is empty */
+};
+
+struct attachment {
+	struct netdev *netdev;
+	enum attachment_role role;
+	struct sockaddr_any addr;
+	struct forwards *forwards; /* ATTACHMENT_GATEWAY */
+	struct optstr *opts;       /* owned */
+	struct list link;          // control::attachments
+};
+
+/* Where fd= and addr.str= find their descriptor: the command line's are numbers, QMP's names. */
+struct fd_source {
+	/* The descriptor, now the caller's, or -1. */
+	int (*take)(struct fd_source *source, const char *name, GError **error);
+};
+
+/*
+ * Makes the netdev that @opts describes, forwards and all; @opts is taken over in any case. On
+ * failure nothing is left behind; errors name the key and say what would be right.
+ */
+struct attachment *attachment_new(struct network *network, struct optstr *opts,
+				  struct fd_source *fds, GError **error);
+/* Destroys the netdev. Must not be on a list any more. */
+void attachment_free(struct attachment *attachment);
+
+/*
+ * The -netdev (and -device) arguments a guest attaches here with, newly allocated; NULL when none
+ * can: the gateway, a client, an fd. @run_dir: where a guest's own datagram socket may go.
+ */
+char *attachment_qemu_line(const struct attachment *attachment, const char *run_dir);
+
+#endif

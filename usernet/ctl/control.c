@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/control.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/error.h"
+#include "net/guest.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/port.h"
+
+struct control *control_new(struct network *network, const char *run_dir)
+{
+	struct control *control = g_new0(struct control, 1);
+
+	control->network = network;
+	control->run_dir = g_strdup(run_dir);
+	control->started = loop_now(network->loop);
+	list_init(&control->attachments);
+	return control;
+}
+
+static void drop(struct attachment *attachment)
+{
+	list_remove(&attachment->link);
+	attachment_free(attachment);
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	while (!list_empty(&control->attachments))
+		drop(container_of(control->attachments.prev, struct attachment, link));
+	g_free(control->run_dir);
+	g_free(control);
+}
+
+struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
+				      struct fd_source *fds, GError **error)
+{
+	struct attachment *attachment = attachment_new(control->network, opts, fds, error);
+
+	if (attachment)
+		list_append(&control->attachments, &attachment->link);
+	return attachment;
+}
+
+struct attachment *control_find(struct control *control, const char *id)
+{
+	list_for_each (attachment, &control->attachments, struct attachment, link) {
+		if (!strcmp(attachment->netdev->id, id))
+			return attachment;
+	}
+	return NULL;
+}
+
+struct attachment *control_find_netdev(struct control *control, const struct netdev *netdev)
+{
+	list_for_each (attachment, &control->attachments, struct attachment, link) {
+		if (attachment->netdev == netdev)
+			return attachment;
+	}
+	return NULL;
+}
+
+static bool not_found(const char *name, GError **error)
+{
+	g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "Device '%s' not found", name);
+	return false;
+}
+
+bool control_del_netdev(struct control *control, const char *id, GError **error)
+{
+	struct attachment *attachment = control_find(control, id);
+
+	if (!attachment)
+		return not_found(id, error);
+	drop(attachment);
+	return true;
+}
+
+struct attachment *control_find_user(struct control *control, const char *id, GError **error)
+{
+	struct attachment *attachment = id ? control_find(control, id) : NULL;
+
+	if (id && !attachment) {
+		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "unrecognized netdev id '%s'",
+			    id);
+		return NULL;
+	}
+	if (attachment && !attachment->forwards) {
+		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "invalid device specified");
+		return NULL;
+	}
+	if (attachment)
+		return attachment;
+	list_for_each (each, &control->attachments, struct attachment, link) {
+		if (each->forwards)
+			return each;
+	}
+	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "user mode network stack not in use");
+	return NULL;
+}
+
+static struct guest *find_guest(struct control *control, const char *name)
+{
+	unsigned b[MAC_LEN];
+	uint8_t bytes[MAC_LEN];
+	int end = 0;
+
+	if (sscanf(name, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &end) != 6 ||
+	    name[end])
+		return guest_by_name(control->network->guests, name);
+	for (int i = 0; i < MAC_LEN; i++)
+		bytes[i] = (uint8_t)b[i];
+	return guest_by_mac(control->network->guests, mac_read(bytes));
+}
+
+bool control_set_link(struct control *control, const char *name, bool up, GError **error)
+{
+	struct attachment *attachment = control_find(control, name);
+	struct port *port;
+
+	if (attachment) {
+		netdev_set_link(attachment->netdev, up);
+		return true;
+	}
+	port = network_find_port(control->network, name);
+	if (!port) {
+		struct guest *guest = find_guest(control, name);
+
+		port = guest ? guest->port : NULL;
+	}
+	if (!port)
+		return not_found(name, error);
+	port->link_up = up;
+	return true;
+}
+
+void control_quit(struct control *control)
+{
+	if (control->quitting)
+		return;
+	control->quitting = true;
+	if (control->announce)
+		control->announce(control->announce_data, "SHUTDOWN", "host-qmp-quit");
+	if (control->quit)
+		control->quit(control->quit_data);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_FORWARDS_H
+#define USERNET_CTL_FORWARDS_H
+
+#include <glib.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "fwd/table.h"
+
+/*
+ * The forwards of one `user` netdev: joins the rule table (fwd/), which knows no NAT, to the NAT,
+ * which knows no rules, and tells the network's observers what came and went.
+ */
+struct forwards;
+struct netdev;
+
+/* @host: the address of rules that name none; @guest: likewise (the DHCP start address). */
+struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct in_addr guest);
+/* Closes all; before the netdev goes. NULL is fine. */
+void forwards_free(struct forwards *forwards);
+
+/* @rule as hostfwd= has it. The entry is the table's. */
+const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
+/* @rule as hostfwd_remove has it. CTL_ERROR_NOT_FOUND when there is none. */
+bool forwards_remove(struct forwards *forwards, const char *rule, GError **error);
+struct list *forwards_entries(struct forwards *forwards); // heads fwd_entry::link
+
+/* The rule with the port it really listens on. Newly allocated. */
+char *forwards_format(const struct fwd_rule *rule, const struct sockaddr_any *bound);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "ctl/attachment.h"
+#include "net/frame.h"
+#include "net/netdev.h"
+
+/* A path in an option string: commas are doubled; and for a shell, when it needs that. */
+static char *quote(const char *text)
+{
+	g_autoptr(GString) doubled = g_string_new(text);
+
+	g_string_replace(doubled, ",", ",,", 0);
+	if (strspn(doubled->str, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "-_./,=:@%+") == doubled->len)
+		return g_strdup(doubled->str);
+	return g_shell_quote(doubled->str);
+}
+
+static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
+{
+	bool abstract = addr->un.sun_path[0] == '\0';
+	g_autofree char *text = sockaddr_format(addr);
+	/* An abstract name is formatted with '@' in front. */
+	g_autofree char *path = quote(abstract ? text + 1 : text);
+
+	return g_strdup_printf("%s.type=unix,%s.path=%s%s", prefix, prefix, path,
+			       abstract ? ",addr.abstract=on" : "");
+}
+
+static char *netdev_argument(const struct attachment *attachment, const char *run_dir)
+{
+	const struct sockaddr_any *addr = &attachment->addr;
+	const char *kind = attachment->netdev->ops->kind;
+	g_autofree char *text = sockaddr_format(addr);
+	g_autofree char *address = NULL;
+
+	if (attachment->role == ATTACHMENT_BUS)
+		return g_strdup_printf("socket,id=net0,mcast=%s", text);
+	if (attachment->role != ATTACHMENT_LISTENS)
+		return NULL;
+	if (!strcmp(kind, "socket"))
+		return g_strdup_printf("socket,id=net0,connect=%s", text);
+	if (addr->sa.sa_family == AF_UNIX && !strcmp(kind, "dgram")) {
+		/* The guest's own end: QEMU binds it, and wants one for itself. */
+		g_autofree char *own =
+			g_strdup_printf("%s/%s.guest-%04x", run_dir, attachment->netdev->id,
+					g_random_int() & 0xffff);
+		g_autofree char *local = quote(own);
+
+		address = unix_address("remote", addr);
+		return g_strdup_printf("dgram,id=net0,local.type=unix,local.path=%s,%s", local,
+				       address);
+	}
+	if (addr->sa.sa_family == AF_UNIX) {
+		address = unix_address("addr", addr);
+		return g_strdup_printf("stream,id=net0,%s", address);
+	}
+	/* "HOST:PORT"; a host of IPv6 stands in brackets. */
+	text[strrchr(text, ':') - text] = '\0';
+	g_strdelimit(text, "[]", ' ');
+	return g_strdup_printf("stream,id=net0,addr.type=inet,addr.host=%s,addr.port=%u",
+			       g_strstrip(text),
+			       (unsigned)ntohs(addr->sa.sa_family == AF_INET6 ? addr->in6.sin6_port
+									      : addr->in.sin_port));
+}
+
+char *attachment_qemu_line(const struct attachment *attachment, const char *run_dir)
+{
+	g_autofree char *netdev = netdev_argument(attachment, run_dir);
+	/* QEMU gives every guest the same MAC when none is named; 52:54:00 is its prefix. */
+	mac_t mac = UINT64_C(0x525400000000) | (g_random_int() & 0xffffff);
+
+	if (!netdev)
+		return NULL;
+	return g_strdup_printf("-netdev %s -device virtio-net-pci,netdev=net0,mac=" MAC_FMT, netdev,
+			       MAC_ARGS(mac));
+}

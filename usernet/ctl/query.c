@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/query.h"
+
+#include <arpa/inet.h>
+
+#include "ctl/attachment.h"
+#include "ctl/forwards.h"
+#include "net/guest.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/port.h"
+#include "svc/nat.h"
+
+char *sockaddr_host_text(const struct sockaddr_any *addr)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (addr->sa.sa_family == AF_INET)
+		inet_ntop(AF_INET, &addr->in.sin_addr, text, sizeof(text));
+	else if (addr->sa.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &addr->in6.sin6_addr, text, sizeof(text));
+	return g_strdup(text);
+}
+
+unsigned sockaddr_port_number(const struct sockaddr_any *addr)
+{
+	if (addr->sa.sa_family == AF_INET)
+		return ntohs(addr->in.sin_port);
+	if (addr->sa.sa_family == AF_INET6)
+		return ntohs(addr->in6.sin6_port);
+	return 0;
+}
+
+/* PREFIX-address and PREFIX-port */
+static void set_sockaddr(JsonObject *object, const char *prefix, const struct sockaddr_any *addr)
+{
+	g_autofree char *host = sockaddr_host_text(addr);
+	g_autofree char *host_key = g_strdup_printf("%s-address", prefix);
+	g_autofree char *port_key = g_strdup_printf("%s-port", prefix);
+
+	json_object_set_string_member(object, host_key, host);
+	json_object_set_int_member(object, port_key, sockaddr_port_number(addr));
+}
+
+JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry)
+{
+	JsonObject *object = json_object_new();
+	g_autofree char *rule = forwards_format(&entry->rule, &entry->bound);
+
+	json_object_set_string_member(object, "netdev", user->netdev->id);
+	json_object_set_string_member(object, "protocol", entry->rule.udp ? "udp" : "tcp");
+	set_sockaddr(object, "host", &entry->bound);
+	set_sockaddr(object, "guest", &entry->rule.guest);
+	json_object_set_string_member(object, "rule", rule);
+	return object;
+}
+
+JsonObject *query_flow(const struct attachment *user, const struct nat_flow *flow)
+{
+	JsonObject *object = json_object_new();
+
+	json_object_set_string_member(object, "netdev", user->netdev->id);
+	json_object_set_string_member(object, "protocol", flow->protocol);
+	json_object_set_string_member(object, "state", flow->state);
+	json_object_set_int_member(object, "fd", flow->fd);
+	set_sockaddr(object, "source", &flow->src);
+	set_sockaddr(object, "destination", &flow->dst);
+	json_object_set_int_member(object, "recvq", flow->recvq);
+	json_object_set_int_member(object, "sendq", flow->sendq);
+	return object;
+}
+
+static gint64 seconds_since(usec_t now, usec_t then)
+{
+	return (now - then) / USEC_PER_SEC;
+}
+
+JsonObject *query_guest(const struct guest *guest)
+{
+	JsonObject *object = json_object_new();
+	JsonArray *v6 = json_array_new();
+	g_autofree char *mac = g_strdup_printf(MAC_FMT, MAC_ARGS(guest->mac));
+	usec_t now = loop_now(guest->port->netdev->network->loop);
+	char text[INET6_ADDRSTRLEN];
+
+	json_object_set_string_member(object, "mac", mac);
+	if (guest->name)
+		json_object_set_string_member(object, "name", guest->name);
+	if (guest->v4.s_addr) {
+		inet_ntop(AF_INET, &guest->v4, text, sizeof(text));
+		json_object_set_string_member(object, "ipv4", text);
+	}
+	json_object_set_boolean_member(object, "leased", guest->v4_leased);
+	for (unsigned i = 0; i < guest->n_v6; i++) {
+		inet_ntop(AF_INET6, &guest->v6[i], text, sizeof(text));
+		json_array_add_string_element(v6, text);
+	}
+	json_object_set_array_member(object, "ipv6", v6);
+	json_object_set_string_member(object, "netdev", guest->port->netdev->id);
+	json_object_set_string_member(object, "port", guest->port->name);
+	json_object_set_boolean_member(object, "link", guest->port->link_up);
+	json_object_set_int_member(object, "joined-ago", seconds_since(now, guest->since));
+	json_object_set_int_member(object, "seen-ago", seconds_since(now, guest->seen));
+	return object;
+}
+
+JsonObject *query_port(const struct network *network, const struct port *port)
+{
+	const struct port_counters *count = &port->count;
+	JsonObject *object = json_object_new();
+	JsonObject *drops = json_object_new();
+
+	json_object_set_string_member(object, "name", port->name);
+	if (port->peer)
+		json_object_set_string_member(object, "peer", port->peer);
+	json_object_set_boolean_member(object, "link", port->link_up);
+	json_object_set_boolean_member(object, "congested", port->congested);
+	json_object_set_int_member(object, "up-for",
+				   seconds_since(loop_now(network->loop), port->since));
+	json_object_set_int_member(object, "stations", port->n_stations);
+	json_object_set_int_member(object, "rx-frames", (gint64)count->rx_frames);
+	json_object_set_int_member(object, "rx-bytes", (gint64)count->rx_bytes);
+	json_object_set_int_member(object, "tx-frames", (gint64)count->tx_frames);
+	json_object_set_int_member(object, "tx-bytes", (gint64)count->tx_bytes);
+	for (int i = 0; i < DROP_N_REASONS; i++) {
+		if (count->drops[i])
+			json_object_set_int_member(drops, drop_reason_name((enum drop_reason)i),
+						   (gint64)count->drops[i]);
+	}
+	json_object_set_object_member(object, "drops", drops);
+	return object;
+}

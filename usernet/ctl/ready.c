@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/ready.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sockaddr.h"
+#include "ctl/control.h"
+#include "ctl/forwards.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "svc/gateway.h"
+
+static void describe_gateway(GString *out, struct gateway *gateway)
+{
+	const struct user_config *config = gateway_config(gateway);
+	char net[INET6_ADDRSTRLEN], host[INET6_ADDRSTRLEN], dns[INET6_ADDRSTRLEN];
+	char first[INET_ADDRSTRLEN], last[INET_ADDRSTRLEN];
+
+	if (config->ipv4) {
+		inet_ntop(AF_INET, &config->net, net, sizeof(net));
+		inet_ntop(AF_INET, &config->host, host, sizeof(host));
+		inet_ntop(AF_INET, &config->dns, dns, sizeof(dns));
+		inet_ntop(AF_INET, &config->dhcp_start, first, sizeof(first));
+		inet_ntop(AF_INET, &config->dhcp_end, last, sizeof(last));
+		g_string_append_printf(out, "  IPv4 %s/%u, gateway %s, DNS %s, DHCP %s to %s\n",
+				       net, config->net_len, host, dns, first, last);
+	}
+	if (config->ipv6) {
+		inet_ntop(AF_INET6, &config->net6, net, sizeof(net));
+		inet_ntop(AF_INET6, &config->host6, host, sizeof(host));
+		inet_ntop(AF_INET6, &config->dns6, dns, sizeof(dns));
+		g_string_append_printf(out, "  IPv6 %s/%u, gateway %s, DNS %s\n", net,
+				       config->net6_len, host, dns);
+	}
+	if (config->restricted)
+		g_string_append(
+			out, "  restricted: guests reach each other and forwards, nothing else\n");
+}
+
+static void describe_attachment(GString *out, const struct attachment *attachment)
+{
+	g_string_append_printf(
+		out, "  %s: %s%s%s\n", attachment->netdev->id, attachment->netdev->ops->kind,
+		attachment->netdev->description ? ", " : "",
+		attachment->netdev->description ? attachment->netdev->description : "");
+	if (!attachment->forwards)
+		return;
+	list_for_each (entry, forwards_entries(attachment->forwards), struct fwd_entry, link) {
+		g_autofree char *rule = forwards_format(&entry->rule, &entry->bound);
+
+		g_string_append_printf(out, "    forward %s\n", rule);
+	}
+}
+
+char *ready_text(struct control *control)
+{
+	GString *out = g_string_new(NULL);
+	struct gateway *gateway = gateway_find(control->network);
+
+	g_string_append_printf(out, "network %s is ready\n", control->network->name);
+	if (gateway)
+		describe_gateway(out, gateway);
+	g_string_append_printf(out, "  control: %s/qmp.sock\n", control->run_dir);
+	list_for_each (attachment, &control->attachments, struct attachment, link)
+		describe_attachment(out, attachment);
+	list_for_each (attachment, &control->attachments, struct attachment, link) {
+		g_autofree char *line = attachment_qemu_line(attachment, control->run_dir);
+
+		if (line)
+			g_string_append_printf(out, "give QEMU, for %s:\n  %s\n",
+					       attachment->netdev->id, line);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void notify_socket(const char *network)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	g_autofree char *text = g_strdup_printf("READY=1\nMAINPID=%d\nSTATUS=Network %s is ready\n",
+						(int)getpid(), network);
+	struct sockaddr_any addr;
+	int fd;
+
+	if (!path || !path[0] ||
+	    !sockaddr_unix(&addr, path + (path[0] == '@'), path[0] == '@', NULL))
+		return;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len) < 0)
+		log_warning("cannot tell $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
+	close(fd);
+}
+
+void ready_notify(int fd, const char *network)
+{
+	static const char line[] = "READY\n";
+
+	if (fd >= 0) {
+		if (write(fd, line, sizeof(line) - 1) < 0)
+			log_warning("cannot write to --ready-fd %d: %s", fd, g_strerror(errno));
+		close(fd);
+	}
+	notify_socket(network);
+}

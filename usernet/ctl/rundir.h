@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_RUNDIR_H
+#define USERNET_CTL_RUNDIR_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+/*
+ * The run directory of a network: $XDG_RUNTIME_DIR/usernet/NAME, or /tmp/usernet-UID/NAME where
+ * there is no such variable. It holds the sockets, and the lock that makes a name belong to one
+ * process.
+ */
+struct rundir {
+	char *path;
+	char *lock_path;
+	int lock_fd;  /* -1: not held */
+	bool created; /* by us: removed at the end */
+};
+
+/* Makes, checks and locks it. @explicit_path: --run-dir, or NULL. */
+bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path,
+		 GError **error);
+/* Removes the lock, and the directory when it is empty and was not somebody else's. */
+void rundir_close(struct rundir *rundir);
+/* PATH/@file, newly allocated. */
+char *rundir_file(const struct rundir *rundir, const char *file);
+
+#endif

@@ -26,8 +26,7 @@ struct frame {
 #define FRAME_PREFIX 4
 #define MAC_LEN      6
 #define ETH_HEADER   14
-/* QEMU's NET_BUFSIZE is 4096 + 65536; a 64 KB IP packet and its ethernet header with two VLAN tags
- * fit. */
+/* QEMU's NET_BUFSIZE is 4096 + 65536; a 64 KB IP packet, two VLAN tags and its header fit. */
 #define FRAME_MAX (65535 + ETH_HEADER + 8)
 /* What goes to the switch must at least have an ethernet header; shorter ones are runts. */
 #define FRAME_MIN ETH_HEADER

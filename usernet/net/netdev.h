@@ -19,18 +19,19 @@ struct port_ops;
 
 struct netdev_ops {
 	const char *kind; /* "stream": as the option string begins */
-	/* Removes the ports, closes and unlinks what was opened, frees all but frees through
-	 * LOOP_REAP what a callback may be in. */
+	/*
+	 * Removes the ports, closes and unlinks what was opened, frees all; through LOOP_REAP
+	 * what a callback may be in. Nothing of it may use the network afterwards.
+	 */
 	void (*destroy)(struct netdev *netdev);
 };
 
 struct netdev {
 	const struct netdev_ops *ops;
 	struct network *network;
-	char *id;          /* owned */
-	char *description; /* for people, as QEMU's "info network": "unix:/run/lan.sock (server)";
-			      owned */
-	bool link_up; /* set_link on the netdev's id: applies to its ports, those to come too */
+	char *id;              /* owned */
+	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
+	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
 	struct list link;      // network::netdevs
 	struct list ports;     /* heads port::netdev_link */
@@ -50,13 +51,12 @@ void netdev_set_link(struct netdev *netdev, bool up);
 
 /*
  * A port comes: initialised with @ops and the netdev's next name ("lan.1"), added to the switch,
- * the network's observers told (NETDEV_PORT_UP). @peer (who is there, for people; may be NULL) is
- * copied.
+ * the network's observers told (NETWORK_PORT_UP). @peer (who is there, for people; may be NULL) is
+ * copied. What else the port is (trusted) is set after this.
  */
 void netdev_add_port(struct netdev *netdev, struct port *port, const struct port_ops *ops,
 		     const char *peer);
-/* It goes: observers told, its guests forgotten, removed from the switch. Harmless when not added.
- */
+/* It goes: observers told, its guests forgotten, removed from the switch. Harmless when gone. */
 void netdev_remove_port(struct port *port);
 
 #endif

@@ -14,12 +14,12 @@
  * A port is what the switch sees: a thing that takes frames and gives frames. The struct is
  * embedded in each link's own; the link is reached with container_of.
  *
- *   life:   port_init -> vswitch_add_port -> … -> vswitch_remove_port -> port_fini
- *   in:     vswitch_input(port, frames, n)        the link has read frames
- *   out:    ops->send(port, frames, n)            notes them; never blocks, never re-enters the
- * switch ops->flush(port)                      once at the end of the turn: one write wait:
- * port_set_congested(port, true)        its queue is over the high-water mark ops->pause(port,
- * true)                somebody it feeds is congested: stop reading
+ *   life:  port_init -> vswitch_add_port -> … -> vswitch_remove_port -> port_fini
+ *   in:    vswitch_input(port, frames, n)    the link has read frames
+ *   out:   ops->send(port, frames, n)        notes them; neither blocks nor calls the switch
+ *          ops->flush(port)                  once at the end of the turn: one write
+ *   wait:  port_set_congested(port, true)    its queue is over the high-water mark
+ *          ops->pause(port, true)            somebody it feeds is congested: stop reading
  *
  * None of the ops may free the port; a port that finds its peer gone defers its own removal to
  * LOOP_REAP. The switch counts rx and tx; a link counts only what it drops itself.
@@ -29,8 +29,7 @@ struct vswitch;
 struct netdev;
 
 struct port_ops {
-	/* Frames for this port, borrowed until the end of the turn; all have their length prefix.
-	 */
+	/* Frames for this port, borrowed until the end of the turn; all have their prefix. */
 	void (*send)(struct port *port, const struct frame *frames, size_t n);
 	/* Called once at the end of a turn in which send was. */
 	void (*flush)(struct port *port);
@@ -77,14 +76,13 @@ struct port {
 	struct list link;        // vswitch::ports
 	struct list netdev_link; // netdev::ports
 	char *name;              /* "lan.3"; owned */
-	char *peer; /* who is there, for people: "pid 4711", "127.0.0.1:5000"; owned, may be NULL */
+	char *peer;  /* who is there: "pid 4711", "127.0.0.1:5000"; owned, may be NULL */
 	unsigned id; /* unique in the process, never used again */
 	usec_t since;
 	bool trusted;   /* the gateway: the guard lets it pass */
 	bool link_up;   /* set_link */
 	bool congested; /* see port_set_congested */
-	bool dropping;  /* congested for longer than STALL_MAX: frames to it are dropped till it
-			   drains */
+	bool dropping;  /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
 	struct port *waits_for;      /* the congested port this one is paused for */
 	struct list waiting;         // port::waiters of waits_for
@@ -119,17 +117,16 @@ static inline void port_drop(struct port *port, enum drop_reason why, uint64_t n
  */
 void port_set_congested(struct port *port, bool congested);
 
-#define STALL_MAX  (50 * USEC_PER_MSEC)
-#define STALL_FREE (10 * USEC_PER_MSEC) /* shorter is the ordinary back-pressure of a busy reader  \
-					 */
+#define STALL_MAX (50 * USEC_PER_MSEC)
+/* Shorter is the ordinary back-pressure of a busy reader. */
+#define STALL_FREE (10 * USEC_PER_MSEC)
 
 /* set_link: a port whose link is down takes no frames and gives none; they are counted at it. */
 void port_set_link(struct port *port, bool up);
 
 /* --- the switch's own --- */
 
-/* Pauses @port until @receiver has drained or its time is up; a port waits for one other at a time.
- */
+/* Pauses @port until @receiver drains or its time is up; a port waits for one other at a time. */
 void port_wait_for(struct port *port, struct port *receiver);
 /* @port leaves the switch: nobody waits for it any more, and it for nobody. */
 void port_leave_waiters(struct port *port);

@@ -94,11 +94,12 @@ void station_table_free(struct station_table *table)
 	g_free(table);
 }
 
-static bool has_room(const struct station_table *table, const struct port *port)
+/* @newcomer: it would take a slot; one that moves has it already. */
+static bool has_room(const struct station_table *table, const struct port *port, bool newcomer)
 {
 	unsigned max = port->n_stations < STATION_FEW ? STATION_MAX : STATION_MAX - STATION_RESERVE;
 
-	return table->count < max && port->n_stations < STATION_MAX_PER_PORT;
+	return port->n_stations < STATION_MAX_PER_PORT && (!newcomer || table->count < max);
 }
 
 bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now)
@@ -109,13 +110,13 @@ bool station_learn(struct station_table *table, mac_t mac, struct port *port, us
 		s->seen = now;
 		return true;
 	}
-	if (!has_room(table, port)) {
+	if (!has_room(table, port, !s->port)) {
 		if (now - table->swept < SWEEP_PAUSE)
 			return false;
 		station_sweep(table, now);
-		if (!has_room(table, port))
-			return false;
 		s = slot_of(table, mac);
+		if (!has_room(table, port, !s->port))
+			return false;
 	}
 	if (s->port)
 		s->port->n_stations--;

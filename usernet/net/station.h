@@ -26,9 +26,8 @@ struct station_table;
 struct station_table *station_table_new(void);
 void station_table_free(struct station_table *table);
 /*
- * @mac was seen as a source at @port. A station seen elsewhere moves. Returns false when it is new
- * and
- * @port's share, or the table, is full of entries that have not aged.
+ * @mac was seen as a source at @port. A station seen elsewhere moves. Returns false, and nothing
+ * changes, when @port's share, or the table, is full of entries that have not aged.
  */
 bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now);
 /* NULL when unknown or aged. */

@@ -10,8 +10,8 @@
 #include "svc/lease.h"
 
 /*
- * The DHCP server (RFC 2131, options RFC 2132, 3397). State and decisions are here, bytes in dhcp_wire.h,
- * the pool in lease.h.
+ * The DHCP server (RFC 2131, options RFC 2132, 3397). State and decisions are here, bytes in
+ * dhcp_wire.h, the pool in lease.h.
  */
 struct dhcp;
 struct user_config;
@@ -27,13 +27,14 @@ struct dhcp_outcome {
 	enum { DHCP_NOTHING, DHCP_GRANTED, DHCP_RELEASED, DHCP_DECLINED } kind;
 	mac_t mac;
 	struct in_addr addr;
-	char hostname[64]; /* what the client calls itself, cleaned to a RFC 1123 label; "" when it does not */
+	char hostname[64]; /* what the client calls itself, cleaned to a RFC 1123 label; "" when it
+			      does not */
 };
 
 /*
- * @udp, @len: the UDP payload of a datagram from @src_mac (IPv4 source @src) at @port to port 67. Writes a whole ethernet
- * frame of at most DHCP_FRAME_MAX bytes into @out. Returns its length, 0 when there is no answer. The
- * reason why a message was ignored is counted in @port's drops.
+ * @udp, @len: the UDP payload of a datagram from @src_mac (IPv4 source @src) at @port to port 67.
+ * Writes a whole ethernet frame of at most DHCP_FRAME_MAX bytes into @out. Returns its length, 0
+ * when there is no answer. The reason why a message was ignored is counted in @port's drops.
  */
 #define DHCP_FRAME_MAX 1514
 size_t dhcp_input(struct dhcp *dhcp, struct port *port, mac_t src_mac, struct in_addr src,

@@ -11,63 +11,101 @@
 #include "net/frame.h"
 
 /*
- * Addresses given to DHCP clients. A client is known by its client identifier (RFC 2131 4.2), else by its
- * MAC. Every choice is O(1) or O(log n) in the pool's size.
+ * Addresses given to DHCP clients. Memory is used per lease, never per address; every choice is
+ * O(1) or O(log n) in the number of leases. No wall clock: times are the caller's, so a journal on
+ * disk can convert them.
  *
- * A client gets: the address it has; else the one it had last, when free; else the one it asks for, when free;
- * else the next never used; else the one that expired longest ago. Declined addresses rest for LEASE_DECLINE_REST.
+ * A client is known by its client identifier (RFC 2131 4.2), else by its MAC. Three things make
+ * that fit virtual machines:
+ *   - an identifier that only repeats the MAC (type 1) is the same as none;
+ *   - who comes with an identifier takes over the lease its MAC has without one, and the other way
+ * round: a machine's firmware and its operating system get one address, though they call themselves
+ * differently;
+ *   - an identifier that is in use by another MAC on another port is ignored: cloned images, which
+ * all have the same machine-id, get an address each, and nobody takes another's lease by naming it.
+ *
+ * A client gets: the address it has; else the one it had last, when free; else the one it asks for,
+ * when free; else the next never used; else the one that expired longest ago. Declined addresses
+ * rest for LEASE_DECLINE_REST.
  */
-#define LEASE_OFFER_HOLD (30 * USEC_PER_SEC)     /* an OFFER keeps its address this long */
+#define LEASE_OFFER_HOLD   (30 * USEC_PER_SEC)  /* an OFFER keeps its address this long */
 #define LEASE_DECLINE_REST (600 * USEC_PER_SEC) /* somebody else uses it (RFC 2131 4.3.3) */
-#define LEASE_MAX_PER_PORT_MIN 64 /* a port may hold this many, or half the pool if that is more */
-#define LEASE_CLIENT_ID_MAX 64
+#define LEASE_MAX          65536                /* remembered in all, ended ones included */
+/* What one port may hold: half the pool, but at least the one and at most the other. */
+#define LEASE_MAX_PER_PORT_MIN 64
+#define LEASE_MAX_PER_PORT     8192
+#define LEASE_CLIENT_ID_MAX    64
+#define LEASE_FOREVER          INT64_MAX /* expires of an infinite lease */
 
-enum lease_state { LEASE_OFFERED, LEASE_BOUND, LEASE_EXPIRED, LEASE_DECLINED };
+enum lease_state {
+	LEASE_OFFERED,
+	LEASE_BOUND,
+	LEASE_EXPIRED, /* by time or release: free, but still kept for its last client */
+	LEASE_DECLINED,
+};
 
 struct lease {
 	struct in_addr addr;
 	enum lease_state state;
-	mac_t mac;
+	mac_t mac; /* 0: declined, the client is not known any more */
 	uint8_t client_id[LEASE_CLIENT_ID_MAX];
 	uint8_t client_id_len; /* 0: known by its MAC */
 	unsigned port_id;      /* port::id it was last used from */
 	usec_t expires;
 	char hostname[64];
-	/* … lease.c keeps its own links in a struct around this */
 };
 
 struct lease_client {
 	mac_t mac;
 	const uint8_t *client_id;
-	size_t client_id_len; /* over LEASE_CLIENT_ID_MAX: hashed down */
+	size_t client_id_len; /* over LEASE_CLIENT_ID_MAX: hashed down (SHA-256) */
 	unsigned port_id;
 };
 
 struct lease_pool;
 
-/* From @start to @end, both included, host order compared; @skip (zero-terminated) are never given. */
+/* From @start to @end, both included, host order compared; @skip (zero-terminated, may be NULL) are
+ * never given. */
 struct lease_pool *lease_pool_new(struct in_addr start, struct in_addr end,
 				  const struct in_addr *skip);
 void lease_pool_free(struct lease_pool *pool);
 
-/* For DISCOVER: holds an address for @client. NULL when there is none or its port's share is used up. */
+/*
+ * @ended is called for a bound lease that ends without its client having said so: by time, or
+ * because the client took another address. Not for lease_release and lease_decline.
+ */
+void lease_pool_observe(struct lease_pool *pool,
+			void (*ended)(void *data, const struct lease *lease), void *data);
+/* Ends what is over at @now. The verbs below that take @now do it too. */
+void lease_sweep(struct lease_pool *pool, usec_t now);
+/* When the next lease or offer ends, for a timer; LEASE_FOREVER: none will. */
+usec_t lease_next_end(const struct lease_pool *pool);
+
+/* For DISCOVER: holds an address for @client. NULL when there is none or its port's share is used
+ * up. */
 const struct lease *lease_offer(struct lease_pool *pool, const struct lease_client *client,
 				struct in_addr wanted, usec_t now);
-/* For REQUEST: binds @addr to @client until @expires, when it may have it. NULL: NAK. */
+/* For REQUEST: binds @addr to @client until @expires, when it may have it. NULL: NAK. @hostname is
+ * copied; NULL: kept */
 const struct lease *lease_bind(struct lease_pool *pool, const struct lease_client *client,
-			       struct in_addr addr, const char *hostname, usec_t expires, usec_t now);
-/* The client's lease, or NULL. */
+			       struct in_addr addr, const char *hostname, usec_t expires,
+			       usec_t now);
+/* What the client holds (offered or bound), or NULL. */
 const struct lease *lease_find(struct lease_pool *pool, const struct lease_client *client,
 			       usec_t now);
+/* In any state, or NULL. */
 const struct lease *lease_by_addr(struct lease_pool *pool, struct in_addr addr);
+/* False, and nothing changes, when @client does not hold @addr. */
 bool lease_release(struct lease_pool *pool, const struct lease_client *client, struct in_addr addr,
 		   usec_t now);
 bool lease_decline(struct lease_pool *pool, const struct lease_client *client, struct in_addr addr,
 		   usec_t now);
-/* Takes an address out of dynamic use for a forward rule or reservation; idempotent. False: not in the pool. */
+/* In the order of addresses, ended ones too while their client is remembered. @each must not change
+ * the pool. */
 void lease_foreach(struct lease_pool *pool, void (*each)(void *data, const struct lease *lease),
 		   void *data);
-unsigned lease_pool_size(const struct lease_pool *pool);
+bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr);
+unsigned lease_pool_size(const struct lease_pool *pool); /* addresses that can be given */
 unsigned lease_pool_bound(const struct lease_pool *pool);
 
 #endif

@@ -370,9 +370,6 @@ static void gateway_send(struct port *port, const struct frame *frames, size_t n
 	}
 	memcpy(gateway->pending + gateway->n_pending, frames, n * sizeof(*frames));
 	gateway->n_pending += n;
-	for (size_t i = 0; i < n; i++)
-		port->count.tx_bytes += frames[i].len;
-	port->count.tx_frames += n;
 	loop_task_defer(&gateway->service);
 }
 

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "base/loop.h"
 #include "base/sockaddr.h"
 
 /*
@@ -12,10 +13,12 @@
  * with udp=, mcast= or a datagram fd=.
  *
  *   DGRAM_SERVER    unix `local` without `remote`: a port per sender, made by its first frame, gone
- * when its socket refuses or after DGRAM_PEER_IDLE of silence DGRAM_PAIR      local and remote,
- * unix or inet: one port; frames from anyone but remote are ignored DGRAM_MULTICAST remote is an
- * IPv4 multicast group: one port, the bus; own frames are not taken back DGRAM_FD        a datagram
- * socket: connected (one port), or bound unix (a server)
+ * when its socket refuses: when frames are sent to it, or it was silent and is asked (DGRAM_PROBE)
+ *   DGRAM_PAIR      local and remote, unix or inet: one port. inet: frames from anyone but remote
+ * are ignored; unix: who may write to the socket may send (a peer's own name for itself need not be
+ * remote's) DGRAM_MULTICAST remote is an IPv4 multicast group: one port, the bus; own frames are
+ * not taken back DGRAM_FD        a datagram socket: connected (one port), bound unix (a server), or
+ * bound to a multicast group (the bus)
  */
 struct network;
 struct netdev;
@@ -23,6 +26,7 @@ struct netdev;
 enum dgram_mode { DGRAM_SERVER, DGRAM_PAIR, DGRAM_MULTICAST, DGRAM_FD };
 
 #define DGRAM_MAX_PEERS 4096
+#define DGRAM_PROBE     (2 * USEC_PER_SEC) /* silent peers are asked this often, some at a time */
 
 struct dgram_config {
 	const char *kind; /* "dgram" or "socket"; static */

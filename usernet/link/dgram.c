@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "link/dgram.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "link/dgram_in.h"
+#include "link/dgram_port.h"
+#include "link/dgram_server.h"
+#include "link/dgram_socket.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/vswitch.h"
+
+struct dgram_netdev {
+	struct netdev netdev;
+	struct dgram_socket socket;
+	struct dgram_in *in;
+	struct loop_io io;
+	struct dgram_server *server; /* its peers; NULL for the other modes, which have one: */
+	struct dgram_port port;
+	struct loop_task reap;
+};
+
+/* Is @from the one whose frames are the port's? */
+static bool is_welcome(struct dgram_netdev *self, const struct sockaddr_any *from)
+{
+	struct dgram_socket *socket = &self->socket;
+
+	if (socket->mode == DGRAM_MULTICAST)
+		return !dgram_socket_is_own(socket, from);
+	if (!socket->remote.len || socket->remote.sa.sa_family == AF_UNIX)
+		return true;
+	return sockaddr_equal(from, &socket->remote);
+}
+
+static void input(struct dgram_netdev *self, const struct dgram_in_frame *in, size_t n)
+{
+	struct port *port = &self->port.port;
+	struct frame frames[DGRAM_IN_MAX];
+	size_t n_frames = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_welcome(self, in[i].from)) {
+			/* Our own frames come back from every group: that is no drop. */
+			if (self->socket.mode != DGRAM_MULTICAST)
+				port_drop(port, DROP_SPOOFED, 1);
+		} else if (in[i].truncated) {
+			port_drop(port, DROP_OVERSIZE, 1);
+		} else if (in[i].frame.len < FRAME_MIN) {
+			port_drop(port, DROP_RUNT, 1);
+		} else {
+			frames[n_frames++] = in[i].frame;
+		}
+	}
+	if (n_frames)
+		vswitch_input(port, frames, n_frames);
+}
+
+static void ready(struct loop_io *io, uint32_t revents)
+{
+	struct dgram_netdev *self = container_of(io, struct dgram_netdev, io);
+	const struct dgram_in_frame *frames;
+	size_t n;
+
+	/*
+	 * An error is that of a former send (nobody at the other port), and gone with this call;
+	 * dgram_out counts what it loses.
+	 */
+	if (!dgram_in_read(self->in, io->fd, &frames, &n) || !n)
+		return;
+	if (self->server)
+		dgram_server_input(self->server, frames, n);
+	else
+		input(self, frames, n);
+}
+
+static void pause_port(struct dgram_port *port, bool pause)
+{
+	struct dgram_netdev *self = container_of(port, struct dgram_netdev, port);
+
+	loop_io_events(&self->io, pause ? 0 : EPOLLIN);
+}
+
+/* --- life --- */
+
+static void reap(struct loop_task *task)
+{
+	struct dgram_netdev *self = container_of(task, struct dgram_netdev, reap);
+
+	if (self->server)
+		dgram_server_free(self->server);
+	dgram_in_free(self->in);
+	g_free(self);
+}
+
+static void dgram_destroy(struct netdev *netdev)
+{
+	struct dgram_netdev *self = container_of(netdev, struct dgram_netdev, netdev);
+
+	if (self->server)
+		dgram_server_stop(self->server);
+	else
+		dgram_port_remove(&self->port);
+	loop_io_remove(&self->io);
+	dgram_socket_close(&self->socket);
+	netdev_fini(netdev);
+	loop_task_defer(&self->reap);
+}
+
+static const struct netdev_ops dgram_ops = {.kind = "dgram", .destroy = dgram_destroy};
+static const struct netdev_ops socket_ops = {.kind = "socket", .destroy = dgram_destroy};
+
+static void add_port(struct dgram_netdev *self)
+{
+	struct dgram_socket *socket = &self->socket;
+	g_autofree char *peer = socket->remote.len ? sockaddr_format(&socket->remote) : NULL;
+
+	dgram_out_named(&self->port.out, self->netdev.network->loop, socket->send_fd,
+			&socket->remote, dgram_port_room);
+	self->port.pause = pause_port;
+	dgram_port_add(&self->port, &self->netdev, peer);
+}
+
+struct netdev *dgram_netdev_new(struct network *network, const struct dgram_config *config,
+				GError **error)
+{
+	struct dgram_netdev *self;
+	struct dgram_socket socket;
+	struct dgram_in *in;
+	bool is_socket = !strcmp(config->kind, "socket");
+
+	if (!netdev_check_id(network, config->id, error))
+		return NULL;
+	in = dgram_in_new();
+	if (!in) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "no address space for datagrams: %s", g_strerror(errno));
+		return NULL;
+	}
+	if (!dgram_socket_open(&socket, config, error)) {
+		dgram_in_free(in);
+		return NULL;
+	}
+	self = g_new0(struct dgram_netdev, 1);
+	self->socket = socket;
+	self->in = in;
+	loop_task_init(network->loop, &self->reap, LOOP_REAP, reap);
+	netdev_init(&self->netdev, is_socket ? &socket_ops : &dgram_ops, network, config->id);
+	self->netdev.description = dgram_socket_describe(&socket, config);
+	loop_io_add(network->loop, &self->io, socket.fd, EPOLLIN, ready);
+	if (socket.mode == DGRAM_SERVER)
+		self->server = dgram_server_new(&self->netdev, socket.fd);
+	else
+		add_port(self);
+	return &self->netdev;
+}

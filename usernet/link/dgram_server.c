@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "link/dgram_server.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "link/dgram.h"
+#include "link/dgram_port.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/vswitch.h"
+
+#define PROBE_MAX 64 /* peers asked at a time */
+
+struct dgram_peer {
+	struct dgram_port base;
+	struct dgram_server *server;
+	struct sockaddr_any addr; /* key of dgram_server::by_addr */
+	usec_t heard;
+	bool gone; /* freed by reap */
+	struct loop_task reap;
+	struct list link; // dgram_server::peers
+};
+
+struct dgram_server {
+	struct netdev *netdev;
+	struct loop *loop;
+	int fd;
+	GHashTable *by_addr; /* sockaddr_any -> dgram_peer, both of the peer */
+	struct list peers;   /* heads dgram_peer::link; the one asked longest ago first */
+	struct loop_timer probe;
+};
+
+/* --- a peer's life --- */
+
+static void reap_peer(struct loop_task *task)
+{
+	struct dgram_peer *peer = container_of(task, struct dgram_peer, reap);
+
+	dgram_port_remove(&peer->base);
+	g_free(peer);
+}
+
+static void forget(struct dgram_peer *peer)
+{
+	if (peer->gone)
+		return;
+	peer->gone = true;
+	g_hash_table_remove(peer->server->by_addr, &peer->addr);
+	list_remove(&peer->link);
+	loop_task_defer(&peer->reap);
+}
+
+static void peer_down(struct dgram_port *port)
+{
+	forget(container_of(port, struct dgram_peer, base));
+}
+
+static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_any *addr)
+{
+	static struct log_limit limit;
+	g_autofree char *name = sockaddr_format(addr);
+	struct dgram_peer *peer;
+
+	if (!addr->len) {
+		log_limited(&limit,
+			    "netdev %s: frames from a socket without a name cannot be answered; "
+			    "give QEMU's dgram a local.path",
+			    self->netdev->id);
+		return NULL;
+	}
+	if (g_hash_table_size(self->by_addr) >= DGRAM_MAX_PEERS) {
+		log_limited(&limit, "netdev %s: %s is refused: %d peers are the most",
+			    self->netdev->id, name, DGRAM_MAX_PEERS);
+		return NULL;
+	}
+	peer = g_new0(struct dgram_peer, 1);
+	dgram_out_connect(&peer->base.out, self->loop, self->fd, addr, dgram_port_room);
+	if (!dgram_out_reach(&peer->base.out)) {
+		log_limited(&limit,
+			    "netdev %s: %s sends frames but is not to be found there (%s); "
+			    "QEMU's local.path should be absolute",
+			    self->netdev->id, name, g_strerror(errno));
+		dgram_out_clear(&peer->base.out);
+		g_free(peer);
+		return NULL;
+	}
+	peer->server = self;
+	peer->addr = *addr;
+	peer->base.down = peer_down;
+	loop_task_init(self->loop, &peer->reap, LOOP_REAP, reap_peer);
+	g_hash_table_insert(self->by_addr, &peer->addr, peer);
+	list_append(&self->peers, &peer->link);
+	dgram_port_add(&peer->base, self->netdev, name);
+	return peer;
+}
+
+/* --- frames --- */
+
+static void input(struct dgram_peer *peer, const struct frame *frames, size_t n)
+{
+	if (!n)
+		return;
+	peer->heard = loop_now(peer->server->loop);
+	vswitch_input(&peer->base.port, frames, n);
+}
+
+void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *in, size_t n)
+{
+	struct frame run[DGRAM_IN_MAX];
+	struct dgram_peer *last = NULL;
+	size_t n_run = 0;
+
+	g_assert(n <= DGRAM_IN_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const struct dgram_in_frame *f = &in[i];
+		struct dgram_peer *peer = last;
+		bool usable = !f->truncated && f->frame.len >= FRAME_MIN;
+
+		if (!last || !sockaddr_equal(&last->addr, f->from))
+			peer = g_hash_table_lookup(self->by_addr, f->from);
+		if (!peer && usable)
+			peer = meet(self, f->from);
+		if (!peer)
+			continue;
+		if (peer != last) {
+			if (last)
+				input(last, run, n_run);
+			last = peer;
+			n_run = 0;
+		}
+		if (usable)
+			run[n_run++] = f->frame;
+		else
+			port_drop(&peer->base.port, f->truncated ? DROP_OVERSIZE : DROP_RUNT, 1);
+	}
+	if (last)
+		input(last, run, n_run);
+}
+
+/* --- are they still there? --- */
+
+/*
+ * Datagrams know no end: a peer that was killed is noticed when a frame for it is refused. One that
+ * is silent is asked with a connect, which says the same and sends nothing.
+ */
+static bool is_dead(const struct dgram_peer *peer)
+{
+	bool in_progress;
+	autofd int fd = socket_connect(&peer->addr, SOCK_DGRAM, &in_progress);
+
+	return fd < 0 && (errno == ECONNREFUSED || errno == ENOENT);
+}
+
+static void probe(struct loop_timer *timer)
+{
+	struct dgram_server *self = container_of(timer, struct dgram_server, probe);
+	usec_t now = loop_now(self->loop);
+	unsigned n = MIN(PROBE_MAX, g_hash_table_size(self->by_addr));
+
+	while (n-- > 0) {
+		struct dgram_peer *peer = list_first(&self->peers, struct dgram_peer, link);
+
+		list_remove(&peer->link);
+		list_append(&self->peers, &peer->link);
+		if (now - peer->heard >= DGRAM_PROBE && is_dead(peer))
+			forget(peer);
+	}
+	loop_timer_set(timer, now + DGRAM_PROBE);
+}
+
+/* --- life --- */
+
+static guint addr_hash(gconstpointer addr)
+{
+	return sockaddr_hash(addr);
+}
+
+static gboolean addr_equal(gconstpointer a, gconstpointer b)
+{
+	return sockaddr_equal(a, b);
+}
+
+struct dgram_server *dgram_server_new(struct netdev *netdev, int fd)
+{
+	struct dgram_server *self = g_new0(struct dgram_server, 1);
+
+	self->netdev = netdev;
+	self->loop = netdev->network->loop;
+	self->fd = fd;
+	self->by_addr = g_hash_table_new(addr_hash, addr_equal);
+	list_init(&self->peers);
+	loop_timer_init(self->loop, &self->probe, probe);
+	loop_timer_set(&self->probe, loop_now(self->loop) + DGRAM_PROBE);
+	return self;
+}
+
+void dgram_server_stop(struct dgram_server *self)
+{
+	loop_timer_cancel(&self->probe);
+	list_for_each_safe (port, &self->netdev->ports, struct port, netdev_link) {
+		struct dgram_port *base = container_of(port, struct dgram_port, port);
+
+		forget(container_of(base, struct dgram_peer, base));
+		dgram_port_remove(base);
+	}
+}
+
+void dgram_server_free(struct dgram_server *self)
+{
+	g_hash_table_unref(self->by_addr);
+	g_free(self);
+}

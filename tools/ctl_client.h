@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_TOOLS_CTL_CLIENT_H
+#define USERNET_TOOLS_CTL_CLIENT_H
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+
+/* A blocking QMP client for a person's command: one request at a time. */
+struct ctl_client;
+
+/* Where the network @name listens, if it runs. Newly allocated. */
+char *ctl_client_default_path(const char *name);
+/* Connects and negotiates. NULL: not reachable, with @error. */
+struct ctl_client *ctl_client_new(const char *path, GError **error);
+void ctl_client_free(struct ctl_client *client);
+
+/*
+ * Sends @request and waits for its answer, the whole of it ("return" or "error"). Events on the way
+ * are dropped. NULL: the connection broke.
+ */
+JsonNode *ctl_client_request(struct ctl_client *client, JsonNode *request, GError **error);
+/* The next message, whatever it is. */
+JsonNode *ctl_client_read(struct ctl_client *client, GError **error);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_TOOLS_CTL_TABLE_H
+#define USERNET_TOOLS_CTL_TABLE_H
+
+#include <json-glib/json-glib.h>
+
+/* Answers for people: aligned columns, and "key: value" lines. */
+struct ctl_column {
+	const char *title; /* NULL ends the list */
+	const char *key;
+};
+
+/* One line for each object of @rows; "-" where it has no such member. */
+void ctl_table_print(JsonArray *rows, const struct ctl_column *columns);
+/* The members of @object, those of objects within it further to the right. */
+void ctl_table_print_object(JsonObject *object, int indent);
+/* A value as people read it: no quotes, yes and no, lists with commas. Newly allocated. */
+char *ctl_table_text(JsonNode *node);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "packets.h"
+
+static uint8_t frame[70000];
+
+START_TEST(every_truncation_is_refused)
+{
+	const struct flow *flows[] = {&flow4, &flow6};
+	static const uint8_t mss[4] = {2, 4, 5, 0xb4};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(flows); i++) {
+		size_t lens[3] = {
+			put_tcp(frame, flows[i], 1, 2, TCP_FLAG_SYN, mss, 4, NULL, 0),
+			put_udp(frame, flows[i], "hello", 5),
+			put_echo(frame, flows[i], 12),
+		};
+		for (unsigned kind = 0; kind < 3; kind++) {
+			if (kind == 0)
+				put_tcp(frame, flows[i], 1, 2, TCP_FLAG_SYN, mss, 4, NULL, 0);
+			else if (kind == 1)
+				put_udp(frame, flows[i], "hello", 5);
+			else
+				put_echo(frame, flows[i], 12);
+			for (size_t len = 0; len < lens[kind]; len++) {
+				/* In a buffer of just that size, so that reading past it is seen.
+				 */
+				uint8_t *cut = g_memdup2(frame, MAX(len, 1));
+				struct frame f = {cut, (uint32_t)len};
+				struct packet packet;
+				enum drop_reason why = DROP_N_REASONS;
+
+				ck_assert(!packet_parse(&packet, &f, &why));
+				ck_assert_int_eq(why, DROP_TRUNCATED);
+				g_free(cut);
+			}
+			parsed(frame, lens[kind]);
+		}
+	}
+}
+END_TEST
+
+START_TEST(ethernet_padding_is_cut_off)
+{
+	size_t len = put_udp(frame, &flow4, "x", 1);
+
+	ck_assert_uint_eq(parsed(frame, 60).len, len);
+}
+END_TEST
+
+START_TEST(absurd_headers_are_malformed)
+{
+	static const struct {
+		unsigned at;
+		uint8_t value;
+		enum drop_reason why;
+	} spoil[] = {
+		{ETH_HEADER, 0x44, DROP_MALFORMED},           /* IHL 4 */
+		{ETH_HEADER, 0x46, DROP_UNSUPPORTED},         /* IP options */
+		{ETH_HEADER, 0x65, DROP_MALFORMED},           /* version 6 in an IPv4 frame */
+		{ETH_HEADER + 3, 19, DROP_MALFORMED},         /* total length below its header */
+		{ETH_HEADER + 20 + 12, 0x40, DROP_MALFORMED}, /* TCP offset 4 */
+		{ETH_HEADER + 20 + 12, 0xf0, DROP_TRUNCATED}, /* TCP offset past the end */
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(spoil); i++) {
+		struct frame f = {frame, (uint32_t)put_tcp(frame, &flow4, 1, 2, TCP_FLAG_ACK, NULL,
+							   0, "abc", 3)};
+		struct packet packet;
+		enum drop_reason why = DROP_N_REASONS;
+
+		frame[spoil[i].at] = spoil[i].value;
+		ck_assert(!packet_parse(&packet, &f, &why));
+		ck_assert_int_eq(why, spoil[i].why);
+	}
+}
+END_TEST
+
+START_TEST(udp_length_must_fit)
+{
+	struct frame f = {frame, (uint32_t)put_udp(frame, &flow6, "abc", 3)};
+	struct packet packet;
+	enum drop_reason why;
+
+	packet_put16(frame + ETH_HEADER + 40 + 4, 7);
+	ck_assert(!packet_parse(&packet, &f, &why));
+	ck_assert_int_eq(why, DROP_MALFORMED);
+	packet_put16(frame + ETH_HEADER + 40 + 4, 12);
+	ck_assert(!packet_parse(&packet, &f, &why));
+	ck_assert_int_eq(why, DROP_TRUNCATED);
+}
+END_TEST
+
+START_TEST(extension_headers_are_unsupported)
+{
+	struct frame f = {frame, (uint32_t)put_udp(frame, &flow6, "abc", 3)};
+	struct packet packet;
+	enum drop_reason why;
+
+	frame[ETH_HEADER + 6] = IPPROTO_FRAGMENT;
+	ck_assert(!packet_parse(&packet, &f, &why));
+	ck_assert_int_eq(why, DROP_UNSUPPORTED);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("packet");
+	TCase *tcase = tcase_create("packet");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, every_truncation_is_refused);
+	tcase_add_test(tcase, ethernet_padding_is_cut_off);
+	tcase_add_test(tcase, absurd_headers_are_malformed);
+	tcase_add_test(tcase, udp_length_must_fit);
+	tcase_add_test(tcase, extension_headers_are_unsupported);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

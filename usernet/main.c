@@ -277,8 +277,7 @@ static int fail(struct daemon *daemon, GError *error)
 
 	if (error->domain == G_OPTION_ERROR || g_error_matches(error, CTL_ERROR, CTL_ERROR_USAGE))
 		status = EXIT_USAGE;
-	log_error("%s%s", error->message,
-		  error->domain == G_OPTION_ERROR ? "; usernet --help shows what there is" : "");
+	log_error("%s", error->message);
 	g_error_free(error);
 	leave(daemon);
 	return status;

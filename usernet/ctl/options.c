@@ -160,6 +160,12 @@ bool options_parse(struct options *options, int *argc, char ***argv, GError **er
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	ok = g_option_context_parse(context, argc, argv, error);
+	if (!ok && error && *error) {
+		g_autofree char *text = g_strdup((*error)->message);
+
+		g_clear_error(error);
+		usage(error, "%s; usernet --help shows what there is", text);
+	}
 	options->exit_with_parent = with_parent;
 	options->help = help;
 	options->version = version;

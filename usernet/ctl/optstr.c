@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/error.h"
+#include "ctl/json_text.h"
 #include "ctl/optstr_priv.h"
 
 static void opt_clear(void *data)
@@ -118,14 +119,14 @@ struct optstr *optstr_parse(const char *text, const char *implied, GError **erro
 struct optstr *optstr_parse_any(const char *text, const char *implied, GError **error)
 {
 	g_autoptr(JsonNode) node = NULL;
-	g_autoptr(GError) why = NULL;
 
 	if (text[0] != '{')
 		return optstr_parse(text, implied, error);
-	node = json_from_string(text, &why);
-	if (!node || !JSON_NODE_HOLDS_OBJECT(node)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE, "JSON parse error, %s",
-			    why ? why->message : "expected an object");
+	node = json_text_parse(text, error);
+	if (!node)
+		return NULL;
+	if (!JSON_NODE_HOLDS_OBJECT(node)) {
+		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE, "JSON: expected an object");
 		return NULL;
 	}
 	return optstr_from_json(json_node_get_object(node), error);

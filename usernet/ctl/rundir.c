@@ -34,6 +34,7 @@ bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_p
 		return false;
 	}
 	rundir->created = !existed || !explicit_path;
+	rundir->parent = explicit_path ? NULL : g_steal_pointer(&base);
 	rundir->lock_path = rundir_file(rundir, "lock");
 	rundir->lock_fd = file_lock(rundir->lock_path, error);
 	if (rundir->lock_fd < 0) {
@@ -53,9 +54,13 @@ void rundir_close(struct rundir *rundir)
 	}
 	if (rundir->created)
 		rmdir(rundir->path);
+	/* In /tmp it stays: once gone, somebody else could make one in its place. */
+	if (rundir->parent && !g_str_has_prefix(rundir->parent, "/tmp/"))
+		rmdir(rundir->parent);
+	g_free(rundir->parent);
 	g_free(rundir->path);
 	g_free(rundir->lock_path);
-	rundir->path = rundir->lock_path = NULL;
+	rundir->path = rundir->lock_path = rundir->parent = NULL;
 }
 
 char *rundir_file(const struct rundir *rundir, const char *file)

@@ -12,6 +12,7 @@
  */
 struct rundir {
 	char *path;
+	char *parent; /* of all networks; NULL with --run-dir */
 	char *lock_path;
 	int lock_fd;  /* -1: not held */
 	bool created; /* by us: removed at the end */

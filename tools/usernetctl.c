@@ -269,7 +269,13 @@ static int run_hmp_line(struct session *session, const char *line, bool silence_
 		return status;
 	text = g_string_new(json_node_get_string(result));
 	if (silence_is_success && text->len) {
-		fprintf(stderr, "usernetctl: %s", text->str);
+		const char *what;
+
+		g_string_replace(text, "\r\n", "", 0);
+		what = text->str;
+		if (g_str_has_prefix(what, "Error: "))
+			what += strlen("Error: ");
+		fprintf(stderr, "usernetctl: %s\n", what);
 		return EXIT_REFUSED;
 	}
 	if (!print_json(session, result)) {

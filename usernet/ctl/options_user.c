@@ -265,8 +265,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 		return false;
 	text = optstr_get(opts, "guestfwd");
 	if (text)
-		return netdev_options_fail(
-			error, "guestfwd=%s: guestfwd is not supported by this version", text);
+		return netdev_options_fail(error, "guestfwd is not supported by this version");
 	for (unsigned i = 0; (text = optstr_nth(opts, "dnssearch", i)); i++)
 		g_ptr_array_add(search, (char *)text);
 	g_ptr_array_add(search, NULL);

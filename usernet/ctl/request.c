@@ -5,6 +5,7 @@
 
 #include "ctl/command.h"
 #include "ctl/error.h"
+#include "ctl/json_text.h"
 
 JsonNode *request_error(const char *class, const char *desc)
 {
@@ -101,17 +102,9 @@ JsonNode *request_run(const struct request_session *session, const char *text)
 	JsonObject *request;
 	JsonNode *result, *answer;
 
-	if (!g_utf8_validate(text, -1, NULL))
-		return request_error("GenericError", "JSON parse error, invalid UTF-8 sequence");
-	root = json_from_string(text, &error);
-	if (!root) {
-		/* json-glib puts "<data>:1:6: Parse error: " in front. */
-		const char *why = error ? strstr(error->message, "error: ") : NULL;
-		g_autofree char *desc = g_strdup_printf(
-			"JSON parse error, %s", why ? why + strlen("error: ") : "expecting value");
-
-		return request_error("GenericError", desc);
-	}
+	root = json_text_parse(text, &error);
+	if (!root)
+		return request_error("GenericError", error->message);
 	if (!JSON_NODE_HOLDS_OBJECT(root))
 		return request_error("GenericError", "QMP input must be a JSON object");
 	request = json_node_get_object(root);

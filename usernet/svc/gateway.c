@@ -495,13 +495,14 @@ static void gateway_destroy(struct netdev *netdev)
 	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
 
 	list_remove(&gateway->observer.link);
-	loop_task_cancel(&gateway->service);
 	loop_timer_cancel(&gateway->advertise);
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	nat_free(gateway->nat);
 	dhcp_free(gateway->dhcp);
 	reassembly_free(gateway->reassembly);
+	/* Only now: what goes above may still want to be heard, and defers it. */
+	loop_task_cancel(&gateway->service);
 	outbox_fini(&gateway->outbox);
 	config_free(&gateway->config);
 	g_free(gateway->pending);

@@ -26,12 +26,13 @@ static csum_t narrow(csum_t sum)
  */
 csum_t csum_add(csum_t sum, const void *data, size_t len)
 {
-	lanes low[2] = {{0}}, high[2] = {{0}};
 	const uint8_t *p = data;
 	uint64_t word;
 
 	sum = narrow(sum);
 	if (len >= 32) {
+		lanes low[2] = {{0}}, high[2] = {{0}};
+
 		for (; len >= 32; p += 32, len -= 32) {
 			for (unsigned i = 0; i < 2; i++) {
 				lanes v = load_lanes(p + 16 * i);

@@ -301,11 +301,11 @@ START_TEST(options_that_do_not_fit_go_to_sname_and_file)
 	assert_option(DHCP_OPT_TFTP_NAME, value, 40);
 	ck_assert_str_eq((char *)msg.file, "boot");
 
-	dhcp_reply_add(&reply, DHCP_OPT_MESSAGE, value, 100);
+	dhcp_reply_add(&reply, DHCP_OPT_MESSAGE, value, 60);
 	write_and_parse(548);
 	assert_option(DHCP_OPT_OVERLOAD, "\3", 1);
 	assert_option(DHCP_OPT_DOMAIN, value, 200);
-	assert_option(DHCP_OPT_MESSAGE, value, 100);
+	assert_option(DHCP_OPT_MESSAGE, value, 60);
 	assert_option(DHCP_OPT_BOOTFILE, "boot", 4); /* its field is not free any more */
 }
 END_TEST

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ctl/control.h"
+#include "ctl/error.h"
+#include "ctl/fd_names.h"
+#include "ctl/forwards.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "svc/gateway.h"
+
+static struct loop *loop;
+static struct network *network;
+static struct control *control;
+static GError *error;
+
+static void setup(void)
+{
+	loop = loop_new(NULL);
+	loop_attach(loop, NULL);
+	network = network_new(loop, "test");
+	control = control_new(network, "/nowhere");
+	error = NULL;
+}
+
+static void teardown(void)
+{
+	control_free(control);
+	network_free(network);
+	loop_free(loop);
+	g_clear_error(&error);
+}
+
+static struct attachment *add(const char *text)
+{
+	struct optstr *opts = optstr_parse_any(text, "type", &error);
+
+	return opts ? control_add_netdev(control, opts, fd_numbers(), &error) : NULL;
+}
+
+static const struct user_config *user(const char *text)
+{
+	struct attachment *attachment = add(text);
+
+	ck_assert_msg(attachment != NULL, "%s: %s", text, error ? error->message : "");
+	return gateway_config(gateway_from_netdev(attachment->netdev));
+}
+
+static void is_v4(struct in_addr addr, const char *text)
+{
+	char buf[INET_ADDRSTRLEN];
+
+	ck_assert_str_eq(inet_ntop(AF_INET, &addr, buf, sizeof(buf)), text);
+}
+
+static void is_v6(const struct in6_addr *addr, const char *text)
+{
+	char buf[INET6_ADDRSTRLEN];
+
+	ck_assert_str_eq(inet_ntop(AF_INET6, addr, buf, sizeof(buf)), text);
+}
+
+START_TEST(user_alone_has_qemus_addresses)
+{
+	const struct user_config *config = user("user,id=nat");
+
+	is_v4(config->net, "10.0.2.0");
+	is_v4(config->host, "10.0.2.2");
+	is_v4(config->dns, "10.0.2.3");
+	is_v4(config->dhcp_start, "10.0.2.15");
+	is_v4(config->dhcp_end, "10.0.2.254");
+	is_v6(&config->net6, "fec0::");
+	is_v6(&config->host6, "fec0::2");
+	ck_assert(config->ipv4 && config->ipv6 && !config->restricted);
+}
+END_TEST
+
+static const struct {
+	const char *net;
+	const char *addr;
+	unsigned len;
+} nets[] = {
+	{"192.168.76.0/24", "192.168.76.0", 24},
+	{"192.168.76.9/24", "192.168.76.0", 24},
+	{"192.168.76.0/255.255.255.0", "192.168.76.0", 24},
+	{"192.168.0.0/255.255.0.0", "192.168.0.0", 16},
+	/* Without a length QEMU goes by the class of the address. */
+	{"10.0.0.0", "10.0.0.0", 8},
+	{"172.16.0.0", "172.16.0.0", 12},
+	{"192.168.76.0", "192.168.0.0", 16},
+	{"198.18.0.0", "198.18.0.0", 15},
+};
+
+START_TEST(net_takes_a_length_a_mask_or_its_class)
+{
+	g_autofree char *text = g_strdup_printf("user,id=nat,net=%s", nets[_i].net);
+	const struct user_config *config = user(text);
+
+	is_v4(config->net, nets[_i].addr);
+	ck_assert_uint_eq(config->net_len, nets[_i].len);
+}
+END_TEST
+
+START_TEST(user_takes_every_key)
+{
+	const struct user_config *config = user(
+		"user,id=nat,ipv4=on,ipv6=on,net=10.5.0.0/24,host=10.5.0.1,dns=10.5.0.9,"
+		"dhcpstart=10.5.0.20,dhcpend=10.5.0.30,ipv6-net=fd00:1::/64,"
+		"ipv6-host=fd00:1::1,ipv6-dns=fd00:1::9,restrict=on,hostname=h,domainname=d.test,"
+		"dnssearch=a.test,dnssearch=b.test,tftp=/srv,tftp-server-name=t,bootfile=b,"
+		"lease-time=600,mtu=1400,host-loopback=8080;5432,max-guests=7,offload=off");
+
+	is_v4(config->host, "10.5.0.1");
+	is_v4(config->dns, "10.5.0.9");
+	is_v4(config->dhcp_start, "10.5.0.20");
+	is_v4(config->dhcp_end, "10.5.0.30");
+	is_v6(&config->net6, "fd00:1::");
+	is_v6(&config->host6, "fd00:1::1");
+	is_v6(&config->dns6, "fd00:1::9");
+	ck_assert(config->restricted && !config->offload);
+	ck_assert_str_eq(config->hostname, "h");
+	ck_assert_str_eq(config->domainname, "d.test");
+	ck_assert_str_eq(config->dnssearch[0], "a.test");
+	ck_assert_str_eq(config->dnssearch[1], "b.test");
+	ck_assert_ptr_null(config->dnssearch[2]);
+	ck_assert_str_eq(config->tftp, "/srv");
+	ck_assert_str_eq(config->tftp_server_name, "t");
+	ck_assert_str_eq(config->bootfile, "b");
+	ck_assert_uint_eq(config->lease_time, 600);
+	ck_assert_uint_eq(config->mtu, 1400);
+	ck_assert_uint_eq(config->max_guests, 7);
+	ck_assert_int_eq(config->loopback, LOOPBACK_PORTS);
+	ck_assert_uint_eq(config->loopback_ports[0], 8080);
+	ck_assert_uint_eq(config->loopback_ports[1], 5432);
+	ck_assert_uint_eq(config->loopback_ports[2], 0);
+}
+END_TEST
+
+static const struct {
+	const char *words;
+	bool ipv4, ipv6;
+} families[] = {
+	{"", true, true},           {",ipv4=on", true, false},  {",ipv6=on", false, true},
+	{",ipv4=off", false, true}, {",ipv6=off", true, false}, {",ipv4=on,ipv6=on", true, true},
+};
+
+START_TEST(naming_one_family_leaves_the_other_out_as_in_qemu)
+{
+	g_autofree char *text = g_strdup_printf("user,id=nat%s", families[_i].words);
+	const struct user_config *config = user(text);
+
+	ck_assert_int_eq(config->ipv4, families[_i].ipv4);
+	ck_assert_int_eq(config->ipv6, families[_i].ipv6);
+}
+END_TEST
+
+START_TEST(forward_that_fails_takes_the_netdev_with_it)
+{
+	ck_assert_ptr_null(add("user,id=nat,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=nonsense"));
+	ck_assert_str_eq(error->message,
+			 "Invalid host forwarding rule 'nonsense' (No : separators)");
+	ck_assert(list_empty(&network->netdevs));
+	ck_assert(list_empty(&control->attachments));
+	ck_assert_ptr_null(gateway_find(network));
+	g_clear_error(&error);
+	user("user,id=nat");
+}
+END_TEST
+
+START_TEST(forwards_come_and_go_by_rule)
+{
+	struct attachment *nat = add("user,id=nat,hostfwd=tcp:127.0.0.1:0-:22");
+	const struct fwd_entry *entry;
+	g_autofree char *rule = NULL;
+
+	ck_assert_ptr_nonnull(nat);
+	entry = list_first(forwards_entries(nat->forwards), struct fwd_entry, link);
+	ck_assert_uint_ne(entry->bound.in.sin_port, 0);
+	is_v4(entry->rule.guest.in.sin_addr, "10.0.2.15");
+	rule = g_strdup_printf("tcp:127.0.0.1:%u", ntohs(entry->bound.in.sin_port));
+	ck_assert(forwards_remove(nat->forwards, rule, &error));
+	ck_assert(!forwards_remove(nat->forwards, rule, &error));
+	ck_assert(g_error_matches(error, CTL_ERROR, CTL_ERROR_NOT_FOUND));
+	ck_assert(list_empty(forwards_entries(nat->forwards)));
+}
+END_TEST
+
+/* With a part of the text each must have. */
+static const struct {
+	const char *text, *part;
+} mistakes[] = {
+	{"", "Parameter 'type' is missing"},
+	{"id=x", "Parameter 'type' is missing"},
+	{"carrier-pigeon,id=x", "does not accept value 'carrier-pigeon'; the netdevs are user,"},
+	{"user", "Parameter 'id' is missing"},
+	{"user,id=1x", "Parameter 'id' expects an identifier"},
+	{"user,id=x,vlan=1", "Parameter 'vlan' is unexpected"},
+	{"user,id=x,net=300.0.0.0/8", "net=300.0.0.0/8"},
+	{"user,id=x,net=10.0.2.0/33", "must be in range 4-32"},
+	{"user,id=x,net=10.0.2.0/255.0.255.0", "must be in range 4-32"},
+	{"user,id=x,net=10.0.2.0/31", "net"},
+	{"user,id=x,host=nobody", "Failed to parse host: host=nobody"},
+	{"user,id=x,host=10.9.0.1", "host"},
+	{"user,id=x,dns=1", "Failed to parse DNS: dns=1"},
+	{"user,id=x,dhcpstart=10.9.0.1", "dhcpstart"},
+	{"user,id=x,ipv4=off,ipv6=off", "IPv4 and IPv6 disabled"},
+	{"user,id=x,ipv4=off,net=10.0.2.0/24", "IPv4 disabled but"},
+	{"user,id=x,ipv6=off,ipv6-net=fd00::/64", "IPv6 disabled but"},
+	{"user,id=x,ipv6-net=fd00::/0", "IPv6 prefix"},
+	{"user,id=x,ipv6-net=zz", "ipv6-net=zz"},
+	{"user,id=x,ipv6-net=fd00::/64,ipv6-prefix=fd00::", "give one"},
+	{"user,id=x,host-loopback=80;x", "host-loopback"},
+	{"user,id=x,host-loopback=0", "host-loopback"},
+	{"user,id=x,hostfwd-addr=x", "hostfwd-addr=x"},
+	{"user,id=x,guestfwd=tcp:10.0.2.100:80-cmd:true", "guestfwd is not supported"},
+	{"stream,id=x", "Parameter 'addr' is missing"},
+	{"stream,id=x,addr.path=/x", "Parameter 'addr.type' is missing"},
+	{"stream,id=x,addr.type=unix", "Parameter 'addr.path' is missing"},
+	{"stream,id=x,addr.type=inet,addr.port=1", "Parameter 'addr.host' is missing"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1", "Parameter 'addr.port' is missing"},
+	{"stream,id=x,addr.type=unix,addr.path=/x,addr.port=1", "'addr.port' is unexpected"},
+	{"stream,id=x,addr.type=inet,addr.host=nosuch.test,addr.port=1", "nosuch.test"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=65536", "65536"},
+	{"stream,id=x,addr.type=vsock", "does not accept value 'vsock'"},
+	{"stream,id=x,server=on,reconnect=1,addr.type=unix,addr.path=/x", "incompatible"},
+	{"stream,id=x,reconnect=1,reconnect-ms=1,addr.type=unix,addr.path=/x", "exclusive"},
+	{"stream,id=x,addr.type=fd", "Parameter 'addr.str' is missing"},
+	{"stream,id=x,addr.type=fd,addr.str=name", "Invalid file descriptor number 'name'"},
+	{"stream,id=x,addr.type=fd,addr.str=1", "Invalid file descriptor number '1'"},
+	{"stream,id=x,addr.type=fd,addr.str=1000", "file descriptor 1000 is not open"},
+	{"dgram,id=x", "dgram requires local="},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1", "requires remote"},
+	{"dgram,id=x,local.type=unix,local.path=/x,remote.type=inet,remote.host=127.0.0.1,"
+	 "remote.port=1",
+	 "must be the same"},
+	{"dgram,id=x,local.type=fd,local.str=9,remote.type=unix,remote.path=/x",
+	 "don't set remote"},
+	{"socket,id=x", "exactly one of listen="},
+	{"socket,id=x,listen=:1,connect=127.0.0.1:1", "exactly one of listen="},
+	{"socket,id=x,listen=1234", "doesn't contain ':'"},
+	{"socket,id=x,udp=127.0.0.1:1", "localaddr= is mandatory with udp="},
+	{"socket,id=x,listen=:1,localaddr=:2", "localaddr= is only valid with"},
+	{"socket,id=x,mcast=10.0.0.1:1", "not an IPv4 multicast address"},
+};
+
+START_TEST(mistakes_name_the_part_and_leave_nothing)
+{
+	ck_assert_ptr_null(add(mistakes[_i].text));
+	ck_assert_ptr_nonnull(error);
+	ck_assert_msg(strstr(error->message, mistakes[_i].part) != NULL, "%s: %s",
+		      mistakes[_i].text, error->message);
+	ck_assert(list_empty(&network->netdevs));
+	ck_assert(list_empty(&control->attachments));
+}
+END_TEST
+
+START_TEST(id_is_taken_once)
+{
+	ck_assert_ptr_nonnull(add("user,id=x"));
+	ck_assert_ptr_null(add("socket,id=x,listen=127.0.0.1:0"));
+	ck_assert_str_eq(error->message, "Duplicate ID 'x' for netdev");
+	g_clear_error(&error);
+	ck_assert(control_del_netdev(control, "x", &error));
+	ck_assert_ptr_nonnull(add("socket,id=x,listen=127.0.0.1:0"));
+}
+END_TEST
+
+START_TEST(descriptor_of_a_stream_or_datagram_socket_is_taken_over)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+	g_autofree char *text = NULL;
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, types[_i], 0, fds), 0);
+	text = g_strdup_printf("socket,id=x,fd=%d", fds[0]);
+	ck_assert_msg(add(text) != NULL, "%s", error ? error->message : "");
+	ck_assert(control_del_netdev(control, "x", &error));
+	ck_assert_int_eq(fcntl(fds[0], F_GETFD), -1);
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(listening_netdev_prints_the_line_for_qemu)
+{
+	g_autofree char *dir = g_dir_make_tmp("usernet-test-XXXXXX", NULL);
+	g_autofree char *text = g_strdup_printf("stream,id=lan,server=on,addr.type=unix,"
+						"addr.path=%s/a,,b",
+						dir);
+	g_autofree char *start =
+		g_strdup_printf("-netdev stream,id=net0,addr.type=unix,addr.path=%s/"
+				"a,,b -device virtio-net-pci,netdev=net0,mac=52:54:00:",
+				dir);
+	struct attachment *lan = add(text);
+	g_autofree char *line = NULL;
+
+	ck_assert_ptr_nonnull(lan);
+	line = attachment_qemu_line(lan, dir);
+	ck_assert_msg(g_str_has_prefix(line, start), "%s", line);
+	ck_assert(control_del_netdev(control, "lan", NULL));
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netdev_options");
+	TCase *tc = tcase_create("netdev_options");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, user_alone_has_qemus_addresses);
+	tcase_add_loop_test(tc, net_takes_a_length_a_mask_or_its_class, 0, G_N_ELEMENTS(nets));
+	tcase_add_test(tc, user_takes_every_key);
+	tcase_add_loop_test(tc, naming_one_family_leaves_the_other_out_as_in_qemu, 0,
+			    G_N_ELEMENTS(families));
+	tcase_add_test(tc, forward_that_fails_takes_the_netdev_with_it);
+	tcase_add_test(tc, forwards_come_and_go_by_rule);
+	tcase_add_loop_test(tc, mistakes_name_the_part_and_leave_nothing, 0,
+			    G_N_ELEMENTS(mistakes));
+	tcase_add_test(tc, id_is_taken_once);
+	tcase_add_loop_test(tc, descriptor_of_a_stream_or_datagram_socket_is_taken_over, 0, 2);
+	tcase_add_test(tc, listening_netdev_prints_the_line_for_qemu);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A network under test and the directory it lives in: starts, stops, is asked about its ports."""
+import shutil
+
+from .daemon import Daemon, Folder, run_daemon
+from .wait import until
+
+
+class Network:
+    """
+    "{dir}" in an option is a fresh directory that close() removes. Ready when the constructor returns; it
+    must end by SIGTERM with status 0.
+    """
+
+    def __init__(self, *options, name='test', fds=(), start=True):
+        self.folder = Folder()
+        self.name = name
+        self.fds = tuple(fds)
+        self.options = [o.replace('{dir}', self.folder.path) for o in options]
+        self.daemon = None
+        if start:
+            try:
+                self.start()
+            except BaseException:
+                self.folder.close()
+                raise
+
+    def path(self, *names):
+        return self.folder.file(*names)
+
+    def start(self):
+        self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds)
+
+    def refused(self):
+        """Starts what must not start: its status and what it said."""
+        done = run_daemon(self.folder, '--name', self.name, *self.options, pass_fds=self.fds)
+        return done.returncode, done.stderr
+
+    def ask(self, command, **arguments):
+        with self.daemon.qmp() as qmp:
+            return qmp.run(command, **arguments)
+
+    def ports(self, netdev):
+        """The ports of this netdev as query-netdevs has them, by name ("lan.1")."""
+        for entry in self.ask('query-netdevs'):
+            if entry['id'] == netdev:
+                return {port['name']: port for port in entry['ports']}
+        raise KeyError(netdev)
+
+    def wait_for_ports(self, netdev, n):
+        until(lambda: len(self.ports(netdev)) == n, f'{n} ports at {netdev}')
+
+    def stop(self):
+        daemon, self.daemon = self.daemon, None
+        status = daemon.stop()
+        if status:
+            raise AssertionError(f'ended with status {status}: {daemon.errors()}')
+
+    def kill(self):
+        self.daemon.kill()
+        self.daemon = None
+
+    def close(self):
+        """Ends it, if it runs, as stop does; the directory goes in any case."""
+        try:
+            if self.daemon:
+                self.stop()
+        finally:
+            shutil.rmtree(self.folder.path, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -71,7 +71,7 @@ void ctl_table_print(JsonArray *rows, const struct ctl_column *columns)
 	int width[16] = {0};
 	unsigned n = 0;
 
-	while (columns[n].title && n < G_N_ELEMENTS(width)) {
+	while (n < G_N_ELEMENTS(width) && columns[n].title) {
 		width[n] = (int)g_utf8_strlen(columns[n].title, -1);
 		n++;
 	}

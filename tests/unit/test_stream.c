@@ -2,8 +2,6 @@
 #include <stdlib.h>
 
 #include "linkbed.h"
-#include "link/dialer.h"
-#include "link/listener.h"
 #include "link/stream.h"
 
 static struct netdev *netdev_new(const struct stream_config *config)
@@ -219,6 +217,23 @@ START_TEST(nobody_waits_when_the_receiver_of_a_paused_feeder_goes)
 }
 END_TEST
 
+START_TEST(a_paused_port_whose_peer_is_found_gone_reads_its_last_words)
+{
+	struct port *paused = port_named("lan.1");
+
+	send_frame(guest_a, 60, MAC_BROADCAST, MAC_A, 0);
+	expect_frame(guest_b, 60, MAC_BROADCAST, MAC_A, 0);
+	paused->ops->pause(paused, true);
+	send_frame(guest_a, 60, MAC_BROADCAST, MAC_A, 1);
+	shutdown(guest_a, SHUT_RDWR);
+	run_idle();
+	ck_assert_uint_eq(count_ports(), 2);
+	send_frame(guest_b, 60, MAC_A, MAC_B, 2);
+	expect_frame(guest_b, 60, MAC_BROADCAST, MAC_A, 1);
+	run_until(count_ports() == 1);
+}
+END_TEST
+
 START_TEST(ports_say_who_is_there)
 {
 	g_autofree char *pid = g_strdup_printf("pid %d", (int)getpid());
@@ -375,14 +390,6 @@ START_TEST(a_destroyed_netdev_closes_its_links_and_unlinks_its_socket)
 }
 END_TEST
 
-START_TEST(waits_are_spread_by_a_quarter)
-{
-	ck_assert_int_eq(dialer_spread(1000, 0), 750);
-	ck_assert_int_eq(dialer_spread(1000, 0.5), 1000);
-	ck_assert_int_lt(dialer_spread(1000, 0.9999), 1250);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("stream");
@@ -400,6 +407,7 @@ int main(void)
 	tcase_add_test(tc, what_a_guest_said_before_it_went_is_delivered);
 	tcase_add_test(tc, a_guest_that_does_not_read_does_not_stop_the_others);
 	tcase_add_test(tc, nobody_waits_when_the_receiver_of_a_paused_feeder_goes);
+	tcase_add_test(tc, a_paused_port_whose_peer_is_found_gone_reads_its_last_words);
 	tcase_add_test(tc, ports_say_who_is_there);
 	tcase_add_test(tc, a_full_server_lets_others_wait_till_one_goes);
 	tcase_add_test(tc, a_client_waits_for_its_server_and_for_its_return);
@@ -408,7 +416,6 @@ int main(void)
 	tcase_add_test(tc, a_connected_fd_is_one_port_and_is_not_opened_again);
 	tcase_add_test(tc, an_fd_that_is_no_stream_is_refused_and_stays_the_callers);
 	tcase_add_test(tc, a_destroyed_netdev_closes_its_links_and_unlinks_its_socket);
-	tcase_add_test(tc, waits_are_spread_by_a_quarter);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -7,19 +7,20 @@
 #include "base/file.h"
 
 /* The directory of all networks of this user. */
-static char *base_dir(void)
+static char *base_dir(bool *in_runtime_dir)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-	if (runtime && runtime[0] == '/')
+	*in_runtime_dir = runtime && runtime[0] == '/';
+	if (*in_runtime_dir)
 		return g_strdup_printf("%s/usernet", runtime);
 	return g_strdup_printf("/tmp/usernet-%u", (unsigned)geteuid());
 }
 
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path, GError **error)
 {
-	g_autofree char *base = base_dir();
-	bool existed;
+	bool existed, in_runtime_dir;
+	g_autofree char *base = base_dir(&in_runtime_dir);
 
 	rundir->lock_fd = -1;
 	if (explicit_path)
@@ -34,7 +35,9 @@ bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_p
 		return false;
 	}
 	rundir->created = !existed || !explicit_path;
-	rundir->parent = explicit_path ? NULL : g_steal_pointer(&base);
+	/* The one in /tmp stays: once gone, somebody else could make one in its place. */
+	if (!explicit_path && in_runtime_dir)
+		rundir->parent = g_steal_pointer(&base);
 	rundir->lock_path = rundir_file(rundir, "lock");
 	rundir->lock_fd = file_lock(rundir->lock_path, error);
 	if (rundir->lock_fd < 0) {
@@ -54,8 +57,7 @@ void rundir_close(struct rundir *rundir)
 	}
 	if (rundir->created)
 		rmdir(rundir->path);
-	/* In /tmp it stays: once gone, somebody else could make one in its place. */
-	if (rundir->parent && !g_str_has_prefix(rundir->parent, "/tmp/"))
+	if (rundir->parent)
 		rmdir(rundir->parent);
 	g_free(rundir->parent);
 	g_free(rundir->path);

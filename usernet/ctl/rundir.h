@@ -12,7 +12,7 @@
  */
 struct rundir {
 	char *path;
-	char *parent; /* of all networks; NULL with --run-dir */
+	char *parent; /* of all networks, where it is removed too when empty */
 	char *lock_path;
 	int lock_fd;  /* -1: not held */
 	bool created; /* by us: removed at the end */

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -307,6 +308,45 @@ START_TEST(listening_netdev_prints_the_line_for_qemu)
 }
 END_TEST
 
+START_TEST(port_0_and_any_address_become_what_a_guest_can_reach)
+{
+	struct attachment *l = add("socket,id=l,listen=:0");
+	struct attachment *s = add("stream,id=s,server=on,addr.type=inet,addr.host=,addr.port=0");
+	g_autofree char *one = NULL, *two = NULL;
+	unsigned port = 0;
+
+	ck_assert(l && s);
+	one = attachment_qemu_line(l, "/nowhere");
+	two = attachment_qemu_line(s, "/nowhere");
+	ck_assert_int_eq(sscanf(one, "-netdev socket,id=net0,connect=127.0.0.1:%u ", &port), 1);
+	ck_assert_uint_eq(port, ntohs(l->addr.in.sin_port));
+	ck_assert_uint_ne(port, 0);
+	ck_assert_int_eq(sscanf(two,
+				"-netdev stream,id=net0,addr.type=inet,addr.host=127.0.0.1,"
+				"addr.port=%u ",
+				&port),
+			 1);
+	ck_assert_uint_eq(port, ntohs(s->addr.in.sin_port));
+}
+END_TEST
+
+START_TEST(abstract_names_keep_their_side)
+{
+	g_autofree char *name = g_strdup_printf("usernet-test-%d", (int)getpid());
+	g_autofree char *text = g_strdup_printf("dgram,id=d,local.type=unix,local.path=%s,"
+						"local.abstract=on",
+						name);
+	g_autofree char *part =
+		g_strdup_printf(",remote.type=unix,remote.path=%s,remote.abstract=on ", name);
+	g_autofree char *line = NULL;
+	struct attachment *d = add(text);
+
+	ck_assert_ptr_nonnull(d);
+	line = attachment_qemu_line(d, "/nowhere");
+	ck_assert_msg(strstr(line, part) != NULL, "%s", line);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netdev_options");
@@ -327,6 +367,8 @@ int main(void)
 	tcase_add_test(tc, id_is_taken_once);
 	tcase_add_loop_test(tc, descriptor_of_a_stream_or_datagram_socket_is_taken_over, 0, 2);
 	tcase_add_test(tc, listening_netdev_prints_the_line_for_qemu);
+	tcase_add_test(tc, port_0_and_any_address_become_what_a_guest_can_reach);
+	tcase_add_test(tc, abstract_names_keep_their_side);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

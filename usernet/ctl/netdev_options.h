@@ -44,6 +44,12 @@ bool address_parse(struct address *out, const struct optstr *opts, const char *p
 bool address_parse_host_port(struct sockaddr_any *out, const char *key, const char *text,
 			     GError **error);
 
+/*
+ * A stream server on port 0: binds *@addr and writes the port that the kernel chose into it, for
+ * the line to give QEMU; *@fd listens. Other addresses are left to the link: *@fd stays as it is.
+ */
+bool address_bind_port_0(struct sockaddr_any *addr, int *fd, GError **error);
+
 /* Sets CTL_ERROR_USAGE and returns false. */
 bool netdev_options_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -114,3 +114,12 @@ bool address_parse_host_port(struct sockaddr_any *out, const char *key, const ch
 	}
 	return true;
 }
+
+bool address_bind_port_0(struct sockaddr_any *addr, int *fd, GError **error)
+{
+	if ((addr->sa.sa_family != AF_INET || addr->in.sin_port != 0) &&
+	    (addr->sa.sa_family != AF_INET6 || addr->in6.sin6_port != 0))
+		return true;
+	*fd = socket_bind(addr, SOCK_STREAM, error);
+	return *fd >= 0 && getsockname(*fd, &addr->sa, &addr->len) == 0;
+}

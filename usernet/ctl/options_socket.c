@@ -20,14 +20,21 @@ static bool build_stream(struct attachment *attachment, struct network *network,
 	struct stream_config config = {
 		.kind = "socket", .id = optstr_get(attachment->opts, "id"), .fd = -1};
 	bool listens = !strcmp(key, "listen");
+	autofd int fd = -1;
 
 	if (!address_parse_host_port(&config.addr, key, optstr_get(attachment->opts, key), error))
 		return false;
+	if (listens && !address_bind_port_0(&config.addr, &fd, error))
+		return false;
+	config.fd = fd;
 	config.mode = listens ? STREAM_SERVER : STREAM_CLIENT;
 	attachment->role = listens ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
 	attachment->addr = config.addr;
 	attachment->netdev = stream_netdev_new(network, &config, error);
-	return attachment->netdev != NULL;
+	if (!attachment->netdev)
+		return false;
+	steal_fd(&fd);
+	return true;
 }
 
 static bool build_dgram(struct attachment *attachment, struct network *network, const char *key,

@@ -53,8 +53,11 @@ static bool build(struct attachment *attachment, struct network *network, struct
 	} else {
 		config.mode = server ? STREAM_SERVER : STREAM_CLIENT;
 		config.addr = addr.addr;
+		if (server && !address_bind_port_0(&config.addr, &fd, error))
+			return false;
+		config.fd = fd;
 		attachment->role = server ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
-		attachment->addr = addr.addr;
+		attachment->addr = config.addr;
 	}
 	attachment->netdev = stream_netdev_new(network, &config, error);
 	if (!attachment->netdev)

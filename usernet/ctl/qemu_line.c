@@ -24,13 +24,27 @@ static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
 	/* An abstract name is formatted with '@' in front. */
 	g_autofree char *path = quote(abstract ? text + 1 : text);
 
-	return g_strdup_printf("%s.type=unix,%s.path=%s%s", prefix, prefix, path,
-			       abstract ? ",addr.abstract=on" : "");
+	return g_strdup_printf("%s.type=unix,%s.path=%s%s%s%s", prefix, prefix, path,
+			       abstract ? "," : "", abstract ? prefix : "",
+			       abstract ? ".abstract=on" : "");
+}
+
+/* A server on any address is reached at the loopback one. */
+static struct sockaddr_any reachable_address(const struct sockaddr_any *addr)
+{
+	struct sockaddr_any to = *addr;
+
+	if (to.sa.sa_family == AF_INET && to.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (to.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to.in6.sin6_addr))
+		to.in6.sin6_addr = in6addr_loopback;
+	return to;
 }
 
 static char *netdev_argument(const struct attachment *attachment, const char *run_dir)
 {
-	const struct sockaddr_any *addr = &attachment->addr;
+	struct sockaddr_any reachable = reachable_address(&attachment->addr);
+	const struct sockaddr_any *addr = &reachable;
 	const char *kind = attachment->netdev->ops->kind;
 	g_autofree char *text = sockaddr_format(addr);
 	g_autofree char *address = NULL;

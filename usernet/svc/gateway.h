@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "net/frame.h"
+#include "svc/user_route.h"
 
 /*
  * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames
@@ -45,6 +46,13 @@ struct user_config {
 	const uint16_t *loopback_ports; /* LOOPBACK_PORTS: 0-terminated */
 	unsigned max_guests;            /* Slirp instances */
 	bool offload;                   /* merge and split segments; on by default */
+	const char *resolv_conf;        /* NULL: the host's, /etc/resolv.conf */
+	/* dns-server=: "ADDR[#PORT]", "/domain/ADDR[#PORT]"; NULL-terminated, may be NULL */
+	const char *const *dns_servers;
+	const struct user_route *routes; /* told to guests (DHCP 121), in this order */
+	unsigned n_routes;
+	const struct in_addr *ntp; /* time servers (DHCP 42), 0-terminated; NULL: none */
+	const char *lease_file;    /* where leases outlive the process; NULL: they do not */
 };
 
 #define USER_MAX_GUESTS_DEFAULT 8192

@@ -134,6 +134,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 			    "--ready-fd %d: no such descriptor is open", daemon->options.ready_fd);
 		return false;
 	}
+	log_take_libraries();
 	close_stray_fds(&daemon->options);
 	if (!fill_standard_fds(error))
 		return false;

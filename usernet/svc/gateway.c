@@ -12,6 +12,7 @@
 #include "svc/arp.h"
 #include "svc/dhcp.h"
 #include "svc/echo.h"
+#include "svc/lease.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
 #include "svc/outbox.h"
@@ -43,6 +44,7 @@ struct gateway {
 	struct loop_task service;
 	struct loop_timer advertise;
 	unsigned n_advertised;
+	struct loop_timer leases; /* when the next one ends */
 	struct network_observer observer;
 	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
 	/* The last source that was found to be who it says; most frames are of the same one. */
@@ -164,6 +166,24 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
 }
 
+/* What a lease pinned is free again when it ends. */
+static void on_lease_ended(void *data, const struct lease *lease)
+{
+	struct gateway *gateway = data;
+
+	guest_clear_v4(gateway->netdev.network->guests, lease->addr);
+}
+
+static void on_lease_timer(struct loop_timer *timer)
+{
+	struct gateway *gateway = container_of(timer, struct gateway, leases);
+	struct lease_pool *pool = dhcp_leases(gateway->dhcp);
+
+	lease_sweep(pool, loop_now(gateway->netdev.network->loop));
+	if (lease_next_end(pool) != LEASE_FOREVER)
+		loop_timer_set(timer, lease_next_end(pool));
+}
+
 static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 		    const struct packet *packet)
 {
@@ -180,6 +200,8 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 			 loop_now(network->loop), out, &outcome);
 	if (len > 0)
 		outbox_commit(&gateway->outbox, len);
+	if (lease_next_end(dhcp_leases(gateway->dhcp)) != LEASE_FOREVER)
+		loop_timer_set(&gateway->leases, lease_next_end(dhcp_leases(gateway->dhcp)));
 	switch (outcome.kind) {
 	case DHCP_NOTHING:
 		break;
@@ -496,6 +518,7 @@ static void gateway_destroy(struct netdev *netdev)
 
 	list_remove(&gateway->observer.link);
 	loop_timer_cancel(&gateway->advertise);
+	loop_timer_cancel(&gateway->leases);
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	nat_free(gateway->nat);
@@ -556,6 +579,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		resolved.net_len, resolved.restricted ? "on" : "off");
 	ndp_init(&gateway->ndp, &gateway->config, gateway->mac);
 	gateway->dhcp = dhcp_new(&gateway->config, gateway->mac);
+	lease_pool_observe(dhcp_leases(gateway->dhcp), on_lease_ended, gateway);
+	loop_timer_init(network->loop, &gateway->leases, on_lease_timer);
 	gateway->reassembly = reassembly_new();
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);

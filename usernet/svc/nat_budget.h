@@ -10,8 +10,9 @@
  * others, and in all, so that the rest of the process always finds some (RLIMIT_NOFILE less a
  * reserve).
  */
-#define NAT_FDS_RESERVE   256 /* for ports, control and files; a quarter of a small limit */
-#define NAT_FDS_GUEST_MIN 128 /* a guest may hold so many, or GUEST_SHARE of all if that is more   \
+#define NAT_FDS_RESERVE 256 /* for ports, control and files; a quarter of a small limit */
+#define NAT_FDS_GUEST_MIN                                                                          \
+	128                   /* a guest may hold so many, or GUEST_SHARE of all if that is more   \
 			       */
 #define NAT_FDS_GUEST_SHARE 4 /* 1/4 */
 

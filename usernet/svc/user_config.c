@@ -76,11 +76,12 @@ static bool resolve_v4(struct user_config *config, GError **error)
 		return refuse(error, "net",
 			      "not a network that guests can use; 10.0.2.0/24 is the default");
 
-	host = config->host.s_addr ? ntohl(config->host.s_addr) : net + 2;
+	/* As QEMU: .2.2 in a /16 (net/slirp.c ORs 0x0202 into the host part). */
+	host = config->host.s_addr ? ntohl(config->host.s_addr) : net | (0x0202 & ~mask);
+	dns = config->dns.s_addr ? ntohl(config->dns.s_addr) : net | (0x0203 & ~mask);
 	/* A /30 has no third address: the gateway is the name server too. */
-	dns = config->dns.s_addr ? ntohl(config->dns.s_addr) : net + 3 <= last ? net + 3 : host;
-	if (!config->dns.s_addr && dns == host && net + 3 <= last)
-		dns = net + 2;
+	if (!config->dns.s_addr && (dns > last || dns == host))
+		dns = host != net + 2 && net + 2 <= last ? net + 2 : host;
 	if (!check_host4(config, "host", host, error) || !check_host4(config, "dns", dns, error))
 		return false;
 	if (config->dns.s_addr && dns == host)
@@ -89,7 +90,7 @@ static bool resolve_v4(struct user_config *config, GError **error)
 	start = ntohl(config->dhcp_start.s_addr);
 	end = ntohl(config->dhcp_end.s_addr);
 	if (!start) {
-		start = net + 15;
+		start = net | (0x020f & ~mask);
 		if (start > last || (end && start > end))
 			start = net + 4 <= last ? net + 4 : net + 1;
 	}

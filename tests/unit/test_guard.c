@@ -4,7 +4,9 @@
 #include "fakeport.h"
 #include "net/guard.h"
 #include "net/guest.h"
+#include "net/netdev.h"
 #include "net/network.h"
+#include "net/reservation.h"
 #include "testframe.h"
 
 #define MAC_A       UINT64_C(0x525400000001)
@@ -74,6 +76,46 @@ static void arp(mac_t source, mac_t sender, const char *addr)
 	put_ethernet(&t, MAC_BROADCAST, source, ETHERTYPE_ARP_);
 	put_arp(&t, 1, sender, addr, "10.0.2.99");
 }
+
+static void reserve(const char *name, mac_t mac, const char *addr, const char *netdev)
+{
+	struct reservation_spec spec = {.name = name, .mac = mac, .netdev = netdev};
+
+	spec.addr.s_addr = addr ? inet_addr(addr) : 0;
+	ck_assert_ptr_nonnull(reservation_add(network->reservations, &spec, NULL));
+}
+
+START_TEST(reserved_address_is_only_its_guests)
+{
+	reserve("web", MAC_B, "10.0.2.20", NULL);
+	arp(MAC_A, MAC_A, "10.0.2.20");
+	assert_refused(DROP_SPOOFED);
+	ck_assert_ptr_null(by_v4("10.0.2.20"));
+	arp(MAC_B, MAC_B, "10.0.2.20");
+	ck_assert(pass());
+	ck_assert_ptr_nonnull(by_v4("10.0.2.20"));
+	ck_assert(reservation_remove(network->reservations, "web"));
+	arp(MAC_A, MAC_A, "10.0.2.20");
+	ck_assert(pass());
+}
+END_TEST
+
+START_TEST(reserved_mac_is_refused_at_another_netdev)
+{
+	struct netdev lan = {.id = (char *)"lan"}, wan = {.id = (char *)"wan"};
+
+	reserve("web", MAC_A, NULL, "lan");
+	a.port.netdev = &wan;
+	(void)plain_frame(&t, MAC_B, MAC_A);
+	assert_refused(DROP_SPOOFED);
+	(void)plain_frame(&t, MAC_A, MAC_B);
+	ck_assert(pass());
+	a.port.netdev = &lan;
+	(void)plain_frame(&t, MAC_B, MAC_A);
+	ck_assert(pass());
+	a.port.netdev = NULL;
+}
+END_TEST
 
 START_TEST(source_must_be_a_single_address_and_not_the_gateways)
 {
@@ -448,6 +490,8 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, reserved_address_is_only_its_guests);
+	tcase_add_test(tcase, reserved_mac_is_refused_at_another_netdev);
 	tcase_add_test(tcase, source_must_be_a_single_address_and_not_the_gateways);
 	tcase_add_test(tcase, arp_shows_a_guest);
 	tcase_add_test(tcase, arp_probe_claims_nothing);

@@ -4,6 +4,7 @@
 
 #include "net/guest.h"
 #include "net/port.h"
+#include "net/reservation.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 
@@ -68,6 +69,63 @@ static void teardown(void)
 	port_fini(&b);
 	port_fini(&c);
 }
+
+static struct reservation_table *reservations;
+
+static void reserve(const char *name, unsigned n, const char *addr)
+{
+	struct reservation_spec spec = {.name = name, .mac = MAC(n), .addr = v4(addr)};
+
+	ck_assert_ptr_nonnull(reservation_add(reservations, &spec, NULL));
+}
+
+START_TEST(reservation_names_its_guest_and_wins)
+{
+	struct guest *web, *other;
+
+	reservations = reservation_table_new("test");
+	guest_table_reserve(table, reservations);
+	reserve("web", 1, "10.0.2.20");
+	web = guest_seen(table, MAC(1), &a, 0);
+	ck_assert_str_eq(web->name, "web");
+	ck_assert(!guest_set_name(table, web, "debian"));
+	ck_assert(guest_set_name(table, web, "web"));
+	ck_assert_str_eq(web->name, "web");
+	other = guest_seen(table, MAC(2), &a, 0);
+	ck_assert(!guest_set_name(table, other, "WEB"));
+	ck_assert(!guest_set_name(table, other, "gateway"));
+	ck_assert(guest_set_name(table, other, "db"));
+	ck_assert(!guest_set_v4(table, other, v4("10.0.2.20"), false));
+	ck_assert(!guest_set_v4(table, other, v4("10.0.2.20"), true));
+	ck_assert(guest_set_v4(table, web, v4("10.0.2.20"), false));
+	guest_table_free(table);
+	reservation_table_free(reservations);
+	table = guest_table_new();
+}
+END_TEST
+
+START_TEST(reservation_made_later_takes_name_and_address)
+{
+	struct guest *web = guest_seen(table, MAC(1), &a, 0),
+		     *other = guest_seen(table, MAC(2), &a, 0);
+
+	reservations = reservation_table_new("test");
+	guest_table_reserve(table, reservations);
+	guest_set_name(table, other, "web");
+	guest_set_v4(table, other, v4("10.0.2.20"), false);
+	reserve("web", 1, "10.0.2.20");
+	ck_assert_str_eq(web->name, "web");
+	ck_assert_ptr_null(other->name);
+	ck_assert_uint_eq(other->v4.s_addr, 0);
+	ck_assert_ptr_eq(guest_by_name(table, "web"), web);
+	reservation_remove(reservations, "web");
+	ck_assert_ptr_null(web->name);
+	ck_assert(guest_set_name(table, other, "web"));
+	guest_table_free(table);
+	reservation_table_free(reservations);
+	table = guest_table_new();
+}
+END_TEST
 
 START_TEST(guest_joins_once_and_is_seen_again)
 {
@@ -266,6 +324,8 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, reservation_names_its_guest_and_wins);
+	tcase_add_test(tcase, reservation_made_later_takes_name_and_address);
 	tcase_add_test(tcase, guest_joins_once_and_is_seen_again);
 	tcase_add_test(tcase, guest_seen_at_another_port_moves_there);
 	tcase_add_test(tcase, guest_leaves_with_its_port_and_all_it_had);

@@ -2,7 +2,9 @@
 #include "net/guard.h"
 
 #include "net/guest.h"
+#include "net/netdev.h"
 #include "net/network.h"
+#include "net/reservation.h"
 
 struct guard {
 	struct network *network;
@@ -91,6 +93,8 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 		return true;
 	if (is_protected_v4(guard, d->v4))
 		return refuse(from, DROP_SPOOFED);
+	if (!reservation_allows_v4(guard->network->reservations, d->mac, d->v4))
+		return refuse(from, DROP_SPOOFED);
 	guest = guest_by_v4(guests, d->v4);
 	if (guest && guest->v4_leased && guest->mac != d->mac)
 		return refuse(from, DROP_SPOOFED);
@@ -130,6 +134,9 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 
 	if (!src || mac_is_multicast(src) || src == guard->gateway_mac)
 		return refuse(from, DROP_BAD_SOURCE);
+	if (from->netdev &&
+	    !reservation_allows_netdev(guard->network->reservations, src, from->netdev->id))
+		return refuse(from, DROP_SPOOFED);
 	if (!guard_must_see(frame))
 		return true;
 	d = dissect_frame(frame);

@@ -11,10 +11,12 @@
 /*
  * What a port may send. Frames of a trusted port pass unseen; of the others guard_pass() sees each
  * that guard_must_see() or that differs in its addresses from the one before it:
- *   - the source MAC is a single, non-zero address, and not the gateway's;
+ *   - the source MAC is a single, non-zero address, and not the gateway's, nor one reserved for a
+ *     guest at another netdev;
  *   - DHCP and DHCPv6 server messages, router advertisements and redirects come only from the
  *     gateway; on a network without one, whoever serves it sits behind some port, and they pass;
- *   - ARP or neighbour discovery claims neither the gateway's addresses nor one leased to another;
+ *   - ARP or neighbour discovery claims neither the gateway's addresses nor one leased to another
+ *     or reserved for another;
  *   - all this behind VLAN tags (two at most) and IPv6 extension headers too (RFC 7113);
  *   - flooded frames stay in the port's flood budget.
  * What ARP and neighbour discovery show of guests is noted in the guest table on the way.

@@ -3,6 +3,7 @@
 
 #include "net/hash.h"
 #include "net/port.h"
+#include "net/reservation.h"
 
 struct observer {
 	const struct guest_observer *ops;
@@ -16,6 +17,8 @@ struct guest_table {
 	GHashTable *by_v6;   /* own copy of the address -> guest */
 	GHashTable *by_name; /* own copy, lower case -> guest */
 	GArray *observers;
+	struct reservation_table *reservations; /* NULL: none */
+	struct reservation_observer reservation_observer;
 };
 
 static guint mac_hash(gconstpointer key)
@@ -58,6 +61,7 @@ struct guest_table *guest_table_new(void)
 	table->by_v6 = g_hash_table_new_full(v6_hash, v6_equal, g_free, NULL);
 	table->by_name = g_hash_table_new_full(name_hash, g_str_equal, g_free, NULL);
 	table->observers = g_array_new(FALSE, FALSE, sizeof(struct observer));
+	list_init(&table->reservation_observer.link);
 	return table;
 }
 
@@ -89,6 +93,13 @@ static void forget_name(struct guest_table *table, struct guest *guest)
 	g_clear_pointer(&guest->name, g_free);
 }
 
+static void take_name(struct guest_table *table, struct guest *guest, const char *name)
+{
+	forget_name(table, guest);
+	guest->name = g_strdup(name);
+	g_hash_table_insert(table->by_name, g_ascii_strdown(name, -1), guest);
+}
+
 static void forget_guest(struct guest_table *table, struct guest *guest)
 {
 	TELL(table, left, guest);
@@ -113,6 +124,7 @@ void guest_table_free(struct guest_table *table)
 	g_hash_table_destroy(table->by_v6);
 	g_hash_table_destroy(table->by_name);
 	g_array_free(table->observers, TRUE);
+	list_remove(&table->reservation_observer.link);
 	g_free(table);
 }
 
@@ -134,6 +146,14 @@ static bool has_room(const struct guest_table *table, const struct port *port, b
 	unsigned max = port->n_guests < GUEST_FEW ? GUEST_MAX : GUEST_MAX - GUEST_RESERVE;
 
 	return port->n_guests < GUEST_MAX_PER_PORT && (!newcomer || guest_count(table) < max);
+}
+
+static const char *reserved_name(const struct guest_table *table, mac_t mac)
+{
+	const struct reservation *r =
+		table->reservations ? reservation_by_mac(table->reservations, mac) : NULL;
+
+	return r ? r->name : NULL;
 }
 
 struct guest *guest_seen(struct guest_table *table, mac_t mac, struct port *port, usec_t now)
@@ -160,6 +180,8 @@ struct guest *guest_seen(struct guest_table *table, mac_t mac, struct port *port
 	list_append(&table->guests, &guest->link);
 	settle(guest, port);
 	g_hash_table_insert(table->by_mac, &guest->mac, guest);
+	if (reserved_name(table, mac))
+		take_name(table, guest, reserved_name(table, mac));
 	TELL(table, joined, guest);
 	return guest;
 }
@@ -195,6 +217,8 @@ bool guest_set_v4(struct guest_table *table, struct guest *guest, struct in_addr
 	if (!is_host_v4(addr))
 		return false;
 	if (holder && holder != guest && holder->v4_leased)
+		return false;
+	if (table->reservations && !reservation_allows_v4(table->reservations, guest->mac, addr))
 		return false;
 	if (guest->v4_leased && !leased)
 		return true;
@@ -269,17 +293,68 @@ bool guest_set_name(struct guest_table *table, struct guest *guest, const char *
 {
 	struct guest *holder = name ? guest_by_name(table, name) : NULL;
 
+	const char *reserved = reserved_name(table, guest->mac);
+
 	if (holder && holder != guest)
+		return false;
+	if (reserved && (!name || g_ascii_strcasecmp(reserved, name)))
+		return false;
+	if (table->reservations && name &&
+	    !reservation_allows_name(table->reservations, guest->mac, name))
 		return false;
 	if (!g_strcmp0(guest->name, name))
 		return true;
-	forget_name(table, guest);
-	if (name) {
-		guest->name = g_strdup(name);
-		g_hash_table_insert(table->by_name, g_ascii_strdown(name, -1), guest);
-	}
+	if (name)
+		take_name(table, guest, name);
+	else
+		forget_name(table, guest);
 	TELL(table, changed, guest);
 	return true;
+}
+
+/* --- reservations come and go --- */
+
+static void on_reserved(struct reservation_observer *observer, const struct reservation *r)
+{
+	struct guest_table *table =
+		container_of(observer, struct guest_table, reservation_observer);
+	struct guest *holder = guest_by_name(table, r->name), *guest = guest_by_mac(table, r->mac);
+	struct guest *at = guest_by_v4(table, r->addr);
+
+	if (holder && holder != guest) {
+		forget_name(table, holder);
+		TELL(table, changed, holder);
+	}
+	/* One that has it by lease keeps it until that ends. */
+	if (r->addr.s_addr && at && at != guest && !at->v4_leased) {
+		drop_v4(table, at);
+		TELL(table, changed, at);
+	}
+	if (guest && g_strcmp0(guest->name, r->name)) {
+		take_name(table, guest, r->name);
+		TELL(table, changed, guest);
+	}
+}
+
+/* What the guest calls itself comes with its next DHCP message. */
+static void on_unreserved(struct reservation_observer *observer, const struct reservation *r)
+{
+	struct guest_table *table =
+		container_of(observer, struct guest_table, reservation_observer);
+	struct guest *guest = guest_by_mac(table, r->mac);
+
+	if (!guest || g_strcmp0(guest->name, r->name))
+		return;
+	forget_name(table, guest);
+	TELL(table, changed, guest);
+}
+
+void guest_table_reserve(struct guest_table *guests, struct reservation_table *table)
+{
+	guests->reservations = table;
+	guests->reservation_observer.added = on_reserved;
+	guests->reservation_observer.removed = on_unreserved;
+	reservation_observe(table, &guests->reservation_observer);
 }
 
 /* --- who is it --- */

@@ -15,10 +15,12 @@
  * neighbour discovery shows it, kept while its port is there. The one source for who has which
  * address: the NAT, forwards, names and query-guests all ask here.
  *
- * An IPv4 address that was given by DHCP is pinned: another MAC address that claims it is refused.
+ * An IPv4 address that was given by DHCP, or is reserved, is pinned: another MAC address that
+ * claims it is refused. A guest with a reservation goes by its name, whatever it calls itself.
  */
 struct guest_table;
 struct port;
+struct reservation_table;
 
 #define GUEST_MAX          16384
 #define GUEST_MAX_PER_PORT 8192
@@ -51,15 +53,20 @@ struct guest_observer {
 
 struct guest_table *guest_table_new(void);
 void guest_table_free(struct guest_table *table);
+/*
+ * From now on names and addresses in @table, which must outlive the guests, are kept for their
+ * guests. Once.
+ */
+void guest_table_reserve(struct guest_table *guests, struct reservation_table *table);
 void guest_table_observe(struct guest_table *table, const struct guest_observer *observer,
 			 void *data);
 
 /* Finds or makes the entry and moves it to @port. NULL when the table or @port's share is full. */
 struct guest *guest_seen(struct guest_table *table, mac_t mac, struct port *port, usec_t now);
 /*
- * @guest uses @addr. False, and nothing changes, when it is not a host's address or another guest
- * holds it by lease. An unleased claim takes it from an unleased holder, and is not noted (but
- * true) when @guest itself has a lease.
+ * @guest uses @addr. False, and nothing changes, when it is not a host's address, is reserved for
+ * another MAC address, or another guest holds it by lease. An unleased claim takes it from an
+ * unleased holder, and is not noted (but true) when @guest itself has a lease.
  */
 bool guest_set_v4(struct guest_table *table, struct guest *guest, struct in_addr addr, bool leased);
 /* The lease ended (released, expired, declined). Nothing when @addr is not held by lease. */
@@ -67,8 +74,9 @@ void guest_clear_v4(struct guest_table *table, struct in_addr addr);
 /* The same; there are no leases. False when @addr is not a host's. */
 bool guest_add_v6(struct guest_table *table, struct guest *guest, const struct in6_addr *addr);
 /*
- * @name: a valid label, or NULL for none. Returns false, and nothing changes, when another guest
- * goes by it.
+ * What @guest calls itself: a valid label, or NULL for none. Returns false, and nothing changes,
+ * when another guest goes by it, it is reserved for another or the network's own, or @guest has a
+ * reservation of another name.
  */
 bool guest_set_name(struct guest_table *table, struct guest *guest, const char *name);
 void guest_forget_port(struct guest_table *table, struct port *port);

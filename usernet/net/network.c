@@ -4,6 +4,7 @@
 #include "net/guard.h"
 #include "net/guest.h"
 #include "net/netdev.h"
+#include "net/reservation.h"
 #include "net/vswitch.h"
 
 static void guest_joined(void *data, const struct guest *guest)
@@ -46,7 +47,9 @@ struct network *network_new(struct loop *loop, const char *name)
 	list_init(&network->observers);
 	network->chunks = chunk_pool_new(loop);
 	network->vswitch = vswitch_new(loop);
+	network->reservations = reservation_table_new(name);
 	network->guests = guest_table_new();
+	guest_table_reserve(network->guests, network->reservations);
 	guest_table_observe(network->guests, &guest_observer, network);
 	network->guard = guard_new(network);
 	vswitch_set_guard(network->vswitch, guard_pass, network->guard);
@@ -63,6 +66,7 @@ void network_free(struct network *network)
 	vswitch_free(network->vswitch);
 	guard_free(network->guard);
 	guest_table_free(network->guests);
+	reservation_table_free(network->reservations);
 	chunk_pool_free(network->chunks);
 	g_free(network->name);
 	g_free(network);

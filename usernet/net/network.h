@@ -18,6 +18,7 @@ struct guard;
 struct guest_table;
 struct netdev;
 struct port;
+struct reservation_table;
 struct vswitch;
 
 enum network_event_kind {
@@ -51,6 +52,7 @@ struct network {
 	struct vswitch *vswitch;
 	struct guard *guard;
 	struct guest_table *guests;
+	struct reservation_table *reservations;
 	struct list netdevs;   /* heads netdev::link, in the order they were made */
 	struct list observers; /* heads network_observer::link */
 };

@@ -18,6 +18,7 @@ struct network;
 struct netdev;
 struct nat;
 struct dhcp;
+struct dns;
 
 /* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
 enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
@@ -61,6 +62,11 @@ struct user_config {
 void user_config_defaults(struct user_config *config);
 /* Derives what is 0 and checks that all fits together. Errors name the key. */
 bool user_config_resolve(struct user_config *config, GError **error);
+/* What guests' links take, in bytes: mtu=, or ethernet's. */
+static inline unsigned user_config_mtu(const struct user_config *config)
+{
+	return config->mtu ? config->mtu : 1500;
+}
 /* "52:55" and the gateway address, as libslirp has it (slirp.c special_ethaddr). */
 mac_t user_config_mac(const struct user_config *config);
 
@@ -79,5 +85,6 @@ struct gateway *gateway_find(struct network *network);
 const struct user_config *gateway_config(const struct gateway *gateway);
 struct nat *gateway_nat(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);
+struct dns *gateway_dns(struct gateway *gateway);
 
 #endif

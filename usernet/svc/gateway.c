@@ -11,13 +11,16 @@
 #include "net/vswitch.h"
 #include "svc/arp.h"
 #include "svc/dhcp.h"
+#include "svc/dns.h"
 #include "svc/echo.h"
 #include "svc/lease.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
 #include "svc/outbox.h"
 #include "svc/reassembly.h"
+#include "svc/redirect.h"
 #include "svc/scrub.h"
+#include "svc/udp.h"
 
 /*
  * The way of a frame here:
@@ -26,6 +29,7 @@
  * into the outbox └──► reassembly ─► scrub ─► nat_input nat_run(): libslirp's turn, its frames into
  * the outbox outbox_flush(): all of it enters the switch as one batch
  */
+#define PORT_DNS         53
 #define PORT_DHCP_SERVER 67
 #define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
 
@@ -36,6 +40,8 @@ struct gateway {
 	mac_t mac;
 	struct nat *nat;
 	struct dhcp *dhcp;
+	struct dns *dns;
+	struct redirect redirect;
 	struct ndp ndp;
 	struct reassembly *reassembly;
 	struct outbox outbox;
@@ -250,6 +256,59 @@ static void on_echo(struct gateway *gateway, const struct packet *packet)
 	outbox_commit(&gateway->outbox, packet->len);
 }
 
+static bool is_name_server(const struct gateway *gateway, const struct packet *packet)
+{
+	if (packet->v6)
+		return IN6_ARE_ADDR_EQUAL(&packet->dst, &gateway->config.dns6) ||
+		       IN6_ARE_ADDR_EQUAL(&packet->dst, &gateway->ndp.dns_link_local);
+	return packet_v4(&packet->dst).s_addr == gateway->config.dns.s_addr;
+}
+
+static void on_dns(struct gateway *gateway, struct port *from, mac_t mac,
+		   const struct packet *packet)
+{
+	struct dns_client client = {
+		.mac = mac,
+		.port_id = from->id,
+		.v6 = packet->v6,
+		.src_port = packet->sport,
+		.dst_port = packet->dport,
+	};
+
+	if (packet->v6) {
+		client.src = packet->src;
+		client.dst = packet->dst;
+	} else {
+		memcpy(&client.src, &packet->src.s6_addr[12], 4);
+		memcpy(&client.dst, &packet->dst.s6_addr[12], 4);
+	}
+	dns_query_udp(gateway->dns, &client, packet->frame + packet->payload,
+		      packet->len - packet->payload, loop_now(gateway->netdev.network->loop));
+}
+
+/* The name server has an answer, perhaps long after the question. */
+static void on_dns_answer(void *data, const struct dns_client *client, const uint8_t *message,
+			  size_t len)
+{
+	struct gateway *gateway = data;
+	struct udp_address address = {
+		.eth_src = gateway->mac,
+		.eth_dst = client->mac,
+		.v6 = client->v6,
+		.src = client->dst,
+		.dst = client->src,
+		.sport = client->dst_port,
+		.dport = client->src_port,
+	};
+
+	udp_send(&gateway->outbox, &address, message, len, user_config_mtu(&gateway->config));
+	loop_task_defer(&gateway->service);
+}
+
+static const struct dns_ops dns_ops = {
+	.answer_udp = on_dns_answer,
+};
+
 /* An IP packet addressed to our MAC, whole. @now: its memory is good for this call only. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
 		      bool now)
@@ -257,10 +316,31 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	enum drop_reason why;
 
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
-		if (packet->len <= ETH_HEADER + (gateway->config.mtu ? gateway->config.mtu : 1500))
+		if (packet->len <= ETH_HEADER + user_config_mtu(&gateway->config))
 			on_echo(gateway, packet);
 		else
 			nat_input_now(gateway->nat, from, mac, packet); /* answers in fragments */
+		return;
+	}
+	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_DNS &&
+	    is_name_server(gateway, packet)) {
+		/* A link-local source is as good as any: the answer goes to its MAC. */
+		if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
+		    check_source(gateway, from, mac, packet, &why))
+			on_dns(gateway, from, mac, packet);
+		else
+			port_drop(from, why, 1);
+		return;
+	}
+	if (redirect_wants(&gateway->redirect, packet)) {
+		if (!check_source(gateway, from, mac, packet, &why)) {
+			port_drop(from, why, 1);
+			return;
+		}
+		redirect_in(&gateway->redirect, packet, gateway->scratch);
+		if (scrub_has_urgent(packet))
+			scrub_urgent(packet, gateway->scratch);
+		nat_input_now(gateway->nat, from, mac, packet);
 		return;
 	}
 	if (!scrub_allows(&gateway->config, packet, &why)) {
@@ -522,6 +602,7 @@ static void gateway_destroy(struct netdev *netdev)
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	nat_free(gateway->nat);
+	dns_free(gateway->dns);
 	dhcp_free(gateway->dhcp);
 	reassembly_free(gateway->reassembly);
 	/* Only now: what goes above may still want to be heard, and defers it. */
@@ -572,6 +653,12 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	}
 	gateway = g_new0(struct gateway, 1);
 	config_copy(&gateway->config, &resolved);
+	gateway->dns = dns_new(network, &gateway->config, &dns_ops, gateway, error);
+	if (!gateway->dns) {
+		config_free(&gateway->config);
+		g_free(gateway);
+		return NULL;
+	}
 	gateway->mac = user_config_mac(&resolved);
 	netdev_init(&gateway->netdev, &gateway_ops, network, config->id);
 	gateway->netdev.description = g_strdup_printf(
@@ -584,6 +671,12 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	gateway->reassembly = reassembly_new();
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
+	gateway->redirect = (struct redirect){
+		.config = &gateway->config,
+		.port4 = dns_tcp_port(gateway->dns, false),
+		.port6 = dns_tcp_port(gateway->dns, true),
+	};
+	nat_set_redirect(gateway->nat, &gateway->redirect);
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, serve);
 	loop_timer_init(network->loop, &gateway->advertise, advertise);
 	protect(gateway);
@@ -623,4 +716,9 @@ struct nat *gateway_nat(struct gateway *gateway)
 struct dhcp *gateway_dhcp(struct gateway *gateway)
 {
 	return gateway->dhcp;
+}
+
+struct dns *gateway_dns(struct gateway *gateway)
+{
+	return gateway->dns;
 }

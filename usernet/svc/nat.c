@@ -17,6 +17,7 @@
 #include "svc/ndp.h"
 #include "svc/offload.h"
 #include "svc/outbox.h"
+#include "svc/redirect.h"
 
 /*
  * Theory of operation
@@ -114,6 +115,8 @@ struct nat {
 	uint64_t clock_turn; /* loop_turn in which curtime was set */
 	struct instance *cached;
 	struct loop_timer sweep;
+	struct redirect redirect;
+	uint8_t scratch[ETH_HEADER + 65535];
 };
 
 static guint addr_hash(gconstpointer key)
@@ -365,8 +368,10 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 		return (ssize_t)len;
 	if (!list_empty(&instance->listeners) && has_udp_forward(instance))
 		note_expected(instance, buf, len);
-	offload_to_guest(nat->offload, &instance->offload,
-			 nat->config->mtu ? nat->config->mtu : 1500, buf, len, nat->outbox);
+	if (redirect_out(&nat->redirect, buf, len, nat->scratch))
+		buf = nat->scratch;
+	offload_to_guest(nat->offload, &instance->offload, user_config_mtu(nat->config), buf, len,
+			 nat->outbox);
 	return (ssize_t)len;
 }
 
@@ -434,6 +439,7 @@ static void instance_open(struct instance *instance)
 		.if_mtu = OFFLOAD_IF_MTU,
 		.if_mru = OFFLOAD_IF_MTU,
 		.disable_dhcp = true,
+		.disable_dns = true,
 	};
 
 	instance->slirp = slirp_new(&slirp, &instance->nat->callbacks, instance);
@@ -658,6 +664,11 @@ void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct p
 	offload_flush(nat->offload);
 }
 
+void nat_set_redirect(struct nat *nat, const struct redirect *redirect)
+{
+	nat->redirect = *redirect;
+}
+
 mac_t nat_holder(struct nat *nat, const struct in6_addr *addr)
 {
 	struct instance *instance = instance_find(nat, addr);
@@ -859,6 +870,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 
 	nat->network = network;
 	nat->config = config;
+	nat->redirect.config = config;
 	nat->outbox = outbox;
 	nat->ops = *ops;
 	nat->ops_data = data;

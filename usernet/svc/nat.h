@@ -21,6 +21,7 @@
 struct nat;
 struct network;
 struct outbox;
+struct redirect;
 struct user_config;
 
 struct nat_ops {
@@ -35,6 +36,9 @@ struct nat_ops {
 struct nat *nat_new(struct network *network, const struct user_config *config,
 		    struct outbox *outbox, const struct nat_ops *ops, void *data);
 void nat_free(struct nat *nat);
+
+/* What libslirp says is passed through redirect_out(). */
+void nat_set_redirect(struct nat *nat, const struct redirect *redirect);
 
 /* A packet from the guest with @mac at @port, allowed and without fragments; borrowed until
  * nat_run. */

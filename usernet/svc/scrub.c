@@ -4,7 +4,6 @@
 #include "base/checksum.h"
 #include "svc/gateway.h"
 
-#define PORT_DNS  53
 #define PORT_TFTP 69
 
 static bool in_prefix6(const struct in6_addr *addr, const struct in6_addr *prefix, unsigned len)
@@ -47,16 +46,14 @@ static bool allows_v4(const struct user_config *config, const struct packet *pac
 	uint32_t addr = ntohl(dst.s_addr);
 	uint32_t mask = ~UINT32_C(0) << (32 - config->net_len);
 
-	if (dst.s_addr == config->dns.s_addr && has_ports(packet) && packet->dport == PORT_DNS)
-		return true;
 	if (dst.s_addr == config->host.s_addr)
 		return has_ports(packet) && loopback_allows(config, packet);
 	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)
 		return false;
 	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
-		return false;             /* on the LAN, or the name server's other ports */
-	if (addr >> 24 == 0 ||            /* "this network", RFC 1122 3.2.1.3: the host itself */
-	    addr >> 24 == 127 ||          /* loopback */
+		return false;    /* on the LAN, or the name server, which is ours (dns.h) */
+	if (addr >> 24 == 0 ||   /* "this network", RFC 1122 3.2.1.3: the host itself */
+	    addr >> 24 == 127 || /* loopback */
 	    addr >= UINT32_C(0xe0000000)) /* multicast, reserved, broadcast */
 		return false;
 	return true;
@@ -70,8 +67,6 @@ static bool allows_v6(const struct user_config *config, const struct packet *pac
 
 	if (packet->proto == IPPROTO_ICMPV6)
 		return false; /* libslirp forwards none (ip6_icmp.c) */
-	if (IN6_ARE_ADDR_EQUAL(dst, &config->dns6) && packet->dport == PORT_DNS)
-		return true;
 	if (IN6_ARE_ADDR_EQUAL(dst, &config->host6))
 		return loopback_allows(config, packet);
 	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)

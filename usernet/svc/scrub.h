@@ -12,7 +12,7 @@
  * packet for it passes here first.
  *
  *   scrub_allows()    addresses and ports: nothing reaches the host's loopback but through the
- * gateway address, by host-loopback=; only port 53 of the name server; TFTP only when served;
+ * gateway address, by host-loopback=; never the name server's; TFTP only when served;
  *                     nothing new at all with restrict=on. UDP replies to forwards it does not
  * know: ask nat_expects() before a DROP_POLICY is final scrub_urgent()    clears URG, which would
  * make libslirp send its heap to the peer (sosendoob)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_UDP_H
+#define USERNET_SVC_UDP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "net/frame.h"
+
+/* Datagrams of our own to guests (RFC 768). */
+struct outbox;
+
+struct udp_address {
+	mac_t eth_src, eth_dst;
+	bool v6;
+	struct in6_addr src, dst; /* IPv4: the first four bytes */
+	uint16_t sport, dport;    /* host order */
+};
+
+/* Writes @payload as one datagram to @outbox, in fragments where it exceeds @mtu; at most 65,507
+ * bytes. */
+void udp_send(struct outbox *outbox, const struct udp_address *address, const void *payload,
+	      size_t len, unsigned mtu);
+
+#endif

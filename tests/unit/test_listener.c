@@ -76,6 +76,14 @@ START_TEST(held_it_takes_nobody)
 }
 END_TEST
 
+/* Its own library is preloaded into what it runs. */
+static bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 START_TEST(without_descriptors_it_rests_and_goes_on)
 {
 	struct rlimit all, few;
@@ -95,6 +103,11 @@ START_TEST(without_descriptors_it_rests_and_goes_on)
 	ck_assert_uint_le(loop_turn(loop), turn + 1);
 	ck_assert_uint_eq(n_taken, 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	if (under_valgrind()) {
+		/* It keeps the limit by accepting and closing: the first who called is lost. */
+		close(clients[0]);
+		dial(1);
+	}
 	run_until(n_taken == 2);
 }
 END_TEST

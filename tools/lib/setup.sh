@@ -131,7 +131,7 @@ prepare_guest_kernel() {
 	say "unpacking $package for the guest (not installed)"
 	as_user rm -rf "$kernel_root"
 	as_user mkdir -p "$kernel_root"
-	as_user sh -c "cd '$kernel_root' && apt-get -q download '$package' && dpkg-deb -x ./*.deb ." ||
+	as_user sh -c "cd '$kernel_root' && apt-get -q download '$package' && dpkg-deb -x ./*.deb . && rm ./*.deb" ||
 		die "cannot fetch $package"
 	as_user "$work_folder/source/tools/guest-image" --kernel-root "$kernel_root" >/dev/null ||
 		die "the guest's kernel cannot be used"

@@ -331,9 +331,9 @@ static void answered(void *data, int status, int timeouts, unsigned char *answer
 	if (attempt->answer && !destroyed) {
 		if (status == ARES_SUCCESS && len >= DNS_HEADER) {
 			answer[AT_RCODE] = veil(answer[AT_RCODE]);
-			attempt->answer(attempt->data, channel, answer, (size_t)len);
+			attempt->answer(attempt->data, attempt, answer, (size_t)len);
 		} else {
-			attempt->answer(attempt->data, channel, NULL, 0);
+			attempt->answer(attempt->data, attempt, NULL, 0);
 		}
 	}
 	g_free(attempt);

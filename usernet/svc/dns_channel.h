@@ -34,8 +34,12 @@ struct dns_channel *dns_channel_new(struct loop *loop, const struct sockaddr_any
 void dns_channel_free(struct dns_channel *channel);
 const struct sockaddr_any *dns_channel_server(const struct dns_channel *channel);
 
-/* @answer NULL: the server is not to be reached, or had none. Borrowed, and may be written to. */
-typedef void (*dns_answer_fn)(void *data, struct dns_channel *channel, uint8_t *answer, size_t len);
+/*
+ * @answer NULL: the server is not to be reached, or had none. Borrowed, and may be written to.
+ * @attempt is gone after the call.
+ */
+typedef void (*dns_answer_fn)(void *data, const struct dns_attempt *attempt, uint8_t *answer,
+			      size_t len);
 
 /*
  * Sends @query with an id that nobody can guess; @len is at least a header and a question. @answer

@@ -12,7 +12,7 @@
  * Which name servers there are, as somebody wrote it: `dns-server=`, or resolv.conf. Plain data.
  */
 #define DNS_PORT        53
-#define DNS_SERVERS_MAX 64 /* of one list */
+#define DNS_SERVERS_MAX 32 /* of one list */
 
 struct dns_server {
 	struct dns_name domain; /* asked for names in it only; the root: for all */

@@ -130,7 +130,7 @@ int dns_query_parse(struct dns_query *query, const void *data, size_t len)
 		return -1;
 	if (query->flags & DNS_OPCODE)
 		return DNS_NOTIMP;
-	if (dns_get16(p + AT_QDCOUNT) != 1 || !read_question(query))
+	if (len > DNS_QUERY_MAX || dns_get16(p + AT_QDCOUNT) != 1 || !read_question(query))
 		return DNS_FORMERR;
 	/* A transfer brings what the client has in the authority section; nobody transfers here. */
 	if (query->type == DNS_TYPE_AXFR || query->type == DNS_TYPE_IXFR)

@@ -18,6 +18,7 @@
 #define DNS_UDP_MAX     4096 /* more is not sent in one datagram, whatever the client says */
 #define DNS_UDP_OURS    1232 /* what we tell a client that we take, RFC 9715 3.1 */
 #define DNS_OPT_LEN     11   /* an OPT record without options */
+#define DNS_QUERY_MAX   4096 /* a name, its type, and options: nobody has more to ask */
 
 /* RFC 1035 4.1.1, RFC 6895 2: the header's second 16 bits. */
 enum {

@@ -20,6 +20,7 @@
 #include "svc/reassembly.h"
 #include "svc/redirect.h"
 #include "svc/scrub.h"
+#include "svc/source.h"
 #include "svc/udp.h"
 
 /*
@@ -53,108 +54,8 @@ struct gateway {
 	struct loop_timer leases; /* when the next one ends */
 	struct network_observer observer;
 	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
-	/* The last source that was found to be who it says; most frames are of the same one. */
-	uint64_t checked_turn;
-	mac_t checked_mac;
-	struct in6_addr checked_src;
+	struct source source;
 };
-
-/* --- who sent it --- */
-
-static bool in_subnet(const struct user_config *config, struct in_addr addr)
-{
-	return ((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) >> (32 - config->net_len)) == 0;
-}
-
-/* An address of the LAN belongs to whoever leased or claimed it; a new one is noted. */
-static bool claim_v4(struct gateway *gateway, struct port *from, mac_t mac, struct in_addr src)
-{
-	struct guest_table *guests = gateway->netdev.network->guests;
-	const struct guest *holder = guest_by_v4(guests, src);
-	struct guest *guest;
-
-	if (holder && holder->mac == mac)
-		return true;
-	guest = guest_seen(guests, mac, from, loop_now(gateway->netdev.network->loop));
-	/* A guest may have addresses beside its lease; only what is another's is refused. */
-	return guest && guest_set_v4(guests, guest, src, false);
-}
-
-static bool claim_v6(struct gateway *gateway, struct port *from, mac_t mac,
-		     const struct in6_addr *src)
-{
-	struct guest_table *guests = gateway->netdev.network->guests;
-	const struct guest *holder = guest_by_v6(guests, src);
-	struct guest *guest;
-
-	if (holder && holder->mac == mac)
-		return true;
-	guest = guest_seen(guests, mac, from, loop_now(gateway->netdev.network->loop));
-	return guest && guest_add_v6(guests, guest, src);
-}
-
-/* From behind a guest that routes: the first to use an address keeps it while it is there. */
-static bool claim_routed(struct gateway *gateway, mac_t mac, const struct in6_addr *src)
-{
-	mac_t holder = nat_holder(gateway->nat, src);
-
-	return holder == 0 || holder == mac ||
-	       !guest_by_mac(gateway->netdev.network->guests, holder);
-}
-
-static bool prefix6_has(const struct user_config *config, const struct in6_addr *addr)
-{
-	unsigned bytes = config->net6_len / 8, bits = config->net6_len % 8;
-
-	return memcmp(addr, &config->net6, bytes) == 0 &&
-	       (bits == 0 ||
-		(addr->s6_addr[bytes] ^ config->net6.s6_addr[bytes]) >> (8 - bits) == 0);
-}
-
-/* Is the source address one that @mac may use towards the NAT? */
-static bool check_source(struct gateway *gateway, struct port *from, mac_t mac,
-			 const struct packet *packet, enum drop_reason *why)
-{
-	const struct user_config *config = &gateway->config;
-	uint64_t turn = loop_turn(gateway->netdev.network->loop);
-	bool allowed;
-
-	if (gateway->checked_turn == turn && gateway->checked_mac == mac &&
-	    IN6_ARE_ADDR_EQUAL(&gateway->checked_src, &packet->src))
-		return true;
-	if (packet->v6) {
-		const struct in6_addr *src = &packet->src;
-
-		if (IN6_IS_ADDR_MULTICAST(src) || IN6_IS_ADDR_UNSPECIFIED(src) ||
-		    IN6_IS_ADDR_LOOPBACK(src) || IN6_IS_ADDR_LINKLOCAL(src) ||
-		    IN6_IS_ADDR_V4MAPPED(src)) {
-			*why = DROP_MALFORMED;
-			return false;
-		}
-		allowed = !ndp_owns(&gateway->ndp, src) &&
-			  (prefix6_has(config, src) ? claim_v6(gateway, from, mac, src)
-						    : claim_routed(gateway, mac, src));
-	} else {
-		struct in_addr src = packet_v4(&packet->src);
-		uint32_t addr = ntohl(src.s_addr);
-
-		if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 28 >= 0xe) {
-			*why = DROP_MALFORMED;
-			return false;
-		}
-		allowed = src.s_addr != config->host.s_addr && src.s_addr != config->dns.s_addr &&
-			  (in_subnet(config, src) ? claim_v4(gateway, from, mac, src)
-						  : claim_routed(gateway, mac, &packet->src));
-	}
-	if (!allowed) {
-		*why = DROP_SPOOFED;
-		return false;
-	}
-	gateway->checked_turn = turn;
-	gateway->checked_mac = mac;
-	gateway->checked_src = packet->src;
-	return true;
-}
 
 /* --- what it is --- */
 
@@ -326,14 +227,14 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	    is_name_server(gateway, packet)) {
 		/* A link-local source is as good as any: the answer goes to its MAC. */
 		if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
-		    check_source(gateway, from, mac, packet, &why))
+		    source_allows(&gateway->source, from, mac, packet, &why))
 			on_dns(gateway, from, mac, packet);
 		else
 			port_drop(from, why, 1);
 		return;
 	}
 	if (redirect_wants(&gateway->redirect, packet)) {
-		if (!check_source(gateway, from, mac, packet, &why)) {
+		if (!source_allows(&gateway->source, from, mac, packet, &why)) {
 			port_drop(from, why, 1);
 			return;
 		}
@@ -349,7 +250,7 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			return;
 		}
 	}
-	if (!check_source(gateway, from, mac, packet, &why)) {
+	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
 		port_drop(from, why, 1);
 		return;
 	}
@@ -560,38 +461,6 @@ static void advertise(struct loop_timer *timer)
 
 /* --- life --- */
 
-static void config_copy(struct user_config *to, const struct user_config *from)
-{
-	*to = *from;
-	to->id = NULL; /* the netdev has it */
-	to->hostname = g_strdup(from->hostname);
-	to->domainname = g_strdup(from->domainname);
-	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);
-	to->tftp = g_strdup(from->tftp);
-	to->tftp_server_name = g_strdup(from->tftp_server_name);
-	to->bootfile = g_strdup(from->bootfile);
-	if (from->loopback == LOOPBACK_PORTS) {
-		size_t n = 0;
-
-		while (from->loopback_ports[n])
-			n++;
-		to->loopback_ports = g_memdup2(from->loopback_ports, (n + 1) * sizeof(uint16_t));
-	} else {
-		to->loopback_ports = NULL;
-	}
-}
-
-static void config_free(struct user_config *config)
-{
-	g_free((char *)config->hostname);
-	g_free((char *)config->domainname);
-	g_strfreev((char **)config->dnssearch);
-	g_free((char *)config->tftp);
-	g_free((char *)config->tftp_server_name);
-	g_free((char *)config->bootfile);
-	g_free((uint16_t *)config->loopback_ports);
-}
-
 static void gateway_destroy(struct netdev *netdev)
 {
 	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
@@ -608,7 +477,7 @@ static void gateway_destroy(struct netdev *netdev)
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
 	outbox_fini(&gateway->outbox);
-	config_free(&gateway->config);
+	user_config_clear(&gateway->config);
 	g_free(gateway->pending);
 	netdev_fini(netdev);
 	g_free(gateway);
@@ -652,10 +521,10 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		return NULL;
 	}
 	gateway = g_new0(struct gateway, 1);
-	config_copy(&gateway->config, &resolved);
+	user_config_copy(&gateway->config, &resolved);
 	gateway->dns = dns_new(network, &gateway->config, &dns_ops, gateway, error);
 	if (!gateway->dns) {
-		config_free(&gateway->config);
+		user_config_clear(&gateway->config);
 		g_free(gateway);
 		return NULL;
 	}
@@ -675,6 +544,12 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		.config = &gateway->config,
 		.port4 = dns_tcp_port(gateway->dns, false),
 		.port6 = dns_tcp_port(gateway->dns, true),
+	};
+	gateway->source = (struct source){
+		.network = network,
+		.config = &gateway->config,
+		.ndp = &gateway->ndp,
+		.nat = gateway->nat,
 	};
 	nat_set_redirect(gateway->nat, &gateway->redirect);
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, serve);

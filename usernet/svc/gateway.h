@@ -67,6 +67,9 @@ static inline unsigned user_config_mtu(const struct user_config *config)
 {
 	return config->mtu ? config->mtu : 1500;
 }
+/* A deep copy, but for the id; cleared with user_config_clear(). */
+void user_config_copy(struct user_config *to, const struct user_config *from);
+void user_config_clear(struct user_config *config);
 /* "52:55" and the gateway address, as libslirp has it (slirp.c special_ethaddr). */
 mac_t user_config_mac(const struct user_config *config);
 

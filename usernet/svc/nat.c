@@ -13,6 +13,8 @@
 #include "svc/arp.h"
 #include "svc/gateway.h"
 #include "svc/nat_budget.h"
+#include "svc/nat_expect.h"
+#include "svc/nat_fds.h"
 #include "svc/nat_flow.h"
 #include "svc/ndp.h"
 #include "svc/offload.h"
@@ -46,32 +48,11 @@
 #define SLIRP_IDLE_TIMEOUT 1000 /* what fill answers when it needs no tick (slirp.c) */
 #define EXPECTED_MAX       256  /* clients of an instance's UDP forwards, remembered */
 
-struct poll_entry {
-	int fd;
-	int revents; /* SLIRP_POLL_… */
-};
-
-/* One of libslirp's sockets. */
-struct nat_fd {
-	struct loop_io io;
-	struct instance *instance; /* NULL: not in use */
-	int fd;
-	int index;           /* in instance::polls, -1: not waiting */
-	uint32_t generation; /* instance::generation of the fill that saw it */
-	struct list link;    // instance::fds
-};
-
 struct listener {
 	struct nat_hostfwd fwd;
 	struct sockaddr_any bound;
 	int fd;           /* libslirp's; -1: could not be bound again */
 	struct list link; // instance::listeners
-};
-
-/* A client of a UDP forward, to which the guest may answer although policy says no. */
-struct expected {
-	struct in6_addr peer;
-	uint16_t peer_port, guest_port;
 };
 
 struct instance {
@@ -83,15 +64,11 @@ struct instance {
 	bool wants_mac;          /* libslirp has asked, we have not passed it on yet */
 	usec_t unresolved_until; /* what it queued for want of the MAC expires then (if.c: 1 s) */
 	struct offload_guest offload;
-	struct list fds;       /* heads nat_fd::link */
+	struct nat_fdset fds;
 	struct list listeners; /* heads listener::link */
-	GArray *polls;         /* struct poll_entry: of the last fill */
-	uint32_t generation;
-	unsigned n_fds;
 	usec_t used;
 	usec_t gone; /* its guest went then; 0: it is there */
-	struct expected *expected;
-	unsigned n_expected;     /* ever; the ring's position */
+	struct nat_expect expect;
 	struct loop_timer timer; /* when libslirp wants to be polled without an event */
 	struct list ready_link;  // nat::ready
 	struct list dirty_link;  // nat::dirty
@@ -109,8 +86,7 @@ struct nat {
 	GHashTable *instances; /* struct in6_addr -> struct instance */
 	struct list all;       /* heads instance::link */
 	struct list ready, dirty;
-	GPtrArray *fds; /* struct nat_fd by fd; NULL where never seen */
-	unsigned n_fds;
+	struct nat_fds *fds;
 	struct nat_budget budget;
 	uint64_t clock_turn; /* loop_turn in which curtime was set */
 	struct instance *cached;
@@ -147,68 +123,9 @@ static void set_dirty(struct instance *instance)
 
 /* --- descriptors --- */
 
-static void on_fd_ready(struct loop_io *io, uint32_t revents)
+static void on_fds_ready(struct nat_fdset *set)
 {
-	struct nat_fd *entry = container_of(io, struct nat_fd, io);
-	int slirp_events = 0;
-
-	if (revents & EPOLLIN)
-		slirp_events |= SLIRP_POLL_IN;
-	if (revents & EPOLLOUT)
-		slirp_events |= SLIRP_POLL_OUT;
-	if (revents & EPOLLPRI)
-		slirp_events |= SLIRP_POLL_PRI;
-	if (revents & EPOLLERR)
-		slirp_events |= SLIRP_POLL_ERR;
-	if (revents & EPOLLHUP)
-		slirp_events |= SLIRP_POLL_HUP;
-	g_array_index(entry->instance->polls, struct poll_entry, entry->index).revents |=
-		slirp_events;
-	set_ready(entry->instance);
-}
-
-static struct nat_fd *fd_entry(struct nat *nat, int fd)
-{
-	struct nat_fd *entry;
-
-	if ((guint)fd >= nat->fds->len)
-		g_ptr_array_set_size(nat->fds, MAX(fd + 1, (int)nat->fds->len * 2));
-	entry = nat->fds->pdata[fd];
-	if (!entry) {
-		entry = g_new0(struct nat_fd, 1);
-		entry->fd = fd;
-		list_init(&entry->link);
-		nat->fds->pdata[fd] = entry;
-	}
-	return entry;
-}
-
-static void fd_release(struct nat_fd *entry)
-{
-	if (!entry->instance)
-		return;
-	loop_io_remove(&entry->io);
-	list_remove(&entry->link);
-	entry->instance->n_fds--;
-	entry->instance->nat->n_fds--;
-	entry->instance = NULL;
-}
-
-static struct nat_fd *fd_claim(struct instance *instance, int fd)
-{
-	struct nat_fd *entry = fd_entry(instance->nat, fd);
-
-	if (entry->instance == instance)
-		return entry;
-	fd_release(entry);
-	entry->instance = instance;
-	entry->index = -1;
-	entry->generation = instance->generation;
-	list_append(&instance->fds, &entry->link);
-	instance->n_fds++;
-	instance->nat->n_fds++;
-	loop_io_add(instance->nat->network->loop, &entry->io, fd, 0, on_fd_ready);
-	return entry;
+	set_ready(container_of(set, struct instance, fds));
 }
 
 static bool is_listener(const struct instance *instance, int fd)
@@ -220,11 +137,15 @@ static bool is_listener(const struct instance *instance, int fd)
 	return false;
 }
 
+static bool within_budget(const struct instance *instance)
+{
+	return nat_budget_allows(&instance->nat->budget, instance->fds.n,
+				 nat_fds_count(instance->nat->fds));
+}
+
 static int on_add_poll(int fd, int events, void *opaque)
 {
 	struct instance *instance = opaque;
-	struct nat_fd *entry = fd_claim(instance, fd);
-	struct poll_entry poll = {.fd = fd};
 	uint32_t wanted = 0;
 
 	if (events & SLIRP_POLL_IN)
@@ -234,23 +155,29 @@ static int on_add_poll(int fd, int events, void *opaque)
 	if (events & SLIRP_POLL_PRI)
 		wanted |= EPOLLPRI;
 	/* Over budget, whoever wants in waits in the backlog. */
-	if (!list_empty(&instance->listeners) && is_listener(instance, fd) &&
-	    !nat_budget_allows(&instance->nat->budget, instance->n_fds, instance->nat->n_fds))
+	if (!list_empty(&instance->listeners) && !within_budget(instance) &&
+	    is_listener(instance, fd))
 		wanted = 0;
-	entry->index = (int)instance->polls->len;
-	entry->generation = instance->generation;
-	g_array_append_val(instance->polls, poll);
-	loop_io_events(&entry->io, wanted);
-	return entry->index;
+	return nat_fdset_wait(&instance->fds, fd, wanted);
 }
 
-static int on_get_revents(int index, void *opaque)
+static int on_get_revents(int number, void *opaque)
 {
-	struct instance *instance = opaque;
+	const struct instance *instance = opaque;
+	uint32_t came = nat_fdset_revents(&instance->fds, number);
+	int revents = 0;
 
-	if (index < 0 || (guint)index >= instance->polls->len)
-		return 0;
-	return g_array_index(instance->polls, struct poll_entry, index).revents;
+	if (came & EPOLLIN)
+		revents |= SLIRP_POLL_IN;
+	if (came & EPOLLOUT)
+		revents |= SLIRP_POLL_OUT;
+	if (came & EPOLLPRI)
+		revents |= SLIRP_POLL_PRI;
+	if (came & EPOLLERR)
+		revents |= SLIRP_POLL_ERR;
+	if (came & EPOLLHUP)
+		revents |= SLIRP_POLL_HUP;
+	return revents;
 }
 
 static int no_revents(int index, void *opaque)
@@ -264,15 +191,9 @@ static void instance_fill(struct instance *instance)
 	struct loop *loop = instance->nat->network->loop;
 	uint32_t timeout = UINT32_MAX;
 
-	instance->generation++;
-	g_array_set_size(instance->polls, 0);
+	nat_fdset_begin(&instance->fds);
 	slirp_pollfds_fill(instance->slirp, &timeout, on_add_poll, instance);
-	list_for_each (entry, &instance->fds, struct nat_fd, link) {
-		if (entry->generation != instance->generation) {
-			entry->index = -1;
-			loop_io_events(&entry->io, 0);
-		}
-	}
+	nat_fdset_end(&instance->fds);
 	if (timeout < SLIRP_IDLE_TIMEOUT || instance->unresolved_until > loop_now(loop))
 		loop_timer_set(&instance->timer, loop_now(loop) + timeout * USEC_PER_MSEC);
 	else
@@ -311,20 +232,10 @@ static void note_expected(struct instance *instance, const uint8_t *frame, size_
 	struct frame whole = {frame, (uint32_t)len};
 	struct packet packet;
 	enum drop_reason why;
-	struct expected *slot;
 
-	if (!packet_parse(&packet, &whole, &why) || packet.proto != IPPROTO_UDP || packet.fragment)
-		return;
-	if (nat_expects(instance->nat, &(struct packet){.proto = IPPROTO_UDP,
-							.src = packet.dst,
-							.dst = packet.src,
-							.sport = packet.dport,
-							.dport = packet.sport}))
-		return;
-	if (!instance->expected)
-		instance->expected = g_new0(struct expected, EXPECTED_MAX);
-	slot = &instance->expected[instance->n_expected++ % EXPECTED_MAX];
-	*slot = (struct expected){packet.src, packet.sport, packet.dport};
+	if (packet_parse(&packet, &whole, &why) && packet.proto == IPPROTO_UDP && !packet.fragment)
+		nat_expect_note(&instance->expect,
+				&(struct nat_expected){packet.src, packet.sport, packet.dport});
 }
 
 static bool has_udp_forward(const struct instance *instance)
@@ -398,17 +309,17 @@ static void on_timer_mod(void *timer, int64_t expire_time, void *opaque)
 
 static void on_register_fd(int fd, void *opaque)
 {
-	fd_claim(opaque, fd);
-	set_dirty(opaque);
+	struct instance *instance = opaque;
+
+	nat_fdset_claim(&instance->fds, fd);
+	set_dirty(instance);
 }
 
 static void on_unregister_fd(int fd, void *opaque)
 {
 	struct instance *instance = opaque;
-	struct nat_fd *entry = fd_entry(instance->nat, fd);
 
-	if (entry->instance == instance)
-		fd_release(entry);
+	nat_fdset_release(&instance->fds, fd);
 	set_dirty(instance);
 }
 
@@ -452,11 +363,10 @@ static struct instance *instance_new(struct nat *nat, const struct in6_addr *add
 	instance->nat = nat;
 	instance->addr = *addr;
 	instance->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
-	list_init(&instance->fds);
+	nat_fdset_init(&instance->fds, nat->fds, on_fds_ready);
 	list_init(&instance->listeners);
 	list_init(&instance->ready_link);
 	list_init(&instance->dirty_link);
-	instance->polls = g_array_new(FALSE, FALSE, sizeof(struct poll_entry));
 	loop_timer_init(nat->network->loop, &instance->timer, on_instance_timer);
 	instance->used = loop_now(nat->network->loop);
 	instance_open(instance);
@@ -471,12 +381,10 @@ static void instance_close(struct instance *instance)
 	offload_forget(instance->nat->offload, instance);
 	slirp_cleanup(instance->slirp);
 	instance->slirp = NULL;
-	list_for_each_safe (entry, &instance->fds, struct nat_fd, link)
-		fd_release(entry);
+	nat_fdset_clear(&instance->fds);
 	list_remove(&instance->ready_link);
 	list_remove(&instance->dirty_link);
 	loop_timer_cancel(&instance->timer);
-	g_array_set_size(instance->polls, 0);
 }
 
 static void instance_free(struct instance *instance)
@@ -492,8 +400,8 @@ static void instance_free(struct instance *instance)
 		list_remove(&listener->link);
 		g_free(listener);
 	}
-	g_array_free(instance->polls, TRUE);
-	g_free(instance->expected);
+	nat_fdset_fini(&instance->fds);
+	nat_expect_fini(&instance->expect);
 	g_free(instance);
 }
 
@@ -597,7 +505,7 @@ static void on_sweep(struct loop_timer *timer)
 		gone = instance->gone && now - instance->gone >= NAT_GUEST_GRACE;
 
 		if (!forwards &&
-		    (gone || (instance->n_fds == 0 && list_empty(&instance->ready_link) &&
+		    (gone || (instance->fds.n == 0 && list_empty(&instance->ready_link) &&
 			      now - instance->used >= INSTANCE_IDLE)))
 			instance_free(instance);
 		else if (gone)
@@ -615,7 +523,7 @@ static void deliver(void *owner, const struct packet *packet)
 	struct instance *instance = owner;
 	struct nat *nat = instance->nat;
 	bool opens = packet->proto != IPPROTO_TCP || (packet->tcp_flags & TCP_FLAG_SYN);
-	bool clamp = opens && !nat_budget_allows(&nat->budget, instance->n_fds, nat->n_fds);
+	bool clamp = opens && !within_budget(instance);
 
 	set_clock(instance);
 	/*
@@ -683,16 +591,9 @@ bool nat_expects(struct nat *nat, const struct packet *packet)
 	if (packet->proto != IPPROTO_UDP)
 		return false;
 	instance = instance_find(nat, &packet->src);
-	if (!instance || !instance->expected)
-		return false;
-	for (unsigned i = 0; i < MIN(instance->n_expected, EXPECTED_MAX); i++) {
-		const struct expected *e = &instance->expected[i];
-
-		if (e->guest_port == packet->sport && e->peer_port == packet->dport &&
-		    addr_equal(&e->peer, &packet->dst))
-			return true;
-	}
-	return false;
+	return instance &&
+	       nat_expect_has(&instance->expect,
+			      &(struct nat_expected){packet->dst, packet->dport, packet->sport});
 }
 
 /* --- the turn --- */
@@ -723,12 +624,7 @@ void nat_run(struct nat *nat)
 		if (instance_held(instance)) {
 			/* Level-triggered: the next fill finds again what is quiet till then. */
 			loop_timer_set(&instance->timer, loop_now(nat->network->loop) + HELD_RETRY);
-			list_for_each (entry, &instance->fds, struct nat_fd, link) {
-				if (entry->index >= 0 &&
-				    g_array_index(instance->polls, struct poll_entry, entry->index)
-					    .revents)
-					loop_io_events(&entry->io, 0);
-			}
+			nat_fdset_hush(&instance->fds);
 			continue;
 		}
 		nat->clock_turn = loop_turn(nat->network->loop);
@@ -765,16 +661,11 @@ static bool listener_bind(struct instance *instance, struct listener *listener, 
 	}
 	/* A listening socket is announced only by the fill; it is the one not seen before. */
 	instance_fill(instance);
-	list_for_each (entry, &instance->fds, struct nat_fd, link) {
-		struct sockaddr_any name = {.len = sizeof(name.storage)};
-
-		if (entry->generation != instance->generation || is_listener(instance, entry->fd) ||
-		    getsockname(entry->fd, &name.sa, &name.len) < 0 ||
-		    name.sa.sa_family != host->sa.sa_family)
-			continue;
-		listener->fd = entry->fd; /* the last: fds are appended as they are found */
-		listener->bound = name;
-	}
+	listener->fd = nat_fdset_newest(&instance->fds);
+	listener->bound.len = sizeof(listener->bound.storage);
+	if (listener->fd >= 0 &&
+	    getsockname(listener->fd, &listener->bound.sa, &listener->bound.len) < 0)
+		listener->fd = -1;
 	if (listener->fd < 0) {
 		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
 				    "libslirp shows no socket for it");
@@ -860,7 +751,7 @@ unsigned nat_n_instances(const struct nat *nat)
 
 unsigned nat_n_fds(const struct nat *nat)
 {
-	return nat->n_fds;
+	return nat_fds_count(nat->fds);
 }
 
 struct nat *nat_new(struct network *network, const struct user_config *config,
@@ -890,7 +781,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 	list_init(&nat->all);
 	list_init(&nat->ready);
 	list_init(&nat->dirty);
-	nat->fds = g_ptr_array_new_with_free_func(g_free);
+	nat->fds = nat_fds_new(network->loop);
 	nat_budget_init(&nat->budget);
 	loop_timer_init(network->loop, &nat->sweep, on_sweep);
 	loop_timer_set(&nat->sweep, loop_now(network->loop) + SWEEP_INTERVAL);
@@ -904,6 +795,6 @@ void nat_free(struct nat *nat)
 	loop_timer_cancel(&nat->sweep);
 	offload_free(nat->offload);
 	g_hash_table_destroy(nat->instances);
-	g_ptr_array_free(nat->fds, TRUE);
+	nat_fds_free(nat->fds);
 	g_free(nat);
 }

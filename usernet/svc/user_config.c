@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include "svc/gateway.h"
+#include "svc/user_route.h"
 
 /* What QEMU's -netdev user has by itself (QEMU net/slirp.c net_slirp_init). */
 void user_config_defaults(struct user_config *config)
@@ -168,4 +169,51 @@ bool user_config_resolve(struct user_config *config, GError **error)
 	/* The gateway's MAC is made of its IPv4 address, so that must be right with ipv4=off too.
 	 */
 	return resolve_v4(config, error) && resolve_v6(config, error);
+}
+
+/* A copy of @list up to and with its zero. */
+static void *copy_until_zero(const void *list, size_t size)
+{
+	static const uint8_t zero[16];
+	const uint8_t *end = list;
+
+	if (!list)
+		return NULL;
+	while (memcmp(end, zero, size) != 0)
+		end += size;
+	return g_memdup2(list, (size_t)(end - (const uint8_t *)list) + size);
+}
+
+void user_config_copy(struct user_config *to, const struct user_config *from)
+{
+	*to = *from;
+	to->id = NULL; /* the netdev has it */
+	to->hostname = g_strdup(from->hostname);
+	to->domainname = g_strdup(from->domainname);
+	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);
+	to->tftp = g_strdup(from->tftp);
+	to->tftp_server_name = g_strdup(from->tftp_server_name);
+	to->bootfile = g_strdup(from->bootfile);
+	to->loopback_ports = copy_until_zero(from->loopback_ports, sizeof(uint16_t));
+	to->resolv_conf = g_strdup(from->resolv_conf);
+	to->dns_servers = (const char *const *)g_strdupv((char **)from->dns_servers);
+	to->routes = g_memdup2(from->routes, from->n_routes * sizeof(*from->routes));
+	to->ntp = copy_until_zero(from->ntp, sizeof(struct in_addr));
+	to->lease_file = g_strdup(from->lease_file);
+}
+
+void user_config_clear(struct user_config *config)
+{
+	g_free((char *)config->hostname);
+	g_free((char *)config->domainname);
+	g_strfreev((char **)config->dnssearch);
+	g_free((char *)config->tftp);
+	g_free((char *)config->tftp_server_name);
+	g_free((char *)config->bootfile);
+	g_free((uint16_t *)config->loopback_ports);
+	g_free((char *)config->resolv_conf);
+	g_strfreev((char **)config->dns_servers);
+	g_free((struct user_route *)config->routes);
+	g_free((struct in_addr *)config->ntp);
+	g_free((char *)config->lease_file);
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "svc/source.h"
+
+#include "net/guest.h"
+#include "net/network.h"
+#include "svc/gateway.h"
+#include "svc/nat.h"
+#include "svc/ndp.h"
+
+static bool in_subnet(const struct user_config *config, struct in_addr addr)
+{
+	return ((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) >> (32 - config->net_len)) == 0;
+}
+
+/* An address of the LAN belongs to whoever leased or claimed it; a new one is noted. */
+static bool claim_v4(struct source *source, struct port *from, mac_t mac, struct in_addr src)
+{
+	struct guest_table *guests = source->network->guests;
+	const struct guest *holder = guest_by_v4(guests, src);
+	struct guest *guest;
+
+	if (holder && holder->mac == mac)
+		return true;
+	guest = guest_seen(guests, mac, from, loop_now(source->network->loop));
+	/* A guest may have addresses beside its lease; only what is another's is refused. */
+	return guest && guest_set_v4(guests, guest, src, false);
+}
+
+static bool claim_v6(struct source *source, struct port *from, mac_t mac,
+		     const struct in6_addr *src)
+{
+	struct guest_table *guests = source->network->guests;
+	const struct guest *holder = guest_by_v6(guests, src);
+	struct guest *guest;
+
+	if (holder && holder->mac == mac)
+		return true;
+	guest = guest_seen(guests, mac, from, loop_now(source->network->loop));
+	return guest && guest_add_v6(guests, guest, src);
+}
+
+/* From behind a guest that routes: the first to use an address keeps it while it is there. */
+static bool claim_routed(struct source *source, mac_t mac, const struct in6_addr *src)
+{
+	mac_t holder = nat_holder(source->nat, src);
+
+	return holder == 0 || holder == mac || !guest_by_mac(source->network->guests, holder);
+}
+
+static bool prefix6_has(const struct user_config *config, const struct in6_addr *addr)
+{
+	unsigned bytes = config->net6_len / 8, bits = config->net6_len % 8;
+
+	return memcmp(addr, &config->net6, bytes) == 0 &&
+	       (bits == 0 ||
+		(addr->s6_addr[bytes] ^ config->net6.s6_addr[bytes]) >> (8 - bits) == 0);
+}
+
+/* Is the source address one that @mac may use towards the NAT? */
+bool source_allows(struct source *source, struct port *from, mac_t mac, const struct packet *packet,
+		   enum drop_reason *why)
+{
+	const struct user_config *config = source->config;
+	uint64_t turn = loop_turn(source->network->loop);
+	bool allowed;
+
+	if (source->turn == turn && source->mac == mac &&
+	    IN6_ARE_ADDR_EQUAL(&source->addr, &packet->src))
+		return true;
+	if (packet->v6) {
+		const struct in6_addr *src = &packet->src;
+
+		if (IN6_IS_ADDR_MULTICAST(src) || IN6_IS_ADDR_UNSPECIFIED(src) ||
+		    IN6_IS_ADDR_LOOPBACK(src) || IN6_IS_ADDR_LINKLOCAL(src) ||
+		    IN6_IS_ADDR_V4MAPPED(src)) {
+			*why = DROP_MALFORMED;
+			return false;
+		}
+		allowed = !ndp_owns(source->ndp, src) &&
+			  (prefix6_has(config, src) ? claim_v6(source, from, mac, src)
+						    : claim_routed(source, mac, src));
+	} else {
+		struct in_addr src = packet_v4(&packet->src);
+		uint32_t addr = ntohl(src.s_addr);
+
+		if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 28 >= 0xe) {
+			*why = DROP_MALFORMED;
+			return false;
+		}
+		allowed = src.s_addr != config->host.s_addr && src.s_addr != config->dns.s_addr &&
+			  (in_subnet(config, src) ? claim_v4(source, from, mac, src)
+						  : claim_routed(source, mac, &packet->src));
+	}
+	if (!allowed) {
+		*why = DROP_SPOOFED;
+		return false;
+	}
+	source->turn = turn;
+	source->mac = mac;
+	source->addr = packet->src;
+	return true;
+}

@@ -57,9 +57,9 @@ class CliErrors(unittest.TestCase):
                 ("ipv6-net=fec0", "user,id=a,ipv6-net=fec0"),
         ):
             self.netdev_refused(USAGE, part, netdev)
-        self.netdev_refused(FAILED, "'no.such.host' is not an address",
+        self.netdev_refused(USAGE, "'no.such.host' is not an address",
                             "stream,id=a,addr.type=inet,addr.host=no.such.host,addr.port=1")
-        self.netdev_refused(FAILED, "'70000' is not a port",
+        self.netdev_refused(USAGE, "'70000' is not a port",
                             "stream,id=a,addr.type=inet,addr.host=127.0.0.1,addr.port=70000")
 
     def test_net_without_room(self):
@@ -92,14 +92,14 @@ class CliErrors(unittest.TestCase):
         for rule, reason in (("x", "No : separators"), ("icmp::1-:1", "Bad protocol name"),
                              ("tcp:::", "Bad host port separator"),
                              ("tcp::0-:0", "Bad guest port")):
-            self.netdev_refused(FAILED, f"Invalid host forwarding rule '{rule}' ({reason})",
+            self.netdev_refused(USAGE, f"Invalid host forwarding rule '{rule}' ({reason})",
                                 f"user,id=a,hostfwd={rule}")
 
     def test_path_too_long(self):
         path = self.folder.file("x" * 120)
         for netdev in (f"stream,id=a,server=on,addr.type=unix,addr.path={path}",
                        f"dgram,id=a,local.type=unix,local.path={path}"):
-            self.netdev_refused(FAILED, f"socket path too long: '{path}'", netdev)
+            self.netdev_refused(USAGE, f"socket path too long: '{path}'", netdev)
 
     def test_path_that_is_a_file(self):
         path = self.folder.file("file")

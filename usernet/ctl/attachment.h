@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/sockaddr.h"
+#include "ctl/origin.h"
 
 /*
  * A netdev and what control keeps beside it: the option string its configuration points into,
@@ -31,7 +32,9 @@ struct attachment {
 	struct sockaddr_any addr;
 	struct forwards *forwards; /* ATTACHMENT_GATEWAY */
 	struct optstr *opts;       /* owned */
-	struct list link;          // control::attachments
+	const char *state_dir;     /* control's: where what outlives us goes; NULL: nowhere */
+	enum origin origin;
+	struct list link; // control::attachments
 };
 
 /* Where fd= and addr.str= find their descriptor: the command line's are numbers, QMP's names. */
@@ -41,11 +44,16 @@ struct fd_source {
 };
 
 /*
+ * Are the options right, as far as can be said without opening anything? Errors (CTL_ERROR_USAGE,
+ * or the domain of who found it) name the key and say what would be right.
+ */
+bool attachment_check(struct optstr *opts, GError **error);
+/*
  * Makes the netdev that @opts describes, forwards and all; @opts is taken over in any case. On
- * failure nothing is left behind; errors name the key and say what would be right.
+ * failure nothing is left behind. @state_dir must outlive it.
  */
 struct attachment *attachment_new(struct network *network, struct optstr *opts,
-				  struct fd_source *fds, GError **error);
+				  struct fd_source *fds, const char *state_dir, GError **error);
 /* Destroys the netdev. Must not be on a list any more. */
 void attachment_free(struct attachment *attachment);
 

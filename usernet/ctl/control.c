@@ -34,13 +34,15 @@ void control_free(struct control *control)
 	while (!list_empty(&control->attachments))
 		drop(container_of(control->attachments.prev, struct attachment, link));
 	g_free(control->run_dir);
+	g_free(control->state_dir);
 	g_free(control);
 }
 
 struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
 				      struct fd_source *fds, GError **error)
 {
-	struct attachment *attachment = attachment_new(control->network, opts, fds, error);
+	struct attachment *attachment =
+		attachment_new(control->network, opts, fds, control->state_dir, error);
 
 	if (attachment)
 		list_append(&control->attachments, &attachment->link);
@@ -136,7 +138,7 @@ bool control_set_link(struct control *control, const char *name, bool up, GError
 	}
 	if (!port)
 		return not_found(name, error);
-	port->link_up = up;
+	port_set_link(port, up);
 	return true;
 }
 

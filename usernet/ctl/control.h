@@ -19,6 +19,7 @@ struct network;
 struct control {
 	struct network *network;
 	char *run_dir;
+	char *state_dir;         /* may be NULL: nothing outlives the process */
 	struct list attachments; /* heads attachment::link, in the order they were made */
 	usec_t started;
 	bool quitting;

@@ -26,7 +26,7 @@ bool netdev_options_fail(GError **error, const char *format, ...)
 	return false;
 }
 
-static const struct netdev_kind *find_kind(const struct optstr *opts, GError **error)
+const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error)
 {
 	const char *name = optstr_get(opts, "type");
 	g_autoptr(GString) known = g_string_new(NULL);
@@ -46,23 +46,38 @@ static const struct netdev_kind *find_kind(const struct optstr *opts, GError **e
 	return NULL;
 }
 
+bool netdev_options_blame(GError **error)
+{
+	if (error && *error) {
+		(*error)->domain = CTL_ERROR;
+		(*error)->code = CTL_ERROR_USAGE;
+	}
+	return false;
+}
+
+bool attachment_check(struct optstr *opts, GError **error)
+{
+	const struct netdev_kind *kind = netdev_kind_of(opts, error);
+
+	if (!kind || !optstr_check(opts, kind->name, kind->specs, error))
+		return false;
+	if (!optstr_get(opts, "id"))
+		return netdev_options_fail(error, "Parameter 'id' is missing: write %s,id=NAME",
+					   kind->name);
+	return netdev_check_id(NULL, optstr_get(opts, "id"), error) && kind->check(opts, error);
+}
+
 struct attachment *attachment_new(struct network *network, struct optstr *opts,
-				  struct fd_source *fds, GError **error)
+				  struct fd_source *fds, const char *state_dir, GError **error)
 {
 	struct attachment *attachment = g_new0(struct attachment, 1);
-	const struct netdev_kind *kind;
-	bool ok;
 
 	list_init(&attachment->link);
 	attachment->opts = opts;
-	kind = find_kind(opts, error);
-	ok = kind && optstr_check(opts, kind->name, kind->specs, error);
-	if (ok && !optstr_get(opts, "id"))
-		ok = netdev_options_fail(error, "Parameter 'id' is missing: write %s,id=NAME",
-					 kind->name);
-	ok = ok && netdev_check_id(network, optstr_get(opts, "id"), error) &&
-	     kind->build(attachment, network, fds, error);
-	if (!ok) {
+	attachment->state_dir = state_dir;
+	if (!attachment_check(opts, error) ||
+	    !netdev_check_id(network, optstr_get(opts, "id"), error) ||
+	    !netdev_kind_of(opts, NULL)->build(attachment, network, fds, error)) {
 		attachment_free(attachment);
 		return NULL;
 	}

@@ -13,6 +13,8 @@
 struct netdev_kind {
 	const char *name;
 	const struct opt_spec *specs;
+	/* What can be said of the options before anything is opened; build says it too. */
+	bool (*check)(const struct optstr *opts, GError **error);
 	bool (*build)(struct attachment *attachment, struct network *network, struct fd_source *fds,
 		      GError **error);
 };
@@ -50,7 +52,12 @@ bool address_parse_host_port(struct sockaddr_any *out, const char *key, const ch
  */
 bool address_bind_port_0(struct sockaddr_any *addr, int *fd, GError **error);
 
+/* NULL and CTL_ERROR_USAGE: the options do not say which, or one that there is not. */
+const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error);
+
 /* Sets CTL_ERROR_USAGE and returns false. */
 bool netdev_options_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* A lower layer found the words wrong: the error is CTL_ERROR_USAGE from now on. Returns false. */
+bool netdev_options_blame(GError **error);
 
 #endif

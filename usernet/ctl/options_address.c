@@ -24,7 +24,7 @@ static bool parse_unix(struct address *out, const struct optstr *opts, const cha
 	if (!path)
 		return netdev_options_fail(error, "Parameter '%s' is missing", key);
 	out->type = ADDRESS_UNIX;
-	return sockaddr_unix(&out->addr, path, abstract, error);
+	return sockaddr_unix(&out->addr, path, abstract, error) || netdev_options_blame(error);
 }
 
 static bool parse_inet(struct address *out, const struct optstr *opts, const char *prefix,
@@ -43,7 +43,7 @@ static bool parse_inet(struct address *out, const struct optstr *opts, const cha
 	out->type = ADDRESS_INET;
 	if (!sockaddr_inet(&out->addr, host, port ? port : "0", error)) {
 		g_prefix_error(error, "%s.*: ", prefix);
-		return false;
+		return netdev_options_blame(error);
 	}
 	return true;
 }
@@ -110,7 +110,7 @@ bool address_parse_host_port(struct sockaddr_any *out, const char *key, const ch
 		host = g_strndup(text, (gsize)(colon - text));
 	if (!sockaddr_inet(out, host, colon + 1, error)) {
 		g_prefix_error(error, "%s=%s: ", key, text);
-		return false;
+		return netdev_options_blame(error);
 	}
 	return true;
 }

@@ -21,7 +21,8 @@ static bool is_multicast(const struct address *addr)
 
 /* QEMU net/dgram.c net_init_dgram, and unix without remote, which is ours. */
 static bool choose_mode(struct attachment *attachment, struct dgram_config *config,
-			const struct address *local, const struct address *remote, GError **error)
+			const struct optstr *opts, const struct address *local,
+			const struct address *remote, GError **error)
 {
 	config->local = local->addr;
 	config->remote = remote->addr;
@@ -59,27 +60,47 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 		return netdev_options_fail(error, "type=inet requires remote parameter");
 	if (remote->type != local->type)
 		return netdev_options_fail(error, "local.type and remote.type must be the same");
-	if (local->type == ADDRESS_INET && !optstr_get(attachment->opts, "local.port"))
+	if (local->type == ADDRESS_INET && !optstr_get(opts, "local.port"))
 		return netdev_options_fail(error, "Parameter 'local.port' is missing");
 	config->mode = DGRAM_PAIR;
 	attachment->role = ATTACHMENT_PAIR;
 	return true;
 }
 
-static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
-		  GError **error)
+/* Sets role and addr of @attachment. */
+static bool read_options(struct attachment *attachment, struct dgram_config *config,
+			 struct address *local, const struct optstr *opts, GError **error)
 {
-	const struct optstr *opts = attachment->opts;
-	struct dgram_config config = {.kind = "dgram", .id = optstr_get(opts, "id"), .fd = -1};
-	struct address local, remote;
-	autofd int fd = -1;
+	struct address remote;
 
-	if (!address_parse(&local, opts, "local", error) ||
+	*config = (struct dgram_config){.kind = "dgram", .id = optstr_get(opts, "id"), .fd = -1};
+	if (!address_parse(local, opts, "local", error) ||
 	    !address_parse(&remote, opts, "remote", error) ||
-	    !choose_mode(attachment, &config, &local, &remote, error))
+	    !choose_mode(attachment, config, opts, local, &remote, error))
 		return false;
 	if (remote.type == ADDRESS_FD)
 		return netdev_options_fail(error, "remote.type does not accept value 'fd'");
+	return true;
+}
+
+static bool check(const struct optstr *opts, GError **error)
+{
+	struct attachment attachment;
+	struct dgram_config config;
+	struct address local;
+
+	return read_options(&attachment, &config, &local, opts, error);
+}
+
+static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
+		  GError **error)
+{
+	struct dgram_config config;
+	struct address local;
+	autofd int fd = -1;
+
+	if (!read_options(attachment, &config, &local, attachment->opts, error))
+		return false;
 	if (config.mode == DGRAM_FD) {
 		fd = fds->take(fds, local.fd_name, error);
 		if (fd < 0)
@@ -93,4 +114,4 @@ static bool build(struct attachment *attachment, struct network *network, struct
 	return true;
 }
 
-const struct netdev_kind netdev_kind_dgram = {"dgram", specs, build};
+const struct netdev_kind netdev_kind_dgram = {"dgram", specs, check, build};

@@ -14,20 +14,26 @@ static const struct opt_spec specs[] = {
 	{.key = "localaddr"}, {.key = "fd"},      {NULL},
 };
 
+static bool read_stream(struct stream_config *config, const struct optstr *opts, const char *key,
+			GError **error)
+{
+	*config = (struct stream_config){.kind = "socket", .id = optstr_get(opts, "id"), .fd = -1};
+	config->mode = strcmp(key, "listen") ? STREAM_CLIENT : STREAM_SERVER;
+	return address_parse_host_port(&config->addr, key, optstr_get(opts, key), error);
+}
+
 static bool build_stream(struct attachment *attachment, struct network *network, const char *key,
 			 GError **error)
 {
-	struct stream_config config = {
-		.kind = "socket", .id = optstr_get(attachment->opts, "id"), .fd = -1};
+	struct stream_config config;
 	bool listens = !strcmp(key, "listen");
 	autofd int fd = -1;
 
-	if (!address_parse_host_port(&config.addr, key, optstr_get(attachment->opts, key), error))
+	if (!read_stream(&config, attachment->opts, key, error))
 		return false;
 	if (listens && !address_bind_port_0(&config.addr, &fd, error))
 		return false;
 	config.fd = fd;
-	config.mode = listens ? STREAM_SERVER : STREAM_CLIENT;
 	attachment->role = listens ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
 	attachment->addr = config.addr;
 	attachment->netdev = stream_netdev_new(network, &config, error);
@@ -37,37 +43,46 @@ static bool build_stream(struct attachment *attachment, struct network *network,
 	return true;
 }
 
-static bool build_dgram(struct attachment *attachment, struct network *network, const char *key,
-			GError **error)
+static bool read_dgram(struct dgram_config *config, const struct optstr *opts, const char *key,
+		       GError **error)
 {
-	struct dgram_config config = {
-		.kind = "socket", .id = optstr_get(attachment->opts, "id"), .fd = -1};
-	const char *local = optstr_get(attachment->opts, "localaddr");
+	const char *local = optstr_get(opts, "localaddr");
 	bool multicast = !strcmp(key, "mcast");
 
-	if (!address_parse_host_port(&config.remote, key, optstr_get(attachment->opts, key), error))
+	*config = (struct dgram_config){.kind = "socket", .id = optstr_get(opts, "id"), .fd = -1};
+	config->mode = multicast ? DGRAM_MULTICAST : DGRAM_PAIR;
+	if (!address_parse_host_port(&config->remote, key, optstr_get(opts, key), error))
 		return false;
 	if (multicast) {
-		if (config.remote.sa.sa_family != AF_INET ||
-		    !IN_MULTICAST(ntohl(config.remote.in.sin_addr.s_addr)))
+		if (config->remote.sa.sa_family != AF_INET ||
+		    !IN_MULTICAST(ntohl(config->remote.in.sin_addr.s_addr)))
 			return netdev_options_fail(
 				error,
 				"mcast=%s: not an IPv4 multicast address (224.0.0.0 to "
 				"239.255.255.255)",
-				optstr_get(attachment->opts, key));
+				optstr_get(opts, key));
 		/* The interface to send from: an address without a port (QEMU net/socket.c). */
-		if (local && !sockaddr_inet(&config.local, local, "0", error)) {
+		if (local && !sockaddr_inet(&config->local, local, "0", error)) {
 			g_prefix_error(error, "localaddr=%s: ", local);
-			return false;
+			return netdev_options_blame(error);
 		}
 	} else {
 		if (!local)
 			return netdev_options_fail(error, "localaddr= is mandatory with udp=");
-		if (!address_parse_host_port(&config.local, "localaddr", local, error))
+		if (!address_parse_host_port(&config->local, "localaddr", local, error))
 			return false;
 	}
-	config.mode = multicast ? DGRAM_MULTICAST : DGRAM_PAIR;
-	attachment->role = multicast ? ATTACHMENT_BUS : ATTACHMENT_PAIR;
+	return true;
+}
+
+static bool build_dgram(struct attachment *attachment, struct network *network, const char *key,
+			GError **error)
+{
+	struct dgram_config config;
+
+	if (!read_dgram(&config, attachment->opts, key, error))
+		return false;
+	attachment->role = config.mode == DGRAM_MULTICAST ? ATTACHMENT_BUS : ATTACHMENT_PAIR;
 	attachment->addr = config.remote;
 	attachment->netdev = dgram_netdev_new(network, &config, error);
 	return attachment->netdev != NULL;
@@ -105,29 +120,60 @@ static bool build_fd(struct attachment *attachment, struct network *network, str
 	return true;
 }
 
-static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
-		  GError **error)
+static bool is_dgram(const char *way)
+{
+	return !strcmp(way, "mcast") || !strcmp(way, "udp");
+}
+
+/* The key that says what kind of socket it is. */
+static const char *find_way(const struct optstr *opts, GError **error)
 {
 	static const char *const ways[] = {"listen", "connect", "mcast", "udp", "fd"};
 	const char *way = NULL;
 	int n = 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
-		if (optstr_get(attachment->opts, ways[i])) {
+		if (optstr_get(opts, ways[i])) {
 			way = ways[i];
 			n++;
 		}
 	}
-	if (n != 1)
-		return netdev_options_fail(
+	if (n != 1) {
+		netdev_options_fail(
 			error, "exactly one of listen=, connect=, mcast=, udp= or fd= is required");
-	if (optstr_get(attachment->opts, "localaddr") && strcmp(way, "mcast") && strcmp(way, "udp"))
-		return netdev_options_fail(error, "localaddr= is only valid with mcast= or udp=");
+		return NULL;
+	}
+	if (optstr_get(opts, "localaddr") && !is_dgram(way)) {
+		netdev_options_fail(error, "localaddr= is only valid with mcast= or udp=");
+		return NULL;
+	}
+	return way;
+}
+
+static bool check(const struct optstr *opts, GError **error)
+{
+	const char *way = find_way(opts, error);
+	struct stream_config stream;
+	struct dgram_config dgram;
+
+	if (!way || !strcmp(way, "fd"))
+		return way != NULL;
+	return is_dgram(way) ? read_dgram(&dgram, opts, way, error)
+			     : read_stream(&stream, opts, way, error);
+}
+
+static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
+		  GError **error)
+{
+	const char *way = find_way(attachment->opts, error);
+
+	if (!way)
+		return false;
 	if (!strcmp(way, "fd"))
 		return build_fd(attachment, network, fds, error);
-	if (!strcmp(way, "mcast") || !strcmp(way, "udp"))
+	if (is_dgram(way))
 		return build_dgram(attachment, network, way, error);
 	return build_stream(attachment, network, way, error);
 }
 
-const struct netdev_kind netdev_kind_socket = {"socket", specs, build};
+const struct netdev_kind netdev_kind_socket = {"socket", specs, check, build};

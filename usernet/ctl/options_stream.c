@@ -16,20 +16,17 @@ static const struct opt_spec specs[] = {
 	{NULL},
 };
 
-static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
-		  GError **error)
+static bool read_options(struct stream_config *config, struct address *addr,
+			 const struct optstr *opts, GError **error)
 {
-	const struct optstr *opts = attachment->opts;
-	struct stream_config config = {.kind = "stream", .id = optstr_get(opts, "id"), .fd = -1};
 	bool server = optstr_bool(opts, "server", false);
 	const char *seconds = optstr_get(opts, "reconnect");
 	const char *msec = optstr_get(opts, "reconnect-ms");
-	struct address addr;
-	autofd int fd = -1;
 
-	if (!address_parse(&addr, opts, "addr", error))
+	*config = (struct stream_config){.kind = "stream", .id = optstr_get(opts, "id"), .fd = -1};
+	if (!address_parse(addr, opts, "addr", error))
 		return false;
-	if (addr.type == ADDRESS_NONE)
+	if (addr->type == ADDRESS_NONE)
 		return netdev_options_fail(error,
 					   "Parameter 'addr' is missing: write addr.type=unix,"
 					   "addr.path=PATH or addr.type=inet,addr.host=HOST,"
@@ -41,24 +38,46 @@ static bool build(struct attachment *attachment, struct network *network, struct
 		return netdev_options_fail(
 			error, "'%s' option is incompatible with socket in server listen mode",
 			seconds ? "reconnect" : "reconnect-ms");
-	config.reconnect = optstr_number(opts, "reconnect", 0) * USEC_PER_SEC +
-			   optstr_number(opts, "reconnect-ms", 0) * USEC_PER_MSEC;
-	if (addr.type == ADDRESS_FD) {
+	config->reconnect = optstr_number(opts, "reconnect", 0) * USEC_PER_SEC +
+			    optstr_number(opts, "reconnect-ms", 0) * USEC_PER_MSEC;
+	config->mode = addr->type == ADDRESS_FD ? STREAM_FD
+		       : server                 ? STREAM_SERVER
+						: STREAM_CLIENT;
+	config->addr = addr->addr;
+	return true;
+}
+
+static bool check(const struct optstr *opts, GError **error)
+{
+	struct stream_config config;
+	struct address addr;
+
+	return read_options(&config, &addr, opts, error);
+}
+
+static bool build(struct attachment *attachment, struct network *network, struct fd_source *fds,
+		  GError **error)
+{
+	struct stream_config config;
+	struct address addr;
+	autofd int fd = -1;
+
+	if (!read_options(&config, &addr, attachment->opts, error))
+		return false;
+	if (config.mode == STREAM_FD) {
 		fd = fds->take(fds, addr.fd_name, error);
 		if (fd < 0)
 			return false;
-		config.mode = STREAM_FD;
-		config.fd = fd;
 		attachment->role = ATTACHMENT_FD;
 	} else {
-		config.mode = server ? STREAM_SERVER : STREAM_CLIENT;
-		config.addr = addr.addr;
+		bool server = config.mode == STREAM_SERVER;
+
 		if (server && !address_bind_port_0(&config.addr, &fd, error))
 			return false;
-		config.fd = fd;
 		attachment->role = server ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
 		attachment->addr = config.addr;
 	}
+	config.fd = fd;
 	attachment->netdev = stream_netdev_new(network, &config, error);
 	if (!attachment->netdev)
 		return false;
@@ -66,4 +85,4 @@ static bool build(struct attachment *attachment, struct network *network, struct
 	return true;
 }
 
-const struct netdev_kind netdev_kind_stream = {"stream", specs, build};
+const struct netdev_kind netdev_kind_stream = {"stream", specs, check, build};

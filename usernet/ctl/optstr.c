@@ -15,10 +15,11 @@ static void opt_clear(void *data)
 	g_free(opt->value);
 }
 
-struct optstr *optstr_new(void)
+struct optstr *optstr_new(const char *implied)
 {
 	struct optstr *opts = g_new0(struct optstr, 1);
 
+	opts->implied = g_strdup(implied);
 	opts->list = g_array_new(FALSE, FALSE, sizeof(struct opt));
 	g_array_set_clear_func(opts->list, opt_clear);
 	return opts;
@@ -79,10 +80,9 @@ static bool key_is_well_formed(const char *key)
 
 struct optstr *optstr_parse(const char *text, const char *implied, GError **error)
 {
-	auto_optstr struct optstr *opts = optstr_new();
+	auto_optstr struct optstr *opts = optstr_new(implied);
 	const char *p = text;
 
-	opts->implied = g_strdup(implied);
 	while (*p) {
 		g_autofree char *key = NULL;
 		enum opt_form form = OPT_FORM_TEXT;
@@ -153,6 +153,21 @@ const char *optstr_nth(const struct optstr *opts, const char *key, unsigned nth)
 	const struct opt *opt = find(opts, key, nth);
 
 	return opt ? opt->value : NULL;
+}
+
+const char **optstr_all(const struct optstr *opts, const char *key)
+{
+	const char **all = g_new(const char *, opts->list->len + 1);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < opts->list->len; i++) {
+		struct opt *opt = &g_array_index(opts->list, struct opt, i);
+
+		if (!strcmp(opt->key, key))
+			all[n++] = opt->value;
+	}
+	all[n] = NULL;
+	return all;
 }
 
 bool optstr_parse_bool(const char *text, bool *value)

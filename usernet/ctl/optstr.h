@@ -53,6 +53,9 @@ struct opt_spec {
  */
 bool optstr_check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
 		  GError **error);
+/* The same for what has no "id". */
+bool optstr_check_plain(struct optstr *opts, const char *kind, const struct opt_spec *specs,
+			GError **error);
 
 /* NULL when not given. Borrowed from @opts. */
 const char *optstr_get(const struct optstr *opts, const char *key);
@@ -60,8 +63,20 @@ const char *optstr_get(const struct optstr *opts, const char *key);
 const char *optstr_nth(const struct optstr *opts, const char *key, unsigned nth);
 bool optstr_bool(const struct optstr *opts, const char *key, bool otherwise);
 gint64 optstr_number(const struct optstr *opts, const char *key, gint64 otherwise);
+/* All of a key that repeats, in order: NULL-terminated, newly allocated, of borrowed strings. */
+const char **optstr_all(const struct optstr *opts, const char *key);
 /* Whether a key begins with @prefix ("remote."). */
 bool optstr_has_prefix(const struct optstr *opts, const char *prefix);
+
+/* Without any option yet; @implied may be NULL. */
+struct optstr *optstr_new(const char *implied);
+/* One more, as if it stood in a string. */
+bool optstr_add(struct optstr *opts, const char *key, const char *value, GError **error);
+/* Do both, which were checked, say the same of a key? `on` is `yes`, left out is not the default.
+ */
+bool optstr_same(const struct optstr *a, const struct optstr *b, const struct opt_spec *spec);
+/* What @opts says of @key becomes what @from says. */
+void optstr_take(struct optstr *opts, const struct optstr *from, const char *key);
 
 /* on|yes|true|y, off|no|false|n (QEMU qapi/qapi-util.c qapi_bool_parse). */
 bool optstr_parse_bool(const char *text, bool *value);

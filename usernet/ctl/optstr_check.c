@@ -29,12 +29,12 @@ static const struct opt_spec *find_spec(const struct opt_spec *specs, const char
 }
 
 static bool fail_unexpected(GError **error, const char *kind, const struct opt_spec *specs,
-			    const char *key)
+			    const char *also, const char *key)
 {
-	g_autoptr(GString) known = g_string_new("id");
+	g_autoptr(GString) known = g_string_new(also);
 
 	for (; specs->key; specs++)
-		g_string_append_printf(known, ", %s", specs->key);
+		g_string_append_printf(known, "%s%s", known->len ? ", " : "", specs->key);
 	return fail(error, "Parameter '%s' is unexpected; %s knows %s", key, kind, known->str);
 }
 
@@ -86,7 +86,7 @@ static bool check_value(const struct opt_spec *spec, const struct opt *opt, GErr
 
 /* `key` is key=on and `nokey` is key=off when key is a switch (QEMU util/qemu-option.c). */
 static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec *specs,
-			GError **error)
+			const char *also, GError **error)
 {
 	const struct opt_spec *spec = find_spec(specs, opt->key);
 
@@ -104,16 +104,17 @@ static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec
 		}
 		spec = NULL;
 	}
-	if (!spec && strcmp(opt->key, "id"))
-		return fail_unexpected(error, kind, specs, opt->key);
+	if (!spec && (!also || strcmp(opt->key, also)))
+		return fail_unexpected(error, kind, specs, also, opt->key);
 	if (!spec || spec->type != OPT_BOOL)
 		return fail(error, "Expected '=' after parameter '%s': it needs a value", opt->key);
 	opt->form = OPT_FORM_TEXT;
 	return true;
 }
 
-bool optstr_check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
-		  GError **error)
+/* @also: a key that is known beside @specs, or NULL. */
+static bool check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
+		  const char *also, GError **error)
 {
 	static const struct opt_spec common = {.key = "id"};
 
@@ -121,13 +122,13 @@ bool optstr_check(struct optstr *opts, const char *kind, const struct opt_spec *
 		struct opt *opt = &g_array_index(opts->list, struct opt, i);
 		const struct opt_spec *spec;
 
-		if (opt->form == OPT_FORM_FLAG && !expand_flag(opt, kind, specs, error))
+		if (opt->form == OPT_FORM_FLAG && !expand_flag(opt, kind, specs, also, error))
 			return false;
 		spec = find_spec(specs, opt->key);
-		if (!spec && (!strcmp(opt->key, "id") || !g_strcmp0(opt->key, opts->implied)))
+		if (!spec && (!g_strcmp0(opt->key, also) || !g_strcmp0(opt->key, opts->implied)))
 			spec = &common;
 		if (!spec)
-			return fail_unexpected(error, kind, specs, opt->key);
+			return fail_unexpected(error, kind, specs, also, opt->key);
 		if (opt->form >= OPT_FORM_JSON_STRING && !check_json_type(spec, opt, error))
 			return false;
 		if (!check_value(spec, opt, error))
@@ -140,4 +141,16 @@ bool optstr_check(struct optstr *opts, const char *kind, const struct opt_spec *
 			return fail(error, "Parameter '%s' is missing", specs->key);
 	}
 	return true;
+}
+
+bool optstr_check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
+		  GError **error)
+{
+	return check(opts, kind, specs, "id", error);
+}
+
+bool optstr_check_plain(struct optstr *opts, const char *kind, const struct opt_spec *specs,
+			GError **error)
+{
+	return check(opts, kind, specs, NULL, error);
 }

@@ -86,9 +86,8 @@ static bool flatten(struct optstr *opts, const char *prefix, JsonObject *object,
 
 struct optstr *optstr_from_json(JsonObject *object, GError **error)
 {
-	auto_optstr struct optstr *opts = optstr_new();
+	auto_optstr struct optstr *opts = optstr_new("type");
 
-	opts->implied = g_strdup("type");
 	if (!flatten(opts, "", object, 0, error))
 		return NULL;
 	return g_steal_pointer(&opts);

@@ -28,7 +28,6 @@ struct optstr {
 	char *implied; /* may be NULL */
 };
 
-struct optstr *optstr_new(void);
 /* Takes @value, copies @key. */
 bool optstr_append(struct optstr *opts, const char *key, char *value, enum opt_form form,
 		   GError **error);

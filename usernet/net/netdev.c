@@ -25,7 +25,7 @@ bool netdev_check_id(struct network *network, const char *id, GError **error)
 			    id);
 		return false;
 	}
-	if (network_find_netdev(network, id)) {
+	if (network && network_find_netdev(network, id)) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "Duplicate ID '%s' for netdev", id);
 		return false;

@@ -39,7 +39,8 @@ struct netdev {
 
 /*
  * Called by each kind's constructor before anything is opened: checks that @id is well-formed (a
- * letter, then letters, digits, '-', '.', '_'; QEMU util/id.c) and free on @network.
+ * letter, then letters, digits, '-', '.', '_'; QEMU util/id.c) and free on @network. NULL: only the
+ * former.
  */
 bool netdev_check_id(struct network *network, const char *id, GError **error);
 /* Registers with @network and copies @id. */

@@ -36,7 +36,10 @@ def become_unprivileged():
 
 
 class Folder:
-    """A temporary folder with a run directory in it, "run", that XDG_RUNTIME_DIR names."""
+    """
+    A temporary folder with a run directory in it, "run", that XDG_RUNTIME_DIR names. What outlives
+    a daemon goes to "state", and configuration is looked for in "config".
+    """
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="usernet-wire-")
@@ -46,12 +49,18 @@ class Folder:
         return os.path.join(self.path, *names)
 
     def environment(self):
-        return {**os.environ, "XDG_RUNTIME_DIR": self.file("run")}
+        return {**os.environ, "XDG_RUNTIME_DIR": self.file("run"),
+                "XDG_STATE_HOME": self.file("state"), "XDG_CONFIG_HOME": self.file("config")}
 
     def left(self):
-        """What is in the folder, beside the run directory itself: sorted relative paths."""
+        """
+        What is in the folder, beside the run directory itself and what is meant to stay: sorted
+        relative paths.
+        """
         found = []
         for base, folders, files in os.walk(self.path):
+            if base == self.path:
+                folders[:] = [name for name in folders if name not in ("state", "config")]
             found += [os.path.relpath(os.path.join(base, name), self.path)
                       for name in folders + files]
         return sorted(name for name in found if name != "run")

@@ -28,6 +28,10 @@ class Guest:
         """The next frame, None when the limit is over; raises EOFError at the end."""
         raise NotImplementedError
 
+    def has_frame(self):
+        """True when the next _receive() need not read."""
+        return False
+
     def recv(self, limit=LIMIT):
         frame = self._receive(limit)
         if frame is None:
@@ -118,6 +122,10 @@ class StreamGuest(Guest):
     def send_raw(self, data):
         self.socket.settimeout(LIMIT)
         self.socket.sendall(data)
+
+    def has_frame(self):
+        return len(self.pending) >= 4 and \
+            len(self.pending) >= 4 + int.from_bytes(self.pending[:4], 'big')
 
     def _receive(self, limit):
         end = time.monotonic() + limit

@@ -22,6 +22,10 @@ def ip4(text):
     return socket.inet_aton(text) if isinstance(text, str) else text
 
 
+def ip4_text(raw):
+    return socket.inet_ntoa(raw)
+
+
 def ip6(text):
     return socket.inet_pton(socket.AF_INET6, text) if isinstance(text, str) else text
 
@@ -122,6 +126,22 @@ def router_solicit(src_mac, src='fe80::1'):
                ipv6(src, dst, ICMPV6, icmpv6(src, dst, 133, bytes(4)), hops=255))
 
 
+def router_advert(src_mac, src, prefix='2001:db8::'):
+    """To all nodes: src is a router with the lowest metric there is, and prefix/64 is on its link."""
+    dst = 'ff02::1'
+    body = (struct.pack('>BBHII', 64, 8, 1800, 0, 0) + b'\x01\x01' + src_mac +
+            struct.pack('>BBBBIII', 3, 4, 64, 0xc0, 7200, 7200, 0) + ip6(prefix))
+    return eth(b'\x33\x33\0\0\0\x01', src_mac, IPV6,
+               ipv6(src, dst, ICMPV6, icmpv6(src, dst, 134, body), hops=255))
+
+
+def ipv4_fragments(src, dst, proto, payload, ident, size=1480):
+    """The datagram in packets of at most size bytes of payload, which is a multiple of 8."""
+    for at in range(0, len(payload), size):
+        more = 0x2000 if at + size < len(payload) else 0
+        yield ipv4(src, dst, proto, payload[at:at + size], ident=ident, fragment=more | at // 8)
+
+
 DISCOVER, OFFER, REQUEST, DECLINE, DHCP_ACK, NAK, RELEASE, INFORM = range(1, 9)
 
 
@@ -129,16 +149,18 @@ def dhcp_option(code, data):
     return bytes([code, len(data)]) + data
 
 
-def dhcp(client_mac, kind, xid=1, options=b'', ciaddr='0.0.0.0', flags=0, op=1, end=b'\xff'):
+def dhcp(client_mac, kind, xid=1, options=b'', ciaddr='0.0.0.0', yiaddr='0.0.0.0', flags=0, op=1,
+         end=b'\xff'):
     """The BOOTP message alone (RFC 2131)."""
-    return (struct.pack('>BBBBIHH', op, 1, 6, 0, xid, 0, flags) + ip4(ciaddr) + bytes(12) +
-            client_mac + bytes(10 + 64 + 128) + b'\x63\x82\x53\x63' +
+    return (struct.pack('>BBBBIHH', op, 1, 6, 0, xid, 0, flags) + ip4(ciaddr) + ip4(yiaddr) +
+            bytes(8) + client_mac + bytes(10 + 64 + 128) + b'\x63\x82\x53\x63' +
             dhcp_option(53, bytes([kind])) + options + end)
 
 
-def dhcp_frame(client_mac, kind, src='0.0.0.0', dst='255.255.255.255', dst_mac=BROADCAST, **more):
+def dhcp_frame(client_mac, kind, src='0.0.0.0', dst='255.255.255.255', dst_mac=BROADCAST,
+               src_mac=None, **more):
     message = dhcp(client_mac, kind, **more)
-    return eth(dst_mac, client_mac, IPV4,
+    return eth(dst_mac, src_mac or client_mac, IPV4,
                ipv4(src, dst, UDP, udp(src, dst, 68, 67, message)))
 
 
@@ -151,6 +173,11 @@ class Packet(SimpleNamespace):
         if name.startswith('_'):
             raise AttributeError(name)
         return None
+
+    @property
+    def net(self):
+        """ip or ip6: both have src, dst, proto and payload."""
+        return self.ip or self.ip6
 
     def __str__(self):
         parts = ['arp', 'ip', 'ip6', 'icmp', 'icmp6', 'udp', 'tcp', 'dhcp']
@@ -174,6 +201,21 @@ def _parse_dhcp(data):
                            options=options, kind=options.get(53, b'\0')[0])
 
 
+def nd_options(data):
+    """The (code, content) of each option of a neighbour discovery message (RFC 4861 4.6)."""
+    while len(data) >= 8:
+        yield data[0], data[2:data[1] * 8]
+        data = data[data[1] * 8:] if data[1] else b''
+
+
+def tcp_mss(options):
+    while options and options[0]:
+        if options[0] == 2:
+            return struct.unpack_from('>H', options, 2)[0]
+        options = options[1:] if options[0] == 1 else options[options[1]:]
+    return None
+
+
 def _parse_transport(p, proto, data, src, dst):
     good = checksum(pseudo(src, dst, proto, len(data)) + data) == 0
     if proto == ICMP and len(data) >= 8:
@@ -195,6 +237,19 @@ def _parse_transport(p, proto, data, src, dst):
         p.tcp = SimpleNamespace(sport=sport, dport=dport, seq=seq, ack=ack, flags=flags,
                                 window=window, urgent=urgent, options=data[20:head],
                                 payload=data[head:], good=good)
+
+
+def parse_fragments(first, payload):
+    """The packet that a first fragment, parsed, becomes with the payload of all."""
+    p = Packet(dst=first.dst, src=first.src, type=first.type, frame=first.frame)
+    if first.ip:
+        p.ip = SimpleNamespace(**{**vars(first.ip), 'payload': payload, 'fragment': 0})
+        _parse_transport(p, p.ip.proto, payload, ip4(p.ip.src), ip4(p.ip.dst))
+    else:
+        p.ip6 = SimpleNamespace(**{**vars(first.ip6), 'payload': payload,
+                                   'proto': first.ip6.payload[0]})
+        _parse_transport(p, p.ip6.proto, payload, ip6(p.ip6.src), ip6(p.ip6.dst))
+    return p
 
 
 def parse(frame):

@@ -99,15 +99,10 @@ START_TEST(without_descriptors_it_rests_and_goes_on)
 	run_until(loop_timer_is_set(&listener.rest));
 	turn = loop_turn(loop);
 	run_idle();
-	/* it does not spin */
-	ck_assert_uint_le(loop_turn(loop), turn + 1);
+	/* It does not spin: that would be a turn each time (20), not one a rest. */
+	ck_assert_uint_le(loop_turn(loop), turn + 5);
 	ck_assert_uint_eq(n_taken, 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
-	if (under_valgrind()) {
-		/* It keeps the limit by accepting and closing: the first who called is lost. */
-		close(clients[0]);
-		dial(1);
-	}
 	run_until(n_taken == 2);
 }
 END_TEST
@@ -123,7 +118,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_turn_takes_no_more_than_a_batch);
 	tcase_add_test(tc, held_it_takes_nobody);
-	tcase_add_test(tc, without_descriptors_it_rests_and_goes_on);
+	/* valgrind keeps the limit by accepting and closing at once: nobody is left waiting. */
+	if (!under_valgrind())
+		tcase_add_test(tc, without_descriptors_it_rests_and_goes_on);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

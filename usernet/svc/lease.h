@@ -26,7 +26,7 @@
  *
  * A client gets: the address it has; else the one it had last, when free; else the one it asks for,
  * when free; else the next never used; else the one that expired longest ago. Declined addresses
- * rest for LEASE_DECLINE_REST.
+ * rest for LEASE_DECLINE_REST. With a reservation it gets that, and nobody else does.
  */
 #define LEASE_OFFER_HOLD   (30 * USEC_PER_SEC)  /* an OFFER keeps its address this long */
 #define LEASE_DECLINE_REST (600 * USEC_PER_SEC) /* somebody else uses it (RFC 2131 4.3.3) */
@@ -53,6 +53,7 @@ struct lease {
 	unsigned port_id;      /* port::id it was last used from */
 	usec_t expires;
 	char hostname[64];
+	bool reserved; /* for mac alone, whatever the state */
 };
 
 struct lease_client {
@@ -76,6 +77,18 @@ void lease_pool_free(struct lease_pool *pool);
  */
 void lease_pool_observe(struct lease_pool *pool,
 			void (*ended)(void *data, const struct lease *lease), void *data);
+/*
+ * @changed is called when a lease is bound or renewed, ends by its client's doing, is declined,
+ * reserved or free of its reservation: for a journal. What ends by time is not told.
+ */
+void lease_pool_watch(struct lease_pool *pool,
+		      void (*changed)(void *data, const struct lease *lease), void *data);
+/*
+ * @in_use says whether another than @mac uses @addr without a lease, as a guest configured by hand
+ * does. Such an address rests for LEASE_DECLINE_REST instead of being given.
+ */
+void lease_pool_set_in_use(struct lease_pool *pool,
+			   bool (*in_use)(void *data, struct in_addr addr, mac_t mac), void *data);
 /* Ends what is over at @now. The verbs below that take @now do it too. */
 void lease_sweep(struct lease_pool *pool, usec_t now);
 /* When the next lease or offer ends, for a timer; LEASE_FOREVER: none will. */
@@ -93,6 +106,8 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 /* What the client holds (offered or bound), or NULL. */
 const struct lease *lease_find(struct lease_pool *pool, const struct lease_client *client,
 			       usec_t now);
+/* The one reserved for @mac, else what it used last; in any state, or NULL. */
+const struct lease *lease_by_mac(struct lease_pool *pool, mac_t mac);
 /* In any state, or NULL. */
 const struct lease *lease_by_addr(struct lease_pool *pool, struct in_addr addr);
 /* False, and nothing changes, when @client does not hold @addr. */
@@ -104,8 +119,27 @@ bool lease_decline(struct lease_pool *pool, const struct lease_client *client, s
  * the pool. */
 void lease_foreach(struct lease_pool *pool, void (*each)(void *data, const struct lease *lease),
 		   void *data);
+
+/*
+ * @mac alone gets @addr from now on, and no other, whatever client identifier it shows and
+ * whichever port it is at; @addr need not be in the pool. 0: the address it has or had last, else a
+ * free one. NULL: @mac has a reservation already, or @addr is somebody else's, or none is free.
+ */
+const struct lease *lease_reserve(struct lease_pool *pool, mac_t mac, struct in_addr addr,
+				  usec_t now);
+/* A lease that is bound stays so, when its address is in the pool. Harmless when there is none. */
+void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now);
+/*
+ * A lease of before this process, bound or ended or (mac 0) declined, takes its place: whoever had
+ * its address or was its client before gives way. False: the address is not the pool's, or a
+ * reservation says otherwise. No observer is told.
+ */
+bool lease_restore(struct lease_pool *pool, const struct lease *lease);
+
 bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr);
 unsigned lease_pool_size(const struct lease_pool *pool); /* addresses that can be given */
 unsigned lease_pool_bound(const struct lease_pool *pool);
+/* Those that lease_foreach() shows, and some whose client is forgotten. */
+unsigned lease_pool_remembered(const struct lease_pool *pool);
 
 #endif

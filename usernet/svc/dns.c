@@ -242,7 +242,7 @@ static bool open_all(struct dns *dns, struct network *network, GError **error)
 		g_prefix_error(error, "user: dns-server: ");
 		return false;
 	}
-	dns->zone = dns_zone_new(config, network->guests, error);
+	dns->zone = dns_zone_new(config, network, error);
 	if (!dns->zone || !listen_tcp(dns, error))
 		return false;
 	dns->cache = dns_cache_new();

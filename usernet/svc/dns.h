@@ -17,7 +17,7 @@
  * answer goes back as it came.
  *
  *     guest's UDP 53 -> dns_query_udp() --+                 +-> dns_zone
- *                                         +--> dns.c --+-> dns_cache
+ *                                         +----- dns.c -----+-> dns_cache
  *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> c-ares
  *
  * What waits for the world is bounded per guest, per port and overall; beyond the bound a query is

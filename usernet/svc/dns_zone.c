@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "net/guest.h"
+#include "net/network.h"
+#include "net/reservation.h"
 #include "svc/dns_reverse.h"
 #include "svc/dns_special.h"
 #include "svc/gateway.h"
 
 struct dns_zone {
 	const struct user_config *config;
-	struct guest_table *guests;
+	const struct network *network;
 	struct dns_records *records;
 	struct dns_name domain;
 	struct dns_name mname, rname; /* of the SOA records */
@@ -58,7 +60,7 @@ static void add_own_prefixes(struct dns_zone *zone)
 	add_prefix(zone, "fe80::", 10);
 }
 
-struct dns_zone *dns_zone_new(const struct user_config *config, struct guest_table *guests,
+struct dns_zone *dns_zone_new(const struct user_config *config, const struct network *network,
 			      GError **error)
 {
 	const char *text = config->domainname ? config->domainname : DNS_DOMAIN_DEFAULT;
@@ -76,7 +78,7 @@ struct dns_zone *dns_zone_new(const struct user_config *config, struct guest_tab
 	}
 	zone = g_new0(struct dns_zone, 1);
 	zone->config = config;
-	zone->guests = guests;
+	zone->network = network;
 	zone->records = dns_records_new();
 	zone->domain = domain;
 	dns_name_prepend(&zone->mname, "dns", &domain);
@@ -259,17 +261,20 @@ static bool answer_own(const struct dns_zone *zone, const char *label, struct dn
 static bool answer_guest(const struct dns_zone *zone, const char *label, struct dns_writer *w,
 			 bool *any)
 {
-	const struct guest *guest = guest_by_name(zone->guests, label);
+	const struct reservation *reserved =
+		reservation_by_name(zone->network->reservations, label);
+	const struct guest *guest = guest_by_name(zone->network->guests, label);
 
-	if (!guest)
-		return false;
-	*any |= add_v4(w, &guest->v4);
-	for (unsigned i = 0; i < guest->n_v6; i++) {
+	if (guest && guest->v4.s_addr)
+		*any |= add_v4(w, &guest->v4);
+	else if (reserved)
+		*any |= add_v4(w, &reserved->addr); /* it has that as soon as it comes */
+	for (unsigned i = 0; guest && i < guest->n_v6; i++) {
 		/* A link-local address means nothing without its link (RFC 4472 2.1). */
 		if (!IN6_IS_ADDR_LINKLOCAL(&guest->v6[i]))
 			*any |= add_v6(w, &guest->v6[i]);
 	}
-	return true;
+	return guest || reserved;
 }
 
 static bool answer_set(const struct dns_record_set *set, struct dns_writer *w)
@@ -421,12 +426,18 @@ static bool name_of_loopback(const struct dns_addr *addr, struct dns_name *out)
 static bool name_of_guest(const struct dns_zone *zone, const struct dns_addr *addr,
 			  struct dns_name *out)
 {
+	struct guest_table *guests = zone->network->guests;
+	const struct reservation *reserved = NULL;
 	const struct guest *guest;
+	const char *name;
 	struct in_addr v4;
 
 	memcpy(&v4, &addr->addr, sizeof(v4));
-	guest = addr->v6 ? guest_by_v6(zone->guests, &addr->addr) : guest_by_v4(zone->guests, v4);
-	return guest && guest->name && dns_name_prepend(out, guest->name, &zone->domain);
+	guest = addr->v6 ? guest_by_v6(guests, &addr->addr) : guest_by_v4(guests, v4);
+	if (!addr->v6)
+		reserved = reservation_by_v4(zone->network->reservations, v4);
+	name = reserved ? reserved->name : guest ? guest->name : NULL;
+	return name && dns_name_prepend(out, name, &zone->domain);
 }
 
 static bool name_of(const struct dns_zone *zone, const struct dns_reverse *reverse,

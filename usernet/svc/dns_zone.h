@@ -9,12 +9,12 @@
 #include "svc/dns_wire.h"
 
 /*
- * What we answer ourselves and never ask the world: the guests' names (with the domain and
- * without), the gateway's, live records, names of our networks' addresses, and what RFC 6761 and
- * its like reserve. Every lookup is a few hash lookups, however many guests there are.
+ * What we answer ourselves and never ask the world: the guests' names, known or reserved (with
+ * the domain and without), the gateway's, live records, names of our networks' addresses, and what
+ * RFC 6761 and its like reserve. Every lookup is a few hash lookups, however many guests there are.
  */
 struct dns_zone;
-struct guest_table;
+struct network;
 struct user_config;
 
 #define DNS_DOMAIN_DEFAULT "usernet.internal"
@@ -24,8 +24,11 @@ struct user_config;
  */
 #define DNS_LOCAL_TTL 5
 
-/* @config (resolved) and @guests must outlive it. Errors name `domainname`. */
-struct dns_zone *dns_zone_new(const struct user_config *config, struct guest_table *guests,
+/*
+ * @config (resolved) and @network, whose guests and reservations are asked, must outlive it. Errors
+ * name `domainname`.
+ */
+struct dns_zone *dns_zone_new(const struct user_config *config, const struct network *network,
 			      GError **error);
 void dns_zone_free(struct dns_zone *zone);
 const struct dns_name *dns_zone_domain(const struct dns_zone *zone);

@@ -125,9 +125,13 @@ static bool tasks_pending(const struct loop *loop)
 /* --- the GSource --- */
 
 /*
- * GLib calls neither prepare() nor check() during a turn, even if a callback iterates the context
- * (the source cannot recurse). So they may set the clock: other sources of the context that call
- * us after a long sleep then find it right.
+ * A callback that iterates the context must not start a turn within its turn. GLib's own way to
+ * forbid it (g_source_set_can_recurse) takes the epoll fd out of the context and back for every
+ * dispatch, and each of these wakes the context by a write to itself (gmain.c block_source): three
+ * system calls a turn. So the three functions say themselves that nothing is to do then.
+ *
+ * Outside a turn prepare() and check() set the clock: other sources of the context that call us
+ * after a long sleep then find it right.
  */
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
@@ -135,6 +139,8 @@ static gboolean source_prepare(GSource *source, gint *timeout)
 	usec_t at;
 
 	*timeout = -1;
+	if (loop->in_turn)
+		return FALSE;
 	loop->now = clock_now();
 	if (tasks_pending(loop)) {
 		*timeout = 0;
@@ -159,6 +165,8 @@ static gboolean source_check(GSource *source)
 	struct loop *loop = ((struct loop_source *)source)->loop;
 	usec_t at;
 
+	if (loop->in_turn)
+		return FALSE;
 	loop->now = clock_now();
 	return g_source_query_unix_fd(source, loop->epoll_tag) || tasks_pending(loop) ||
 	       (timerheap_next(&loop->timers, &at) && at <= loop->now);
@@ -205,7 +213,7 @@ struct loop *loop_new(GError **error)
 	loop->source = g_source_new(&source_funcs, sizeof(struct loop_source));
 	((struct loop_source *)loop->source)->loop = loop;
 	g_source_set_name(loop->source, "usernet");
-	g_source_set_can_recurse(loop->source, FALSE);
+	g_source_set_can_recurse(loop->source, TRUE);
 	loop->epoll_tag = g_source_add_unix_fd(loop->source, fd, G_IO_IN);
 	return loop;
 }

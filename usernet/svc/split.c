@@ -72,17 +72,20 @@ static void fragment_v4(const struct packet *p, unsigned mtu, struct outbox *out
 {
 	uint32_t headers = p->l4, most = (mtu - 20) & ~7u;
 	uint16_t id = packet_u16(p->frame + ETH_HEADER + 4);
+	/* What libslirp itself made a fragment of, at its own large if_mtu, is one still. */
+	uint16_t word = packet_u16(p->frame + ETH_HEADER + 6), first = word & 0x1fff;
 
 	for (uint32_t at = headers; at < p->len; at += most) {
 		uint32_t len = MIN(most, p->len - at);
 		uint8_t *frame = outbox_reserve(outbox, headers + len);
-		uint16_t more = at + len < p->len ? 0x2000 : 0;
+		uint16_t more = at + len < p->len ? 0x2000 : word & 0x2000;
 
 		if (!frame)
 			return;
 		memcpy(frame, p->frame, headers);
 		memcpy(frame + headers, p->frame + at, len);
-		packet_put16(frame + ETH_HEADER + 6, (uint16_t)(more | (at - headers) / 8));
+		packet_put16(frame + ETH_HEADER + 6,
+			     (uint16_t)(more | (first + (at - headers) / 8)));
 		set_ip4(frame + ETH_HEADER, 20 + len, id);
 		outbox_commit(outbox, headers + len);
 	}
@@ -131,7 +134,7 @@ void split_packet(const struct packet *packet, unsigned mss, unsigned mtu, struc
 	} else if (packet->len > ETH_HEADER + mtu) {
 		if (packet->v6)
 			fragment_v6(packet, mtu, outbox);
-		else if (!packet->fragment)
+		else
 			fragment_v4(packet, mtu, outbox);
 		return;
 	}

@@ -30,6 +30,7 @@ class Station:
         self.net = None     # what is on the link
         self.router = None  # who takes what is not
         self.lease = None   # the last ACK
+        self.routed = set() # addresses behind us: we answer for them
         self.ip6 = None
         self.net6 = None
         self.router6 = None
@@ -106,12 +107,12 @@ class Station:
             if not more:
                 del self.fragments[key]
                 whole = pk.parse_fragments(parts[0][0], payload)
-                whole.fragments = len(parts)
+                whole.sizes = [len(part[0].frame) for part in parts.values()]
                 return whole
         return None
 
     def _is_ours(self, ip):
-        return ip in (self.ip, self.ip6)
+        return ip in (self.ip, self.ip6) or ip in self.routed
 
     def _handled(self, p):
         if p.arp:

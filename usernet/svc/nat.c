@@ -65,7 +65,8 @@ struct instance {
 	usec_t unresolved_until; /* what it queued for want of the MAC expires then (if.c: 1 s) */
 	struct offload_guest offload;
 	struct nat_fdset fds;
-	struct list listeners; /* heads listener::link */
+	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
+	struct list listeners;   /* heads listener::link */
 	usec_t used;
 	usec_t gone; /* its guest went then; 0: it is there */
 	struct nat_expect expect;
@@ -128,6 +129,13 @@ static void on_fds_ready(struct nat_fdset *set)
 	set_ready(container_of(set, struct instance, fds));
 }
 
+static void on_fds_counted(struct nat_fdset *set, int n)
+{
+	struct instance *instance = container_of(set, struct instance, fds);
+
+	nat_share_count_fds(&instance->nat->budget, instance->share, n);
+}
+
 static bool is_listener(const struct instance *instance, int fd)
 {
 	list_for_each (listener, &instance->listeners, struct listener, link) {
@@ -139,8 +147,7 @@ static bool is_listener(const struct instance *instance, int fd)
 
 static bool within_budget(const struct instance *instance)
 {
-	return nat_budget_allows(&instance->nat->budget, instance->fds.n,
-				 nat_fds_count(instance->nat->fds));
+	return nat_share_allows(&instance->nat->budget, instance->share);
 }
 
 static int on_add_poll(int fd, int events, void *opaque)
@@ -363,7 +370,7 @@ static struct instance *instance_new(struct nat *nat, const struct in6_addr *add
 	instance->nat = nat;
 	instance->addr = *addr;
 	instance->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
-	nat_fdset_init(&instance->fds, nat->fds, on_fds_ready);
+	nat_fdset_init(&instance->fds, nat->fds, on_fds_ready, on_fds_counted);
 	list_init(&instance->listeners);
 	list_init(&instance->ready_link);
 	list_init(&instance->dirty_link);
@@ -401,6 +408,8 @@ static void instance_free(struct instance *instance)
 		g_free(listener);
 	}
 	nat_fdset_fini(&instance->fds);
+	if (instance->share)
+		nat_share_give_back(&nat->budget, instance->share);
 	nat_expect_fini(&instance->expect);
 	g_free(instance);
 }
@@ -539,17 +548,34 @@ static void deliver(void *owner, const struct packet *packet)
 	set_dirty(instance);
 }
 
+/* The guest is at another port now: what it holds counts there. */
+static void instance_give(struct instance *instance, struct nat_share *share)
+{
+	struct nat_budget *budget = &instance->nat->budget;
+	int held = (int)instance->fds.n;
+
+	nat_share_count_fds(budget, instance->share, -held);
+	if (instance->share)
+		nat_share_give_back(budget, instance->share);
+	instance->share = share;
+	nat_share_count_fds(budget, share, held);
+}
+
 static struct instance *instance_for(struct nat *nat, struct port *port, mac_t mac,
 				     const struct packet *packet)
 {
 	struct instance *instance = instance_find(nat, &packet->src);
 
-	if (!instance) {
-		if (g_hash_table_size(nat->instances) >= nat->config->max_guests) {
+	if (!instance || !instance->share || instance->share->port_id != port->id) {
+		struct nat_share *share = nat_share_take(&nat->budget, port->id);
+
+		if (!share) {
 			port_drop(port, DROP_BUDGET, 1);
 			return NULL;
 		}
-		instance = instance_new(nat, &packet->src);
+		if (!instance)
+			instance = instance_new(nat, &packet->src);
+		instance_give(instance, share);
 		nat->cached = instance;
 	}
 	instance->used = loop_now(nat->network->loop);
@@ -751,7 +777,7 @@ unsigned nat_n_instances(const struct nat *nat)
 
 unsigned nat_n_fds(const struct nat *nat)
 {
-	return nat_fds_count(nat->fds);
+	return nat->budget.fds;
 }
 
 struct nat *nat_new(struct network *network, const struct user_config *config,
@@ -782,7 +808,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 	list_init(&nat->ready);
 	list_init(&nat->dirty);
 	nat->fds = nat_fds_new(network->loop);
-	nat_budget_init(&nat->budget);
+	nat_budget_init(&nat->budget, config->max_guests);
 	loop_timer_init(network->loop, &nat->sweep, on_sweep);
 	loop_timer_set(&nat->sweep, loop_now(network->loop) + SWEEP_INTERVAL);
 	return nat;
@@ -796,5 +822,6 @@ void nat_free(struct nat *nat)
 	offload_free(nat->offload);
 	g_hash_table_destroy(nat->instances);
 	nat_fds_free(nat->fds);
+	nat_budget_fini(&nat->budget);
 	g_free(nat);
 }

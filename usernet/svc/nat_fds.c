@@ -13,7 +13,6 @@ struct nat_fd {
 struct nat_fds {
 	struct loop *loop;
 	GPtrArray *by_fd; /* struct nat_fd, kept for the next socket of that number; may be NULL */
-	unsigned count;
 };
 
 struct nat_fds *nat_fds_new(struct loop *loop)
@@ -31,15 +30,11 @@ void nat_fds_free(struct nat_fds *fds)
 	g_free(fds);
 }
 
-unsigned nat_fds_count(const struct nat_fds *fds)
-{
-	return fds->count;
-}
-
 void nat_fdset_init(struct nat_fdset *set, struct nat_fds *fds,
-		    void (*ready)(struct nat_fdset *set))
+		    void (*ready)(struct nat_fdset *set),
+		    void (*counted)(struct nat_fdset *set, int n))
 {
-	*set = (struct nat_fdset){.fds = fds, .ready = ready};
+	*set = (struct nat_fdset){.fds = fds, .ready = ready, .counted = counted};
 	list_init(&set->entries);
 	set->rounds = g_array_new(FALSE, TRUE, sizeof(uint32_t));
 }
@@ -73,7 +68,7 @@ static void release(struct nat_fd *entry)
 	loop_io_remove(&entry->io);
 	list_remove(&entry->link);
 	entry->set->n--;
-	entry->set->fds->count--;
+	entry->set->counted(entry->set, -1);
 	entry->set = NULL;
 }
 
@@ -106,7 +101,7 @@ static struct nat_fd *claim(struct nat_fdset *set, int fd)
 	entry->round = set->round - 1;
 	list_append(&set->entries, &entry->link);
 	set->n++;
-	set->fds->count++;
+	set->counted(set, 1);
 	loop_io_add(set->fds->loop, &entry->io, fd, 0, on_ready);
 	return entry;
 }

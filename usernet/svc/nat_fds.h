@@ -23,12 +23,12 @@ struct nat_fds; /* all of a NAT's, by descriptor */
 struct nat_fds *nat_fds_new(struct loop *loop);
 /* All sets must be empty. */
 void nat_fds_free(struct nat_fds *fds);
-unsigned nat_fds_count(const struct nat_fds *fds);
 
 /* Those of one Slirp. */
 struct nat_fdset {
 	struct nat_fds *fds;
 	void (*ready)(struct nat_fdset *set);
+	void (*counted)(struct nat_fdset *set, int n); /* one more (1) or less (-1) */
 	struct list entries; /* heads nat_fd::link, in the order they were first seen */
 	GArray *rounds;      /* uint32_t: what came, by number */
 	uint32_t round;
@@ -36,7 +36,8 @@ struct nat_fdset {
 };
 
 void nat_fdset_init(struct nat_fdset *set, struct nat_fds *fds,
-		    void (*ready)(struct nat_fdset *set));
+		    void (*ready)(struct nat_fdset *set),
+		    void (*counted)(struct nat_fdset *set, int n));
 void nat_fdset_fini(struct nat_fdset *set);
 /* Lets go of all descriptors, which may be closed already. */
 void nat_fdset_clear(struct nat_fdset *set);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/port.h"
+#include "net/reservation.h"
 #include "svc/dhcp_options.h"
 #include "svc/dhcp_wire.h"
 #include "svc/dns_name.h"
@@ -20,7 +21,8 @@ struct dhcp {
 	const struct user_config *config;
 	mac_t mac;
 	struct lease_pool *pool;
-	uint32_t mask; /* wire order */
+	struct reservation_table *reservations; /* NULL: none */
+	uint32_t mask;                          /* wire order */
 };
 
 /* One message being answered. */
@@ -34,7 +36,8 @@ struct exchange {
 	struct dhcp_reply reply;
 	struct lease_client client;
 	struct in_addr requested, server_id;
-	char hostname[DNS_LABEL_MAX + 1];
+	char hostname[DNS_LABEL_MAX + 1];      /* what it may call itself */
+	const struct reservation *reservation; /* the client's, or NULL */
 	struct dhcp_outcome *outcome;
 };
 
@@ -62,6 +65,11 @@ void dhcp_free(struct dhcp *dhcp)
 		return;
 	lease_pool_free(dhcp->pool);
 	g_free(dhcp);
+}
+
+void dhcp_set_reservations(struct dhcp *dhcp, struct reservation_table *table)
+{
+	dhcp->reservations = table;
 }
 
 struct lease_pool *dhcp_leases(struct dhcp *dhcp)
@@ -166,6 +174,13 @@ static uint32_t lease_seconds(const struct exchange *x)
 	return MIN(MAX(wanted, LEASE_TIME_MIN), most);
 }
 
+static usec_t lease_duration(const struct exchange *x)
+{
+	uint32_t seconds = lease_seconds(x);
+
+	return seconds == LEASE_TIME_FOREVER ? LEASE_FOREVER : seconds * USEC_PER_SEC;
+}
+
 static void add_times(struct dhcp_reply *reply, uint32_t seconds)
 {
 	dhcp_reply_add_u32(reply, DHCP_OPT_LEASE_TIME, seconds);
@@ -176,6 +191,13 @@ static void add_times(struct dhcp_reply *reply, uint32_t seconds)
 	dhcp_reply_add_u32(reply, DHCP_OPT_T2, (uint32_t)((uint64_t)seconds * 7 / 8));
 }
 
+static void add_options(struct exchange *x)
+{
+	struct dhcp_names names = {x->reservation ? x->reservation->name : NULL, x->hostname};
+
+	dhcp_options_add(&x->reply, &x->msg, x->dhcp->config, &names);
+}
+
 /* OFFER, ACK, or the answer to BOOTP. */
 static size_t send_lease(struct exchange *x, enum dhcp_type type, struct in_addr addr, uint8_t *out)
 {
@@ -183,9 +205,11 @@ static size_t send_lease(struct exchange *x, enum dhcp_type type, struct in_addr
 	x->reply.yiaddr = addr;
 	if (type == DHCP_ACK)
 		x->reply.ciaddr = x->msg.ciaddr;
+	if (type == DHCP_ACK && x->msg.type == DHCP_DISCOVER)
+		dhcp_reply_add(&x->reply, DHCP_OPT_RAPID_COMMIT, "", 0);
 	if (type != DHCP_BOOTP)
 		add_times(&x->reply, lease_seconds(x));
-	dhcp_options_add(&x->reply, &x->msg, x->dhcp->config);
+	add_options(x);
 	return reply_send(x, type, out);
 }
 
@@ -199,9 +223,9 @@ static void tell(struct exchange *x, int kind, struct in_addr addr)
 static bool bind_lease(struct exchange *x, struct in_addr addr, usec_t duration)
 {
 	usec_t expires = duration == LEASE_FOREVER ? LEASE_FOREVER : x->now + duration;
+	const char *name = x->reservation ? x->reservation->name : x->hostname;
 	const struct lease *lease =
-		lease_bind(x->dhcp->pool, &x->client, addr, x->hostname[0] ? x->hostname : NULL,
-			   expires, x->now);
+		lease_bind(x->dhcp->pool, &x->client, addr, name[0] ? name : NULL, expires, x->now);
 
 	if (!lease)
 		return false;
@@ -216,7 +240,14 @@ static size_t on_discover(struct exchange *x, uint8_t *out)
 {
 	const struct lease *lease = lease_offer(x->dhcp->pool, &x->client, x->requested, x->now);
 
-	return lease ? send_lease(x, DHCP_OFFER, lease->addr, out) : drop(x, DROP_BUDGET);
+	if (!lease)
+		return drop(x, DROP_BUDGET);
+	if (!x->msg.present[DHCP_OPT_RAPID_COMMIT])
+		return send_lease(x, DHCP_OFFER, lease->addr, out);
+	/* RFC 4039: there is no other server that might have it committed too. */
+	if (!bind_lease(x, lease->addr, lease_duration(x)))
+		return drop(x, DROP_BUDGET);
+	return send_lease(x, DHCP_ACK, x->outcome->addr, out);
 }
 
 /* RFC 1534 2, RFC 2131 4.3.1 on automatic allocation. */
@@ -252,7 +283,6 @@ static void withdraw_offer(struct exchange *x)
 static size_t on_request(struct exchange *x, uint8_t *out)
 {
 	struct in_addr addr = x->msg.ciaddr.s_addr ? x->msg.ciaddr : x->requested;
-	uint32_t seconds = lease_seconds(x);
 
 	if (x->server_id.s_addr && x->server_id.s_addr != x->dhcp->config->host.s_addr) {
 		withdraw_offer(x);
@@ -265,8 +295,7 @@ static size_t on_request(struct exchange *x, uint8_t *out)
 		return drop(x, DROP_MALFORMED);
 	if (!is_local(x->dhcp, addr))
 		return send_nak(x, "address is not on this network", out);
-	if (!bind_lease(x, addr,
-			seconds == LEASE_TIME_FOREVER ? LEASE_FOREVER : seconds * USEC_PER_SEC))
+	if (!bind_lease(x, addr, lease_duration(x)))
 		return send_nak(x, "address is not available", out);
 	return send_lease(x, DHCP_ACK, addr, out);
 }
@@ -307,7 +336,7 @@ static size_t on_inform(struct exchange *x, uint8_t *out)
 		return drop(x, DROP_MALFORMED);
 	reply_begin(x, DHCP_ACK);
 	x->reply.ciaddr = x->msg.ciaddr;
-	dhcp_options_add(&x->reply, &x->msg, x->dhcp->config);
+	add_options(x);
 	return reply_send(x, DHCP_ACK, out);
 }
 
@@ -327,11 +356,22 @@ static bool check_client(struct exchange *x)
 	if (x->client.mac == x->src_mac)
 		return true;
 	lease = lease_find(x->dhcp->pool, &x->client, x->now);
-	if (!x->msg.giaddr.s_addr || (lease && lease->port_id != x->port->id)) {
+	if (!x->msg.giaddr.s_addr || (lease && lease->port_id && lease->port_id != x->port->id)) {
 		drop(x, DROP_SPOOFED);
 		return false;
 	}
 	return true;
+}
+
+/* What the client's own name and its reservation are worth. */
+static void find_names(struct exchange *x)
+{
+	struct reservation_table *table = x->dhcp->reservations;
+
+	dhcp_options_hostname(x->hostname, &x->msg);
+	x->reservation = table ? reservation_by_mac(table, x->client.mac) : NULL;
+	if (table && !reservation_allows_name(table, x->client.mac, x->hostname))
+		x->hostname[0] = '\0';
 }
 
 static size_t dispatch(struct exchange *x, uint8_t *out)
@@ -382,7 +422,6 @@ size_t dhcp_input(struct dhcp *dhcp, struct port *port, mac_t src_mac, struct in
 
 	x.requested = dhcp_option_addr(&x.msg, DHCP_OPT_REQUESTED_ADDR);
 	x.server_id = dhcp_option_addr(&x.msg, DHCP_OPT_SERVER_ID);
-	dhcp_options_hostname(x.hostname, &x.msg);
 	x.client.mac = mac_read(x.msg.chaddr);
 	x.client.client_id = dhcp_option_get(&x.msg, DHCP_OPT_CLIENT_ID, &id_len);
 	/* RFC 2132 9.14: two bytes at least. */
@@ -390,5 +429,6 @@ size_t dhcp_input(struct dhcp *dhcp, struct port *port, mac_t src_mac, struct in
 	x.client.port_id = port->id;
 	if (x.client.mac == 0 || mac_is_multicast(x.client.mac))
 		return drop(&x, DROP_BAD_SOURCE);
+	find_names(&x);
 	return check_client(&x) ? dispatch(&x, out) : 0;
 }

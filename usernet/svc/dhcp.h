@@ -10,16 +10,20 @@
 #include "svc/lease.h"
 
 /*
- * The DHCP server (RFC 2131, options RFC 2132, 3397). State and decisions are here, bytes in
- * dhcp_wire.h, the pool in lease.h.
+ * The DHCP server (RFC 2131, options RFC 2132, 3397, 3442, 4039, 4702). State and decisions are
+ * here, bytes in dhcp_wire.h, the pool in lease.h.
  */
 struct dhcp;
 struct user_config;
 struct port;
+struct reservation_table;
 
 /* @config must outlive the server. */
 struct dhcp *dhcp_new(const struct user_config *config, mac_t gateway_mac);
 void dhcp_free(struct dhcp *dhcp);
+/* Names in @table, which must outlive the server, are told to their guests and used by nobody else.
+ * Their addresses are the pool's affair (lease_reserve). NULL: none. */
+void dhcp_set_reservations(struct dhcp *dhcp, struct reservation_table *table);
 struct lease_pool *dhcp_leases(struct dhcp *dhcp);
 
 /* What a message did, for the guest table and events. */
@@ -27,8 +31,8 @@ struct dhcp_outcome {
 	enum { DHCP_NOTHING, DHCP_GRANTED, DHCP_RELEASED, DHCP_DECLINED } kind;
 	mac_t mac;
 	struct in_addr addr;
-	char hostname[64]; /* what the client calls itself, cleaned to a RFC 1123 label; "" when it
-			      does not */
+	char hostname[64]; /* its reservation's name, else what the client calls itself, cleaned to
+			      a RFC 1123 label; "" when it does not, or may not */
 };
 
 /*

@@ -10,13 +10,20 @@
  */
 struct user_config;
 
+/* What the client is called here. */
+struct dhcp_names {
+	const char *reserved; /* its reservation's; told in option 12; NULL: it has none */
+	const char *client;   /* what it calls itself, when it may; "" otherwise */
+};
+
 /*
  * Adds what @request asks for in option 55, in its order; all there is when it asks for nothing.
  * The netmask goes always, the FQDN (81) when the client sent its own. No router and no name server
- * with restrict=on, as libslirp (bootp.c). siaddr and the boot file are set too.
+ * with restrict=on, as libslirp (bootp.c). siaddr (the boot server: tftp-server-name
+ * when that is an address, else the gateway) and the boot file are set too.
  */
 void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *request,
-		      const struct user_config *config);
+		      const struct user_config *config, const struct dhcp_names *names);
 
 /* What the client calls itself (option 12, else 81), cleaned; "" when it does not. @out:
  * DNS_LABEL_MAX + 1 bytes. */

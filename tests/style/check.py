@@ -23,7 +23,7 @@ LAYERS = {
 }
 
 # The one file that calls libslirp.
-SLIRP_FILE = "usernet/svc/nat.c"
+SLIRP_FILE = "usernet/svc/instance.c"
 
 # What starts threads (isolation is set up while there is one).
 THREADED_HEADERS = re.compile(r"gio/|pthread\.h|threads\.h")

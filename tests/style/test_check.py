@@ -18,7 +18,7 @@ class Rules(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root)
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
         shutil.copy(os.path.join(source, ".clang-format"), self.root)
-        self.write("usernet/svc/nat.c", '#include <libslirp.h>\n#include "base/loop.h"\n')
+        self.write("usernet/svc/instance.c", '#include <libslirp.h>\n#include "base/loop.h"\n')
         self.write("usernet/main.c", '#include "ctl/config.h"\n#include "sandbox.h"\n')
 
     def write(self, path, text):

@@ -11,8 +11,8 @@
 #include "svc/packet.h"
 
 /*
- * The NAT: one Slirp per guest address, made by its first packet or by a forward, let go when idle.
- * nat.c is the only file that calls libslirp; what reaches it has passed scrub.
+ * The NAT: one Slirp per guest address (instance.h), made by its first packet or by a forward, let
+ * go when idle. What reaches it has passed scrub.
  *
  * Instances know their guest's MAC from us (nat_neighbour); guests cannot write that map.
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_INSTANCE_H
+#define USERNET_SVC_INSTANCE_H
+
+#include "svc/nat.h"
+#include "svc/nat_budget.h"
+#include "svc/redirect.h"
+
+/*
+ * One Slirp for one guest address, with its sockets, forwards and timer. instance.c is the only
+ * file that calls libslirp; what reaches it has passed scrub. Which instances there are is nat.h's.
+ */
+struct instance;
+struct nat_fds;
+struct offload;
+
+/* What the instances of a NAT share. */
+struct instance_env {
+	struct network *network;
+	const struct user_config *config;
+	struct outbox *outbox;
+	struct offload *offload;
+	struct nat_fds *fds;
+	struct nat_budget budget;
+	struct redirect redirect;
+	const struct nat_ops *ops;
+	void *ops_data;
+	uint64_t clock_turn; /* loop_turn() in which libslirp's clock was set */
+	struct list ready;   /* heads instance::ready_link: to be polled */
+	struct list dirty;   /* heads instance::dirty_link: to be filled */
+	uint8_t scratch[ETH_HEADER + 65535];
+};
+
+void instance_env_init(struct instance_env *env);
+/* All instances must be gone. */
+void instance_env_fini(struct instance_env *env);
+
+/* @addr: the guest's, v4-mapped or IPv6. */
+struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr);
+/* Ends its connections and forwards. */
+void instance_free(struct instance *instance);
+/* Ends its connections; its forwards wait for the next guest, at the ports they had. */
+void instance_reset(struct instance *instance);
+
+const struct in6_addr *instance_addr(const struct instance *instance);
+/* The guest's MAC, 0: not known. Setting it lets go what waited for it. */
+mac_t instance_mac(const struct instance *instance);
+void instance_set_mac(struct instance *instance, mac_t mac);
+void instance_forget_mac(struct instance *instance);
+/* The port share that its descriptors are charged to; taken over, given back at the end. */
+const struct nat_share *instance_share(const struct instance *instance);
+void instance_set_share(struct instance *instance, struct nat_share *share);
+bool instance_has_forwards(const struct instance *instance);
+/* No connections, sessions or forwards. */
+bool instance_is_idle(const struct instance *instance);
+
+/* A packet from the guest, which offload may keep until offload_flush(). */
+void instance_input(struct instance *instance, const struct packet *packet);
+/* offload's way to libslirp; @owner is the instance. */
+void instance_deliver(void *owner, const struct packet *packet);
+/* Polls what is ready, fills what changed. */
+void instances_run(struct instance_env *env);
+
+/* As nat_expects(). */
+bool instance_expects(const struct instance *instance, const struct packet *packet);
+/* As nat_hostfwd_add() and nat_hostfwd_remove(). */
+bool instance_bind(struct instance *instance, const struct nat_hostfwd *fwd,
+		   struct sockaddr_any *bound, GError **error);
+void instance_unbind(struct instance *instance, const struct nat_hostfwd *fwd,
+		     const struct sockaddr_any *bound);
+void instance_foreach_flow(struct instance *instance,
+			   void (*each)(void *data, const struct nat_flow *flow), void *data);
+
+#endif

@@ -175,9 +175,9 @@ class Guest(Process):
             raise LabError(f"in guest {self.name}: {command}\n-> status {status}\n{output}")
         return output
 
-    def lease(self):
-        """Ask for an address by DHCP and return it."""
-        self.run("udhcpc -i eth0 -n -q -t 15 -T 1")
+    def lease(self, options=""):
+        """Ask for an address by DHCP, with these options of udhcpc, and return it."""
+        self.run(f"udhcpc -i eth0 -n -q -t 15 -T 1 {options}")
         return self.address()
 
     def address(self):
@@ -262,6 +262,12 @@ class Lab:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def process(self, name, words):
+        """Something else that must run, and ends with the test."""
+        process = Process(self, name, words)
+        self.processes.append(process)
+        return process
 
     def usernet(self, *arguments, name="usernet", pass_fds=()):
         """Start the daemon and wait until it says it is ready."""

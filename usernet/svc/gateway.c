@@ -539,6 +539,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	loop_timer_init(network->loop, &gateway->leases, on_lease_timer);
 	gateway->reassembly = reassembly_new();
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
+	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
 	gateway->redirect = (struct redirect){
 		.config = &gateway->config,

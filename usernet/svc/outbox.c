@@ -38,6 +38,8 @@ void outbox_commit(struct outbox *outbox, size_t len)
 {
 	uint8_t *data = outbox->chunk->data + outbox->used + FRAME_PREFIX;
 
+	if (outbox->src)
+		mac_write(data + MAC_LEN, outbox->src);
 	frame_set_prefix(data, (uint32_t)len);
 	if (outbox->n == outbox->capacity) {
 		outbox->capacity = MAX(256, outbox->capacity * 2);

@@ -18,6 +18,9 @@
 struct outbox {
 	struct chunk_pool *pool;
 	struct port *port;
+	/* What every frame is given as its source; 0: they keep theirs. libslirp calls itself
+	 * otherwise in IPv6 (slirp.c if_encap6), and who answers that MAC is lost. */
+	mac_t src;
 	struct chunk *chunk;
 	size_t used;
 	unsigned n_chunks;

@@ -314,15 +314,10 @@ class Lease(GatewayCase):
         self.assert_unanswered(b)
         self.assertEqual(self.leases(), {a.ip: 'bound', b.ip: 'bound'})
 
-    def release(self, station):
-        station.send(pk.dhcp_frame(station.mac, pk.RELEASE, src=station.ip, dst=self.gateway,
-                                   dst_mac=station.resolve(self.gateway), ciaddr=station.ip,
-                                   options=pk.dhcp_option(54, pk.ip4(self.gateway))))
-
     def test_a_released_address_is_free_for_others_when_no_other_is(self):
         self.network('net=10.0.2.0/29')
         stations = [self.station() for _ in range(3)]
-        self.release(stations[1])
+        stations[1].send_release()
         self.assert_unanswered(stations[1])
         self.assertEqual(self.leases()[stations[1].ip], 'expired')
         self.assertEqual(self.station().ip, stations[1].ip)
@@ -331,7 +326,7 @@ class Lease(GatewayCase):
         self.network()
         a = self.station()
         ip = a.ip
-        self.release(a)
+        a.send_release()
         self.assertEqual(self.station().ip, '10.0.2.16')
         a.dhcp()
         self.assertEqual(a.ip, ip)

@@ -175,6 +175,13 @@ class Station:
         self.lease = ack
         return ack.options
 
+    def send_release(self):
+        """Gives the lease back."""
+        server = pk.ip4_text(self.lease.options[54])
+        self.send(pk.dhcp_frame(self.mac, pk.RELEASE, src=self.ip, dst=server, ciaddr=self.ip,
+                                dst_mac=self.resolve(server),
+                                options=pk.dhcp_option(54, pk.ip4(server))))
+
     def autoconfigure(self, link_local=None):
         """An IPv6 address by the router's advertisement, which is returned."""
         self.send(pk.router_solicit(self.mac, link_local or '::'))

@@ -228,7 +228,7 @@ START_TEST(router_advertisement_says_prefix_and_name_server)
 	len = ndp_build_ra(&ndp, out);
 	ck_assert_int_eq(parsed(len).kind, NDP_ROUTER_ADVERT);
 	ck_assert_uint_eq(out[ICMP + 4], 64);
-	ck_assert_uint_eq(out[ICMP + 5], 0); /* no DHCPv6 */
+	ck_assert_uint_eq(out[ICMP + 5], 0x40); /* DHCPv6 for all but addresses */
 	ck_assert_uint_eq(out[ICMP + 6] << 8 | out[ICMP + 7], NDP_ROUTER_LIFETIME);
 	p = option(len, 3);
 	ck_assert_ptr_nonnull(p);
@@ -245,12 +245,13 @@ END_TEST
 
 START_TEST(router_advertisement_says_mtu_and_search_list)
 {
-	static const char *const search[] = {"lan", "example.org", NULL};
+	static const char *const search[] = {"example.org", "LAN", NULL};
 	static const uint8_t names[] = "\3lan\0\7example\3org";
 	size_t len;
 	const uint8_t *p;
 
 	config.mtu = 1400;
+	config.domainname = "lan";
 	config.dnssearch = search;
 	len = ndp_build_ra(&ndp, out);
 	parsed(len);

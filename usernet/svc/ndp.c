@@ -19,6 +19,8 @@ enum {
 	OPT_RDNSS = 25, /* RFC 8106 5.1 */
 	OPT_DNSSL = 31,
 };
+/* RFC 4861 4.2: DHCPv6 has the rest, though not addresses (svc/dhcpv6.h). */
+enum { RA_OTHER_CONFIG = 0x40 };
 enum { PREFIX_ON_LINK = 0x80, PREFIX_AUTONOMOUS = 0x40 };
 
 /* RFC 4861 6.2.1 asks for 30 and 7 days; these are libslirp's, which guests of QEMU are used to. */
@@ -220,17 +222,21 @@ static size_t finish(uint8_t *out, const uint8_t *end, mac_t eth_dst, mac_t eth_
 	return (size_t)(end - out);
 }
 
-/* RFC 8106 5.2. Names that do not fit, or are none, are left out. */
+/* RFC 8106 5.2: the domain, then the search list. Names that do not fit, or are none, are left out.
+ */
 static uint8_t *put_dnssl(uint8_t *p, const uint8_t *limit, const struct user_config *config)
 {
 	uint8_t *start = p, *name = p + 8;
 
-	if (!config->dnssearch || limit - p < 16)
+	if (limit - p < 16)
 		return p;
 	/* The length counts in units of 8, at most 255; NDP_FRAME_MAX is less. Keep 7 for padding.
 	 */
-	for (const char *const *s = config->dnssearch; *s; s++)
-		name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), *s);
+	if (config->domainname)
+		name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), config->domainname);
+	for (const char *const *s = config->dnssearch; s && *s; s++)
+		if (!config->domainname || g_ascii_strcasecmp(*s, config->domainname) != 0)
+			name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), *s);
 	if (name == start + 8)
 		return start;
 	while ((name - start) % 8)
@@ -253,7 +259,7 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = 0;
 	p = put16(p, 0);
 	*p++ = 64; /* hop limit for guests */
-	*p++ = 0;  /* no DHCPv6: neither M nor O */
+	*p++ = RA_OTHER_CONFIG;
 	/* As DHCP names no router and no name server with restrict=on, an advertisement does not
 	 * either. */
 	p = put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);

@@ -65,6 +65,10 @@ bool dns_name_parse(struct dns_name *name, const char *text)
 		*name = (struct dns_name){.len = 1};
 		return true;
 	}
+	for (const char *p = text; *p; p++) {
+		if (!g_ascii_isgraph(*p) || *p == '\\')
+			return false;
+	}
 	len = dns_name_write(name->wire, sizeof(name->wire), text);
 	name->len = (uint8_t)len;
 	/* Lengths of labels are below 'A' and stay as they are. */

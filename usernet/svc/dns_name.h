@@ -33,7 +33,10 @@ struct dns_name {
 	uint8_t wire[DNS_NAME_MAX];
 };
 
-/* From "example.org", a final dot is allowed. False as dns_name_write() says. */
+/*
+ * From "example.org", a final dot is allowed; "." is the root. False as dns_name_write() says, and
+ * for what is not to be seen, or a backslash: escapes are not understood.
+ */
 bool dns_name_parse(struct dns_name *name, const char *text);
 /*
  * Reads the name at *@pos of a message of @len bytes, and moves *@pos behind it. A pointer

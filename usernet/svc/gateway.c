@@ -26,9 +26,13 @@
 /*
  * The way of a frame here:
  *
- *     send() notes it ─► LOOP_SERVICE: sort() ─► ARP, neighbour discovery, DHCP, echo: answered
- * into the outbox └──► reassembly ─► scrub ─► nat_input nat_run(): libslirp's turn, its frames into
- * the outbox outbox_flush(): all of it enters the switch as one batch
+ *     gateway_send()   notes it
+ *     LOOP_SERVICE     serve() sorts what was noted:
+ *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
+ *                        the rest: reassembly -> scrub -> source -> nat_input()
+ *                      nat_run() is libslirp's turn
+ *                      outbox_flush(): all answers and all frames of the NAT enter the switch
+ *                        as one batch
  */
 #define PORT_DNS         53
 #define PORT_DHCP_SERVER 67

@@ -11,11 +11,11 @@
  * What may reach libslirp. Guests are hostile and libslirp 4.7 is not fit to meet them: every
  * packet for it passes here first.
  *
- *   scrub_allows()    addresses and ports: nothing reaches the host's loopback but through the
- * gateway address, by host-loopback=; never the name server's; TFTP only when served;
- *                     nothing new at all with restrict=on. UDP replies to forwards it does not
- * know: ask nat_expects() before a DROP_POLICY is final scrub_urgent()    clears URG, which would
- * make libslirp send its heap to the peer (sosendoob)
+ * - scrub_allows(): addresses and ports. Nothing reaches the host's loopback but through the
+ * gateway address, as host-loopback= says; nothing the name server's address; TFTP nobody unless it
+ * is served; with restrict=on nothing new goes out. It does not know the answers of UDP forwards:
+ *   ask nat_expects() before a DROP_POLICY is final.
+ * - scrub_urgent(): clears URG, which would make libslirp send its heap to the peer (sosendoob).
  *
  * Fragments are put together before (reassembly.h); libslirp never sees one.
  */

@@ -143,9 +143,11 @@ static inline void fake_accept(struct loop_io *io, uint32_t revents)
 {
 	struct fakedns *fake = container_of(io, struct fakedns, tcp_io);
 
+	struct sockaddr_any peer = {.len = sizeof peer.storage};
+
 	fake_hang_up(fake);
 	fake->in_len = 0;
-	fake->conn = accept4(fake->tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fake->conn = accept4(fake->tcp, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	ck_assert_int_ge(fake->conn, 0);
 	loop_io_add(fake->loop, &fake->conn_io, fake->conn, EPOLLIN, fake_conn);
 }

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+
+#include "dnsbed.h"
+#include "svc/dns_tcp.h"
+
+static int dial(void)
+{
+	g_autofree char *port = g_strdup_printf("%u", dns_tcp_port(dns, false));
+	struct sockaddr_any addr;
+	bool in_progress;
+	int fd;
+
+	ck_assert(sockaddr_inet(&addr, "127.0.0.1", port, NULL));
+	fd = socket_connect(&addr, SOCK_STREAM, &in_progress);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static void send_tcp(int fd, bool in_pieces)
+{
+	uint8_t bytes[1024];
+
+	dns_put16(bytes, (unsigned)q.len);
+	memcpy(bytes + 2, q.data, q.len);
+	for (size_t at = 0; at < q.len + 2; at += in_pieces ? 1 : q.len + 2) {
+		ck_assert_int_gt(send(fd, bytes + at, in_pieces ? 1 : q.len + 2, 0), 0);
+		if (in_pieces)
+			run_idle();
+	}
+}
+
+static uint8_t stream[200000];
+static size_t stream_len;
+
+static bool received(int fd, size_t messages)
+{
+	size_t at = 0, n = 0;
+	ssize_t len = recv(fd, stream + stream_len, sizeof stream - stream_len, MSG_DONTWAIT);
+
+	if (len > 0)
+		stream_len += (size_t)len;
+	while (stream_len - at >= 2 && stream_len - at - 2 >= dns_get16(stream + at)) {
+		at += 2u + dns_get16(stream + at);
+		n++;
+	}
+	return n >= messages;
+}
+
+static bool hung_up(int fd)
+{
+	uint8_t byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+START_TEST(tcp_client_gets_the_whole_answer)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_BIG, NULL);
+	open_with(false);
+	fd = dial();
+	stream_len = 0;
+	query_begin(&q, 5, "big.example.org", DNS_TYPE_TXT);
+	send_tcp(fd, true);
+	run_until(received(fd, 1));
+	ck_assert_uint_gt(stream_len, 4096);
+	ck_assert_uint_eq(dns_get16(stream + 2), 5);
+	ck_assert_uint_eq(count_of(stream + 2, DNS_ANSWER), 20);
+	close(fd);
+	run_idle();
+	see();
+	ck_assert_uint_eq(stats.tcp_connections, 0);
+	ck_assert_uint_eq(stats.queries_tcp, 1);
+}
+END_TEST
+
+START_TEST(tcp_queries_are_pipelined_and_answered_as_they_are_ready)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.1");
+	open_with(false);
+	fd = dial();
+	stream_len = 0;
+	query_begin(&q, 1, "www.example.org", DNS_TYPE_A);
+	send_tcp(fd, false);
+	query_begin(&q, 2, "gateway", DNS_TYPE_A);
+	send_tcp(fd, false);
+	run_until(received(fd, 2));
+	ck_assert_uint_eq(dns_get16(stream + 2), 2);
+	/* Half closed: what was asked is still answered, then it is closed. */
+	query_begin(&q, 3, "x.example.org", DNS_TYPE_A);
+	send_tcp(fd, false);
+	shutdown(fd, SHUT_WR);
+	run_until(received(fd, 3));
+	run_until(hung_up(fd));
+	close(fd);
+}
+END_TEST
+
+START_TEST(tcp_client_that_goes_leaves_nothing)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	fd = dial();
+	for (unsigned i = 0; i < 2 * DNS_TCP_WAITING; i++) {
+		query_begin(&q, i, "www.example.org", DNS_TYPE_A);
+		send_tcp(fd, false);
+	}
+	run_until(one.queries);
+	see();
+	ck_assert_uint_eq(stats.outstanding, DNS_TCP_WAITING);
+	close(fd);
+	run_idle();
+	one.behaviour = FAKE_ANSWER;
+	one.addr = "192.0.2.1";
+	/* The next try brings an answer that nobody takes. */
+	run_until((see(), stats.outstanding == 0));
+}
+END_TEST
+
+START_TEST(tcp_connections_are_bounded)
+{
+	int fds[DNS_TCP_MAX + 10];
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = dial();
+		run_idle();
+	}
+	see();
+	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
+	/* The newest is served, the oldest has gone. */
+	ck_assert(hung_up(fds[0]));
+	stream_len = 0;
+	query_begin(&q, 1, "gateway", DNS_TYPE_A);
+	send_tcp(fds[G_N_ELEMENTS(fds) - 1], false);
+	run_until(received(fds[G_N_ELEMENTS(fds) - 1], 1));
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(ending_while_all_is_under_way_leaves_nothing)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	fd = dial();
+	ask(1, "www.example.org", DNS_TYPE_A);
+	send_tcp(fd, false);
+	run_until(one.queries == 1);
+	run_idle();
+	g_clear_pointer(&dns, dns_free);
+	close(fd);
+	ck_assert_uint_eq(got.n, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dns_tcp");
+	TCase *tc = tcase_create("dns_tcp");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, tcp_client_gets_the_whole_answer);
+	tcase_add_test(tc, tcp_queries_are_pipelined_and_answered_as_they_are_ready);
+	tcase_add_test(tc, tcp_client_that_goes_leaves_nothing);
+	tcase_add_test(tc, tcp_connections_are_bounded);
+	tcase_add_test(tc, ending_while_all_is_under_way_leaves_nothing);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -20,6 +20,7 @@ static struct packet answer;
 static void setup(void)
 {
 	user_config_defaults(&config);
+	config.domainname = NULL;
 	ck_assert(user_config_resolve(&config, NULL));
 	dhcpv6_init(&dhcpv6, &config, GATEWAY);
 	flow = (struct flow){true, "fe80::5054:ff:fe12:3456", "ff02::1:2", 546, 547};

@@ -72,7 +72,8 @@ class Advertisement(GatewayCase):
         self.network('domainname=lan.example,dnssearch=one.example')
         a, p, options = self.advert()
         hops, flags, lifetime = struct.unpack_from('>BBH', p.icmp6.body)
-        self.assertEqual((hops, flags), (64, 0))
+        # RFC 4861 4.2: O, there is more by stateless DHCPv6.
+        self.assertEqual((hops, flags), (64, 0x40))
         self.assertGreaterEqual(lifetime, 600)
         self.assertEqual(p.ip6.src, 'fe80::2')
         self.assertEqual(options[1][:6], GATEWAY_MAC)
@@ -220,7 +221,8 @@ class Lease(GatewayCase):
         self.assertEqual(options[59], struct.pack('>I', 525))
         self.assertEqual(options[66], b'far')
         self.assertEqual(options[67], b'/boot.efi')
-        self.assertTrue(options[119].startswith(b'\x03one\x07example\0\x03two'))
+        # The domain itself comes first.
+        self.assertTrue(options[119].startswith(b'\x03lan\x07example\0\x03one'))
 
     def test_with_restrict_neither_router_nor_name_server_is_named(self):
         self.network('restrict=on')

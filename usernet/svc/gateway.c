@@ -11,9 +11,10 @@
 #include "net/vswitch.h"
 #include "svc/arp.h"
 #include "svc/dhcp.h"
+#include "svc/dhcpv6.h"
 #include "svc/dns.h"
 #include "svc/echo.h"
-#include "svc/lease.h"
+#include "svc/lease_keeper.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
 #include "svc/outbox.h"
@@ -45,6 +46,8 @@ struct gateway {
 	mac_t mac;
 	struct nat *nat;
 	struct dhcp *dhcp;
+	struct lease_keeper *keeper;
+	struct dhcpv6 dhcpv6;
 	struct dns *dns;
 	struct redirect redirect;
 	struct ndp ndp;
@@ -55,7 +58,6 @@ struct gateway {
 	struct loop_task service;
 	struct loop_timer advertise;
 	unsigned n_advertised;
-	struct loop_timer leases; /* when the next one ends */
 	struct network_observer observer;
 	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
 	struct source source;
@@ -77,24 +79,6 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
 }
 
-/* What a lease pinned is free again when it ends. */
-static void on_lease_ended(void *data, const struct lease *lease)
-{
-	struct gateway *gateway = data;
-
-	guest_clear_v4(gateway->netdev.network->guests, lease->addr);
-}
-
-static void on_lease_timer(struct loop_timer *timer)
-{
-	struct gateway *gateway = container_of(timer, struct gateway, leases);
-	struct lease_pool *pool = dhcp_leases(gateway->dhcp);
-
-	lease_sweep(pool, loop_now(gateway->netdev.network->loop));
-	if (lease_next_end(pool) != LEASE_FOREVER)
-		loop_timer_set(timer, lease_next_end(pool));
-}
-
 static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 		    const struct packet *packet)
 {
@@ -111,8 +95,6 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 			 loop_now(network->loop), out, &outcome);
 	if (len > 0)
 		outbox_commit(&gateway->outbox, len);
-	if (lease_next_end(dhcp_leases(gateway->dhcp)) != LEASE_FOREVER)
-		loop_timer_set(&gateway->leases, lease_next_end(dhcp_leases(gateway->dhcp)));
 	switch (outcome.kind) {
 	case DHCP_NOTHING:
 		break;
@@ -138,6 +120,18 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 		}
 		break;
 	}
+}
+
+static void on_dhcpv6(struct gateway *gateway, struct port *from, const struct packet *packet)
+{
+	uint8_t *out = outbox_reserve(&gateway->outbox, DHCPV6_FRAME_MAX);
+	enum drop_reason why = DROP_N_REASONS;
+	size_t len = out ? dhcpv6_answer(&gateway->dhcpv6, packet, out, &why) : 0;
+
+	if (len > 0)
+		outbox_commit(&gateway->outbox, len);
+	else if (why != DROP_N_REASONS)
+		port_drop(from, why, 1);
 }
 
 static bool is_own_address(const struct gateway *gateway, const struct packet *packet)
@@ -303,6 +297,10 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 		on_dhcp(gateway, from, mac, &packet);
 		return;
 	}
+	if (dhcpv6_is_for_us(&gateway->dhcpv6, &packet)) {
+		on_dhcpv6(gateway, from, &packet);
+		return;
+	}
 	if (!for_us)
 		return; /* broadcast and multicast between guests */
 	if (packet.fragment) {
@@ -465,19 +463,41 @@ static void advertise(struct loop_timer *timer)
 
 /* --- life --- */
 
+/* What may fail: files, sockets, what does not fit. */
+static bool open_services(struct gateway *gateway, struct network *network, GError **error)
+{
+	const struct user_config *config = &gateway->config;
+
+	ndp_init(&gateway->ndp, config, gateway->mac);
+	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
+	gateway->reassembly = reassembly_new();
+	gateway->dhcp = dhcp_new(config, gateway->mac);
+	dhcp_set_reservations(gateway->dhcp, network->reservations);
+	gateway->keeper = lease_keeper_new(network, config, dhcp_leases(gateway->dhcp), error);
+	if (!gateway->keeper)
+		return false;
+	gateway->dns = dns_new(network, config, &dns_ops, gateway, error);
+	return gateway->dns != NULL;
+}
+
+static void close_services(struct gateway *gateway)
+{
+	g_clear_pointer(&gateway->dns, dns_free);
+	g_clear_pointer(&gateway->keeper, lease_keeper_free);
+	g_clear_pointer(&gateway->dhcp, dhcp_free);
+	g_clear_pointer(&gateway->reassembly, reassembly_free);
+}
+
 static void gateway_destroy(struct netdev *netdev)
 {
 	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
 
 	list_remove(&gateway->observer.link);
 	loop_timer_cancel(&gateway->advertise);
-	loop_timer_cancel(&gateway->leases);
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	nat_free(gateway->nat);
-	dns_free(gateway->dns);
-	dhcp_free(gateway->dhcp);
-	reassembly_free(gateway->reassembly);
+	close_services(gateway);
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
 	outbox_fini(&gateway->outbox);
@@ -526,22 +546,17 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	}
 	gateway = g_new0(struct gateway, 1);
 	user_config_copy(&gateway->config, &resolved);
-	gateway->dns = dns_new(network, &gateway->config, &dns_ops, gateway, error);
-	if (!gateway->dns) {
+	gateway->mac = user_config_mac(&resolved);
+	if (!open_services(gateway, network, error)) {
+		close_services(gateway);
 		user_config_clear(&gateway->config);
 		g_free(gateway);
 		return NULL;
 	}
-	gateway->mac = user_config_mac(&resolved);
 	netdev_init(&gateway->netdev, &gateway_ops, network, config->id);
 	gateway->netdev.description = g_strdup_printf(
 		"net=%s/%u,restrict=%s", inet_ntop(AF_INET, &resolved.net, net, sizeof(net)),
 		resolved.net_len, resolved.restricted ? "on" : "off");
-	ndp_init(&gateway->ndp, &gateway->config, gateway->mac);
-	gateway->dhcp = dhcp_new(&gateway->config, gateway->mac);
-	lease_pool_observe(dhcp_leases(gateway->dhcp), on_lease_ended, gateway);
-	loop_timer_init(network->loop, &gateway->leases, on_lease_timer);
-	gateway->reassembly = reassembly_new();
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 
+#include "svc/dns_zone.h"
 #include "svc/gateway.h"
 #include "svc/user_route.h"
 
@@ -13,6 +14,7 @@ void user_config_defaults(struct user_config *config)
 		.net.s_addr = htonl(0x0a000200),
 		.net_len = 24,
 		.net6_len = 64,
+		.domainname = DNS_DOMAIN_DEFAULT,
 		.lease_time = USER_LEASE_TIME_DEFAULT,
 		.loopback = LOOPBACK_ON,
 		.max_guests = USER_MAX_GUESTS_DEFAULT,

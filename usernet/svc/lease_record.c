@@ -115,6 +115,7 @@ bool lease_record_parse(struct lease_record *record, const char *line, size_t le
 	struct lease *lease = &record->lease;
 	struct field expiry, mac, addr, name, id, more;
 	const char *p = line, *end = line + len;
+	char label[DNS_LABEL_MAX + 1] = "";
 
 	memset(record, 0, sizeof(*record));
 	*why = "it is too long";
@@ -141,6 +142,7 @@ bool lease_record_parse(struct lease_record *record, const char *line, size_t le
 	if (!parse_client_id(&id, lease))
 		return false;
 	if (strcmp(name.text, "*") != 0)
-		dns_label_clean(lease->hostname, (const uint8_t *)name.text, name.len);
+		dns_label_clean(label, (const uint8_t *)name.text, name.len);
+	g_strlcpy(lease->hostname, label, sizeof(lease->hostname));
 	return true;
 }

@@ -5,131 +5,40 @@
 #include <time.h>
 
 #include "ctl_client.h"
+#include "ctl_names.h"
+#include "ctl_session.h"
 #include "ctl_table.h"
 
 /* The command-line client of a running usernet: every command is a QMP request and a way to show
  * the answer. */
 
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
-
-struct session {
-	struct ctl_client *client;
-	bool json;
-	const char *id; /* --id: the netdev of hostfwd */
-};
-
 struct verb {
 	const char *words; /* "hostfwd add" */
 	const char *params;
 	const char *help;
-	int n_params; /* -1: at least one */
-	int (*run)(struct session *session, char **params);
+	int n_params; /* -N: at least N */
+	bool offline; /* the network need not run */
+	int (*run)(struct ctl_session *session, char **params);
 };
-
-static int usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
-static int usage(const char *format, ...)
-{
-	va_list args;
-
-	fputs("usernetctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("; usernetctl --help shows what there is\n", stderr);
-	return EXIT_USAGE;
-}
-
-static int lost(GError *error)
-{
-	fprintf(stderr, "usernetctl: %s\n", error->message);
-	g_error_free(error);
-	return EXIT_UNREACHABLE;
-}
-
-/* Runs a request; *@result is its "return". An error answer is shown, and is the status. */
-static int request_node(struct session *session, JsonNode *request, JsonNode **result)
-{
-	GError *error = NULL;
-	g_autoptr(JsonNode) answer = ctl_client_request(session->client, request, &error);
-	JsonObject *object;
-
-	*result = NULL;
-	if (!answer)
-		return lost(error);
-	object = json_node_get_object(answer);
-	if (json_object_has_member(object, "error")) {
-		JsonObject *what = json_object_get_object_member(object, "error");
-		g_autofree char *text = ctl_table_text(json_object_get_member(what, "desc"));
-		g_autofree char *raw = json_to_string(answer, FALSE);
-
-		if (session->json)
-			puts(raw);
-		fprintf(stderr, "usernetctl: %s\n", text);
-		return EXIT_REFUSED;
-	}
-	*result = json_node_copy(json_object_get_member(object, "return"));
-	return EXIT_DONE;
-}
-
-/* @args is taken over; may be NULL. */
-static int request(struct session *session, const char *command, JsonObject *args,
-		   JsonNode **result)
-{
-	g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-	JsonObject *object = json_object_new();
-
-	json_object_set_string_member(object, "execute", command);
-	if (args)
-		json_object_set_object_member(object, "arguments", args);
-	json_node_take_object(node, object);
-	return request_node(session, node, result);
-}
-
-static bool print_json(const struct session *session, JsonNode *node)
-{
-	g_autofree char *text = NULL;
-
-	if (!session->json)
-		return false;
-	text = json_to_string(node, FALSE);
-	puts(text);
-	return true;
-}
 
 /* --- what looks --- */
 
-static int show_table(struct session *session, const char *command,
-		      const struct ctl_column *columns, const char *empty)
-{
-	g_autoptr(JsonNode) result = NULL;
-	int status = request(session, command, NULL, &result);
-
-	if (status != EXIT_DONE || print_json(session, result))
-		return status;
-	if (json_array_get_length(json_node_get_array(result)) == 0)
-		puts(empty);
-	else
-		ctl_table_print(json_node_get_array(result), columns);
-	return status;
-}
-
-static int run_status(struct session *session, char **params)
+static int run_status(struct ctl_session *session, char **params)
 {
 	g_autoptr(JsonNode) result = NULL, network = NULL;
-	int status = request(session, "query-status", NULL, &result);
+	int status = ctl_request(session, "query-status", NULL, &result);
 
-	if (status == EXIT_DONE)
-		status = request(session, "query-network", NULL, &network);
-	if (status != EXIT_DONE)
+	if (status == CTL_DONE)
+		status = ctl_request(session, "query-network", NULL, &network);
+	if (status != CTL_DONE)
 		return status;
 	json_object_set_member(json_node_get_object(result), "network", json_node_copy(network));
-	if (!print_json(session, result))
+	if (!ctl_print_json(session, result))
 		ctl_table_print_object(json_node_get_object(result), 0);
 	return status;
 }
 
-static int run_netdevs(struct session *session, char **params)
+static int run_netdevs(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"PORT", "name"},           {"PEER", "peer"},
@@ -139,10 +48,10 @@ static int run_netdevs(struct session *session, char **params)
 		{"DROPS", "drops"},         {NULL, NULL},
 	};
 	g_autoptr(JsonNode) result = NULL;
-	int status = request(session, "query-netdevs", NULL, &result);
+	int status = ctl_request(session, "query-netdevs", NULL, &result);
 	JsonArray *array;
 
-	if (status != EXIT_DONE || print_json(session, result))
+	if (status != CTL_DONE || ctl_print_json(session, result))
 		return status;
 	array = json_node_get_array(result);
 	for (unsigned i = 0; i < json_array_get_length(array); i++) {
@@ -163,17 +72,17 @@ static int run_netdevs(struct session *session, char **params)
 	return status;
 }
 
-static int run_guests(struct session *session, char **params)
+static int run_guests(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"MAC", "mac"},   {"NAME", "name"}, {"IPV4", "ipv4"},         {"IPV6", "ipv6"},
 		{"PORT", "port"}, {"LINK", "link"}, {"SEEN-AGO", "seen-ago"}, {NULL, NULL},
 	};
 
-	return show_table(session, "query-guests", columns, "no guests");
+	return ctl_show_table(session, "query-guests", columns, "no guests");
 }
 
-static int run_leases(struct session *session, char **params)
+static int run_leases(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"ADDRESS", "address"},
@@ -185,10 +94,10 @@ static int run_leases(struct session *session, char **params)
 		{NULL, NULL},
 	};
 
-	return show_table(session, "query-leases", columns, "no leases");
+	return ctl_show_table(session, "query-leases", columns, "no leases");
 }
 
-static int run_forwards(struct session *session, char **params)
+static int run_forwards(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"NETDEV", "netdev"},  {"PROTOCOL", "protocol"},   {"HOST", "host-address"},
@@ -196,10 +105,10 @@ static int run_forwards(struct session *session, char **params)
 		{NULL, NULL},
 	};
 
-	return show_table(session, "query-forwards", columns, "no forwards");
+	return ctl_show_table(session, "query-forwards", columns, "no forwards");
 }
 
-static int run_connections(struct session *session, char **params)
+static int run_connections(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"PROTOCOL", "protocol"},
@@ -213,22 +122,12 @@ static int run_connections(struct session *session, char **params)
 		{NULL, NULL},
 	};
 
-	return show_table(session, "query-connections", columns, "no connections");
+	return ctl_show_table(session, "query-connections", columns, "no connections");
 }
 
 /* --- what changes --- */
 
-static int change(struct session *session, const char *command, JsonObject *args, const char *done)
-{
-	g_autoptr(JsonNode) result = NULL;
-	int status = request(session, command, args, &result);
-
-	if (status == EXIT_DONE && !print_json(session, result) && done)
-		puts(done);
-	return status;
-}
-
-static int run_hostfwd(struct session *session, const char *command, const char *rule)
+static int run_hostfwd(struct ctl_session *session, const char *command, const char *rule)
 {
 	g_autoptr(JsonNode) result = NULL;
 	JsonObject *args = json_object_new();
@@ -237,8 +136,8 @@ static int run_hostfwd(struct session *session, const char *command, const char 
 	json_object_set_string_member(args, "rule", rule);
 	if (session->id)
 		json_object_set_string_member(args, "id", session->id);
-	status = request(session, command, args, &result);
-	if (status != EXIT_DONE || print_json(session, result))
+	status = ctl_request(session, command, args, &result);
+	if (status != CTL_DONE || ctl_print_json(session, result))
 		return status;
 	/* Port 0 was asked for: say which it became. */
 	if (json_object_has_member(json_node_get_object(result), "rule"))
@@ -246,17 +145,17 @@ static int run_hostfwd(struct session *session, const char *command, const char 
 	return status;
 }
 
-static int run_hostfwd_add(struct session *session, char **params)
+static int run_hostfwd_add(struct ctl_session *session, char **params)
 {
 	return run_hostfwd(session, "hostfwd-add", params[0]);
 }
 
-static int run_hostfwd_remove(struct session *session, char **params)
+static int run_hostfwd_remove(struct ctl_session *session, char **params)
 {
 	return run_hostfwd(session, "hostfwd-remove", params[0]);
 }
 
-static int run_hmp_line(struct session *session, const char *line, bool silence_is_success)
+static int run_hmp_line(struct ctl_session *session, const char *line, bool silence_is_success)
 {
 	g_autoptr(JsonNode) result = NULL;
 	g_autoptr(GString) text = NULL;
@@ -264,8 +163,8 @@ static int run_hmp_line(struct session *session, const char *line, bool silence_
 	int status;
 
 	json_object_set_string_member(args, "command-line", line);
-	status = request(session, "human-monitor-command", args, &result);
-	if (status != EXIT_DONE)
+	status = ctl_request(session, "human-monitor-command", args, &result);
+	if (status != CTL_DONE)
 		return status;
 	text = g_string_new(json_node_get_string(result));
 	if (silence_is_success && text->len) {
@@ -276,9 +175,9 @@ static int run_hmp_line(struct session *session, const char *line, bool silence_
 		if (g_str_has_prefix(what, "Error: "))
 			what += strlen("Error: ");
 		fprintf(stderr, "usernetctl: %s\n", what);
-		return EXIT_REFUSED;
+		return CTL_REFUSED;
 	}
-	if (!print_json(session, result)) {
+	if (!ctl_print_json(session, result)) {
 		g_string_replace(text, "\r\n", "\n", 0);
 		fputs(text->str, stdout);
 	}
@@ -286,7 +185,7 @@ static int run_hmp_line(struct session *session, const char *line, bool silence_
 }
 
 /* An option string is read by usernet itself, by way of HMP. */
-static int run_netdev_add(struct session *session, char **params)
+static int run_netdev_add(struct ctl_session *session, char **params)
 {
 	g_autoptr(GString) line = g_string_new(params[0]);
 
@@ -297,30 +196,30 @@ static int run_netdev_add(struct session *session, char **params)
 	return run_hmp_line(session, line->str, true);
 }
 
-static int run_netdev_del(struct session *session, char **params)
+static int run_netdev_del(struct ctl_session *session, char **params)
 {
 	JsonObject *args = json_object_new();
 
 	json_object_set_string_member(args, "id", params[0]);
-	return change(session, "netdev_del", args, NULL);
+	return ctl_change(session, "netdev_del", args, NULL);
 }
 
-static int run_link(struct session *session, char **params)
+static int run_link(struct ctl_session *session, char **params)
 {
 	JsonObject *args;
 	bool up = !strcmp(params[1], "up") || !strcmp(params[1], "on");
 
 	if (!up && strcmp(params[1], "down") && strcmp(params[1], "off"))
-		return usage("link %s '%s': up or down", params[0], params[1]);
+		return ctl_usage("link %s '%s': up or down", params[0], params[1]);
 	args = json_object_new();
 	json_object_set_string_member(args, "name", params[0]);
 	json_object_set_boolean_member(args, "up", up);
-	return change(session, "set_link", args, NULL);
+	return ctl_change(session, "set_link", args, NULL);
 }
 
-static int run_quit(struct session *session, char **params)
+static int run_quit(struct ctl_session *session, char **params)
 {
-	return change(session, "quit", NULL, NULL);
+	return ctl_change(session, "quit", NULL, NULL);
 }
 
 /* --- what passes through --- */
@@ -337,7 +236,7 @@ static void print_event(JsonObject *event)
 	printf("%s %s %s\n", when, json_object_get_string_member(event, "event"), data);
 }
 
-static int run_events(struct session *session, char **params)
+static int run_events(struct ctl_session *session, char **params)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (;;) {
@@ -345,25 +244,25 @@ static int run_events(struct session *session, char **params)
 		g_autoptr(JsonNode) node = ctl_client_read(session->client, &error);
 
 		if (!node)
-			return lost(error);
-		if (!print_json(session, node))
+			return ctl_lost(error);
+		if (!ctl_print_json(session, node))
 			print_event(json_node_get_object(node));
 		/* The network ends, as it was told to. */
 		if (!g_strcmp0(json_object_get_string_member_with_default(
 				       json_node_get_object(node), "event", NULL),
 			       "SHUTDOWN"))
-			return EXIT_DONE;
+			return CTL_DONE;
 	}
 }
 
-static int run_hmp(struct session *session, char **params)
+static int run_hmp(struct ctl_session *session, char **params)
 {
 	g_autofree char *line = g_strjoinv(" ", params);
 
 	return run_hmp_line(session, line, false);
 }
 
-static int run_qmp(struct session *session, char **params)
+static int run_qmp(struct ctl_session *session, char **params)
 {
 	g_autofree char *text = g_strjoinv(" ", params);
 	g_autoptr(GError) error = NULL;
@@ -371,32 +270,44 @@ static int run_qmp(struct session *session, char **params)
 	int status;
 
 	if (!node || !JSON_NODE_HOLDS_OBJECT(node))
-		return usage("qmp: not a JSON object: %s", text);
-	status = request_node(session, node, &result);
+		return ctl_usage("qmp: not a JSON object: %s", text);
+	status = ctl_request_node(session, node, &result);
 	session->json = true;
-	if (status == EXIT_DONE)
-		print_json(session, result);
+	if (status == CTL_DONE)
+		ctl_print_json(session, result);
 	return status;
 }
 
 static const struct verb verbs[] = {
-	{"status", "", "the network, its addresses, how many are on it", 0, run_status},
-	{"netdevs", "", "netdevs, their ports, what passed and what was dropped", 0, run_netdevs},
-	{"guests", "", "the machines on the network", 0, run_guests},
-	{"leases", "", "the addresses given by DHCP", 0, run_leases},
-	{"forwards", "", "the port forwards", 0, run_forwards},
-	{"connections", "", "connections through the NAT", 0, run_connections},
+	{"status", "", "the network, its addresses, how many are on it", 0, false, run_status},
+	{"netdevs", "", "netdevs, their ports, what passed and what was dropped", 0, false,
+	 run_netdevs},
+	{"guests", "", "the machines on the network", 0, false, run_guests},
+	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
+	{"forwards", "", "the port forwards", 0, false, run_forwards},
+	{"connections", "", "connections through the NAT", 0, false, run_connections},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
-	 run_hostfwd_add},
-	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: [tcp|udp]:[ADDR]:PORT", 1,
+	 false, run_hostfwd_add},
+	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: [tcp|udp]:[ADDR]:PORT", 1, false,
 	 run_hostfwd_remove},
-	{"netdev add", "NETDEV", "attach, as --netdev of usernet does", 1, run_netdev_add},
-	{"netdev del", "ID", "detach", 1, run_netdev_del},
-	{"link", "GUEST up|down", "plug or unplug a guest, port or netdev", 2, run_link},
-	{"events", "", "show what happens, until interrupted", 0, run_events},
-	{"hmp", "LINE", "a line of QEMU's human monitor", -1, run_hmp},
-	{"qmp", "JSON", "a QMP request; prints what it returns", -1, run_qmp},
-	{"quit", "", "end the network", 0, run_quit},
+	{"netdev add", "NETDEV", "attach, as --netdev of usernet does", 1, false, run_netdev_add},
+	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
+	{"link", "GUEST up|down", "plug or unplug a guest, port or netdev", 2, false, run_link},
+	{"guest add", "NAME[,mac=ADDR][,ip=ADDR][,port=NETDEV]",
+	 "keep name and addresses for a guest", 1, false, ctl_run_guest_add},
+	{"guest remove", "NAME", "keep them no more", 1, false, ctl_run_guest_remove},
+	{"mac", "NAME", "the MAC address of a guest of that name; usernet need not run", 1, true,
+	 ctl_run_mac},
+	{"dns add", "NAME ADDRESS", "a name for an address; *.NAME for all below", 2, false,
+	 ctl_run_dns_add},
+	{"dns remove", "NAME [ADDRESS]", "end one, or all of the name", -1, false,
+	 ctl_run_dns_remove},
+	{"dns list", "", "the names added so", 0, false, ctl_run_dns_list},
+	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
+	{"events", "", "show what happens, until interrupted", 0, false, run_events},
+	{"hmp", "LINE", "a line of QEMU's human monitor", -1, false, run_hmp},
+	{"qmp", "JSON", "a QMP request; prints what it returns", -1, false, run_qmp},
+	{"quit", "", "end the network", 0, false, run_quit},
 };
 
 /* The verb that @args begin with; *@params is left behind its words. */
@@ -423,7 +334,7 @@ static char *describe_verbs(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
 		g_autofree char *left = g_strdup_printf("%s %s", verbs[i].words, verbs[i].params);
 
-		g_string_append_printf(out, "  %-34s %s\n", left, verbs[i].help);
+		g_string_append_printf(out, "  %-40s %s\n", left, verbs[i].help);
 	}
 	g_string_append(
 		out,
@@ -433,6 +344,8 @@ static char *describe_verbs(void)
 		"  usernetctl hostfwd remove tcp:127.0.0.1:2222\n"
 		"  usernetctl netdev add stream,id=two,server=on,addr.type=unix,addr.path=/tmp/two.sock\n"
 		"  usernetctl link 52:54:00:12:34:01 down\n"
+		"  usernetctl guest add web,ip=10.0.2.20\n"
+		"  usernetctl dns add '*.apps.usernet.internal' 10.0.2.20\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"
@@ -450,10 +363,10 @@ static int unreachable(const char *name, const char *socket, GError *error)
 			strcmp(name, "default") ? " --name " : "",
 			strcmp(name, "default") ? name : "");
 	g_error_free(error);
-	return EXIT_UNREACHABLE;
+	return CTL_UNREACHABLE;
 }
 
-static int run_verb(char **args, const char *name, const char *socket, struct session *session)
+static int run_verb(char **args, const char *name, const char *socket, struct ctl_session *session)
 {
 	char **params;
 	const struct verb *verb = find_verb(args, &params);
@@ -462,12 +375,15 @@ static int run_verb(char **args, const char *name, const char *socket, struct se
 	int n, status;
 
 	if (!verb)
-		return usage("unknown command '%s%s%s'", args[0], args[1] ? " " : "",
-			     args[1] ? args[1] : "");
+		return ctl_usage("unknown command '%s%s%s'", args[0], args[1] ? " " : "",
+				 args[1] ? args[1] : "");
 	n = (int)g_strv_length(params);
-	if (verb->n_params < 0 ? n == 0 : n != verb->n_params)
-		return usage("%s: write usernetctl %s%s%s", verb->words, verb->words,
-			     verb->params[0] ? " " : "", verb->params);
+	if (verb->n_params < 0 ? n < -verb->n_params : n != verb->n_params)
+		return ctl_usage("%s: write usernetctl %s%s%s", verb->words, verb->words,
+				 verb->params[0] ? " " : "", verb->params);
+	session->name = name;
+	if (verb->offline)
+		return verb->run(session, params);
 	session->client = ctl_client_new(path, &error);
 	if (!session->client)
 		return unreachable(name, socket, error);
@@ -493,19 +409,19 @@ int main(int argc, char **argv)
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("COMMAND");
 	g_autoptr(GError) error = NULL;
-	struct session session = {0};
+	struct ctl_session session = {0};
 
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
-		return usage("%s", error->message);
+		return ctl_usage("%s", error->message);
 	if (version) {
 		puts("usernetctl " USERNET_VERSION);
-		return EXIT_DONE;
+		return CTL_DONE;
 	}
 	if (!args)
-		return usage("a command is missing");
+		return ctl_usage("a command is missing");
 	session.json = json;
 	session.id = id;
 	return run_verb(args, name ? name : "default", socket, &session);

@@ -13,22 +13,25 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "ctl/config.h"
 #include "ctl/control.h"
 #include "ctl/error.h"
 #include "ctl/events.h"
-#include "ctl/fd_names.h"
 #include "ctl/options.h"
 #include "ctl/qmp.h"
 #include "ctl/ready.h"
+#include "ctl/reload.h"
 #include "ctl/rundir.h"
+#include "ctl/statedir.h"
 #include "net/network.h"
 
 /*
  * One process, one network. It lives in stages, each with less power than the one before:
  *
- *   start    argv is read; stray descriptors closed, umask, no core, signals blocked.
- *            Nothing a guest or peer says is read.
- *   open     run directory and lock, netdevs with their sockets and forwards, control socket.
+ *   start    argv and the configuration file are read and checked; stray descriptors closed,
+ *            umask, no core, signals blocked. Nothing a guest or peer says is read.
+ *   open     run and state directory with their locks, guests' reservations, netdevs with their
+ *            sockets and forwards, control socket.
  *   confine  still one thread, everything is open: what the process may reach by path is
  *            narrowed here. Comes with the sandbox; nothing is confined yet.
  *   lock     no-new-privs now; capabilities and system calls are narrowed with the sandbox.
@@ -39,6 +42,7 @@
  */
 struct daemon {
 	struct options options;
+	struct config *config; /* until control has it */
 	pid_t parent;
 	GMainLoop *main_loop;
 	struct loop *loop;
@@ -47,7 +51,8 @@ struct daemon {
 	struct qmp *qmp;
 	struct events events;
 	struct rundir rundir;
-	bool pidfile_written;
+	struct statedir statedir;
+	char *pidfile; /* that was written; owned */
 	bool observing;
 };
 
@@ -62,17 +67,19 @@ static void request_end(void *data)
 
 static void caught_signal(int signo, void *data)
 {
-	if (signo == SIGHUP)
-		log_info("SIGHUP: there is no configuration file to read again");
-	else
-		request_end(data);
+	struct daemon *daemon = data;
+
+	if (signo != SIGHUP)
+		request_end(daemon);
+	else if (daemon->control)
+		reload_and_log(daemon->control);
 }
 
 /* --- start --- */
 
-static void close_stray_fds(const struct options *options)
+static void close_stray_fds(const struct config *config)
 {
-	g_autoptr(GArray) kept = options_kept_fds(options);
+	g_autoptr(GArray) kept = config_kept_fds(config);
 	unsigned from = 3;
 
 	for (unsigned i = 0; i < kept->len; i++) {
@@ -115,7 +122,7 @@ static void raise_fd_limit(void)
 
 static bool follow_parent(const struct daemon *daemon, GError **error)
 {
-	if (!daemon->options.exit_with_parent)
+	if (!daemon->config->settings.exit_with_parent)
 		return true;
 	/* The parent may have gone before the kernel was asked. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
@@ -129,13 +136,15 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
 	static const struct rlimit no_core = {0, 0};
 
-	if (daemon->options.ready_fd >= 0 && fcntl(daemon->options.ready_fd, F_GETFD) < 0) {
+	int ready_fd = daemon->config->settings.ready_fd;
+
+	if (ready_fd >= 0 && fcntl(ready_fd, F_GETFD) < 0) {
 		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
-			    "--ready-fd %d: no such descriptor is open", daemon->options.ready_fd);
+			    "--ready-fd %d: no such descriptor is open", ready_fd);
 		return false;
 	}
 	log_take_libraries();
-	close_stray_fds(&daemon->options);
+	close_stray_fds(daemon->config);
 	if (!fill_standard_fds(error))
 		return false;
 	umask(077);
@@ -153,41 +162,6 @@ static bool stage_start(struct daemon *daemon, GError **error)
 
 /* --- open --- */
 
-static char *default_netdev(const struct daemon *daemon, const char *before, const char *file)
-{
-	g_autofree char *path = rundir_file(&daemon->rundir, file);
-	g_autoptr(GString) doubled = g_string_new(path);
-
-	g_string_replace(doubled, ",", ",,", 0);
-	return g_strconcat(before, doubled->str, NULL);
-}
-
-static bool add_netdev(struct daemon *daemon, const char *text, GError **error)
-{
-	struct optstr *opts = optstr_parse_any(text, "type", error);
-
-	if (opts && control_add_netdev(daemon->control, opts, fd_numbers(), error))
-		return true;
-	g_prefix_error(error, "--netdev %s: ", text);
-	return false;
-}
-
-static bool add_netdevs(struct daemon *daemon, GError **error)
-{
-	g_autofree char *stream = default_netdev(
-		daemon, "stream,id=lan,server=on,addr.type=unix,addr.path=", "lan.sock");
-	g_autofree char *dgram = default_netdev(
-		daemon, "dgram,id=lan-dgram,local.type=unix,local.path=", "lan.dgram");
-	char *defaults[] = {(char *)"user,id=nat", stream, dgram, NULL};
-	char **netdevs = daemon->options.netdevs ? daemon->options.netdevs : defaults;
-
-	for (; *netdevs; netdevs++) {
-		if (!add_netdev(daemon, *netdevs, error))
-			return false;
-	}
-	return true;
-}
-
 static bool open_control(struct daemon *daemon, GError **error)
 {
 	g_autofree char *path = rundir_file(&daemon->rundir, "qmp.sock");
@@ -195,7 +169,7 @@ static bool open_control(struct daemon *daemon, GError **error)
 	daemon->qmp = qmp_new(daemon->control);
 	if (!qmp_listen(daemon->qmp, path, error))
 		return false;
-	for (char **extra = daemon->options.qmp; extra && *extra; extra++) {
+	for (char **extra = daemon->control->config->settings.qmp; *extra; extra++) {
 		if (!qmp_listen(daemon->qmp, *extra, error)) {
 			g_prefix_error(error, "--qmp: ");
 			return false;
@@ -208,27 +182,36 @@ static bool open_control(struct daemon *daemon, GError **error)
 
 static bool write_pidfile(struct daemon *daemon, GError **error)
 {
+	const char *path = daemon->control->config->settings.pidfile;
 	g_autofree char *text = g_strdup_printf("%d\n", (int)getpid());
 
-	if (!daemon->options.pidfile)
+	if (!path)
 		return true;
-	if (!file_replace(daemon->options.pidfile, text, strlen(text), error)) {
+	if (!file_replace(path, text, strlen(text), error)) {
 		g_prefix_error(error, "--pidfile: ");
 		return false;
 	}
-	daemon->pidfile_written = true;
+	daemon->pidfile = g_strdup(path);
 	return true;
 }
 
 static bool stage_open(struct daemon *daemon, GError **error)
 {
-	if (!rundir_open(&daemon->rundir, daemon->options.name, daemon->options.run_dir, error))
+	const struct settings *settings = &daemon->config->settings;
+
+	if (!rundir_open(&daemon->rundir, settings->name, settings->run_dir, error))
 		return false;
-	daemon->network = network_new(daemon->loop, daemon->options.name);
+	if (!settings->no_state &&
+	    !statedir_open(&daemon->statedir, settings->name, settings->state_dir, error))
+		return false;
+	daemon->network = network_new(daemon->loop, settings->name);
 	daemon->control = control_new(daemon->network, daemon->rundir.path);
+	daemon->control->state_dir = g_strdup(daemon->statedir.path);
+	daemon->control->options = &daemon->options;
+	daemon->control->config = g_steal_pointer(&daemon->config);
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
-	return add_netdevs(daemon, error) && open_control(daemon, error) &&
+	return control_start(daemon->control, error) && open_control(daemon, error) &&
 	       write_pidfile(daemon, error);
 }
 
@@ -248,7 +231,7 @@ static void stage_run(struct daemon *daemon)
 
 	fputs(text, stdout);
 	fflush(stdout);
-	ready_notify(daemon->options.ready_fd, daemon->network->name);
+	ready_notify(daemon->control->config->settings.ready_fd, daemon->network->name);
 	g_main_loop_run(daemon->main_loop);
 	log_info("network %s ends", daemon->network->name);
 }
@@ -261,14 +244,17 @@ static void leave(struct daemon *daemon)
 	control_free(daemon->control);
 	if (daemon->network)
 		network_free(daemon->network);
-	if (daemon->pidfile_written)
-		unlink(daemon->options.pidfile);
+	if (daemon->pidfile)
+		unlink(daemon->pidfile);
+	g_free(daemon->pidfile);
+	statedir_close(&daemon->statedir);
 	if (daemon->rundir.path)
 		rundir_close(&daemon->rundir);
 	if (daemon->loop)
 		loop_free(daemon->loop);
 	if (daemon->main_loop)
 		g_main_loop_unref(daemon->main_loop);
+	config_free(daemon->config);
 	options_clear(&daemon->options);
 }
 
@@ -298,7 +284,10 @@ int main(int argc, char **argv)
 		leave(&daemon);
 		return EXIT_OK;
 	}
-	log_set_level(daemon.options.log_level);
+	daemon.config = config_load(&daemon.options, NULL, &error);
+	if (!daemon.config)
+		return fail(&daemon, error);
+	log_set_level(daemon.config->settings.log_level);
 	if (geteuid() == 0)
 		log_warning("running as root, which usernet does not need");
 	if (!stage_start(&daemon, &error) || !stage_open(&daemon, &error) || !stage_lock(&error))

@@ -42,7 +42,7 @@ static struct attachment *add(const char *text)
 {
 	struct optstr *opts = optstr_parse_any(text, "type", &error);
 
-	return opts ? control_add_netdev(control, opts, fd_numbers(), &error) : NULL;
+	return opts ? control_add_netdev(control, opts, fd_numbers(), ORIGIN_LIVE, &error) : NULL;
 }
 
 static const struct user_config *user(const char *text)

@@ -17,7 +17,8 @@ COMMANDS = {
     "qmp_capabilities", "query-commands", "query-version", "query-status", "netdev_add",
     "netdev_del", "set_link", "getfd", "closefd", "quit", "human-monitor-command",
     "query-network", "query-netdevs", "query-guests", "query-leases", "query-forwards",
-    "query-connections", "hostfwd-add", "hostfwd-remove",
+    "query-connections", "query-dns", "hostfwd-add", "hostfwd-remove", "guest-add",
+    "guest-remove", "dns-add", "dns-remove", "reload",
 }
 
 MAC = bytes.fromhex("525400123401")

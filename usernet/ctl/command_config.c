@@ -12,7 +12,8 @@ static JsonNode *netdev_add(struct command_call *call, GError **error)
 {
 	struct optstr *opts = optstr_from_json(call->args, error);
 
-	if (!opts || !control_add_netdev(call->control, opts, &call->fds->source, error))
+	if (!opts ||
+	    !control_add_netdev(call->control, opts, &call->fds->source, ORIGIN_LIVE, error))
 		return NULL;
 	return command_done();
 }

@@ -12,6 +12,7 @@
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "net/reservation.h"
 #include "net/station.h"
 #include "net/vswitch.h"
 #include "svc/dhcp.h"
@@ -145,10 +146,17 @@ static JsonNode *query_netdevs(struct command_call *call, GError **error)
 
 static JsonNode *query_guests(struct command_call *call, GError **error)
 {
+	struct network *network = call->control->network;
 	JsonArray *array = json_array_new();
 
-	list_for_each (guest, guest_list(call->control->network->guests), struct guest, link)
+	/* Who is here, then who is only expected. */
+	list_for_each (guest, guest_list(network->guests), struct guest, link)
 		json_array_add_object_element(array, query_guest(guest));
+	list_for_each (reservation, reservation_list(network->reservations), struct reservation,
+		       link) {
+		if (!guest_by_mac(network->guests, reservation->mac))
+			json_array_add_object_element(array, query_reservation(reservation));
+	}
 	return command_array(array);
 }
 

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/config.h"
 #include "ctl/error.h"
+#include "ctl/fd_names.h"
+#include "ctl/guests.h"
+#include "ctl/records.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -18,6 +22,8 @@ struct control *control_new(struct network *network, const char *run_dir)
 	control->run_dir = g_strdup(run_dir);
 	control->started = loop_now(network->loop);
 	list_init(&control->attachments);
+	control->guests = guests_new();
+	control->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return control;
 }
 
@@ -27,25 +33,77 @@ static void drop(struct attachment *attachment)
 	attachment_free(attachment);
 }
 
+static bool start_guests(struct control *control, GError **error)
+{
+	for (guint i = 0; i < control->config->guests->len; i++) {
+		struct config_entry *entry = g_ptr_array_index(control->config->guests, i);
+
+		if (!guests_add(control, g_steal_pointer(&entry->opts), entry->origin, error)) {
+			config_blame(control->config, entry, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool start_netdevs(struct control *control, GError **error)
+{
+	for (guint i = 0; i < control->config->netdevs->len; i++) {
+		struct config_entry *entry = g_ptr_array_index(control->config->netdevs, i);
+
+		if (!control_add_netdev(control, g_steal_pointer(&entry->opts), fd_numbers(),
+					entry->origin, error)) {
+			config_blame(control->config, entry, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool start_records(struct control *control, GError **error)
+{
+	for (guint i = 0; i < control->config->records->len; i++) {
+		struct config_entry *entry = g_ptr_array_index(control->config->records, i);
+
+		if (!records_add_file(control, entry->name, entry->address, error)) {
+			config_blame(control->config, entry, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Guests first: addresses that are theirs must not be given away. */
+bool control_start(struct control *control, GError **error)
+{
+	return start_guests(control, error) && start_netdevs(control, error) &&
+	       start_records(control, error);
+}
+
 void control_free(struct control *control)
 {
 	if (!control)
 		return;
 	while (!list_empty(&control->attachments))
 		drop(container_of(control->attachments.prev, struct attachment, link));
+	g_hash_table_unref(control->guests);
+	g_hash_table_unref(control->records);
+	config_free(control->config);
 	g_free(control->run_dir);
 	g_free(control->state_dir);
 	g_free(control);
 }
 
 struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
-				      struct fd_source *fds, GError **error)
+				      struct fd_source *fds, enum origin origin, GError **error)
 {
 	struct attachment *attachment =
 		attachment_new(control->network, opts, fds, control->state_dir, error);
 
-	if (attachment)
-		list_append(&control->attachments, &attachment->link);
+	if (!attachment)
+		return NULL;
+	attachment->origin = origin;
+	list_append(&control->attachments, &attachment->link);
 	return attachment;
 }
 
@@ -79,6 +137,8 @@ bool control_del_netdev(struct control *control, const char *id, GError **error)
 
 	if (!attachment)
 		return not_found(id, error);
+	if (attachment->role == ATTACHMENT_GATEWAY)
+		records_forget(control);
 	drop(attachment);
 	return true;
 }

@@ -14,13 +14,20 @@
  * What the commands act on: the network, the netdevs it was given, and the way to end. Made once by
  * main; everything that changes the configuration, at start or live, goes through here.
  */
+struct config;
 struct network;
+struct options;
 
 struct control {
 	struct network *network;
 	char *run_dir;
 	char *state_dir;         /* may be NULL: nothing outlives the process */
 	struct list attachments; /* heads attachment::link, in the order they were made */
+	GHashTable *guests;      /* guests.h: those that have a reservation */
+	GHashTable *records;     /* records.h: keys of the file's */
+	/* main's; what reload reads again. May be NULL, as the next. */
+	const struct options *options;
+	struct config *config; /* as it was last read; owned */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */
@@ -34,9 +41,15 @@ struct control *control_new(struct network *network, const char *run_dir);
 /* Destroys the attachments, last first. */
 void control_free(struct control *control);
 
+/*
+ * Does all that control->config asks for: guests, netdevs, records. Errors say where it stands
+ * there.
+ */
+bool control_start(struct control *control, GError **error);
+
 /* Takes @opts over. On failure nothing is left behind. */
 struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
-				      struct fd_source *fds, GError **error);
+				      struct fd_source *fds, enum origin origin, GError **error);
 /* CTL_ERROR_NOT_FOUND: Device 'ID' not found. */
 bool control_del_netdev(struct control *control, const char *id, GError **error);
 struct attachment *control_find(struct control *control, const char *id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/forwards.h"
 
+#include <string.h>
+
 #include "ctl/error.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -10,7 +12,7 @@
 struct forwards {
 	struct netdev *netdev;
 	struct nat *nat;
-	struct in_addr host;
+	struct in_addr host, guest; /* of rules that name none */
 	struct fwd_table *table;
 };
 
@@ -55,6 +57,7 @@ struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct i
 	forwards->netdev = user;
 	forwards->nat = gateway_nat(gateway_from_netdev(user));
 	forwards->host = host;
+	forwards->guest = guest;
 	forwards->table = fwd_table_new(&backend, forwards, guest);
 	return forwards;
 }
@@ -92,6 +95,41 @@ bool forwards_remove(struct forwards *forwards, const char *rule, GError **error
 		return false;
 	}
 	return true;
+}
+
+char *forwards_canonical(struct forwards *forwards, const char *rule, GError **error)
+{
+	struct fwd_rule parsed;
+
+	if (!fwd_rule_parse(&parsed, rule, forwards->host, error))
+		return NULL;
+	if (parsed.guest.sa.sa_family == AF_INET && !parsed.guest.in.sin_addr.s_addr)
+		parsed.guest.in.sin_addr = forwards->guest;
+	return fwd_rule_format(&parsed);
+}
+
+GHashTable *forwards_canonicals(struct forwards *forwards)
+{
+	GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	list_for_each (entry, forwards_entries(forwards), struct fwd_entry, link)
+		g_hash_table_add(all, fwd_rule_format(&entry->rule));
+	return all;
+}
+
+void forwards_drop(struct forwards *forwards, const char *canonical)
+{
+	list_for_each (entry, forwards_entries(forwards), struct fwd_entry, link) {
+		g_autofree char *text = fwd_rule_format(&entry->rule);
+		struct fwd_rule bound = entry->rule;
+
+		if (strcmp(text, canonical))
+			continue;
+		/* Where it listens is its own; what was asked for, port 0, may be others' too. */
+		bound.host = entry->bound;
+		fwd_table_remove(forwards->table, &bound);
+		return;
+	}
 }
 
 struct list *forwards_entries(struct forwards *forwards)

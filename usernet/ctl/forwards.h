@@ -24,6 +24,13 @@ void forwards_free(struct forwards *forwards);
 const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
 /* @rule as hostfwd_remove has it. CTL_ERROR_NOT_FOUND when there is none. */
 bool forwards_remove(struct forwards *forwards, const char *rule, GError **error);
+/* @rule as hostfwd= has it, in the one way it is written with nothing left out; NULL: it is none.
+ */
+char *forwards_canonical(struct forwards *forwards, const char *rule, GError **error);
+/* All that there are, so written: a set of char *, newly allocated. */
+GHashTable *forwards_canonicals(struct forwards *forwards);
+/* By that text. Nothing when there is none. */
+void forwards_drop(struct forwards *forwards, const char *canonical);
 struct list *forwards_entries(struct forwards *forwards); // heads fwd_entry::link
 
 /* The rule with the port it really listens on. Newly allocated. */

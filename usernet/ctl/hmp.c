@@ -151,7 +151,8 @@ static void run_netdev_add(struct hmp *hmp)
 	GError *error = NULL;
 	struct optstr *opts = optstr_parse_any(hmp->words[1], "type", &error);
 
-	if (!opts || !control_add_netdev(hmp->control, opts, &hmp->fds->source, &error))
+	if (!opts ||
+	    !control_add_netdev(hmp->control, opts, &hmp->fds->source, ORIGIN_LIVE, &error))
 		print_error(hmp, error);
 }
 

@@ -68,6 +68,10 @@ bool address_parse(struct address *out, const struct optstr *opts, const char *p
 	if (!type)
 		return netdev_options_fail(error, "Parameter '%s' is missing: unix, inet or fd",
 					   key);
+	if (strcmp(type, "unix") && strcmp(type, "inet") && strcmp(type, "fd"))
+		return netdev_options_fail(
+			error, "Parameter '%s.type' does not accept value '%s': unix, inet or fd",
+			prefix, type);
 	/* Keys of another type would be ignored: say so instead. */
 	for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
 		for (int k = 0; k < 3 && own[i].keys[k] && strcmp(own[i].type, type); k++) {
@@ -82,10 +86,6 @@ bool address_parse(struct address *out, const struct optstr *opts, const char *p
 		return parse_unix(out, opts, prefix, error);
 	if (!strcmp(type, "inet"))
 		return parse_inet(out, opts, prefix, error);
-	if (strcmp(type, "fd"))
-		return netdev_options_fail(
-			error, "Parameter '%s.type' does not accept value '%s': unix, inet or fd",
-			prefix, type);
 	out->type = ADDRESS_FD;
 	out->fd_name = get(opts, prefix, "str", key);
 	if (!out->fd_name)

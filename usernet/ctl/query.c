@@ -9,6 +9,7 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/port.h"
+#include "net/reservation.h"
 #include "svc/nat.h"
 
 char *sockaddr_host_text(const struct sockaddr_any *addr)
@@ -70,6 +71,25 @@ JsonObject *query_flow(const struct attachment *user, const struct nat_flow *flo
 	return object;
 }
 
+JsonObject *query_reservation(const struct reservation *reservation)
+{
+	JsonObject *object = json_object_new();
+	g_autofree char *mac = g_strdup_printf(MAC_FMT, MAC_ARGS(reservation->mac));
+	char text[INET_ADDRSTRLEN];
+
+	json_object_set_string_member(object, "mac", mac);
+	json_object_set_string_member(object, "name", reservation->name);
+	json_object_set_boolean_member(object, "reserved", TRUE);
+	json_object_set_boolean_member(object, "here", FALSE);
+	if (reservation->addr.s_addr) {
+		inet_ntop(AF_INET, &reservation->addr, text, sizeof(text));
+		json_object_set_string_member(object, "ipv4", text);
+	}
+	if (reservation->netdev)
+		json_object_set_string_member(object, "netdev", reservation->netdev);
+	return object;
+}
+
 static gint64 seconds_since(usec_t now, usec_t then)
 {
 	return (now - then) / USEC_PER_SEC;
@@ -86,6 +106,10 @@ JsonObject *query_guest(const struct guest *guest)
 	json_object_set_string_member(object, "mac", mac);
 	if (guest->name)
 		json_object_set_string_member(object, "name", guest->name);
+	json_object_set_boolean_member(
+		object, "reserved",
+		reservation_by_mac(guest->port->netdev->network->reservations, guest->mac) != NULL);
+	json_object_set_boolean_member(object, "here", TRUE);
 	if (guest->v4.s_addr) {
 		inet_ntop(AF_INET, &guest->v4, text, sizeof(text));
 		json_object_set_string_member(object, "ipv4", text);

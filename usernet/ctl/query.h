@@ -13,9 +13,12 @@ struct guest;
 struct nat_flow;
 struct network;
 struct port;
+struct reservation;
 
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry);
 JsonObject *query_guest(const struct guest *guest);
+/* A guest that has not come yet. */
+JsonObject *query_reservation(const struct reservation *reservation);
 JsonObject *query_port(const struct network *network, const struct port *port);
 JsonObject *query_flow(const struct attachment *user, const struct nat_flow *flow);
 

@@ -17,16 +17,22 @@ static char *base_dir(bool *in_runtime_dir)
 	return g_strdup_printf("/tmp/usernet-%u", (unsigned)geteuid());
 }
 
+char *rundir_path(const char *name, const char *explicit_path)
+{
+	bool in_runtime_dir;
+	g_autofree char *base = base_dir(&in_runtime_dir);
+
+	return explicit_path ? g_canonicalize_filename(explicit_path, NULL)
+			     : g_strdup_printf("%s/%s", base, name);
+}
+
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path, GError **error)
 {
 	bool existed, in_runtime_dir;
 	g_autofree char *base = base_dir(&in_runtime_dir);
 
 	rundir->lock_fd = -1;
-	if (explicit_path)
-		rundir->path = g_canonicalize_filename(explicit_path, NULL);
-	else
-		rundir->path = g_strdup_printf("%s/%s", base, name);
+	rundir->path = rundir_path(name, explicit_path);
 	existed = access(rundir->path, F_OK) == 0;
 	/* The default's parent is ours too and must be checked: /tmp is everybody's. */
 	if ((!explicit_path && !file_private_dir(base, error)) ||

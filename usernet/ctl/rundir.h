@@ -18,7 +18,9 @@ struct rundir {
 	bool created; /* by us: removed at the end */
 };
 
-/* Makes, checks and locks it. @explicit_path: --run-dir, or NULL. */
+/* Where it is, absolute. @explicit_path: --run-dir, or NULL. Newly allocated. */
+char *rundir_path(const char *name, const char *explicit_path);
+/* Makes, checks and locks it. */
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path,
 		 GError **error);
 /* Removes the lock, and the directory when it is empty and was not somebody else's. */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl_session.h"
+
+#include <stdio.h>
+
+#include "ctl_client.h"
+
+int ctl_usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("usernetctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; usernetctl --help shows what there is\n", stderr);
+	return CTL_USAGE;
+}
+
+int ctl_lost(GError *error)
+{
+	fprintf(stderr, "usernetctl: %s\n", error->message);
+	g_error_free(error);
+	return CTL_UNREACHABLE;
+}
+
+/* Runs a request; *@result is its "return". An error answer is shown, and is the status. */
+int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **result)
+{
+	GError *error = NULL;
+	g_autoptr(JsonNode) answer = ctl_client_request(session->client, request, &error);
+	JsonObject *object;
+
+	*result = NULL;
+	if (!answer)
+		return ctl_lost(error);
+	object = json_node_get_object(answer);
+	if (json_object_has_member(object, "error")) {
+		JsonObject *what = json_object_get_object_member(object, "error");
+		g_autofree char *text = ctl_table_text(json_object_get_member(what, "desc"));
+		g_autofree char *raw = json_to_string(answer, FALSE);
+
+		if (session->json)
+			puts(raw);
+		fprintf(stderr, "usernetctl: %s\n", text);
+		return CTL_REFUSED;
+	}
+	*result = json_node_copy(json_object_get_member(object, "return"));
+	return CTL_DONE;
+}
+
+/* @args is taken over; may be NULL. */
+int ctl_request(struct ctl_session *session, const char *command, JsonObject *args,
+		JsonNode **result)
+{
+	g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+	JsonObject *object = json_object_new();
+
+	json_object_set_string_member(object, "execute", command);
+	if (args)
+		json_object_set_object_member(object, "arguments", args);
+	json_node_take_object(node, object);
+	return ctl_request_node(session, node, result);
+}
+
+bool ctl_print_json(const struct ctl_session *session, JsonNode *node)
+{
+	g_autofree char *text = NULL;
+
+	if (!session->json)
+		return false;
+	text = json_to_string(node, FALSE);
+	puts(text);
+	return true;
+}
+
+int ctl_show_table(struct ctl_session *session, const char *command,
+		   const struct ctl_column *columns, const char *empty)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, command, NULL, &result);
+
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	if (json_array_get_length(json_node_get_array(result)) == 0)
+		puts(empty);
+	else
+		ctl_table_print(json_node_get_array(result), columns);
+	return status;
+}
+
+int ctl_change(struct ctl_session *session, const char *command, JsonObject *args, const char *done)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, command, args, &result);
+
+	if (status == CTL_DONE && !ctl_print_json(session, result) && done)
+		puts(done);
+	return status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/guests.h"
+
+#include <arpa/inet.h>
+
+#include "base/guestmac.h"
+#include "ctl/control.h"
+#include "ctl/error.h"
+#include "ctl/netdev_options.h"
+#include "net/network.h"
+
+const struct opt_spec guest_specs[] = {
+	{.key = "name", .flags = OPT_REQUIRED},
+	{.key = "mac"},
+	{.key = "ip"},
+	{.key = "port"},
+	{NULL},
+};
+
+bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GError **error)
+{
+	const char *mac, *ip;
+
+	*out = (struct reservation_spec){.name = NULL};
+	if (!optstr_check_plain(opts, "a guest", guest_specs, error))
+		return false;
+	mac = optstr_get(opts, "mac");
+	ip = optstr_get(opts, "ip");
+	out->name = optstr_get(opts, "name");
+	out->netdev = optstr_get(opts, "port");
+	if (mac && !guest_mac_parse(mac, &out->mac))
+		return netdev_options_fail(error,
+					   "mac=%s is not the MAC address of one machine, such as "
+					   "52:54:00:12:34:02",
+					   mac);
+	if (ip && (inet_pton(AF_INET, ip, &out->addr) != 1 || !out->addr.s_addr))
+		return netdev_options_fail(error, "ip=%s is not an IPv4 address, such as 10.0.2.20",
+					   ip);
+	return true;
+}
+
+const struct reservation *guests_add(struct control *control, struct optstr *opts,
+				     enum origin origin, GError **error)
+{
+	struct reservation_spec spec;
+	const struct reservation *reservation = NULL;
+	struct named_guest *guest;
+
+	if (guest_options_read(&spec, opts, error))
+		reservation = reservation_add(control->network->reservations, &spec, error);
+	if (!reservation) {
+		optstr_free(opts);
+		return NULL;
+	}
+	guest = g_new0(struct named_guest, 1);
+	guest->opts = opts;
+	guest->origin = origin;
+	g_hash_table_insert(control->guests, g_strdup(reservation->name), guest);
+	return reservation;
+}
+
+struct named_guest *guests_find(struct control *control, const char *name)
+{
+	g_autofree char *lower = g_ascii_strdown(name, -1);
+
+	return g_hash_table_lookup(control->guests, lower);
+}
+
+bool guests_remove(struct control *control, const char *name, GError **error)
+{
+	g_autofree char *lower = g_ascii_strdown(name, -1);
+
+	if (!g_hash_table_contains(control->guests, lower)) {
+		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "Guest '%s' not found", name);
+		return false;
+	}
+	reservation_remove(control->network->reservations, lower);
+	g_hash_table_remove(control->guests, lower);
+	return true;
+}
+
+static void free_guest(void *data)
+{
+	struct named_guest *guest = data;
+
+	optstr_free(guest->opts);
+	g_free(guest);
+}
+
+GHashTable *guests_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_guest);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_GUESTS_H
+#define USERNET_CTL_GUESTS_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "ctl/optstr.h"
+#include "ctl/origin.h"
+#include "net/reservation.h"
+
+/*
+ * The guests that somebody named: --guest, [guest NAME], guest-add. The reservations themselves are
+ * the network's (net/reservation.h); here is who asked for them and in which words.
+ */
+struct control;
+
+struct named_guest {
+	struct optstr *opts; /* NAME[,mac=][,ip=][,port=] */
+	enum origin origin;
+};
+
+/* Of struct named_guest, by name in lower case. */
+GHashTable *guests_new(void);
+
+/* The implied key of a guest's option string is "name". */
+extern const struct opt_spec guest_specs[];
+
+/* Keys and values, not yet whether they collide with others'. @out points into @opts. */
+bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GError **error);
+
+/*
+ * Takes @opts over in any case. CTL_ERROR_USAGE, or of net/reservation.h: name, MAC or address are
+ * another's.
+ */
+const struct reservation *guests_add(struct control *control, struct optstr *opts,
+				     enum origin origin, GError **error);
+/* CTL_ERROR_NOT_FOUND */
+bool guests_remove(struct control *control, const char *name, GError **error);
+struct named_guest *guests_find(struct control *control, const char *name);
+#endif

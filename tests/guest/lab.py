@@ -39,6 +39,8 @@ BOOT_SECONDS = 120
 COMMAND_SECONDS = 120
 READY_SECONDS = 30
 
+KERNEL_WORDS = "console=ttyS0 quiet panic=-1"
+
 
 class LabError(Exception):
     pass
@@ -119,7 +121,7 @@ class Usernet(Process):
 
 
 class Guest(Process):
-    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=()):
+    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=(), netboot=False):
         ours, theirs = socket.socketpair()
         self.channel = ours
         self.buffer = b""
@@ -128,12 +130,15 @@ class Guest(Process):
         words = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-M", "pc", "-m", "192",
             "-accel", "kvm", "-accel", "tcg", "-display", "none", "-no-reboot",
-            "-kernel", lab.kernel, "-initrd", lab.initramfs,
-            "-append", "console=ttyS0 quiet panic=-1",
             "-serial", f"file:{os.path.join(lab.folder, name + '.console')}",
             "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
-            "-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile=",
+            "-device", f"virtio-net-pci,netdev=n0,mac={mac}" + ("" if netboot else ",romfile="),
         ]
+        if netboot:
+            # SeaBIOS and iPXE speak on the console too.
+            words += ["-boot", "n", "-machine", "graphics=off"]
+        else:
+            words += ["-kernel", lab.kernel, "-initrd", lab.initramfs, "-append", KERNEL_WORDS]
         for line in [netdev] if isinstance(netdev, str) else netdev:
             words += ["-netdev", line]
         words += list(extra)
@@ -275,18 +280,25 @@ class Lab:
         self.processes.append(daemon)
         return daemon
 
-    def guest(self, name, netdev, pass_fds=(), extra=(), wait=True):
-        """Boot a guest. NETDEV is QEMU's string with id=n0, or a list of such; the card is on n0."""
-        if not self.initramfs:
-            self.initramfs = self.path("initramfs")
-            words = [os.path.join(SOURCE, "tools", "guest-image"), "--main",
-                     os.path.join(SOURCE, "tests", "guest", "agent.sh"), "--out", self.initramfs]
-            if os.environ.get("USERNET_GUEST_KERNEL_ROOT"):
-                words += ["--kernel-root", os.environ["USERNET_GUEST_KERNEL_ROOT"]]
-            result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
-            self.kernel = result.stdout.decode().strip()
+    def make_image(self):
+        """self.kernel and self.initramfs: what a guest boots."""
+        if self.initramfs:
+            return
+        self.initramfs = self.path("initramfs")
+        words = [os.path.join(SOURCE, "tools", "guest-image"), "--main",
+                 os.path.join(SOURCE, "tests", "guest", "agent.sh"), "--out", self.initramfs]
+        if os.environ.get("USERNET_GUEST_KERNEL_ROOT"):
+            words += ["--kernel-root", os.environ["USERNET_GUEST_KERNEL_ROOT"]]
+        result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
+        self.kernel = result.stdout.decode().strip()
+
+    def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True):
+        """Boot a guest. NETDEV is QEMU's string with id=n0, or a list of such; the card is on n0.
+        Or boot it from the network, by the iPXE that QEMU has for the card."""
+        self.make_image()
         self.guest_count += 1
-        guest = Guest(self, name, netdev, f"52:54:00:12:34:{self.guest_count:02x}", pass_fds, extra)
+        guest = Guest(self, name, netdev, f"52:54:00:12:34:{self.guest_count:02x}", pass_fds, extra,
+                      netboot)
         self.processes.append(guest)
         return guest.wait_boot() if wait else guest
 

@@ -271,10 +271,26 @@ static void on_timer_mod(void *timer, int64_t expire_time, void *opaque)
 {
 }
 
+/*
+ * Over budget libslirp finds no descriptor (see instance_deliver), and tells us of the one it has
+ * not got: in UDP and ICMP before it looks at it, in TCP when it closes it.
+ */
+static void count_over_budget(const struct instance *instance)
+{
+	struct port *port = vswitch_lookup(instance->env->network->vswitch, instance->mac);
+
+	if (port)
+		port_drop(port, DROP_BUDGET, 1);
+}
+
 static void on_register_fd(int fd, void *opaque)
 {
 	struct instance *instance = opaque;
 
+	if (fd < 0) {
+		count_over_budget(instance);
+		return;
+	}
 	nat_fdset_claim(&instance->fds, fd);
 	set_dirty(instance);
 }
@@ -283,6 +299,10 @@ static void on_unregister_fd(int fd, void *opaque)
 {
 	struct instance *instance = opaque;
 
+	if (fd < 0) {
+		count_over_budget(instance);
+		return;
+	}
 	nat_fdset_release(&instance->fds, fd);
 	set_dirty(instance);
 }

@@ -119,6 +119,9 @@ class StreamGuest(Guest):
     def send(self, frame):
         self.send_raw(struct.pack('>I', len(frame)) + frame)
 
+    def send_all(self, frames):
+        self.send_raw(b''.join(struct.pack('>I', len(frame)) + frame for frame in frames))
+
     def send_raw(self, data):
         self.socket.settimeout(LIMIT)
         self.socket.sendall(data)

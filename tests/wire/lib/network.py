@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network under test and the directory it lives in: starts, stops, is asked about its ports."""
+import os
+import resource
 import shutil
 
 from .daemon import Daemon, Folder, run_daemon
@@ -9,13 +11,14 @@ from .wait import until
 class Network:
     """
     "{dir}" in an option is a fresh directory that close() removes. Ready when the constructor returns; it
-    must end by SIGTERM with status 0.
+    must end by SIGTERM with status 0. files: how many descriptors it may have.
     """
 
-    def __init__(self, *options, name='test', fds=(), start=True):
+    def __init__(self, *options, name='test', fds=(), start=True, files=None):
         self.folder = Folder()
         self.name = name
         self.fds = tuple(fds)
+        self.files = files
         self.options = [o.replace('{dir}', self.folder.path) for o in options]
         self.daemon = None
         if start:
@@ -29,7 +32,23 @@ class Network:
         return self.folder.file(*names)
 
     def start(self):
-        self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds)
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+        self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds,
+                             preexec_fn=limit if self.files else None)
+
+    def memory(self):
+        """VmRSS, in bytes."""
+        with open(f'/proc/{self.daemon.pid}/status', encoding='ascii') as status:
+            for line in status:
+                if line.startswith('VmRSS:'):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError('no VmRSS')
+
+    def cpu_seconds(self):
+        with open(f'/proc/{self.daemon.pid}/stat', encoding='ascii') as stat:
+            fields = stat.read().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')  # proc(5)
 
     def refused(self):
         """Starts what must not start: its status and what it said."""

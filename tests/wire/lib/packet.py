@@ -187,7 +187,7 @@ class Packet(SimpleNamespace):
 
 def _parse_dhcp(data):
     options, at = {}, 240
-    while at < len(data) and data[at] != 255:
+    while at + 1 < len(data) and data[at] != 255:
         if data[at] == 0:
             at += 1
             continue
@@ -198,7 +198,7 @@ def _parse_dhcp(data):
                            ciaddr=socket.inet_ntoa(data[12:16]),
                            yiaddr=socket.inet_ntoa(data[16:20]),
                            siaddr=socket.inet_ntoa(data[20:24]), chaddr=data[28:34],
-                           options=options, kind=options.get(53, b'\0')[0])
+                           options=options, kind=(options.get(53) or b'\0')[0])
 
 
 def nd_options(data):
@@ -253,6 +253,7 @@ def parse_fragments(first, payload):
 
 
 def parse(frame):
+    """The frame's layers, as far as they can be read."""
     p = Packet(dst=frame[:6], src=frame[6:12], type=struct.unpack_from('>H', frame, 12)[0],
                frame=frame)
     data = frame[14:]

@@ -92,7 +92,7 @@ class Station:
         if p.ip and p.ip.fragment & 0x3fff:
             key = p.ip.src, p.ip.ident
             start, more, data = (p.ip.fragment & 0x1fff) * 8, p.ip.fragment & 0x2000, p.ip.payload
-        elif p.ip6 and p.ip6.proto == 44:
+        elif p.ip6 and p.ip6.proto == 44 and len(p.ip6.payload) >= 8:
             (word, ident) = struct.unpack_from('>HI', p.ip6.payload, 2)
             key = p.ip6.src, ident
             start, more, data = word & 0xfff8, word & 1, p.ip6.payload[8:]

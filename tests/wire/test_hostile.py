@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""One guest does its worst; the other is served all the while, and the daemon stays small and whole."""
+import itertools
+import random
+import struct
+import unittest
+
+from lib import packet as pk
+from lib.case import DNS, GATEWAY, GATEWAY6, GatewayCase, recv_exactly, scale
+from lib.daemon import become_unprivileged
+from lib.guest import FRAME_MAX, StreamGuest
+from lib.mutate import lies, mutation, truncations
+from lib.wait import LIMIT, until
+
+EVIL = b'\x66\xaa\x55\xaa\x55\x66'  # far from all others, also after a change of a byte
+GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
+MEGABYTE = 1 << 20
+_marks = itertools.count()
+
+
+class HostileCase(GatewayCase):
+    def start(self, options='', **more):
+        self.network(options, **more)
+        self.evil = self.station(mac=EVIL)
+        self.evil.autoconfigure()
+        self.evil.resolve(GATEWAY)
+        self.good = self.station()
+        self.good.resolve(GATEWAY)
+        self.listener, self.port = self.host_tcp()
+        self.flow = self.good.tcp(GATEWAY, self.port)
+        self.conn = self.accept(self.listener)
+
+    def handled(self):
+        """All that the evil one sent has been looked at: a frame of its own to the good one came."""
+        mark = pk.eth(self.good.mac, EVIL, 0x88b5, b'mark %d' % next(_marks) + bytes(40))
+        self.evil.send(mark)
+        self.good.expect(lambda p: p.frame == mark, 'the mark')
+
+    def assert_good_is_served(self):
+        self.good.ping(GATEWAY)
+        self.flow.send(b'up')
+        self.assertEqual(recv_exactly(self.conn, 2), b'up')
+        self.conn.sendall(b'down')
+        self.assertEqual(self.flow.recv(4), b'down')
+
+    def attack(self, frames, each=500):
+        """Sends them, and sees now and then that the other is served."""
+        frames = iter(frames)
+        while True:
+            some = list(itertools.islice(frames, each))
+            if not some:
+                break
+            self.evil.guest.send_all(some)
+            self.handled()
+            self.assert_good_is_served()
+
+    def valid_frames(self):
+        """One of each kind that the daemon reads, from the evil one."""
+        a, up = self.evil, self.evil.neighbours[GATEWAY]
+
+        def v4(proto, payload, dst=GATEWAY):
+            return pk.eth(up, EVIL, pk.IPV4, pk.ipv4(a.ip, dst, proto, payload))
+
+        def v6(proto, payload, dst=GATEWAY6, hops=64):
+            return pk.eth(up, EVIL, pk.IPV6, pk.ipv6(a.ip6, dst, proto, payload, hops))
+        options = b''.join(pk.dhcp_option(*option) for option in (
+            (61, b'\1' + EVIL), (12, b'evil'), (55, bytes([1, 3, 6, 15, 119])),
+            (81, b'\5\0\0evil.example'), (57, b'\5\xdc'), (50, pk.ip4(a.ip))))
+        syn = b'\x02\x04\x05\xb4\x01\x03\x03\x07\x04\x02\x08\x0a' + bytes(8)
+        return {
+            'arp request': pk.arp(1, EVIL, a.ip, bytes(6), GATEWAY),
+            'arp reply': pk.arp(2, EVIL, a.ip, up, GATEWAY),
+            'ping': v4(pk.ICMP, pk.icmp_echo(1, 1, b'hello')),
+            'udp': v4(pk.UDP, pk.udp(a.ip, GATEWAY, 7000, 9, b'hello')),
+            'dns': v4(pk.UDP, pk.udp(a.ip, DNS, 7000, 53, bytes.fromhex(
+                '0001010000010000000000000774657374696e6700000100 01'.replace(' ', ''))), DNS),
+            'tcp': v4(pk.TCP, pk.tcp(a.ip, GATEWAY, 7000, 9, 1, 0, pk.SYN, options=syn)),
+            'fragment': pk.eth(up, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.UDP, bytes(64),
+                                                          fragment=0x2000)),
+            'discover': pk.dhcp_frame(EVIL, pk.DISCOVER, options=options),
+            'request': pk.dhcp_frame(EVIL, pk.REQUEST, options=options),
+            'inform': pk.dhcp_frame(EVIL, pk.INFORM, src=a.ip, ciaddr=a.ip, options=options),
+            'solicitation': pk.neighbour_solicit(EVIL, a.ip6, GATEWAY6),
+            'advertisement': pk.neighbour_advert(EVIL, a.ip6, up, GATEWAY6),
+            'router solicitation': pk.router_solicit(EVIL, a.ip6),
+            'ping6': v6(pk.ICMPV6, pk.icmpv6(a.ip6, GATEWAY6, 128, b'\0\1\0\1hello')),
+            'udp6': v6(pk.UDP, pk.udp(a.ip6, GATEWAY6, 7000, 9, b'hello')),
+            'tcp6': v6(pk.TCP, pk.tcp(a.ip6, GATEWAY6, 7000, 9, 1, 0, pk.SYN, options=syn)),
+        }
+
+
+class Malformed(HostileCase):
+    def test_every_truncation_of_every_kind_of_frame(self):
+        self.start()
+        for name, frame in self.valid_frames().items():
+            with self.subTest(name):
+                self.attack(truncations(frame))
+        self.assertGreater(self.dropped('truncated'), 0)
+        self.assertGreater(self.dropped('runt'), 0)
+
+    def test_headers_that_lie(self):
+        self.start()
+        for name, frame in self.valid_frames().items():
+            with self.subTest(name):
+                self.attack(self.at_home(lies(frame)))
+
+    def test_options_that_lie_in_dhcp_and_neighbour_discovery(self):
+        self.start()
+        frames = self.valid_frames()
+        for length in range(256):
+            for code in (12, 50, 53, 55, 57, 61, 81, 82, 119, 255):
+                # An option whose length goes beyond the end, at the end and before others.
+                self.evil.send(pk.dhcp_frame(EVIL, pk.DISCOVER, options=bytes([code, length, 7])))
+            body = bytes(4) + pk.ip6(GATEWAY6) + bytes([1, length]) + EVIL
+            solicit = pk.icmpv6(self.evil.ip6, GATEWAY6, 135, body)
+            self.evil.send(pk.eth(GATEWAY_MAC, EVIL, pk.IPV6, pk.ipv6(
+                self.evil.ip6, GATEWAY6, pk.ICMPV6, solicit, hops=255)))
+        self.attack([frames['discover']])
+
+    def test_the_largest_frames(self):
+        self.start()
+        a = self.evil
+        room = FRAME_MAX - 14
+        frames = [
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.UDP, pk.udp(
+                a.ip, GATEWAY, 7000, 9, bytes(65507)))),
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.ICMP, pk.icmp_echo(
+                1, 1, bytes(65507)))),
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.TCP, pk.tcp(
+                a.ip, GATEWAY, 7000, 9, 1, 0, pk.SYN, bytes(60000)))),
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+                a.ip, GATEWAY, pk.TCP, bytes(room - 20), total=0xffff)),
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV6, pk.ipv6(a.ip6, GATEWAY6, pk.UDP, pk.udp(
+                a.ip6, GATEWAY6, 7000, 9, bytes(65000)))),
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV6, pk.ipv6(a.ip6, GATEWAY6, pk.ICMPV6, pk.icmpv6(
+                a.ip6, GATEWAY6, 128, bytes(65000)))),
+            pk.eth(GATEWAY_MAC, EVIL, pk.ARP, bytes(room)),
+            pk.eth(pk.BROADCAST, EVIL, pk.IPV4, bytes(room)),
+            pk.eth(pk.BROADCAST, EVIL, pk.IPV6, bytes(room)),
+        ]
+        for _ in range(20):
+            self.attack(frames)
+
+    def at_home(self, frames):
+        """Without those that would make the daemon speak to strangers beyond this machine."""
+        own4 = {pk.ip4(ip) for ip in (self.evil.ip, GATEWAY, DNS, '255.255.255.255', '0.0.0.0')}
+        for frame in frames:
+            if frame[12:14] == b'\x08\0' and len(frame) >= 34 and frame[30:34] not in own4 and \
+                    frame[30] != 127:
+                continue
+            if frame[12:14] == b'\x86\xdd' and len(frame) >= 54 and frame[38] not in (0xfe, 0xff, 0):
+                continue
+            yield frame
+
+    def test_twenty_thousand_random_mutations(self):
+        self.start()
+        source = random.Random(20000)
+        flow = self.evil.tcp(GATEWAY, self.port)
+        self.accept(self.listener)
+        seeds = list(self.valid_frames().values())
+        for flags in (pk.ACK, pk.ACK | pk.PSH, pk.FIN | pk.ACK, pk.RST, pk.SYN | pk.ACK):
+            seeds.append(pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+                self.evil.ip, GATEWAY, pk.TCP, pk.tcp(
+                    self.evil.ip, GATEWAY, flow.port, self.port, flow.seq, flow.ack, flags,
+                    bytes(32)))))
+        self.attack(self.at_home(mutation(source, source.choice(seeds))
+                                 for _ in range(scale(20000))))
+
+
+class Exhaustion(HostileCase):
+    def test_urgent_data_sends_nothing_but_what_was_sent(self):
+        """libslirp alone sends its heap to the peer for this (sosendoob)."""
+        self.start()
+        flow = self.evil.tcp(GATEWAY, self.port)
+        conn = self.accept(self.listener)
+        for n in range(40):
+            flow.segment(pk.ACK | pk.PSH | pk.URG, b'%d' % (n % 10), urgent=2000)
+            flow.seq += 1
+        flow.shutdown()
+        data = b''
+        while part := conn.recv(65536):
+            data += part
+        self.assertEqual(data, b'0123456789' * 4)
+
+    def test_sixty_thousand_first_fragments_cost_no_memory(self):
+        self.start()
+        before = self.lan.memory()
+        a = self.evil
+        self.attack((pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+            a.ip, GATEWAY, pk.UDP, bytes(1400), ident=n & 0xffff, fragment=0x2000))
+            for n in range(scale(60000))), each=2000)
+        self.assertLess(self.lan.memory() - before, 8 * MEGABYTE)
+        self.assertGreater(self.dropped('fragment'), 0)
+
+    def test_a_guest_of_endless_connections_leaves_descriptors_to_others(self):
+        self.start(files=600)
+        a = self.evil
+
+        def syns():
+            for n in range(3000):
+                yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.TCP, pk.tcp(
+                    a.ip, GATEWAY, 10000 + n, self.port, 1, 0, pk.SYN)))
+        self.attack(syns())
+        self.assert_descriptors_left()
+
+    def test_a_guest_of_endless_udp_ports_leaves_descriptors_to_others(self):
+        self.start(files=600)
+        a = self.evil
+        _, port = self.host_udp()
+
+        def datagrams():
+            for n in range(3000):
+                yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.UDP, pk.udp(
+                    a.ip, GATEWAY, 10000 + n, port, b'x')))
+        self.attack(datagrams())
+        self.assert_descriptors_left()
+
+    def test_a_guest_of_endless_pings_leaves_descriptors_to_others(self):
+        self.start(files=600)
+        a = self.evil
+
+        def pings():
+            for n in range(3000):
+                yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+                    a.ip, '192.0.2.99', pk.ICMP, pk.icmp_echo(n, 1)))
+        self.attack(pings())
+        self.assert_descriptors_left()
+
+    def test_a_guest_of_endless_addresses_leaves_descriptors_to_others(self):
+        """A budget that a guest has once for each address it makes up is none."""
+        self.start(files=600)
+
+        def syns():
+            for n in range(3000):
+                src = f'172.16.{n // 100}.{n % 100 + 1}'
+                yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(src, GATEWAY, pk.TCP, pk.tcp(
+                    src, GATEWAY, 10000, self.port, 1, 0, pk.SYN)))
+        self.attack(syns())
+        self.assert_descriptors_left()
+
+    def assert_descriptors_left(self):
+        """For a new connection of another, a new guest and its connection, and for control."""
+        self.drain()
+        flow = self.good.tcp(GATEWAY, self.port)
+        self.find_host_end(flow)
+        new = self.station()
+        self.find_host_end(new.tcp(GATEWAY, self.port))
+        self.assertGreater(self.dropped('budget'), 0)
+        self.assert_good_is_served()
+
+    def drain(self):
+        """Takes the evil one's connections off the listener."""
+        self.listener.setblocking(False)
+        try:
+            while True:
+                self.keep(self.listener.accept()[0])
+        except BlockingIOError:
+            self.listener.settimeout(LIMIT)
+
+    def find_host_end(self, flow):
+        flow.send(b'it is me')
+
+        def mine():
+            conn = self.accept(self.listener)
+            conn.settimeout(LIMIT)
+            return conn if conn.recv(8) == b'it is me' else None
+        return until(mine, 'the connection at the host')
+
+
+class Impostor(HostileCase):
+    """The evil one claims to be another. The good one must not see it, nor lose anything."""
+
+    def setUp(self):
+        self.start()
+
+    def assert_unseen(self, reason, *frames):
+        """Dropped for this reason: the good one sees none of them."""
+        self.handled()
+        before = self.dropped(reason)
+        for frame in frames:
+            self.evil.send(frame)
+        self.handled()
+        self.assertEqual([str(p) for p in self.good.inbox if p.frame in frames], [])
+        self.assertEqual(self.dropped(reason) - before, len(frames))
+        self.assert_good_is_served()
+
+    def test_frames_from_the_gateways_mac(self):
+        self.assert_unseen('bad-source', pk.eth(self.good.mac, GATEWAY_MAC, 0x88b5, bytes(50)),
+                           pk.eth(pk.BROADCAST, GATEWAY_MAC, 0x88b5, bytes(50)))
+
+    def test_frames_from_no_mac_and_from_groups(self):
+        self.assert_unseen('bad-source', pk.eth(self.good.mac, bytes(6), 0x88b5, bytes(50)),
+                           pk.eth(self.good.mac, pk.BROADCAST, 0x88b5, bytes(50)),
+                           pk.eth(self.good.mac, b'\x33\x33\0\0\0\1', 0x88b5, bytes(50)))
+
+    def test_arp_for_the_gateway_and_the_name_server(self):
+        frames = []
+        for ip in (GATEWAY, DNS):
+            frames += [pk.arp(2, EVIL, ip, self.good.mac, self.good.ip),
+                       pk.arp(1, EVIL, ip, bytes(6), ip),
+                       pk.arp(1, EVIL, ip, bytes(6), self.good.ip),
+                       pk.arp(2, EVIL, ip, self.good.mac, self.good.ip, dst=pk.BROADCAST)]
+        self.assert_unseen('spoofed', *frames)
+
+    def test_arp_for_an_address_leased_to_another(self):
+        victim = self.station()
+        self.assert_unseen('spoofed', pk.arp(2, EVIL, victim.ip, self.good.mac, self.good.ip),
+                           pk.arp(1, EVIL, victim.ip, bytes(6), victim.ip),
+                           pk.arp(2, EVIL, victim.ip, self.good.mac, self.good.ip,
+                                  dst=pk.BROADCAST))
+        victim.ping(GATEWAY)
+
+    def test_neighbour_advertisements_for_the_gateway(self):
+        self.good.autoconfigure()
+        frames = [pk.neighbour_advert(EVIL, ip, dst_mac, dst)
+                  for ip in (GATEWAY6, 'fe80::2', 'fec0::3')
+                  for dst_mac, dst in ((self.good.mac, self.good.ip6),
+                                       (b'\x33\x33\0\0\0\1', 'ff02::1'))]
+        self.assert_unseen('spoofed', *frames)
+
+    def test_a_rogue_dhcp_server(self):
+        def reply(kind, dst_mac, dst):
+            message = pk.dhcp(self.good.mac, kind, op=2, yiaddr='10.0.2.66',
+                              options=pk.dhcp_option(54, pk.ip4(self.evil.ip)))
+            return pk.eth(dst_mac, EVIL, pk.IPV4, pk.ipv4(self.evil.ip, dst, pk.UDP, pk.udp(
+                self.evil.ip, dst, 67, 68, message)))
+        frames = [reply(kind, mac, dst) for kind in (pk.OFFER, pk.DHCP_ACK, pk.NAK)
+                  for mac, dst in ((pk.BROADCAST, '255.255.255.255'),
+                                   (self.good.mac, self.good.ip))]
+        # Behind a VLAN tag too: the receiver may take it off.
+        frames.append(frames[0][:12] + b'\x81\0\0\0' + frames[0][12:])
+        self.assert_unseen('rogue-server', *frames)
+
+    def test_a_rogue_router(self):
+        advert = pk.router_advert(EVIL, 'fe80::66')
+        # Behind an extension header (RFC 7113).
+        hidden = advert[:20] + b'\0' + advert[21:54] + bytes([pk.ICMPV6, 0, 1, 4, 0, 0, 0, 0]) + \
+            advert[54:]
+        hidden = hidden[:18] + struct.pack('>H', len(hidden) - 54) + hidden[20:]
+        self.assert_unseen('rogue-server', advert, hidden)
+
+    def test_packets_from_the_address_of_another_do_not_touch_its_connections(self):
+        flow, a = self.flow, self.good
+
+        def forged(flags, payload=b''):
+            return pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.TCP, pk.tcp(
+                a.ip, GATEWAY, flow.port, self.port, flow.seq, flow.ack, flags, payload)))
+        self.assert_unseen('spoofed', forged(pk.RST | pk.ACK), forged(pk.ACK | pk.PSH, b'evil'),
+                           forged(pk.FIN | pk.ACK), forged(pk.SYN))
+        self.conn.sendall(b'still mine')
+        self.assertEqual(flow.recv(10), b'still mine')
+
+    def test_packets_from_the_address_of_another_get_no_answer_of_its(self):
+        sock, port = self.host_udp()
+        datagram = pk.udp(self.good.ip, GATEWAY, 5000, port, b'evil')
+        self.assert_unseen('spoofed', pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+            self.good.ip, GATEWAY, pk.UDP, datagram)))
+        self.assert_nobody_came(sock)
+
+    def test_packets_from_the_gateways_address_go_nowhere(self):
+        sock, port = self.host_udp()
+        self.assert_unseen('spoofed', *(pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+            ip, GATEWAY, pk.UDP, pk.udp(ip, GATEWAY, 5000, port, b'evil')))
+            for ip in (GATEWAY, DNS)))
+        self.assert_nobody_came(sock)
+
+    def test_a_forward_stays_with_the_guest_that_has_the_address(self):
+        entry = self.lan.ask('hostfwd-add', rule=f'tcp:127.0.0.1:0-{self.good.ip}:22')
+        self.good.listen(22)
+        self.evil.send(pk.arp(2, EVIL, self.good.ip, GATEWAY_MAC, GATEWAY))
+        self.evil.send(pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
+            self.good.ip, GATEWAY, pk.ICMP, pk.icmp_echo(1, 1))))
+        self.handled()
+        conn = self.dial(entry['host-address'], entry['host-port'])
+        flow = self.good.accept(22)
+        conn.sendall(b'hello')
+        self.assertEqual(flow.recv(5), b'hello')
+
+
+class Links(HostileCase):
+    def test_a_guest_that_never_reads_what_it_asks_for_costs_little(self):
+        self.start()
+        silent = self.station(mac=b'\x66\xaa\x55\xaa\x55\x67')
+        before = self.lan.memory()
+        echo = pk.eth(GATEWAY_MAC, silent.mac, pk.IPV4, pk.ipv4(
+            silent.ip, GATEWAY, pk.ICMP, pk.icmp_echo(1, 1, bytes(1400))))
+        for _ in range(40):
+            silent.guest.send_all([echo] * scale(500))
+            self.assert_good_is_served()
+        self.assertLess(self.lan.memory() - before, 24 * MEGABYTE)
+
+    def test_links_that_come_and_go_leave_nothing(self):
+        self.start()
+        path = self.lan.path('lan.sock')
+        for n in range(scale(300)):
+            with StreamGuest.unix(path) as guest:
+                guest.send(pk.arp(1, EVIL[:4] + n.to_bytes(2, 'big'), '0.0.0.0', bytes(6), GATEWAY))
+        self.lan.wait_for_ports('lan', 2)
+        self.assert_good_is_served()
+
+
+if __name__ == '__main__':
+    become_unprivileged()
+    unittest.main()

@@ -3,12 +3,21 @@
 
 #include <string.h>
 
+#include "fwd/cursor.h"
+#include "fwd/overlap.h"
+
 struct fwd_table {
 	const struct fwd_backend *backend;
 	void *data;
 	struct in_addr guest_default;
 	struct list entries; /* heads fwd_entry::link */
 };
+
+/*
+ * "*" with port 0: the port that IPv4 was given may be somebody's in IPv6; then another is asked
+ * for.
+ */
+#define PORT_TRIES 16
 
 struct fwd_table *fwd_table_new(const struct fwd_backend *backend, void *data,
 				struct in_addr guest_default)
@@ -22,11 +31,25 @@ struct fwd_table *fwd_table_new(const struct fwd_backend *backend, void *data,
 	return table;
 }
 
+static void entry_free(struct fwd_entry *entry)
+{
+	g_free(entry->listeners);
+	g_free(entry);
+}
+
+static void unbind_first(struct fwd_table *table, struct fwd_entry *entry, unsigned n)
+{
+	while (n)
+		table->backend->unbind(table->data, &entry->listeners[--n]);
+}
+
 static void remove_entry(struct fwd_table *table, struct fwd_entry *entry)
 {
 	list_remove(&entry->link);
-	table->backend->unbind(table->data, &entry->rule, &entry->bound);
-	g_free(entry);
+	unbind_first(table, entry, entry->n_listeners);
+	if (table->backend->removed)
+		table->backend->removed(table->data, entry);
+	entry_free(entry);
 }
 
 void fwd_table_free(struct fwd_table *table)
@@ -38,102 +61,257 @@ void fwd_table_free(struct fwd_table *table)
 	g_free(table);
 }
 
-static bool is_any(const struct sockaddr_any *addr)
-{
-	return addr->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr)
-					      : addr->in.sin_addr.s_addr == INADDR_ANY;
-}
-
-static bool same_port(const struct sockaddr_any *a, const struct sockaddr_any *b)
-{
-	return a->sa.sa_family == AF_INET6 ? a->in6.sin6_port == b->in6.sin6_port
-					   : a->in.sin_port == b->in.sin_port;
-}
-
-static bool port_is_zero(const struct sockaddr_any *addr)
-{
-	return addr->sa.sa_family == AF_INET6 ? addr->in6.sin6_port == 0 : addr->in.sin_port == 0;
-}
-
-/*
- * Would both take the same connections? The kernel would say so too, but not for UDP, where
- * SO_REUSEADDR (libslirp udp.c udpx_listen) lets the later one steal from the earlier.
- */
-static bool overlap(const struct sockaddr_any *a, const struct sockaddr_any *b)
-{
-	if (a->sa.sa_family != b->sa.sa_family || !same_port(a, b) || port_is_zero(a))
-		return false;
-	return is_any(a) || is_any(b) || sockaddr_equal(a, b);
-}
-
-static const struct fwd_entry *find_overlap(const struct fwd_table *table,
-					    const struct fwd_rule *rule)
-{
-	list_for_each (entry, &table->entries, struct fwd_entry, link)
-		if (entry->rule.udp == rule->udp && overlap(&entry->bound, &rule->host))
-			return entry;
-	return NULL;
-}
-
-/* For messages: with the port it really listens on. */
-static char *format_bound(const struct fwd_entry *entry)
+/* The rule as it really listens. */
+static struct fwd_rule bound_rule(const struct fwd_entry *entry)
 {
 	struct fwd_rule rule = entry->rule;
 
 	rule.host = entry->bound;
+	return rule;
+}
+
+char *fwd_entry_format(const struct fwd_entry *entry)
+{
+	struct fwd_rule rule = bound_rule(entry);
+
 	return fwd_rule_format(&rule);
+}
+
+/* --- where listeners lead --- */
+
+/* @host's family where the guest has it, else the other; the any address when it has none. */
+static struct sockaddr_any choose_address(const struct sockaddr_any *host,
+					  const struct fwd_guest *guest)
+{
+	bool has_v6 = !IN6_IS_ADDR_UNSPECIFIED(&guest->v6);
+	struct sockaddr_any out;
+
+	if (has_v6 && (host->sa.sa_family == AF_INET6 || !guest->v4.s_addr))
+		fwd_set_v6(&out, &guest->v6);
+	else
+		fwd_set_v4(&out, guest->v4);
+	return out;
+}
+
+/*
+ * Listeners stand in the order of ports, for "*" each IPv4 one before its twin, so @i tells which
+ * port of the range it is.
+ */
+static struct sockaddr_any lead_to(const struct fwd_entry *entry, unsigned i,
+				   const struct fwd_guest *guest)
+{
+	struct sockaddr_any out = choose_address(&entry->listeners[i].bound, guest);
+	unsigned nth = i / (entry->rule.both ? 2 : 1);
+
+	fwd_set_port(&out, (uint16_t)(fwd_get_port(&entry->rule.guest) + nth));
+	return out;
+}
+
+static bool find_guest(struct fwd_table *table, const struct fwd_rule *rule,
+		       struct fwd_guest *guest, GError **error)
+{
+	*guest = (struct fwd_guest){.v4 = {0}};
+	if (rule->guest_name[0] && !table->backend->resolve) {
+		g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID,
+			    "guests by name are not served here: an address is needed in place of "
+			    "'%s'",
+			    rule->guest_name);
+		return false;
+	}
+	if (rule->guest_name[0])
+		return table->backend->resolve(table->data, rule->guest_name, guest, error);
+	if (rule->guest.sa.sa_family == AF_INET6)
+		guest->v6 = rule->guest.in6.sin6_addr;
+	else
+		guest->v4 =
+			fwd_is_any(&rule->guest) ? table->guest_default : rule->guest.in.sin_addr;
+	return true;
+}
+
+/* --- adding --- */
+
+static struct fwd_entry *entry_new(const struct fwd_rule *rule, const struct fwd_guest *guest)
+{
+	struct fwd_entry *entry = g_new0(struct fwd_entry, 1);
+	unsigned per_port = rule->both ? 2 : 1;
+	uint16_t first = fwd_get_port(&rule->host);
+
+	entry->rule = *rule;
+	entry->n_listeners = rule->n_ports * per_port;
+	entry->listeners = g_new0(struct fwd_listener, entry->n_listeners);
+	list_init(&entry->link);
+	for (unsigned i = 0; i < entry->n_listeners; i++) {
+		struct fwd_listener *listener = &entry->listeners[i];
+
+		listener->entry = entry;
+		listener->bound = i % per_port ? fwd_twin(&rule->host) : rule->host;
+		fwd_set_port(&listener->bound, (uint16_t)(first + i / per_port));
+		listener->guest = lead_to(entry, i, guest);
+	}
+	entry->bound = entry->listeners[0].bound;
+	entry->rule.guest = entry->listeners[0].guest;
+	return entry;
+}
+
+/* All of them or none; *@bound is how many came to be before the one that did not. */
+static bool bind_once(struct fwd_table *table, struct fwd_entry *entry, unsigned *bound,
+		      GError **error)
+{
+	bool chosen = !fwd_get_port(&entry->rule.host);
+
+	for (*bound = 0; *bound < entry->n_listeners; ++*bound) {
+		struct fwd_listener *listener = &entry->listeners[*bound];
+
+		if (chosen && *bound) /* the twin, at the port its brother was given */
+			fwd_set_port(&listener->bound, fwd_get_port(&entry->listeners[0].bound));
+		if (!table->backend->bind(table->data, listener, error)) {
+			unbind_first(table, entry, *bound);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool bind_all(struct fwd_table *table, struct fwd_entry *entry, GError **error)
+{
+	bool chosen = entry->rule.both && !fwd_get_port(&entry->rule.host);
+
+	for (unsigned tries = chosen ? PORT_TRIES : 1;; tries--) {
+		g_autoptr(GError) why = NULL;
+		unsigned bound;
+
+		if (bind_once(table, entry, &bound, &why)) {
+			entry->bound = entry->listeners[0].bound;
+			return true;
+		}
+		/* A first one that fails would again. */
+		if (tries <= 1 || !bound) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		fwd_set_port(&entry->listeners[0].bound, 0);
+		for (unsigned i = 0; i < entry->n_listeners; i++)
+			entry->listeners[i].data = NULL;
+	}
+}
+
+static bool check_overlap(const struct fwd_table *table, const struct fwd_rule *rule,
+			  GError **error)
+{
+	list_for_each (entry, &table->entries, struct fwd_entry, link) {
+		struct fwd_rule other = bound_rule(entry);
+		g_autofree char *holder = NULL;
+		uint16_t port;
+
+		if (!fwd_rules_overlap(&other, rule, &port))
+			continue;
+		holder = fwd_rule_format(&other);
+		if (!port)
+			g_set_error(error, FWD_ERROR, FWD_ERROR_IN_USE,
+				    "the path is taken by rule '%s'", holder);
+		else if (rule->n_ports == 1)
+			g_set_error(error, FWD_ERROR, FWD_ERROR_IN_USE,
+				    "the port is taken by rule '%s'", holder);
+		else
+			g_set_error(error, FWD_ERROR, FWD_ERROR_IN_USE,
+				    "port %u is taken by rule '%s'", port, holder);
+		return false;
+	}
+	return true;
 }
 
 const struct fwd_entry *fwd_table_add(struct fwd_table *table, const struct fwd_rule *rule,
 				      GError **error)
 {
-	struct fwd_entry *entry = g_new0(struct fwd_entry, 1);
-	const struct fwd_entry *other = find_overlap(table, rule);
-	g_autofree char *text = fwd_rule_format(rule);
+	struct fwd_entry *entry = NULL;
+	struct fwd_guest guest;
+	g_autofree char *text = NULL;
 
-	entry->rule = *rule;
-	entry->bound = rule->host;
-	list_init(&entry->link);
-	if (entry->rule.guest.sa.sa_family == AF_INET && is_any(&entry->rule.guest))
-		entry->rule.guest.in.sin_addr = table->guest_default;
-	if (other) {
-		g_autofree char *holder = format_bound(other);
-
-		g_set_error(error, FWD_ERROR, FWD_ERROR_IN_USE,
-			    "Could not set up host forwarding rule '%s': "
-			    "the port is taken by rule '%s'",
-			    text, holder);
-	} else if (table->backend->bind(table->data, &entry->rule, &entry->bound, error)) {
-		list_append(&table->entries, &entry->link);
-		return entry;
-	} else {
-		g_prefix_error(error, "Could not set up host forwarding rule '%s': ", text);
+	if (check_overlap(table, rule, error) && find_guest(table, rule, &guest, error)) {
+		entry = entry_new(rule, &guest);
+		if (bind_all(table, entry, error)) {
+			list_append(&table->entries, &entry->link);
+			return entry;
+		}
+		entry_free(entry);
 	}
-	g_free(entry);
+	text = fwd_rule_format(rule);
+	g_prefix_error(error, "Could not set up host forwarding rule '%s': ", text);
+	return NULL;
+}
+
+/* --- removing --- */
+
+static struct fwd_entry *find_host(const struct fwd_table *table, const struct fwd_rule *host)
+{
+	/* Where one listens tells more than what was asked for: port 0 may stand in several rules.
+	 */
+	list_for_each (entry, &table->entries, struct fwd_entry, link) {
+		struct fwd_rule bound = bound_rule(entry);
+
+		if (fwd_rules_same_host(&bound, host))
+			return entry;
+	}
+	list_for_each (entry, &table->entries, struct fwd_entry, link) {
+		if (fwd_rules_same_host(&entry->rule, host))
+			return entry;
+	}
 	return NULL;
 }
 
 bool fwd_table_remove(struct fwd_table *table, const struct fwd_rule *host)
 {
-	/* Where one listens tells more than what was asked for: port 0 may stand in several rules.
-	 */
-	list_for_each (entry, &table->entries, struct fwd_entry, link) {
-		if (entry->rule.udp == host->udp && sockaddr_equal(&entry->bound, &host->host)) {
-			remove_entry(table, entry);
-			return true;
-		}
+	struct fwd_entry *entry = find_host(table, host);
+
+	if (!entry && host->host_left_out && host->host.sa.sa_family == AF_INET) {
+		struct fwd_rule twin = *host;
+
+		twin.host = fwd_twin(&host->host);
+		entry = find_host(table, &twin);
+		if (entry && !entry->rule.host_left_out)
+			entry = NULL;
 	}
-	list_for_each (entry, &table->entries, struct fwd_entry, link) {
-		if (entry->rule.udp == host->udp &&
-		    sockaddr_equal(&entry->rule.host, &host->host)) {
-			remove_entry(table, entry);
-			return true;
-		}
-	}
-	return false;
+	if (entry)
+		remove_entry(table, entry);
+	return entry != NULL;
 }
 
 struct list *fwd_table_entries(struct fwd_table *table)
 {
 	return &table->entries;
+}
+
+/* --- names --- */
+
+unsigned fwd_table_guest_moved(struct fwd_table *table, const char *name,
+			       const struct fwd_guest *guest)
+{
+	unsigned moved = 0;
+
+	list_for_each (entry, &table->entries, struct fwd_entry, link) {
+		if (strcmp(entry->rule.guest_name, name) != 0)
+			continue;
+		for (unsigned i = 0; i < entry->n_listeners; i++) {
+			struct fwd_listener *listener = &entry->listeners[i];
+			struct sockaddr_any from = listener->guest;
+
+			listener->guest = lead_to(entry, i, guest);
+			if (sockaddr_equal(&listener->guest, &from))
+				continue;
+			if (i == 0)
+				entry->rule.guest = listener->guest;
+			table->backend->retarget(table->data, listener, &from);
+			moved++;
+		}
+	}
+	return moved;
+}
+
+unsigned fwd_table_guest_uses(const struct fwd_table *table, const char *name)
+{
+	unsigned uses = 0;
+
+	list_for_each (entry, &table->entries, struct fwd_entry, link)
+		uses += !strcmp(entry->rule.guest_name, name);
+	return uses;
 }

@@ -165,7 +165,8 @@ START_TEST(forward_that_fails_takes_the_netdev_with_it)
 {
 	ck_assert_ptr_null(add("user,id=nat,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=nonsense"));
 	ck_assert_str_eq(error->message,
-			 "Invalid host forwarding rule 'nonsense' (No : separators)");
+			 "Invalid host forwarding rule 'nonsense' (No : separators): "
+			 "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport is needed");
 	ck_assert(list_empty(&network->netdevs));
 	ck_assert(list_empty(&control->attachments));
 	ck_assert_ptr_null(gateway_find(network));

@@ -361,7 +361,8 @@ class Changes(QmpCase):
             self.assertEqual(qmp.run("query-forwards"), [])
             self.refused("DeviceNotFound", f"host forwarding rule for {rule} not found",
                          qmp.run, "hostfwd-remove", rule=rule)
-            self.refused("GenericError", "Invalid host forwarding rule 'x' (No : separators)",
+            self.refused("GenericError", "Invalid host forwarding rule 'x' (No : separators): "
+                         "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport is needed",
                          qmp.run, "hostfwd-add", rule="x")
             self.refused("DeviceNotFound", "unrecognized netdev id 'zz'",
                          qmp.run, "hostfwd-add", id="zz", rule="tcp::0-:1")

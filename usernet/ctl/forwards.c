@@ -16,39 +16,64 @@ struct forwards {
 	struct fwd_table *table;
 };
 
-static struct nat_hostfwd to_nat(const struct fwd_rule *rule)
+static struct nat_hostfwd to_nat(const struct fwd_listener *listener)
 {
-	return (struct nat_hostfwd){.udp = rule->udp, .host = rule->host, .guest = rule->guest};
+	return (struct nat_hostfwd){.udp = listener->entry->rule.udp,
+				    .host = listener->bound,
+				    .guest = listener->guest};
 }
 
-static bool bind_rule(void *data, const struct fwd_rule *rule, struct sockaddr_any *bound,
-		      GError **error)
+/* What a rule may ask for and the NAT cannot do, or NULL. */
+static const char *beyond_nat(const struct fwd_listener *listener)
+{
+	if (listener->bound.sa.sa_family == AF_UNIX)
+		return "unix sockets are not served by this version";
+	if (listener->entry->rule.masquerade)
+		return "masquerade=on is not served by this version";
+	if (listener->bound.sa.sa_family != listener->guest.sa.sa_family)
+		return "host and guest address of different families are not served by this "
+		       "version";
+	return NULL;
+}
+
+static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 {
 	struct forwards *forwards = data;
-	struct nat_hostfwd fwd = to_nat(rule);
+	struct nat_hostfwd fwd = to_nat(listener);
+	const char *beyond = beyond_nat(listener);
 
-	return nat_hostfwd_add(forwards->nat, &fwd, bound, error);
+	if (beyond) {
+		g_set_error_literal(error, FWD_ERROR, FWD_ERROR_INVALID, beyond);
+		return false;
+	}
+	return nat_hostfwd_add(forwards->nat, &fwd, &listener->bound, error);
 }
 
 static void emit(struct forwards *forwards, enum network_event_kind kind,
-		 const struct fwd_rule *rule, const struct sockaddr_any *bound)
+		 const struct fwd_entry *entry)
 {
-	g_autofree char *text = forwards_format(rule, bound);
+	g_autofree char *text = fwd_entry_format(entry);
 	struct network_event event = {.kind = kind, .netdev = forwards->netdev, .text = text};
 
 	network_emit(forwards->netdev->network, &event);
 }
 
-static void unbind_rule(void *data, const struct fwd_rule *rule, const struct sockaddr_any *bound)
+static void unbind_rule(void *data, struct fwd_listener *listener)
 {
 	struct forwards *forwards = data;
-	struct nat_hostfwd fwd = to_nat(rule);
+	struct nat_hostfwd fwd = to_nat(listener);
 
-	nat_hostfwd_remove(forwards->nat, &fwd, bound);
-	emit(forwards, NETWORK_FORWARD_REMOVED, rule, bound);
+	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
 }
 
-static const struct fwd_backend backend = {.bind = bind_rule, .unbind = unbind_rule};
+static void rule_removed(void *data, const struct fwd_entry *entry)
+{
+	emit(data, NETWORK_FORWARD_REMOVED, entry);
+}
+
+/* Without resolve: the NAT's listeners cannot follow a guest. */
+static const struct fwd_backend backend = {
+	.bind = bind_rule, .unbind = unbind_rule, .removed = rule_removed};
 
 struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct in_addr guest)
 {
@@ -79,7 +104,7 @@ const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule
 		return NULL;
 	entry = fwd_table_add(forwards->table, &parsed, error);
 	if (entry)
-		emit(forwards, NETWORK_FORWARD_ADDED, &entry->rule, &entry->bound);
+		emit(forwards, NETWORK_FORWARD_ADDED, entry);
 	return entry;
 }
 

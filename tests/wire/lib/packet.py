@@ -30,6 +30,10 @@ def ip6(text):
     return socket.inet_pton(socket.AF_INET6, text) if isinstance(text, str) else text
 
 
+def ip6_text(raw):
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
 def checksum(data):
     if len(data) % 2:
         data += b'\0'

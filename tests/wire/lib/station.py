@@ -115,7 +115,11 @@ class Station:
         return ip in (self.ip, self.ip6) or ip in self.routed
 
     def _handled(self, p):
-        if p.arp:
+        if p.arp and p.arp.op == 2 and p.dst == self.mac:
+            self.neighbours[p.arp.sender_ip] = p.arp.sender_mac
+        elif p.icmp6 and p.icmp6.kind == 136 and p.dst == self.mac and len(p.icmp6.body) >= 28:
+            self.neighbours[pk.ip6_text(p.icmp6.body[4:20])] = p.icmp6.body[22:28]
+        elif p.arp:
             if p.arp.op == 1 and self.ip and p.arp.target_ip == self.ip:
                 self.send(pk.arp(2, self.mac, self.ip, p.arp.sender_mac, p.arp.sender_ip))
                 return True
@@ -196,20 +200,21 @@ class Station:
         self.router6 = p.ip6.src
         return p
 
-    def resolve(self, ip):
-        """The MAC of a neighbour."""
-        if ip in self.neighbours:
-            return self.neighbours[ip]
+    def resolve_later(self, ip):
+        """Asks for the MAC of a neighbour; the answer is noted when it comes."""
         if ':' in ip:
             self.send(pk.neighbour_solicit(self.mac, self.ip6, ip))
-            p = self.expect(lambda p: p.icmp6 and p.icmp6.kind == 136 and
-                            p.icmp6.body[4:20] == pk.ip6(ip), f'a neighbour advertisement of {ip}')
-            self.neighbours[ip] = p.icmp6.body[22:28]
         else:
             self.send(pk.arp(1, self.mac, self.ip, bytes(6), ip))
-            p = self.expect(lambda p: p.arp and p.arp.op == 2 and p.arp.sender_ip == ip,
-                            f'an ARP answer of {ip}')
-            self.neighbours[ip] = p.arp.sender_mac
+
+    def knows(self, ip):
+        return ip in self.neighbours
+
+    def resolve(self, ip):
+        """The MAC of a neighbour."""
+        if not self.knows(ip):
+            self.resolve_later(ip)
+            self.run_until(lambda: self.knows(ip), f'the MAC of {ip}')
         return self.neighbours[ip]
 
     def hop_to(self, ip):

@@ -43,7 +43,8 @@ static bool is_word(char c)
 	return g_ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
 }
 
-/* Where @text first names the key: 'KEY', KEY= or KEY: as a word of its own; NULL when nowhere. */
+/* Where @text first names the key: 'KEY', KEY=, KEY: or KEY 'VALUE', as a word of its own; or NULL.
+ */
 static const char *find_mention(const char *text, const char *key)
 {
 	size_t len = strlen(key);
@@ -52,7 +53,8 @@ static const char *find_mention(const char *text, const char *key)
 		char before = p > text ? p[-1] : ' ', after = p[len];
 
 		if ((before == '\'' && after == '\'') ||
-		    (!is_word(before) && before != '\'' && (after == '=' || after == ':')))
+		    (!is_word(before) && before != '\'' &&
+		     (after == '=' || after == ':' || (after == ' ' && p[len + 1] == '\''))))
 			return p;
 	}
 	return NULL;

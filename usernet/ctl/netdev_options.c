@@ -64,7 +64,9 @@ bool attachment_check(struct optstr *opts, GError **error)
 	if (!optstr_get(opts, "id"))
 		return netdev_options_fail(error, "Parameter 'id' is missing: write %s,id=NAME",
 					   kind->name);
-	return netdev_check_id(NULL, optstr_get(opts, "id"), error) && kind->check(opts, error);
+	if (!netdev_check_id(NULL, optstr_get(opts, "id"), error))
+		return netdev_options_blame(error);
+	return kind->check(opts, error);
 }
 
 struct attachment *attachment_new(struct network *network, struct optstr *opts,

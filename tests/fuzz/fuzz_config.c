@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/config.h"
+#include "ctl/error.h"
+#include "harness.h"
+
+/* A whole configuration file. Nothing is opened. What is taken is whole, what is not has its place.
+ */
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_whole(const struct config *config)
+{
+	GArray *fds = config_kept_fds(config);
+
+	check(config->netdevs->len > 0 && config->settings.name && config->run_dir);
+	for (guint i = 0; i < config->netdevs->len; i++) {
+		const struct config_entry *entry = g_ptr_array_index(config->netdevs, i);
+
+		check(entry->opts && config_find(config, "netdev", entry->name) == entry);
+	}
+	for (guint i = 0; i < config->guests->len; i++) {
+		const struct config_entry *entry = g_ptr_array_index(config->guests, i);
+
+		check(entry->opts && config_find(config, "guest", entry->name) == entry);
+	}
+	g_array_unref(fds);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct options options = {.settings = optstr_new(NULL)};
+	GError *error = NULL;
+	struct config *config =
+		config_load_text(&options, (const char *)data, size, "fuzz.conf", &error);
+
+	check(!config == !!error);
+	if (config)
+		check_whole(config);
+	else
+		check(g_str_has_prefix(error->message, "fuzz.conf") && error->domain == CTL_ERROR &&
+		      error->code == CTL_ERROR_USAGE);
+	config_free(config);
+	options_clear(&options);
+	g_clear_error(&error);
+	return 0;
+}

@@ -178,7 +178,9 @@ static void add_lease(void *data, const struct lease *lease)
 	if (state == LEASE_BOUND && left <= 0)
 		state = LEASE_EXPIRED;
 	set_v4(object, "address", lease->addr);
-	json_object_set_string_member(object, "state", states[state]);
+	json_object_set_string_member(object, "state",
+				      lease->reserved && state == LEASE_EXPIRED ? "reserved"
+										: states[state]);
 	json_object_set_string_member(object, "mac", mac);
 	if (lease->hostname[0])
 		json_object_set_string_member(object, "hostname", lease->hostname);

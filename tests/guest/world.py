@@ -3,48 +3,28 @@
 name servers may stand at port 53 as resolv.conf wants it; dnsmasq with a known zone, and a
 server that misbehaves."""
 
-import ctypes
-import fcntl
 import os
 import shutil
 import socket
-import struct
 import sys
 import time
 
 from lab import SOURCE, LabError, become_unprivileged
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "wire"))
-from lib import dns  # noqa: E402 pylint: disable=wrong-import-position
+from lib import dns, namespace  # noqa: E402 pylint: disable=wrong-import-position
 
 ZONE = "world.example"
 # Together some 4 KB: too much for any datagram that a guest says it takes.
 LARGE = [("%03d" % i).encode() * 80 for i in range(17)]
 
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000 # linux/sched.h
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1 # linux/sockios.h, linux/if.h
-
-
-def write(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-
 
 def enter_namespace():
     """User and network namespaces of our own, still as a plain user: what is started from now on
     finds a loopback there whose ports are all free, the low ones too."""
     become_unprivileged()
-    uid, gid = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "user and network namespaces")
-    write("/proc/self/setgroups", "deny")
-    write("/proc/self/uid_map", f"{uid} {uid} 1")
-    write("/proc/self/gid_map", f"{gid} {gid} 1")
-    with socket.socket() as sock:
-        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-    write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+    namespace.enter(namespace.NEWNET)
 
 
 def dnsmasq(lab, name, address, port=53):

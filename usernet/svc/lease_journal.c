@@ -198,8 +198,16 @@ static GArray *parse(struct lease_journal *journal, const char *text, size_t len
 /* Best effort: not every file system can. */
 static void make_room(struct lease_journal *journal)
 {
+	struct stat st;
+
 	if (journal->room - journal->good > ROOM / 2)
 		return;
+	/* From before we were started, maybe. Asking again on a full disk would give it back: tmpfs
+	 * undoes what was there too (mm/shmem.c shmem_fallocate). */
+	if (fstat(journal->fd, &st) == 0 && st.st_blocks * 512 - journal->good > ROOM / 2) {
+		journal->room = st.st_blocks * 512; /* its unit, whatever the file system's */
+		return;
+	}
 	if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->good, ROOM) == 0)
 		journal->room = journal->good + ROOM;
 	else
@@ -228,7 +236,8 @@ struct lease_journal *lease_journal_open(const char *path, GArray **records, GEr
 	if (fine) {
 		*records = parse(journal, (const char *)bytes->data, bytes->len);
 		journal->inode = st.st_ino;
-		if (ftruncate(journal->fd, journal->good) < 0)
+		/* Not for nothing: it would also give back the room behind the end. */
+		if (journal->good != (off_t)bytes->len && ftruncate(journal->fd, journal->good) < 0)
 			fine = fail(error, path, "cannot cut its last line", errno);
 	}
 	if (!fine) {

@@ -14,7 +14,7 @@ static bool check_config(const struct user_config *said, GError **error)
 	g_autoptr(GArray) servers = NULL;
 	struct dns_zone *zone;
 
-	if (!user_config_resolve(&config, error) || !user_route_check(&config, error))
+	if (!user_config_resolve(&config, error))
 		return netdev_options_blame(error);
 	if (config.dns_servers) {
 		servers = dns_servers_from_words(config.dns_servers, error);

@@ -170,7 +170,8 @@ bool user_config_resolve(struct user_config *config, GError **error)
 		return refuse(error, "max-guests", "0; use 1 or more");
 	/* The gateway's MAC is made of its IPv4 address, so that must be right with ipv4=off too.
 	 */
-	return resolve_v4(config, error) && resolve_v6(config, error);
+	return resolve_v4(config, error) && resolve_v6(config, error) &&
+	       user_route_check(config, error);
 }
 
 /* A copy of @list up to and with its zero. */

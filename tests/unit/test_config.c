@@ -275,6 +275,7 @@ START_TEST(unknown_groups_and_keys_name_the_ones_there_are)
 	is_refused("[network]\nnam=a\n", "lab.conf:2: [network]: Parameter 'nam' is unexpected; a "
 					 "network knows name, run-dir,");
 	is_refused("[network]\nid=a\n", "'id' is unexpected");
+	is_refused("[network]\nEncoding=8\n", "lab.conf:2: [network]: Parameter 'Encoding'");
 	is_refused("[netdev a]\ntype=user\nnett=1\n",
 		   "lab.conf:3: [netdev a]: Parameter 'nett' is unexpected; user knows id, ipv4,");
 	is_refused("[netdev a]\nnet=1\n",

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "ctl/config_scan.h"
 #include "ctl/error.h"
+#include "ctl/netdev_options.h"
 
 struct config_file {
 	char *path;
@@ -92,10 +93,10 @@ struct config_file *config_file_parse(const char *text, size_t len, const char *
 		goto fail;
 	}
 	/* Translations, "key[de]", would else be left out in silence. */
-	if (file->scan.text->len &&
-	    !g_key_file_load_from_data(file->keys, file->scan.text->str, file->scan.text->len,
+	if (!g_key_file_load_from_data(file->keys, file->scan.text->str, file->scan.text->len,
 				       G_KEY_FILE_KEEP_TRANSLATIONS, error)) {
 		g_prefix_error(error, "%s: ", path);
+		netdev_options_blame(error);
 		goto fail;
 	}
 	return file;

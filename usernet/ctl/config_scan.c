@@ -116,7 +116,9 @@ bool config_scan_run(struct config_scan *scan, const char *text, size_t len, GEr
 	const char *p = text, *end = text + len;
 
 	scan->groups = g_ptr_array_new_with_free_func(free_group);
-	scan->text = g_string_new(NULL);
+	/* In the first group GKeyFile takes the key "Encoding" for its own: let there be another.
+	 */
+	scan->text = g_string_new("[first]\n");
 	scan->line = 0;
 	while (p < end) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));

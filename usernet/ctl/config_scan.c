@@ -91,7 +91,7 @@ static bool take_key(struct config_scan *scan, GHashTable *seen, char *line, GEr
 		scan->groups->len ? g_ptr_array_index(scan->groups, scan->groups->len - 1) : NULL;
 	char *equals = strchr(line, '=');
 	g_autofree char *name = NULL, *shown = NULL;
-	struct config_key key;
+	struct config_key *key;
 
 	if (!equals)
 		return fail(error, "'%s' is neither [GROUP] nor KEY=VALUE nor a # comment", line);
@@ -103,9 +103,10 @@ static bool take_key(struct config_scan *scan, GHashTable *seen, char *line, GEr
 	shown = g_strdup_printf("[%s] %s", group->header, name);
 	if (!note(seen, g_strdup_printf("%s\n%s", group->header, name), scan->line, shown, error))
 		return false;
-	key.line = scan->line;
-	key.name = g_strdup(name);
-	g_array_append_val(group->keys, key);
+	g_array_set_size(group->keys, group->keys->len + 1);
+	key = &g_array_index(group->keys, struct config_key, group->keys->len - 1);
+	key->line = scan->line;
+	key->name = g_strdup(name);
 	g_string_append_printf(scan->text, "%s=%s\n", name, g_strchug(equals + 1));
 	return true;
 }

@@ -333,6 +333,12 @@ START_TEST(guests_that_collide_are_found)
 	is_refused("[guest a]\nport=lam\n",
 		   "lab.conf:2: [guest a]: port=lam is not the id of a netdev; there are: lan, "
 		   "lan-dgram");
+	is_refused("[guest a]\nip=10.9.9.9\n",
+		   "lab.conf:2: [guest a]: guest 'a': ip=10.9.9.9 is not a host's address in the "
+		   "network 10.0.2.0/24");
+	is_refused("[guest a]\n\nip=10.0.2.3\n",
+		   "lab.conf:3: [guest a]: guest 'a': ip=10.0.2.3 is the "
+		   "gateway's or the name server's");
 	is_refused("[guest a]\nip=10.0.2.20\n[guest b]\nip=10.0.2.20\n",
 		   "lab.conf:4: [guest b]: guest 'b': ip=10.0.2.20 is guest 'a' already");
 	is_refused("[guest a]\nmac=52:54:00:00:00:01\n[guest b]\nmac=52:54:0:0:0:1\n",

@@ -15,8 +15,9 @@ from lib.daemon import become_unprivileged
 GUESTS = scale(5000)
 LINKS = 5
 ROUND = GUESTS // 10  # guests whose cost is taken together
-NAME_SERVER = '10.0.0.3'
-GATEWAY_MAC = pk.mac('52:55:0a:00:00:02')
+# Of a /16 (QEMU's net_slirp_init() ORs 0x0202 into the host part).
+NAME_SERVER = '10.0.2.3'
+GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
 
 
 def percentile(values, share):

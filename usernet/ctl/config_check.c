@@ -75,24 +75,52 @@ static bool check_port(const struct config *config, const char *port, GError **e
 				   known->str);
 }
 
+/* What the user netdev makes of its options; cleared with user_options_clear() in either case. */
+static bool read_user(struct user_options *options, const struct config_entry *user, GError **error)
+{
+	return user_options_read(options, user->opts, error) &&
+	       user_config_resolve(&options->config, error);
+}
+
+static bool check_guest(const struct config *config, const struct user_options *user,
+			struct reservation_table *table, const struct config_entry *entry,
+			GError **error)
+{
+	struct reservation_spec spec;
+
+	return guest_options_read(&spec, entry->opts, error) &&
+	       check_port(config, spec.netdev, error) &&
+	       (!user || !spec.addr.s_addr ||
+		user_config_check_guest(&user->config, spec.name, spec.addr, error)) &&
+	       reservation_add(table, &spec, error);
+}
+
 /* Names, MAC and IP addresses that two guests would share are found by reserving them. */
 static bool check_guests(struct config *config, GError **error)
 {
-	struct reservation_table *table = reservation_table_new(config->settings.name);
+	struct config_entry *user = find_user(config);
+	struct user_options options;
+	struct reservation_table *table;
 	bool ok = true;
 
+	if (user && !read_user(&options, user, error)) {
+		user_options_clear(&options);
+		config_blame(config, user, error);
+		return false;
+	}
+	table = reservation_table_new(config->settings.name);
 	for (guint i = 0; ok && i < config->guests->len; i++) {
 		struct config_entry *entry = g_ptr_array_index(config->guests, i);
-		struct reservation_spec spec;
 
-		ok = guest_options_read(&spec, entry->opts, error) &&
-		     check_port(config, spec.netdev, error) && reservation_add(table, &spec, error);
+		ok = check_guest(config, user ? &options : NULL, table, entry, error);
 		if (!ok) {
 			netdev_options_blame(error);
 			config_blame(config, entry, error);
 		}
 	}
 	reservation_table_free(table);
+	if (user)
+		user_options_clear(&options);
 	return ok;
 }
 
@@ -114,8 +142,7 @@ static bool check_records(struct config *config, GError **error)
 		config_blame(config, first, error);
 		return false;
 	}
-	ok = user_options_read(&options, user->opts, error) &&
-	     user_config_resolve(&options.config, error);
+	ok = read_user(&options, user, error);
 	if (ok)
 		zone = dns_zone_new(&options.config, NULL, error);
 	for (guint i = 0; zone && ok && i < config->records->len; i++) {

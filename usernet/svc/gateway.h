@@ -62,6 +62,9 @@ struct user_config {
 void user_config_defaults(struct user_config *config);
 /* Derives what is 0 and checks that all fits together. Errors name the key. */
 bool user_config_resolve(struct user_config *config, GError **error);
+/* May a guest of this name have @addr? @config is resolved. */
+bool user_config_check_guest(const struct user_config *config, const char *name,
+			     struct in_addr addr, GError **error);
 /* What guests' links take, in bytes: mtu=, or ethernet's. */
 static inline unsigned user_config_mtu(const struct user_config *config)
 {

@@ -157,21 +157,11 @@ static bool refuse(GError **error, const struct reservation *r, const char *why)
 static bool check_address(const struct lease_keeper *keeper, const struct reservation *r,
 			  GError **error)
 {
-	const struct user_config *config = keeper->config;
-	uint32_t mask = htonl(UINT32_MAX << (32 - config->net_len)), host = r->addr.s_addr & ~mask;
 	g_autofree char *text = NULL;
 	const struct lease *lease;
 
-	if (((r->addr.s_addr ^ config->net.s_addr) & mask) != 0 || host == 0 || host == ~mask) {
-		char net[INET_ADDRSTRLEN];
-
-		text = g_strdup_printf("is not a host's address in the network %s/%u",
-				       inet_ntop(AF_INET, &config->net, net, sizeof(net)),
-				       config->net_len);
-		return refuse(error, r, text);
-	}
-	if (r->addr.s_addr == config->host.s_addr || r->addr.s_addr == config->dns.s_addr)
-		return refuse(error, r, "is the gateway's or the name server's");
+	if (!user_config_check_guest(keeper->config, r->name, r->addr, error))
+		return false;
 	lease = lease_by_addr(keeper->pool, r->addr);
 	if (lease && lease->mac != r->mac &&
 	    (lease->reserved || lease->state == LEASE_OFFERED || lease->state == LEASE_BOUND)) {

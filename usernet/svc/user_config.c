@@ -220,3 +220,23 @@ void user_config_clear(struct user_config *config)
 	g_free((struct in_addr *)config->ntp);
 	g_free((char *)config->lease_file);
 }
+
+bool user_config_check_guest(const struct user_config *config, const char *name,
+			     struct in_addr addr, GError **error)
+{
+	uint32_t mask = ~UINT32_C(0) << (32 - config->net_len), host = ntohl(addr.s_addr) & ~mask;
+	char text[INET_ADDRSTRLEN], net[INET_ADDRSTRLEN];
+
+	text4(ntohl(addr.s_addr), text);
+	if (((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) & mask) != 0 || host == 0 ||
+	    host == ~mask)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "guest '%s': ip=%s is not a host's address in the network %s/%u", name,
+			    text, text4(ntohl(config->net.s_addr), net), config->net_len);
+	else if (addr.s_addr == config->host.s_addr || addr.s_addr == config->dns.s_addr)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "guest '%s': ip=%s is the gateway's or the name server's", name, text);
+	else
+		return true;
+	return false;
+}

@@ -49,7 +49,8 @@ struct gateway {
 	struct lease_keeper *keeper;
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
-	struct redirect redirect;
+	struct redirect *redirect;
+	struct redirect_server dns_tcp4, dns_tcp6; /* the name server, by TCP */
 	struct ndp ndp;
 	struct reassembly *reassembly;
 	struct outbox outbox;
@@ -231,18 +232,8 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			port_drop(from, why, 1);
 		return;
 	}
-	if (redirect_wants(&gateway->redirect, packet)) {
-		if (!source_allows(&gateway->source, from, mac, packet, &why)) {
-			port_drop(from, why, 1);
-			return;
-		}
-		redirect_in(&gateway->redirect, packet, gateway->scratch);
-		if (scrub_has_urgent(packet))
-			scrub_urgent(packet, gateway->scratch);
-		nat_input_now(gateway->nat, from, mac, packet);
-		return;
-	}
-	if (!scrub_allows(&gateway->config, packet, &why)) {
+	if (!redirect_find(gateway->redirect, packet) &&
+	    !scrub_allows(&gateway->config, packet, &why)) {
 		if (why != DROP_POLICY || !nat_expects(gateway->nat, packet)) {
 			port_drop(from, why, 1);
 			return;
@@ -497,6 +488,7 @@ static void gateway_destroy(struct netdev *netdev)
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	nat_free(gateway->nat);
+	redirect_free(gateway->redirect);
 	close_services(gateway);
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
@@ -527,6 +519,27 @@ static void protect(struct gateway *gateway)
 		guard_protect_v6(guard, &gateway->ndp.link_local);
 		guard_protect_v6(guard, &gateway->ndp.dns_link_local);
 	}
+}
+
+/* Its TCP is served on the host's loopback (dns_tcp.h). */
+static void redirect_dns(struct gateway *gateway)
+{
+	const struct user_config *config = &gateway->config;
+
+	gateway->dns_tcp4 = (struct redirect_server){
+		.addr = packet_map4(config->dns.s_addr),
+		.port = PORT_DNS,
+		.listener = dns_tcp_port(gateway->dns, false),
+	};
+	gateway->dns_tcp6 = (struct redirect_server){
+		.addr = config->dns6,
+		.port = PORT_DNS,
+		.listener = dns_tcp_port(gateway->dns, true),
+	};
+	if (gateway->dns_tcp4.listener)
+		redirect_add(gateway->redirect, &gateway->dns_tcp4);
+	if (gateway->dns_tcp6.listener)
+		redirect_add(gateway->redirect, &gateway->dns_tcp6);
 }
 
 struct netdev *gateway_new(struct network *network, const struct user_config *config,
@@ -560,18 +573,15 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
-	gateway->redirect = (struct redirect){
-		.config = &gateway->config,
-		.port4 = dns_tcp_port(gateway->dns, false),
-		.port6 = dns_tcp_port(gateway->dns, true),
-	};
+	gateway->redirect = redirect_new();
+	redirect_dns(gateway);
 	gateway->source = (struct source){
 		.network = network,
 		.config = &gateway->config,
 		.ndp = &gateway->ndp,
 		.nat = gateway->nat,
 	};
-	nat_set_redirect(gateway->nat, &gateway->redirect);
+	nat_set_redirect(gateway->nat, gateway->redirect);
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, serve);
 	loop_timer_init(network->loop, &gateway->advertise, advertise);
 	protect(gateway);

@@ -57,6 +57,7 @@ struct instance {
 	usec_t unresolved_until; /* what it queued for want of the MAC expires then (if.c: 1 s) */
 	struct offload_guest offload;
 	struct nat_fdset fds;
+	int opened;              /* the descriptor that libslirp opened last */
 	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
 	struct list listeners;   /* heads listener::link */
 	struct nat_expect expect;
@@ -243,7 +244,7 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 		return (ssize_t)len;
 	if (!list_empty(&instance->listeners) && has_udp_forward(instance))
 		note_expected(instance, buf, len);
-	if (redirect_out(&env->redirect, buf, len, env->scratch))
+	if (env->redirect && redirect_out(env->redirect, buf, len, env->scratch))
 		buf = env->scratch;
 	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len,
 			 env->outbox);
@@ -292,6 +293,7 @@ static void on_register_fd(int fd, void *opaque)
 		return;
 	}
 	nat_fdset_claim(&instance->fds, fd);
+	instance->opened = fd;
 	set_dirty(instance);
 }
 
@@ -303,6 +305,8 @@ static void on_unregister_fd(int fd, void *opaque)
 		count_over_budget(instance);
 		return;
 	}
+	if (instance->env->ops->closing)
+		instance->env->ops->closing(instance->env->ops_data, fd);
 	nat_fdset_release(&instance->fds, fd);
 	set_dirty(instance);
 }
@@ -481,10 +485,26 @@ void instance_input(struct instance *instance, const struct packet *packet)
 	offload_from_guest(instance->env->offload, instance, &instance->offload, packet);
 }
 
+/* To a server of ours. */
+static void deliver_redirected(struct instance *instance, const struct redirect_server *server,
+			       const struct packet *packet)
+{
+	struct instance_env *env = instance->env;
+	struct packet changed = *packet;
+
+	redirect_in(server, &changed, env->scratch_in);
+	instance->opened = -1;
+	slirp_input(instance->slirp, changed.frame, (int)changed.len);
+	if (instance->opened >= 0 && env->ops->redirected)
+		env->ops->redirected(env->ops_data, instance->opened, &changed);
+}
+
 void instance_deliver(void *owner, const struct packet *packet)
 {
 	struct instance *instance = owner;
 	struct instance_env *env = instance->env;
+	const struct redirect_server *server =
+		env->redirect ? redirect_find(env->redirect, packet) : NULL;
 	bool opens = packet->proto != IPPROTO_TCP || (packet->tcp_flags & TCP_FLAG_SYN);
 	bool clamp = opens && !within_budget(instance);
 
@@ -496,7 +516,10 @@ void instance_deliver(void *owner, const struct packet *packet)
 	 */
 	if (clamp)
 		nat_budget_clamp(&env->budget);
-	slirp_input(instance->slirp, packet->frame, (int)packet->len);
+	if (server)
+		deliver_redirected(instance, server, packet);
+	else
+		slirp_input(instance->slirp, packet->frame, (int)packet->len);
 	if (clamp)
 		nat_budget_unclamp(&env->budget);
 	set_dirty(instance);
@@ -652,7 +675,6 @@ void instance_env_init(struct instance_env *env)
 {
 	list_init(&env->ready);
 	list_init(&env->dirty);
-	env->redirect.config = env->config;
 	env->fds = nat_fds_new(env->network->loop);
 	nat_budget_init(&env->budget, env->config->max_guests);
 	env->offload = offload_new(!env->config->offload, instance_deliver);

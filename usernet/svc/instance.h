@@ -22,13 +22,14 @@ struct instance_env {
 	struct offload *offload;
 	struct nat_fds *fds;
 	struct nat_budget budget;
-	struct redirect redirect;
+	const struct redirect *redirect; /* may be NULL */
 	const struct nat_ops *ops;
 	void *ops_data;
-	uint64_t clock_turn; /* loop_turn() in which libslirp's clock was set */
-	struct list ready;   /* heads instance::ready_link: to be polled */
-	struct list dirty;   /* heads instance::dirty_link: to be filled */
-	uint8_t scratch[ETH_HEADER + 65535];
+	uint64_t clock_turn;                    /* loop_turn() in which libslirp's clock was set */
+	struct list ready;                      /* heads instance::ready_link: to be polled */
+	struct list dirty;                      /* heads instance::dirty_link: to be filled */
+	uint8_t scratch[ETH_HEADER + 65535];    /* redirected, from libslirp */
+	uint8_t scratch_in[ETH_HEADER + 65535]; /* and to it */
 };
 
 void instance_env_init(struct instance_env *env);

@@ -255,7 +255,7 @@ unsigned nat_n_fds(const struct nat *nat)
 
 void nat_set_redirect(struct nat *nat, const struct redirect *redirect)
 {
-	nat->env.redirect = *redirect;
+	nat->env.redirect = redirect;
 }
 
 struct nat *nat_new(struct network *network, const struct user_config *config,

@@ -30,6 +30,13 @@ struct nat_ops {
 	/* An instance needs the MAC of @addr (v4-mapped or IPv6): answer with nat_neighbour(), now
 	 * or later. */
 	void (*resolve)(void *data, const struct in6_addr *addr);
+	/*
+	 * libslirp connects @fd for the guest that sent @packet, whose destination is the listener
+	 * of a redirect_server. May be NULL, as the next.
+	 */
+	void (*redirected)(void *data, int fd, const struct packet *packet);
+	/* @fd, any of libslirp's, is about to be closed. */
+	void (*closing)(void *data, int fd);
 };
 
 /* @config, @outbox and @ops outlive the NAT. */
@@ -37,7 +44,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 		    struct outbox *outbox, const struct nat_ops *ops, void *data);
 void nat_free(struct nat *nat);
 
-/* What libslirp says is passed through redirect_out(). */
+/* Guests' connections to the servers of @redirect are led there. NULL: there are none. */
 void nat_set_redirect(struct nat *nat, const struct redirect *redirect);
 
 /* A packet from the guest with @mac at @port, allowed and without fragments; borrowed until

@@ -2,14 +2,134 @@
 #include "svc/redirect.h"
 
 #include "base/checksum.h"
-#include "svc/gateway.h"
+#include "net/hash.h"
 
-#define PORT_DNS 53
-#define IP4_SRC  (ETH_HEADER + 12)
-#define IP4_DST  (ETH_HEADER + 16)
-#define IP6_SRC  (ETH_HEADER + 8)
-#define IP6_DST  (ETH_HEADER + 24)
-#define TCP_SUM  16 /* the checksum's place in the header */
+#define IP4_SRC (ETH_HEADER + 12)
+#define IP4_DST (ETH_HEADER + 16)
+#define IP6_SRC (ETH_HEADER + 8)
+#define IP6_DST (ETH_HEADER + 24)
+#define L4_4    (ETH_HEADER + 20u) /* libslirp's packets have no IPv4 options */
+#define L4_6    (ETH_HEADER + 40u)
+#define TCP_SUM 16 /* the checksum's place in the header */
+
+struct endpoint {
+	struct in6_addr addr;
+	uint16_t port;
+};
+
+/*
+ * Which server, by its address and by its listener's. A bit is set in either mask for each that
+ * has one: most packets are for nobody here, and that is all they cost.
+ */
+struct redirect {
+	GHashTable *in, *out; /* struct endpoint -> const struct redirect_server */
+	uint64_t mask;        /* 1 << bit_of(addr), of all */
+};
+
+static guint endpoint_hash(gconstpointer key)
+{
+	const struct endpoint *endpoint = key;
+	uint64_t halves[2];
+
+	memcpy(halves, &endpoint->addr, sizeof(halves));
+	return (guint)hash_mix(hash_mix(halves[0] ^ hash_seed() ^ endpoint->port) ^ halves[1]);
+}
+
+static gboolean endpoint_equal(gconstpointer a, gconstpointer b)
+{
+	const struct endpoint *x = a, *y = b;
+
+	return x->port == y->port && IN6_ARE_ADDR_EQUAL(&x->addr, &y->addr);
+}
+
+static uint64_t bit_of(const struct in6_addr *addr)
+{
+	return UINT64_C(1) << (addr->s6_addr[15] & 63);
+}
+
+static struct in6_addr loopback_for(const struct in6_addr *addr)
+{
+	return IN6_IS_ADDR_V4MAPPED(addr) ? packet_map4(htonl(INADDR_LOOPBACK)) : in6addr_loopback;
+}
+
+static struct endpoint *endpoint_new(const struct in6_addr *addr, uint16_t port)
+{
+	struct endpoint *endpoint = g_new0(struct endpoint, 1);
+
+	endpoint->addr = *addr;
+	endpoint->port = port;
+	return endpoint;
+}
+
+struct redirect *redirect_new(void)
+{
+	struct redirect *redirect = g_new0(struct redirect, 1);
+
+	redirect->in = g_hash_table_new_full(endpoint_hash, endpoint_equal, g_free, NULL);
+	redirect->out = g_hash_table_new_full(endpoint_hash, endpoint_equal, g_free, NULL);
+	return redirect;
+}
+
+void redirect_free(struct redirect *redirect)
+{
+	if (!redirect)
+		return;
+	g_hash_table_unref(redirect->in);
+	g_hash_table_unref(redirect->out);
+	g_free(redirect);
+}
+
+static void set_mask(struct redirect *redirect)
+{
+	GHashTableIter iter;
+	void *key;
+
+	redirect->mask = 0;
+	g_hash_table_iter_init(&iter, redirect->in);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		redirect->mask |= bit_of(&((const struct endpoint *)key)->addr);
+}
+
+void redirect_add(struct redirect *redirect, const struct redirect_server *server)
+{
+	struct in6_addr loopback = loopback_for(&server->addr);
+
+	g_hash_table_replace(redirect->in, endpoint_new(&server->addr, server->port),
+			     (void *)server);
+	g_hash_table_replace(redirect->out, endpoint_new(&loopback, server->listener),
+			     (void *)server);
+	set_mask(redirect);
+}
+
+void redirect_remove(struct redirect *redirect, const struct redirect_server *server)
+{
+	struct in6_addr loopback = loopback_for(&server->addr);
+	struct endpoint in = {server->addr, server->port}, out = {loopback, server->listener};
+
+	if (g_hash_table_lookup(redirect->in, &in) == server)
+		g_hash_table_remove(redirect->in, &in);
+	if (g_hash_table_lookup(redirect->out, &out) == server)
+		g_hash_table_remove(redirect->out, &out);
+	set_mask(redirect);
+}
+
+const struct redirect_server *redirect_find(const struct redirect *redirect,
+					    const struct packet *packet)
+{
+	const struct redirect_server *server;
+	struct endpoint endpoint;
+
+	if (packet->proto != IPPROTO_TCP || !(redirect->mask & bit_of(&packet->dst)))
+		return NULL;
+	endpoint = (struct endpoint){packet->dst, packet->dport};
+	server = g_hash_table_lookup(redirect->in, &endpoint);
+	if (server && server->closed &&
+	    (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN)
+		return NULL;
+	return server;
+}
+
+/* --- the bytes --- */
 
 /* Replaces @len bytes at @at, and what they add to the checksums there are. */
 static void replace(uint8_t *at, const void *with, size_t len, uint8_t *sum, uint8_t *ip_sum)
@@ -26,64 +146,68 @@ static void replace(uint8_t *at, const void *with, size_t len, uint8_t *sum, uin
 	memcpy(at, with, len);
 }
 
-static void rewrite(uint8_t *frame, bool v6, size_t addr_at, const void *addr, size_t port_at,
-		    uint16_t port)
+/* @addr: v4-mapped or IPv6, as the frame is. */
+static void rewrite(uint8_t *frame, size_t l4, bool v6, size_t addr_at, const struct in6_addr *addr,
+		    size_t port_at, uint16_t port)
 {
-	uint8_t *sum = frame + ETH_HEADER + (v6 ? 40 : 20) + TCP_SUM, wire[2];
+	uint8_t *sum = frame + l4 + TCP_SUM, wire[2];
 
 	packet_put16(wire, port);
-	replace(frame + addr_at, addr, v6 ? 16 : 4, sum, v6 ? NULL : frame + ETH_HEADER + 10);
+	if (v6)
+		replace(frame + addr_at, addr, 16, sum, NULL);
+	else
+		replace(frame + addr_at, &addr->s6_addr[12], 4, sum, frame + ETH_HEADER + 10);
 	replace(frame + port_at, wire, 2, sum, NULL);
 }
 
-bool redirect_wants(const struct redirect *redirect, const struct packet *packet)
+void redirect_in(const struct redirect_server *server, struct packet *packet, uint8_t *copy)
 {
-	if (packet->proto != IPPROTO_TCP || packet->dport != PORT_DNS)
-		return false;
-	if (packet->v6)
-		return redirect->port6 && IN6_ARE_ADDR_EQUAL(&packet->dst, &redirect->config->dns6);
-	return redirect->port4 && packet_v4(&packet->dst).s_addr == redirect->config->dns.s_addr;
-}
-
-void redirect_in(const struct redirect *redirect, struct packet *packet, uint8_t *copy)
-{
-	const struct user_config *config = redirect->config;
+	struct in6_addr loopback = loopback_for(&server->addr);
 
 	memcpy(copy, packet->frame, packet->len);
 	packet->frame = copy;
-	if (packet->v6) {
-		rewrite(copy, true, IP6_DST, &config->host6, packet->l4 + 2u, redirect->port6);
-		packet->dst = config->host6;
-		packet->dport = redirect->port6;
-	} else {
-		rewrite(copy, false, IP4_DST, &config->host, packet->l4 + 2u, redirect->port4);
-		packet->dst = packet_map4(config->host.s_addr);
-		packet->dport = redirect->port4;
-	}
+	rewrite(copy, packet->l4, packet->v6, packet->v6 ? IP6_DST : IP4_DST, &loopback,
+		packet->l4 + 2u, server->listener);
+	packet->dst = loopback;
+	packet->dport = server->listener;
 }
 
 bool redirect_out(const struct redirect *redirect, const uint8_t *frame, size_t len, uint8_t *copy)
 {
-	const struct user_config *config = redirect->config;
-	const size_t l4_4 = ETH_HEADER + 20, l4_6 = ETH_HEADER + 40;
+	const struct redirect_server *server;
+	struct endpoint from = {.port = 0};
+	bool v6;
+	size_t l4;
 
-	if (redirect->port4 && len >= l4_4 + 20 && packet_u16(frame + 12) == ETHERTYPE_V4) {
-		if (frame[ETH_HEADER + 9] != IPPROTO_TCP ||
-		    packet_u16(frame + l4_4) != redirect->port4 ||
-		    memcmp(frame + IP4_SRC, &config->host, 4) != 0)
+	if (len < L4_4 + 20)
+		return false;
+	switch (packet_u16(frame + 12)) {
+	case ETHERTYPE_V4:
+		/* 127.0.0.1 is nobody's here but ours. */
+		if (frame[IP4_SRC] != 127 || frame[ETH_HEADER + 9] != IPPROTO_TCP)
 			return false;
-		memcpy(copy, frame, len);
-		rewrite(copy, false, IP4_SRC, &config->dns, l4_4, PORT_DNS);
-		return true;
-	}
-	if (redirect->port6 && len >= l4_6 + 20 && packet_u16(frame + 12) == ETHERTYPE_V6) {
-		if (frame[ETH_HEADER + 6] != IPPROTO_TCP ||
-		    packet_u16(frame + l4_6) != redirect->port6 ||
-		    memcmp(frame + IP6_SRC, &config->host6, 16) != 0)
+		v6 = false;
+		l4 = L4_4;
+		memcpy(&from.addr.s6_addr[12], frame + IP4_SRC, 4);
+		from.addr.s6_addr[10] = from.addr.s6_addr[11] = 0xff;
+		break;
+	case ETHERTYPE_V6:
+		if (len < L4_6 + 20 || frame[ETH_HEADER + 6] != IPPROTO_TCP)
 			return false;
-		memcpy(copy, frame, len);
-		rewrite(copy, true, IP6_SRC, &config->dns6, l4_6, PORT_DNS);
-		return true;
+		v6 = true;
+		l4 = L4_6;
+		memcpy(&from.addr, frame + IP6_SRC, 16);
+		if (!IN6_IS_ADDR_LOOPBACK(&from.addr))
+			return false;
+		break;
+	default:
+		return false;
 	}
-	return false;
+	from.port = packet_u16(frame + l4);
+	server = g_hash_table_lookup(redirect->out, &from);
+	if (!server)
+		return false;
+	memcpy(copy, frame, len);
+	rewrite(copy, l4, v6, v6 ? IP6_SRC : IP4_SRC, &server->addr, l4, server->port);
+	return true;
 }

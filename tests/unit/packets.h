@@ -10,16 +10,16 @@
 #include "svc/packet.h"
 
 /* Builds right packets, to be spoiled by the tests, and checks the checksums of what comes out. */
-struct flow {
+struct ends {
 	bool v6;
 	const char *src, *dst;
 	uint16_t sport, dport;
 };
 
-static const struct flow flow4 = {false, "10.0.2.15", "192.0.2.1", 40000, 80};
-static const struct flow flow6 = {true, "fec0::15", "2001:db8::1", 40000, 80};
+static const struct ends flow4 = {false, "10.0.2.15", "192.0.2.1", 40000, 80};
+static const struct ends flow6 = {true, "fec0::15", "2001:db8::1", 40000, 80};
 
-static inline size_t put_ip(uint8_t *frame, const struct flow *f, uint8_t proto, size_t len)
+static inline size_t put_ip(uint8_t *frame, const struct ends *f, uint8_t proto, size_t len)
 {
 	uint8_t *ip = frame + ETH_HEADER;
 	uint16_t check;
@@ -78,7 +78,7 @@ static inline bool ip_right(const uint8_t *frame)
 }
 
 /* @options: whole words, or NULL. Returns the frame's length. */
-static inline size_t put_tcp(uint8_t *frame, const struct flow *f, uint32_t seq, uint32_t ack,
+static inline size_t put_tcp(uint8_t *frame, const struct ends *f, uint32_t seq, uint32_t ack,
 			     uint8_t flags, const uint8_t *options, size_t n_options,
 			     const void *payload, size_t len)
 {
@@ -104,7 +104,7 @@ static inline size_t put_tcp(uint8_t *frame, const struct flow *f, uint32_t seq,
 	return l4 + header + len;
 }
 
-static inline size_t put_udp(uint8_t *frame, const struct flow *f, const void *payload, size_t len)
+static inline size_t put_udp(uint8_t *frame, const struct ends *f, const void *payload, size_t len)
 {
 	size_t l4 = put_ip(frame, f, IPPROTO_UDP, 8 + len);
 	uint8_t *udp = frame + l4;
@@ -121,7 +121,7 @@ static inline size_t put_udp(uint8_t *frame, const struct flow *f, const void *p
 	return l4 + 8 + len;
 }
 
-static inline size_t put_echo(uint8_t *frame, const struct flow *f, size_t len)
+static inline size_t put_echo(uint8_t *frame, const struct ends *f, size_t len)
 {
 	uint8_t proto = f->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	size_t l4 = put_ip(frame, f, proto, 8 + len);

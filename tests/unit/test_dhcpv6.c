@@ -13,7 +13,7 @@ static struct user_config config;
 static struct dhcpv6 dhcpv6;
 static uint8_t message[1400], frame[1600], out[DHCPV6_FRAME_MAX + 1];
 static size_t message_len;
-static struct flow flow;
+static struct ends flow;
 static enum drop_reason why;
 static struct packet answer;
 
@@ -23,7 +23,7 @@ static void setup(void)
 	config.domainname = NULL;
 	ck_assert(user_config_resolve(&config, NULL));
 	dhcpv6_init(&dhcpv6, &config, GATEWAY);
-	flow = (struct flow){true, "fe80::5054:ff:fe12:3456", "ff02::1:2", 546, 547};
+	flow = (struct ends){true, "fe80::5054:ff:fe12:3456", "ff02::1:2", 546, 547};
 }
 
 static void begin(uint8_t type)
@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(other_datagrams_are_not_for_us)
 {
-	static const struct flow others[] = {
+	static const struct ends others[] = {
 		{true, "fe80::1", "ff02::1:2", 546, 548},
 		{true, "fe80::1", "ff02::1", 546, 547},
 		{true, "fe80::1", "fec0::99", 546, 547},

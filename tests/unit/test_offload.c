@@ -6,7 +6,7 @@
 #include "svc/offload.h"
 #include "svc/outbox.h"
 
-static const struct flow *const flows[] = {&flow4, &flow6};
+static const struct ends *const flows[] = {&flow4, &flow6};
 
 /* What reached libslirp's side: every segment checked, payload put together. */
 struct taken {
@@ -69,7 +69,7 @@ static void teardown(void)
 	loop_free(loop);
 }
 
-static void from_guest(unsigned slot, const struct flow *flow, uint32_t seq, uint32_t ack,
+static void from_guest(unsigned slot, const struct ends *flow, uint32_t seq, uint32_t ack,
 		       uint8_t flags, const uint8_t *bytes, size_t len)
 {
 	size_t n = put_tcp(room[slot], flow, seq, ack, flags, NULL, 0, bytes, len);
@@ -170,7 +170,7 @@ END_TEST
 
 START_TEST(more_flows_than_merges_lose_nothing)
 {
-	struct flow many = flow4;
+	struct ends many = flow4;
 	struct taken each[20] = {0};
 
 	for (unsigned i = 0; i < 20; i++)

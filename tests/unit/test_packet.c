@@ -5,7 +5,7 @@ static uint8_t frame[70000];
 
 START_TEST(every_truncation_is_refused)
 {
-	const struct flow *flows[] = {&flow4, &flow6};
+	const struct ends *flows[] = {&flow4, &flow6};
 	static const uint8_t mss[4] = {2, 4, 5, 0xb4};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(flows); i++) {

@@ -18,7 +18,7 @@ enum kind { SYN, UDP, ECHO_REQUEST };
 /* What becomes of a packet of @kind to @dst, port @dport: allowed (DROP_N_REASONS), or why not. */
 static enum drop_reason verdict(enum kind kind, const char *dst, uint16_t dport)
 {
-	struct flow flow = {strchr(dst, ':') != NULL, "10.0.2.15", dst, 40000, dport};
+	struct ends flow = {strchr(dst, ':') != NULL, "10.0.2.15", dst, 40000, dport};
 	enum drop_reason why = DROP_N_REASONS;
 	struct packet packet;
 	size_t len = 0;
@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(urgent_data_is_made_plain_and_the_checksum_mended)
 {
-	const struct flow *flows[] = {&flow4, &flow6};
+	const struct ends *flows[] = {&flow4, &flow6};
 
 	for (unsigned i = 0; i < 2; i++) {
 		size_t len = put_tcp(frame, flows[i], 1, 2, TCP_FLAG_ACK | TCP_FLAG_URG, NULL, 0,

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "packets.h"
+
+#include "svc/flow.h"
+
+static struct flow flow;
+
+/* A segment of the one flow; sequence numbers of the guest from 100, of the peer from 500. */
+static void pass(enum flow_way way, uint8_t flags, uint32_t seq, uint32_t ack, size_t len)
+{
+	static const struct ends out = {false, "10.0.2.15", "192.0.2.1", 40000, 80},
+				 in = {false, "192.0.2.1", "10.0.2.15", 80, 40000};
+	static const uint8_t data[1000];
+	uint8_t frame[2000];
+	size_t n = put_tcp(frame, way == FLOW_FROM_GUEST ? &out : &in, seq, ack, flags, NULL, 0,
+			   data, len);
+	struct packet packet = parsed(frame, n);
+	struct flow_key key;
+
+	ck_assert(flow_key_of(&key, &packet, way));
+	ck_assert_uint_eq(key.guest_port, 40000);
+	ck_assert_uint_eq(key.peer_port, 80);
+	ck_assert_uint_eq(packet_v4(&key.guest).s_addr, inet_addr("10.0.2.15"));
+	flow_tcp_seen(&flow, &packet, way);
+}
+
+static void guest(uint8_t flags, uint32_t seq, uint32_t ack, size_t len)
+{
+	pass(FLOW_FROM_GUEST, flags, seq, ack, len);
+}
+
+static void peer(uint8_t flags, uint32_t seq, uint32_t ack, size_t len)
+{
+	pass(FLOW_TO_GUEST, flags, seq, ack, len);
+}
+
+static void assert_state(const char *name)
+{
+	ck_assert_str_eq(flow_state_name((enum flow_state)flow.state), name);
+}
+
+enum { S = TCP_FLAG_SYN, A = TCP_FLAG_ACK, F = TCP_FLAG_FIN, R = TCP_FLAG_RST };
+
+static void by_guest(void)
+{
+	flow = (struct flow){.key.proto = IPPROTO_TCP, .state = FLOW_SYN_SENT};
+	guest(S, 99, 0, 0);
+	assert_state("SYN_SENT");
+	peer(S | A, 499, 100, 0);
+	assert_state("ESTABLISHED");
+	guest(A, 100, 500, 0);
+	assert_state("ESTABLISHED");
+}
+
+static void by_forward(void)
+{
+	flow = (struct flow){.key.proto = IPPROTO_TCP, .state = FLOW_SYN_RECEIVED};
+	peer(S, 499, 0, 0);
+	assert_state("SYN_RECEIVED");
+	guest(S | A, 99, 500, 0);
+	assert_state("SYN_RECEIVED");
+	peer(A, 500, 100, 0);
+	assert_state("ESTABLISHED");
+}
+
+START_TEST(the_guest_ends_first)
+{
+	by_guest();
+	guest(A, 100, 500, 10);
+	guest(F | A, 110, 500, 0);
+	assert_state("FIN_WAIT_1");
+	peer(A, 500, 110, 0); /* the data, not yet the end */
+	assert_state("FIN_WAIT_1");
+	peer(A, 500, 111, 0);
+	assert_state("FIN_WAIT_2");
+	ck_assert_int_eq(flow_class_of(&flow), FLOW_CLASS_HELD);
+	peer(A, 500, 111, 1000);
+	assert_state("FIN_WAIT_2");
+	peer(F | A, 1500, 111, 0);
+	assert_state("TIME_WAIT");
+	ck_assert(flow_is_closed(&flow));
+}
+END_TEST
+
+START_TEST(the_peer_ends_first)
+{
+	by_forward();
+	peer(F | A, 500, 100, 0);
+	assert_state("CLOSE_WAIT");
+	guest(A, 100, 501, 50);
+	assert_state("CLOSE_WAIT");
+	ck_assert_int_eq(flow_class_of(&flow), FLOW_CLASS_CLOSING);
+	guest(F | A, 150, 501, 0);
+	assert_state("LAST_ACK");
+	peer(A, 501, 150, 0);
+	assert_state("LAST_ACK");
+	peer(A, 501, 151, 0);
+	assert_state("CLOSED");
+}
+END_TEST
+
+START_TEST(both_end_at_once)
+{
+	by_guest();
+	guest(F | A, 100, 500, 0);
+	peer(F | A, 500, 100, 0);
+	assert_state("CLOSING");
+	peer(A, 501, 101, 0);
+	assert_state("TIME_WAIT");
+}
+END_TEST
+
+START_TEST(sequence_numbers_wrap)
+{
+	flow = (struct flow){.key.proto = IPPROTO_TCP, .state = FLOW_SYN_SENT};
+	guest(S, UINT32_MAX - 5, 0, 0);
+	peer(S | A, UINT32_MAX, UINT32_MAX - 4, 0);
+	guest(A | F, UINT32_MAX - 4, 0, 10);
+	assert_state("FIN_WAIT_1");
+	peer(A, 0, UINT32_MAX - 4, 0);
+	assert_state("FIN_WAIT_1");
+	peer(A, 0, 6, 0);
+	assert_state("FIN_WAIT_2");
+}
+END_TEST
+
+START_TEST(a_reset_ends_it)
+{
+	by_guest();
+	peer(R | A, 500, 100, 0);
+	assert_state("CLOSED");
+	by_guest();
+	guest(R, 100, 0, 0);
+	assert_state("CLOSED");
+	/* Refused. */
+	flow = (struct flow){.key.proto = IPPROTO_TCP, .state = FLOW_SYN_SENT};
+	guest(S, 99, 0, 0);
+	peer(R | A, 0, 100, 0);
+	assert_state("CLOSED");
+}
+END_TEST
+
+START_TEST(a_reset_that_libslirp_does_not_believe_ends_nothing)
+{
+	by_guest();
+	guest(R, 100 + 0x40000000, 0, 0);
+	assert_state("ESTABLISHED");
+	/* One that it might have believed, and did not. */
+	guest(R, 100 + 0x10000, 0, 0);
+	assert_state("CLOSED");
+	peer(A, 500, 100, 10);
+	assert_state("ESTABLISHED");
+}
+END_TEST
+
+START_TEST(a_handshake_sent_again_changes_nothing)
+{
+	by_guest();
+	guest(S, 99, 0, 0);
+	assert_state("ESTABLISHED");
+	peer(S | A, 499, 100, 0);
+	assert_state("ESTABLISHED");
+	by_forward();
+	peer(S, 499, 0, 0);
+	guest(S | A, 99, 500, 0);
+	assert_state("ESTABLISHED");
+}
+END_TEST
+
+START_TEST(pings_are_told_apart_by_their_identifier_and_answers_belong_to_them)
+{
+	static const struct ends out = {false, "10.0.2.15", "192.0.2.1", 0, 0},
+				 in = {false, "192.0.2.1", "10.0.2.15", 0, 0};
+	uint8_t frame[200];
+	size_t len = put_echo(frame, &out, 8);
+	struct packet packet = parsed(frame, len);
+	struct flow_key request, reply;
+
+	ck_assert(flow_key_of(&request, &packet, FLOW_FROM_GUEST));
+	ck_assert_uint_eq(request.guest_port, 7);
+	len = put_echo(frame, &in, 8);
+	frame[ETH_HEADER + 20] = 0; /* a reply */
+	packet = parsed(frame, len);
+	ck_assert(flow_key_of(&reply, &packet, FLOW_TO_GUEST));
+	ck_assert(flow_key_equal(&request, &reply));
+	/* Neither a reply of the guest's nor an error is a flow. */
+	ck_assert(!flow_key_of(&reply, &packet, FLOW_FROM_GUEST));
+	frame[ETH_HEADER + 20] = 3;
+	packet = parsed(frame, len);
+	ck_assert(!flow_key_of(&reply, &packet, FLOW_TO_GUEST));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("flow");
+	TCase *tcase = tcase_create("flow");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, the_guest_ends_first);
+	tcase_add_test(tcase, the_peer_ends_first);
+	tcase_add_test(tcase, both_end_at_once);
+	tcase_add_test(tcase, sequence_numbers_wrap);
+	tcase_add_test(tcase, a_reset_ends_it);
+	tcase_add_test(tcase, a_reset_that_libslirp_does_not_believe_ends_nothing);
+	tcase_add_test(tcase, a_handshake_sent_again_changes_nothing);
+	tcase_add_test(tcase, pings_are_told_apart_by_their_identifier_and_answers_belong_to_them);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

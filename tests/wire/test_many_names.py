@@ -15,6 +15,7 @@ from lib.daemon import become_unprivileged
 GUESTS = scale(5000)
 LINKS = 5
 ROUND = GUESTS // 10  # guests whose cost is taken together
+PARTS = 10            # of a round; the cheapest counts, as others on the machine only ever add
 # Of a /16 (QEMU's net_slirp_init() ORs 0x0202 into the host part).
 NAME_SERVER = '10.0.2.3'
 GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
@@ -79,6 +80,17 @@ class ManyGuests(GatewayCase):
         self.assertEqual(dns.parse(p.udp.payload).values, [self.addresses[number]])
         return took
 
+    def cost(self, step, numbers):
+        """What step(number) returned for each, and the daemon's CPU seconds for one."""
+        took, costs = [], []
+        size = max(1, len(numbers) // PARTS)
+        for at in range(0, len(numbers), size):
+            part = numbers[at:at + size]
+            before = self.cpu()
+            took += [step(number) for number in part]
+            costs.append((self.cpu() - before) / len(part))
+        return took, min(costs)
+
     def drain(self):
         """What was flooded to the links that were not looked at."""
         for link in self.links:
@@ -90,12 +102,13 @@ class ManyGuests(GatewayCase):
         leases, queries, costs = [], [], []
         memory = self.memory()
         for first in range(0, GUESTS, ROUND):
-            before = self.cpu()
-            leases.append([self.lease(number) for number in range(first, first + ROUND)])
-            leased = self.cpu()
-            queries.append([self.ask(number, rng.randrange(first + ROUND))
-                            for number in range(first, first + ROUND)])
-            costs.append(((leased - before) / ROUND, (self.cpu() - leased) / ROUND))
+            numbers = range(first, first + ROUND)
+            took, lease_cost = self.cost(self.lease, numbers)
+            leases.append(took)
+            took, query_cost = self.cost(
+                lambda number, known=first + ROUND: self.ask(number, rng.randrange(known)), numbers)
+            queries.append(took)
+            costs.append((lease_cost, query_cost))
             self.drain()
         self.assertEqual(len(set(self.addresses)), GUESTS)
         for what, took, index in (('DISCOVER to ACK', leases, 0), ('name query', queries, 1)):

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_INSTANCE_PRIV_H
+#define USERNET_SVC_INSTANCE_PRIV_H
+
+#include <slirp/libslirp.h>
+
+#include "net/network.h"
+#include "svc/instance.h"
+#include "svc/nat_expect.h"
+#include "svc/nat_fds.h"
+#include "svc/offload.h"
+
+/*
+ * An instance's parts, for instance*.c: instance.c has its life and the packets to libslirp,
+ * instance_slirp.c what libslirp calls and its descriptors, instance_forward.c its own listeners.
+ */
+struct instance {
+	struct instance_env *env;
+	Slirp *slirp;
+	struct in6_addr addr; /* the guest's; v4-mapped */
+	bool v6;
+	mac_t mac;               /* 0: not known yet */
+	bool wants_mac;          /* libslirp has asked, we have not passed it on yet */
+	usec_t unresolved_until; /* what it queued for want of the MAC expires then (if.c: 1 s) */
+	struct offload_guest offload;
+	struct nat_fdset fds;
+	int opened;              /* the descriptor that libslirp opened last */
+	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
+	struct list listeners;   /* heads listener::link */
+	struct nat_expect expect;
+	struct loop_timer timer; /* when libslirp wants to be polled without an event */
+	struct list ready_link;  // instance_env::ready
+	struct list dirty_link;  // instance_env::dirty
+};
+
+static inline void instance_set_ready(struct instance *instance)
+{
+	if (list_empty(&instance->ready_link))
+		list_append(&instance->env->ready, &instance->ready_link);
+	instance->env->ops->wake(instance->env->ops_data);
+}
+
+static inline void instance_set_dirty(struct instance *instance)
+{
+	if (list_empty(&instance->dirty_link))
+		list_append(&instance->env->dirty, &instance->dirty_link);
+	instance->env->ops->wake(instance->env->ops_data);
+}
+
+/* --- instance_slirp.c --- */
+
+extern const SlirpCb instance_callbacks;
+
+/* Asks libslirp what it waits for now, and tells the loop where that changed. */
+void instance_fill(struct instance *instance);
+/* slirp_pollfds_poll with what came since the fill. */
+void instance_poll(struct instance *instance);
+/* Sets libslirp's clock, once a turn. */
+void instance_set_clock(struct instance *instance);
+bool instance_within_budget(const struct instance *instance);
+/* Of a new nat_fdset. */
+void instance_init_fds(struct instance *instance);
+
+/* --- instance_forward.c --- */
+
+bool instance_is_listener(const struct instance *instance, int fd);
+/* A frame from libslirp: one to a client of a UDP forward will be answered. */
+void instance_note_expected(struct instance *instance, const uint8_t *frame, size_t len);
+/* The listeners, which libslirp has forgotten, listen again. */
+void instance_bind_again(struct instance *instance);
+void instance_forget_listeners(struct instance *instance);
+
+#endif

@@ -36,9 +36,10 @@ static const char *beyond_nat(const struct fwd_listener *listener)
 	return NULL;
 }
 
-static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
+/* --- TCP, and unix on the host's side --- */
+
+static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
 {
-	struct forwards *forwards = data;
 	struct nat_hostfwd fwd = to_nat(listener);
 	const char *beyond = beyond_nat(listener);
 
@@ -49,6 +50,50 @@ static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 	return nat_hostfwd_add(forwards->nat, &fwd, &listener->bound, error);
 }
 
+static void unbind_tcp(struct forwards *forwards, struct fwd_listener *listener)
+{
+	struct nat_hostfwd fwd = to_nat(listener);
+
+	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
+}
+
+/* --- UDP --- */
+
+static bool bind_udp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
+{
+	struct nat_hostfwd fwd = to_nat(listener);
+	const char *beyond = beyond_nat(listener);
+
+	if (beyond) {
+		g_set_error_literal(error, FWD_ERROR, FWD_ERROR_INVALID, beyond);
+		return false;
+	}
+	return nat_hostfwd_add(forwards->nat, &fwd, &listener->bound, error);
+}
+
+static void unbind_udp(struct forwards *forwards, struct fwd_listener *listener)
+{
+	struct nat_hostfwd fwd = to_nat(listener);
+
+	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
+}
+
+/* --- the table's backend --- */
+
+static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
+{
+	return listener->entry->rule.udp ? bind_udp(data, listener, error)
+					 : bind_tcp(data, listener, error);
+}
+
+static void unbind_rule(void *data, struct fwd_listener *listener)
+{
+	if (listener->entry->rule.udp)
+		unbind_udp(data, listener);
+	else
+		unbind_tcp(data, listener);
+}
+
 static void emit(struct forwards *forwards, enum network_event_kind kind,
 		 const struct fwd_entry *entry)
 {
@@ -56,14 +101,6 @@ static void emit(struct forwards *forwards, enum network_event_kind kind,
 	struct network_event event = {.kind = kind, .netdev = forwards->netdev, .text = text};
 
 	network_emit(forwards->netdev->network, &event);
-}
-
-static void unbind_rule(void *data, struct fwd_listener *listener)
-{
-	struct forwards *forwards = data;
-	struct nat_hostfwd fwd = to_nat(listener);
-
-	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
 }
 
 static void rule_removed(void *data, const struct fwd_entry *entry)

@@ -1,60 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """One guest does its worst; the other is served all the while, and the daemon stays small and whole."""
-import itertools
 import random
 import struct
 import unittest
 
 from lib import packet as pk
-from lib.case import DNS, GATEWAY, GATEWAY6, GatewayCase, recv_exactly, scale
+from lib.case import DNS, GATEWAY, GATEWAY6, scale
 from lib.daemon import become_unprivileged
 from lib.guest import FRAME_MAX, StreamGuest
+from lib.hostile import EVIL, GATEWAY_MAC, MEGABYTE, HostileCase
 from lib.mutate import lies, mutation, truncations
 from lib.wait import LIMIT, until
 
-EVIL = b'\x66\xaa\x55\xaa\x55\x66'  # far from all others, also after a change of a byte
-GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
-MEGABYTE = 1 << 20
-_marks = itertools.count()
 
-
-class HostileCase(GatewayCase):
-    def start(self, options='', **more):
-        self.network(options, **more)
-        self.evil = self.station(mac=EVIL)
-        self.evil.autoconfigure()
-        self.evil.resolve(GATEWAY)
-        self.good = self.station()
-        self.good.resolve(GATEWAY)
-        self.listener, self.port = self.host_tcp()
-        self.flow = self.good.tcp(GATEWAY, self.port)
-        self.conn = self.accept(self.listener)
-
-    def handled(self):
-        """All that the evil one sent has been looked at: a frame of its own to the good one came."""
-        mark = pk.eth(self.good.mac, EVIL, 0x88b5, b'mark %d' % next(_marks) + bytes(40))
-        self.evil.send(mark)
-        self.good.expect(lambda p: p.frame == mark, 'the mark')
-
-    def assert_good_is_served(self):
-        self.good.ping(GATEWAY)
-        self.flow.send(b'up')
-        self.assertEqual(recv_exactly(self.conn, 2), b'up')
-        self.conn.sendall(b'down')
-        self.assertEqual(self.flow.recv(4), b'down')
-
-    def attack(self, frames, each=500):
-        """Sends them, and sees now and then that the other is served."""
-        frames = iter(frames)
-        while True:
-            some = list(itertools.islice(frames, each))
-            if not some:
-                break
-            self.evil.guest.send_all(some)
-            self.handled()
-            self.assert_good_is_served()
-
+class Malformed(HostileCase):
     def valid_frames(self):
         """One of each kind that the daemon reads, from the evil one."""
         a, up = self.evil, self.evil.neighbours[GATEWAY]
@@ -89,8 +49,6 @@ class HostileCase(GatewayCase):
             'tcp6': v6(pk.TCP, pk.tcp(a.ip6, GATEWAY6, 7000, 9, 1, 0, pk.SYN, options=syn)),
         }
 
-
-class Malformed(HostileCase):
     def test_every_truncation_of_every_kind_of_frame(self):
         self.start()
         for name, frame in self.valid_frames().items():

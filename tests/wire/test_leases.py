@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Leases outlive the process; reservations hold on the wire. tests/fault kills it on purpose."""
+import itertools
 import unittest
 
 from lib import packet as pk
-from lib.case import GatewayCase
+from lib.case import GatewayCase, scale
 from lib.daemon import become_unprivileged
+from lib.hostile import MEGABYTE, HostileCase
 
 MACS = [b'\x52\x54\0\x1e\0' + bytes([n]) for n in range(40)]
 
@@ -51,6 +53,47 @@ class Leases(GatewayCase):
     def claims(self, station, ip):
         station.send(pk.arp(1, station.mac, ip, bytes(6), ip))
         return station
+
+
+class Starvation(HostileCase):
+    """A hundred thousand DISCOVERs from one port: by turns, those beside get leases."""
+
+    def starve(self, discover):
+        """discover(n): the frame of the nth client that there is not."""
+        self.start()
+        memory = self.lan.memory()
+        frames = (discover(n) for n in range(scale(100000)))
+        beside = []
+        while True:
+            some = list(itertools.islice(frames, 5000))
+            if not some:
+                break
+            self.evil.guest.send_all(some)
+            self.handled()
+            beside.append(self.station())
+            self.good.dhcp()
+            self.assert_good_is_served()
+        self.assertEqual(len({s.ip for s in beside} | {self.good.ip, self.evil.ip}),
+                         len(beside) + 2)
+        leases = self.lan.ask('query-leases')
+        held = sum(lease['state'] == 'offered' for lease in leases)
+        self.assertLessEqual(held, 120)  # half of 10.0.2.15 to .254
+        self.assertEqual(sum(lease['state'] == 'bound' for lease in leases), len(beside) + 2)
+        self.assertLess(self.lan.memory() - memory, 16 * MEGABYTE)
+
+    def test_under_ever_other_hardware_addresses(self):
+        """In the message and on the frame."""
+        self.starve(lambda n: pk.dhcp_frame(b'\x52\x54' + (0x77000000 + n).to_bytes(4, 'big'),
+                                            pk.DISCOVER, xid=n + 1))
+
+    def test_under_other_hardware_addresses_in_the_message_alone(self):
+        self.starve(lambda n: pk.dhcp_frame(b'\x52\x54' + (0x77000000 + n).to_bytes(4, 'big'),
+                                            pk.DISCOVER, xid=n + 1, src_mac=self.evil.mac))
+
+    def test_under_other_client_ids(self):
+        self.starve(lambda n: pk.dhcp_frame(
+            self.evil.mac, pk.DISCOVER, xid=n + 1,
+            options=pk.dhcp_option(61, b'\0client-%d' % n)))
 
 
 if __name__ == '__main__':

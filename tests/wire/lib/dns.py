@@ -145,15 +145,26 @@ class Server:
     def __init__(self, handle, host='127.0.0.1', port=0):
         self.handle = handle
         self.seen = []
-        family = socket.AF_INET6 if ':' in host else socket.AF_INET
-        self.udp = socket.socket(family, socket.SOCK_DGRAM)
-        self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.udp.bind((host, port))
-        self.host, self.port = self.udp.getsockname()[:2]
-        self.tcp = socket.create_server((host, self.port), family=family)
+        self._bind(host, port)
         self.end, self.closing = os.pipe()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
+
+    def _bind(self, host, port):
+        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        while True:
+            self.udp = socket.socket(family, socket.SOCK_DGRAM)
+            self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.udp.bind((host, port))
+            self.host, self.port = self.udp.getsockname()[:2]
+            try:
+                self.tcp = socket.create_server((host, self.port), family=family)
+                return
+            except OSError:
+                # The port that was free for the one may be taken for the other.
+                self.udp.close()
+                if port:
+                    raise
 
     def _answers(self, message, client):
         parsed = parse(message)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two guests on links of their own: one does its worst, the other must not notice."""
+import itertools
+
+from . import packet as pk
+from .case import GATEWAY, GatewayCase, recv_exactly
+
+EVIL = b'\x66\xaa\x55\xaa\x55\x66'  # far from all others, also after a change of a byte
+GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
+MEGABYTE = 1 << 20
+_marks = itertools.count()
+
+
+class HostileCase(GatewayCase):
+    def start(self, options='', **more):
+        self.network(options, **more)
+        self.evil = self.station(mac=EVIL)
+        self.evil.autoconfigure()
+        self.evil.resolve(GATEWAY)
+        self.good = self.station()
+        self.good.resolve(GATEWAY)
+        self.listener, self.port = self.host_tcp()
+        self.flow = self.good.tcp(GATEWAY, self.port)
+        self.conn = self.accept(self.listener)
+
+    def handled(self):
+        """All that the evil one sent has been looked at: a frame of its own to the good one came."""
+        mark = pk.eth(self.good.mac, EVIL, 0x88b5, b'mark %d' % next(_marks) + bytes(40))
+        self.evil.send(mark)
+        self.good.expect(lambda p: p.frame == mark, 'the mark')
+
+    def assert_good_is_served(self):
+        self.good.ping(GATEWAY)
+        self.flow.send(b'up')
+        self.assertEqual(recv_exactly(self.conn, 2), b'up')
+        self.conn.sendall(b'down')
+        self.assertEqual(self.flow.recv(4), b'down')
+
+    def attack(self, frames, each=500):
+        """Sends them, and sees now and then that the other is served."""
+        frames = iter(frames)
+        while True:
+            some = list(itertools.islice(frames, each))
+            if not some:
+                break
+            self.evil.guest.send_all(some)
+            self.handled()
+            self.assert_good_is_served()

@@ -8,10 +8,12 @@
 #include "net/network.h"
 #include "svc/gateway.h"
 #include "svc/nat.h"
+#include "svc/udp_forward.h"
 
 struct forwards {
 	struct netdev *netdev;
 	struct nat *nat;
+	struct udp_forwards *udp;
 	struct in_addr host, guest; /* of rules that name none */
 	struct fwd_table *table;
 };
@@ -61,21 +63,19 @@ static void unbind_tcp(struct forwards *forwards, struct fwd_listener *listener)
 
 static bool bind_udp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
 {
-	struct nat_hostfwd fwd = to_nat(listener);
-	const char *beyond = beyond_nat(listener);
+	struct udp_forward_spec spec = {
+		.host = listener->bound,
+		.guest = listener->guest,
+		.masquerade = listener->entry->rule.masquerade,
+	};
 
-	if (beyond) {
-		g_set_error_literal(error, FWD_ERROR, FWD_ERROR_INVALID, beyond);
-		return false;
-	}
-	return nat_hostfwd_add(forwards->nat, &fwd, &listener->bound, error);
+	listener->data = udp_forward_add(forwards->udp, &spec, &listener->bound, error);
+	return listener->data != NULL;
 }
 
-static void unbind_udp(struct forwards *forwards, struct fwd_listener *listener)
+static void unbind_udp(struct fwd_listener *listener)
 {
-	struct nat_hostfwd fwd = to_nat(listener);
-
-	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
+	udp_forward_remove(listener->data);
 }
 
 /* --- the table's backend --- */
@@ -89,7 +89,7 @@ static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 static void unbind_rule(void *data, struct fwd_listener *listener)
 {
 	if (listener->entry->rule.udp)
-		unbind_udp(data, listener);
+		unbind_udp(listener);
 	else
 		unbind_tcp(data, listener);
 }
@@ -118,6 +118,7 @@ struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct i
 
 	forwards->netdev = user;
 	forwards->nat = gateway_nat(gateway_from_netdev(user));
+	forwards->udp = gateway_udp_forwards(gateway_from_netdev(user));
 	forwards->host = host;
 	forwards->guest = guest;
 	forwards->table = fwd_table_new(&backend, forwards, guest);

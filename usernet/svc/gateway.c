@@ -23,6 +23,7 @@
 #include "svc/scrub.h"
 #include "svc/source.h"
 #include "svc/udp.h"
+#include "svc/udp_forward.h"
 
 /*
  * The way of a frame here:
@@ -30,6 +31,7 @@
  *     gateway_send()   notes it
  *     LOOP_SERVICE     serve() sorts what was noted:
  *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
+ *                        answers to clients of UDP forwards: udp_forwards_answer()
  *                        the rest: reassembly -> scrub -> source -> nat_input()
  *                      nat_run() is libslirp's turn
  *                      outbox_flush(): all answers and all frames of the NAT enter the switch
@@ -45,6 +47,7 @@ struct gateway {
 	struct user_config config; /* strings and lists owned */
 	mac_t mac;
 	struct nat *nat;
+	struct udp_forwards *udp_forwards;
 	struct dhcp *dhcp;
 	struct lease_keeper *keeper;
 	struct dhcpv6 dhcpv6;
@@ -209,12 +212,29 @@ static const struct dns_ops dns_ops = {
 	.answer_udp = on_dns_answer,
 };
 
+/* A guest answers a client of a UDP forward: that may be, whatever policy says of the address. */
+static void on_udp_answer(struct gateway *gateway, struct udp_session *session, struct port *from,
+			  mac_t mac, const struct packet *packet)
+{
+	enum drop_reason why;
+
+	if (source_allows(&gateway->source, from, mac, packet, &why))
+		udp_forwards_answer(gateway->udp_forwards, session, from, mac, packet);
+	else
+		port_drop(from, why, 1);
+}
+
 /* An IP packet addressed to our MAC, whole. @now: its memory is good for this call only. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
 		      bool now)
 {
+	struct udp_session *session = udp_forwards_match(gateway->udp_forwards, packet);
 	enum drop_reason why;
 
+	if (session) {
+		on_udp_answer(gateway, session, from, mac, packet);
+		return;
+	}
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
 		if (packet->len <= ETH_HEADER + user_config_mtu(&gateway->config))
 			on_echo(gateway, packet);
@@ -382,20 +402,23 @@ static void on_nat_wake(void *data)
 	loop_task_defer(&gateway->service);
 }
 
-static void on_nat_resolve(void *data, const struct in6_addr *addr)
+static mac_t neighbour(const struct gateway *gateway, const struct in6_addr *addr)
+{
+	struct guest_table *guests = gateway->netdev.network->guests;
+	const struct guest *guest = IN6_IS_ADDR_V4MAPPED(addr)
+					    ? guest_by_v4(guests, packet_v4(addr))
+					    : guest_by_v6(guests, addr);
+
+	return guest ? guest->mac : 0;
+}
+
+static void ask_for_neighbour(void *data, const struct in6_addr *addr)
 {
 	struct gateway *gateway = data;
-	struct guest_table *guests = gateway->netdev.network->guests;
 	bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
-	const struct guest *guest =
-		v4 ? guest_by_v4(guests, packet_v4(addr)) : guest_by_v6(guests, addr);
 	uint8_t *out;
 	size_t len;
 
-	if (guest) {
-		nat_neighbour(gateway->nat, addr, guest->mac);
-		return;
-	}
 	out = outbox_reserve(&gateway->outbox, NDP_FRAME_MAX);
 	if (!out)
 		return;
@@ -406,10 +429,48 @@ static void on_nat_resolve(void *data, const struct in6_addr *addr)
 	outbox_commit(&gateway->outbox, len);
 }
 
+static void on_nat_resolve(void *data, const struct in6_addr *addr)
+{
+	struct gateway *gateway = data;
+	mac_t mac = neighbour(gateway, addr);
+
+	if (mac)
+		nat_neighbour(gateway->nat, addr, mac);
+	else
+		ask_for_neighbour(gateway, addr);
+}
+
 static const struct nat_ops nat_ops = {
 	.wake = on_nat_wake,
 	.resolve = on_nat_resolve,
 };
+
+/* An address behind a guest that routes is known to the NAT alone, from what came from there. */
+static mac_t on_udp_holder(void *data, const struct in6_addr *addr)
+{
+	struct gateway *gateway = data;
+	mac_t mac = neighbour(gateway, addr);
+
+	return mac ? mac : nat_holder(gateway->nat, addr);
+}
+
+static const struct udp_forward_ops udp_forward_ops = {
+	.wake = on_nat_wake,
+	.holder = on_udp_holder,
+	.resolve = ask_for_neighbour,
+};
+
+static void address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
+{
+	nat_neighbour(gateway->nat, addr, mac);
+	udp_forwards_found(gateway->udp_forwards, addr);
+}
+
+static void address_gone(struct gateway *gateway, const struct in6_addr *addr)
+{
+	nat_guest_gone(gateway->nat, addr);
+	udp_forwards_guest_gone(gateway->udp_forwards, addr);
+}
 
 static void on_network_event(struct network_observer *observer, const struct network_event *event)
 {
@@ -421,16 +482,16 @@ static void on_network_event(struct network_observer *observer, const struct net
 	case NETWORK_GUEST_CHANGED:
 		v4 = packet_map4(guest->v4.s_addr);
 		if (guest->v4.s_addr)
-			nat_neighbour(gateway->nat, &v4, guest->mac);
+			address_found(gateway, &v4, guest->mac);
 		for (unsigned i = 0; i < guest->n_v6; i++)
-			nat_neighbour(gateway->nat, &guest->v6[i], guest->mac);
+			address_found(gateway, &guest->v6[i], guest->mac);
 		break;
 	case NETWORK_GUEST_LEFT:
 		v4 = packet_map4(guest->v4.s_addr);
 		if (guest->v4.s_addr)
-			nat_guest_gone(gateway->nat, &v4);
+			address_gone(gateway, &v4);
 		for (unsigned i = 0; i < guest->n_v6; i++)
-			nat_guest_gone(gateway->nat, &guest->v6[i]);
+			address_gone(gateway, &guest->v6[i]);
 		break;
 	default:
 		break;
@@ -487,6 +548,7 @@ static void gateway_destroy(struct netdev *netdev)
 	loop_timer_cancel(&gateway->advertise);
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
+	udp_forwards_free(gateway->udp_forwards);
 	nat_free(gateway->nat);
 	redirect_free(gateway->redirect);
 	close_services(gateway);
@@ -573,6 +635,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
+	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
+						 &udp_forward_ops, gateway);
 	gateway->redirect = redirect_new();
 	redirect_dns(gateway);
 	gateway->source = (struct source){
@@ -616,6 +680,11 @@ const struct user_config *gateway_config(const struct gateway *gateway)
 struct nat *gateway_nat(struct gateway *gateway)
 {
 	return gateway->nat;
+}
+
+struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)
+{
+	return gateway->udp_forwards;
 }
 
 struct dhcp *gateway_dhcp(struct gateway *gateway)

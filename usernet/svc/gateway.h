@@ -19,6 +19,7 @@ struct netdev;
 struct nat;
 struct dhcp;
 struct dns;
+struct udp_forwards;
 
 /* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
 enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
@@ -90,6 +91,7 @@ struct gateway *gateway_from_netdev(struct netdev *netdev);
 struct gateway *gateway_find(struct network *network);
 const struct user_config *gateway_config(const struct gateway *gateway);
 struct nat *gateway_nat(struct gateway *gateway);
+struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);
 struct dns *gateway_dns(struct gateway *gateway);
 

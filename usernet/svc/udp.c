@@ -6,8 +6,7 @@
 #include "base/checksum.h"
 #include "svc/split.h"
 
-#define HOP_LIMIT   64
-#define PAYLOAD_MAX (65535 - 20 - 8)
+#define HOP_LIMIT 64
 
 void udp_send(struct outbox *outbox, const struct udp_address *address, const void *payload,
 	      size_t len, unsigned mtu)
@@ -20,7 +19,7 @@ void udp_send(struct outbox *outbox, const struct udp_address *address, const vo
 	uint16_t check;
 	csum_t sum;
 
-	if (len > PAYLOAD_MAX)
+	if (len > UDP_SEND_MAX)
 		return;
 	frame = whole ? outbox_reserve(outbox, total) : (large = g_malloc(total));
 	if (!frame)

@@ -17,8 +17,10 @@ struct udp_address {
 	uint16_t sport, dport;    /* host order */
 };
 
-/* Writes @payload as one datagram to @outbox, in fragments where it exceeds @mtu; at most 65,507
- * bytes. */
+#define UDP_SEND_MAX (65535 - 20 - 8) /* bytes of payload: RFC 791 3.1, RFC 768 */
+
+/* Writes @payload as one datagram to @outbox, in fragments where it exceeds @mtu; at most
+ * UDP_SEND_MAX bytes. */
 void udp_send(struct outbox *outbox, const struct udp_address *address, const void *payload,
 	      size_t len, unsigned mtu);
 

@@ -20,9 +20,7 @@ struct forwards {
 
 static struct nat_hostfwd to_nat(const struct fwd_listener *listener)
 {
-	return (struct nat_hostfwd){.udp = listener->entry->rule.udp,
-				    .host = listener->bound,
-				    .guest = listener->guest};
+	return (struct nat_hostfwd){.host = listener->bound, .guest = listener->guest};
 }
 
 /* What a rule may ask for and the NAT cannot do, or NULL. */

@@ -254,10 +254,8 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	}
 	if (!redirect_find(gateway->redirect, packet) &&
 	    !scrub_allows(&gateway->config, packet, &why)) {
-		if (why != DROP_POLICY || !nat_expects(gateway->nat, packet)) {
-			port_drop(from, why, 1);
-			return;
-		}
+		port_drop(from, why, 1);
+		return;
 	}
 	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
 		port_drop(from, why, 1);

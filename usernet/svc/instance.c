@@ -96,7 +96,6 @@ void instance_free(struct instance *instance)
 	nat_fdset_fini(&instance->fds);
 	if (instance->share)
 		nat_share_give_back(&instance->env->budget, instance->share);
-	nat_expect_fini(&instance->expect);
 	g_free(instance);
 }
 
@@ -267,12 +266,6 @@ void instances_run(struct instance_env *env)
 			env->ops->resolve(env->ops_data, &instance->addr);
 		}
 	}
-}
-
-bool instance_expects(const struct instance *instance, const struct packet *packet)
-{
-	return nat_expect_has(&instance->expect,
-			      &(struct nat_expected){packet->dst, packet->dport, packet->sport});
 }
 
 void instance_reset(struct instance *instance)

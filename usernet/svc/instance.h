@@ -62,13 +62,10 @@ void instance_deliver(void *owner, const struct packet *packet);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
 
-/* As nat_expects(). */
-bool instance_expects(const struct instance *instance, const struct packet *packet);
 /* As nat_hostfwd_add() and nat_hostfwd_remove(). */
 bool instance_bind(struct instance *instance, const struct nat_hostfwd *fwd,
 		   struct sockaddr_any *bound, GError **error);
-void instance_unbind(struct instance *instance, const struct nat_hostfwd *fwd,
-		     const struct sockaddr_any *bound);
+void instance_unbind(struct instance *instance, const struct sockaddr_any *bound);
 void instance_foreach_flow(struct instance *instance,
 			   void (*each)(void *data, const struct nat_flow *flow), void *data);
 

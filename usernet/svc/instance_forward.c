@@ -24,35 +24,11 @@ bool instance_is_listener(const struct instance *instance, int fd)
 	return false;
 }
 
-static bool has_udp_forward(const struct instance *instance)
-{
-	list_for_each (listener, &instance->listeners, struct listener, link) {
-		if (listener->fwd.udp)
-			return true;
-	}
-	return false;
-}
-
-void instance_note_expected(struct instance *instance, const uint8_t *frame, size_t len)
-{
-	struct frame whole = {frame, (uint32_t)len};
-	struct packet packet;
-	enum drop_reason why;
-
-	if (!has_udp_forward(instance))
-		return;
-	if (packet_parse(&packet, &whole, &why) && packet.proto == IPPROTO_UDP && !packet.fragment)
-		nat_expect_note(&instance->expect,
-				&(struct nat_expected){packet.src, packet.sport, packet.dport});
-}
-
 static bool listener_bind(struct instance *instance, struct listener *listener, GError **error)
 {
 	const struct sockaddr_any *host = &listener->fwd.host, *guest = &listener->fwd.guest;
-	int flags = listener->fwd.udp ? SLIRP_HOSTFWD_UDP : 0;
+	int flags = host->sa.sa_family == AF_INET6 ? SLIRP_HOSTFWD_V6ONLY : 0;
 
-	if (host->sa.sa_family == AF_INET6)
-		flags |= SLIRP_HOSTFWD_V6ONLY;
 	listener->fd = -1;
 	instance_fill(instance); /* so that what the next one finds is new */
 	if (slirp_add_hostxfwd(instance->slirp, &host->sa, host->len, &guest->sa, guest->len,
@@ -73,7 +49,7 @@ static bool listener_bind(struct instance *instance, struct listener *listener, 
 				    "libslirp shows no socket for it");
 		return false;
 	}
-	if (!listener->fwd.udp && listen(listener->fd, LISTEN_BACKLOG) < 0)
+	if (listen(listener->fd, LISTEN_BACKLOG) < 0)
 		log_warning("listen backlog: %s", g_strerror(errno));
 	return true;
 }
@@ -94,15 +70,13 @@ bool instance_bind(struct instance *instance, const struct nat_hostfwd *fwd,
 	return true;
 }
 
-void instance_unbind(struct instance *instance, const struct nat_hostfwd *fwd,
-		     const struct sockaddr_any *bound)
+void instance_unbind(struct instance *instance, const struct sockaddr_any *bound)
 {
 	list_for_each_safe (listener, &instance->listeners, struct listener, link) {
-		if (listener->fwd.udp != fwd->udp || !sockaddr_equal(&listener->bound, bound))
+		if (!sockaddr_equal(&listener->bound, bound))
 			continue;
 		if (listener->fd >= 0)
-			slirp_remove_hostxfwd(instance->slirp, &bound->sa, bound->len,
-					      fwd->udp ? SLIRP_HOSTFWD_UDP : 0);
+			slirp_remove_hostxfwd(instance->slirp, &bound->sa, bound->len, 0);
 		list_remove(&listener->link);
 		g_free(listener);
 		break;

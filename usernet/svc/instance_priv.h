@@ -6,7 +6,6 @@
 
 #include "net/network.h"
 #include "svc/instance.h"
-#include "svc/nat_expect.h"
 #include "svc/nat_fds.h"
 #include "svc/offload.h"
 
@@ -27,7 +26,6 @@ struct instance {
 	int opened;              /* the descriptor that libslirp opened last */
 	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
 	struct list listeners;   /* heads listener::link */
-	struct nat_expect expect;
 	struct loop_timer timer; /* when libslirp wants to be polled without an event */
 	struct list ready_link;  // instance_env::ready
 	struct list dirty_link;  // instance_env::dirty
@@ -64,8 +62,6 @@ void instance_init_fds(struct instance *instance);
 /* --- instance_forward.c --- */
 
 bool instance_is_listener(const struct instance *instance, int fd);
-/* A frame from libslirp: one to a client of a UDP forward will be answered. */
-void instance_note_expected(struct instance *instance, const uint8_t *frame, size_t len);
 /* The listeners, which libslirp has forgotten, listen again. */
 void instance_bind_again(struct instance *instance);
 void instance_forget_listeners(struct instance *instance);

@@ -148,8 +148,6 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 	}
 	if (is_ndp)
 		return (ssize_t)len;
-	if (!list_empty(&instance->listeners))
-		instance_note_expected(instance, buf, len);
 	if (env->redirect && redirect_out(env->redirect, buf, len, env->scratch))
 		buf = env->scratch;
 	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len,

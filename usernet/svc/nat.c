@@ -193,16 +193,6 @@ void nat_run(struct nat *nat)
 	instances_run(&nat->env);
 }
 
-bool nat_expects(struct nat *nat, const struct packet *packet)
-{
-	const struct address *address;
-
-	if (packet->proto != IPPROTO_UDP)
-		return false;
-	address = find(nat, &packet->src);
-	return address && instance_expects(address->instance, packet);
-}
-
 /* --- forwards --- */
 
 static struct in6_addr guest_address(const struct sockaddr_any *guest)
@@ -230,7 +220,7 @@ void nat_hostfwd_remove(struct nat *nat, const struct nat_hostfwd *fwd,
 
 	if (!address)
 		return;
-	instance_unbind(address->instance, fwd, bound);
+	instance_unbind(address->instance, bound);
 	address->used = now(nat);
 }
 

@@ -55,10 +55,6 @@ void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct p
 /* Delivers what is merged, polls, refills; fills the outbox. */
 void nat_run(struct nat *nat);
 
-/* Is @packet, which policy refuses, a guest's answer through a UDP forward to a client that asked?
- */
-bool nat_expects(struct nat *nat, const struct packet *packet);
-
 /* @addr is at @mac. Nothing happens when no instance has that address. */
 void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac);
 /* The MAC that @addr's instance answers to; 0: none. */
@@ -84,8 +80,8 @@ void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat
 unsigned nat_n_instances(const struct nat *nat);
 unsigned nat_n_fds(const struct nat *nat);
 
+/* TCP; UDP forwards are not the NAT's (udp_forward.h). */
 struct nat_hostfwd {
-	bool udp;
 	struct sockaddr_any host;  /* inet or inet6; port 0: the kernel chooses */
 	struct sockaddr_any guest; /* same family; never the any address */
 };

@@ -13,8 +13,8 @@
  *
  * - scrub_allows(): addresses and ports. Nothing reaches the host's loopback but through the
  * gateway address, as host-loopback= says; nothing the name server's address; TFTP nobody unless it
- * is served; with restrict=on nothing new goes out. It does not know the answers of UDP forwards:
- *   ask nat_expects() before a DROP_POLICY is final.
+ * is served; with restrict=on nothing new goes out. Answers of UDP forwards do not come here
+ * (udp_forward.h).
  * - scrub_urgent(): clears URG, which would make libslirp send its heap to the peer (sosendoob).
  *
  * Fragments are put together before (reassembly.h); libslirp never sees one.

@@ -125,9 +125,14 @@ static bool address_failed(const struct sockaddr_any *addr, int type, int err, G
 	case EADDRNOTAVAIL:
 		return fail(error, err, "%s %s is not on this host", proto, name);
 	case EACCES:
-		return fail(error, err, "no right to bind %s %s%s", proto, name,
-			    inet ? ": low ports are for root (net.ipv4.ip_unprivileged_port_start)"
-				 : "");
+		if (!inet)
+			return fail(error, err, "no right to bind %s %s", proto, name);
+		return fail(
+			error, err,
+			"no right to bind %s %s: a port below sysctl "
+			"net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE, or that "
+			"sysctl lowered to %u",
+			proto, name, ntohs(addr->in.sin_port)); /* in6's is at the same place */
 	default:
 		return fail(error, err, "cannot bind %s %s: %s", proto, name, g_strerror(err));
 	}

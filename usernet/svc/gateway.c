@@ -69,14 +69,29 @@ struct gateway {
 
 /* --- what it is --- */
 
+/* A guest answers us. Addresses beside its lease are in no table (guest.h). */
+static void on_arp_reply(struct gateway *gateway, const struct arp *arp)
+{
+	struct in6_addr addr = packet_map4(arp->sender_ip.s_addr);
+
+	if (arp->target_ip.s_addr == gateway->config.host.s_addr && arp->eth_dst == gateway->mac &&
+	    arp->sender_mac == arp->eth_src)
+		udp_forwards_found(gateway->udp_forwards, &addr, arp->sender_mac);
+}
+
 static void on_arp(struct gateway *gateway, const struct frame *frame)
 {
 	struct arp arp;
 	uint8_t *out;
 
-	if (!gateway->config.ipv4 || !arp_parse(frame, &arp) || arp.op != ARP_OP_REQUEST ||
-	    (arp.target_ip.s_addr != gateway->config.host.s_addr &&
-	     arp.target_ip.s_addr != gateway->config.dns.s_addr))
+	if (!gateway->config.ipv4 || !arp_parse(frame, &arp))
+		return;
+	if (arp.op != ARP_OP_REQUEST) {
+		on_arp_reply(gateway, &arp);
+		return;
+	}
+	if (arp.target_ip.s_addr != gateway->config.host.s_addr &&
+	    arp.target_ip.s_addr != gateway->config.dns.s_addr)
 		return;
 	out = outbox_reserve(&gateway->outbox, ARP_FRAME_LEN);
 	if (out)
@@ -452,16 +467,32 @@ static mac_t on_udp_holder(void *data, const struct in6_addr *addr)
 	return mac ? mac : nat_holder(gateway->nat, addr);
 }
 
+static bool on_udp_has_room(void *data)
+{
+	struct gateway *gateway = data;
+
+	return nat_has_room(gateway->nat);
+}
+
+static void on_udp_hold_fds(void *data, int n)
+{
+	struct gateway *gateway = data;
+
+	nat_hold_fds(gateway->nat, n);
+}
+
 static const struct udp_forward_ops udp_forward_ops = {
 	.wake = on_nat_wake,
 	.holder = on_udp_holder,
 	.resolve = ask_for_neighbour,
+	.has_room = on_udp_has_room,
+	.hold_fds = on_udp_hold_fds,
 };
 
 static void address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
 {
 	nat_neighbour(gateway->nat, addr, mac);
-	udp_forwards_found(gateway->udp_forwards, addr);
+	udp_forwards_found(gateway->udp_forwards, addr, 0);
 }
 
 static void address_gone(struct gateway *gateway, const struct in6_addr *addr)

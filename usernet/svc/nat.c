@@ -224,6 +224,16 @@ void nat_hostfwd_remove(struct nat *nat, const struct nat_hostfwd *fwd,
 	address->used = now(nat);
 }
 
+void nat_hold_fds(struct nat *nat, int n)
+{
+	nat_share_count_fds(&nat->env.budget, NULL, n);
+}
+
+bool nat_has_room(const struct nat *nat)
+{
+	return nat_share_allows(&nat->env.budget, NULL);
+}
+
 /* --- the whole --- */
 
 void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat_flow *flow),

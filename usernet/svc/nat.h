@@ -80,6 +80,11 @@ void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat
 unsigned nat_n_instances(const struct nat *nat);
 unsigned nat_n_fds(const struct nat *nat);
 
+/* @n more descriptors are held for forwards, or (negative) less. */
+void nat_hold_fds(struct nat *nat, int n);
+/* Is there room for one more? */
+bool nat_has_room(const struct nat *nat);
+
 /* TCP; UDP forwards are not the NAT's (udp_forward.h). */
 struct nat_hostfwd {
 	struct sockaddr_any host;  /* inet or inet6; port 0: the kernel chooses */

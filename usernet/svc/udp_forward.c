@@ -23,7 +23,8 @@
  * and back, from the gateway's serve(): udp_forwards_match(), then udp_forwards_answer().
  */
 #define CONGESTED_RETRY (2 * USEC_PER_MSEC)
-#define ASK_INTERVAL    (1 * USEC_PER_SEC) /* RFC 1122 2.3.2.1: no more often for one address */
+#define HEARD_TRUSTED   (60 * USEC_PER_SEC) /* then it is asked for again */
+#define ASK_INTERVAL    (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: no more often for one address */
 
 /* --- where they lead --- */
 
@@ -35,10 +36,17 @@ static bool is_known(const struct udp_target *target)
 static mac_t holder(const struct udp_forward *forward)
 {
 	struct udp_forwards *forwards = forward->all;
+	const struct udp_target *target = forward->target;
+	mac_t mac;
 
-	if (!is_known(forward->target))
+	if (!is_known(target))
 		return 0;
-	return forwards->ops.holder(forwards->ops_data, &forward->target->addr);
+	mac = forwards->ops.holder(forwards->ops_data, &target->addr);
+	/* Guests may have addresses beside the one in the guest table. */
+	if (!mac && target->mac && udp_forwards_now(forwards) - target->heard < HEARD_TRUSTED &&
+	    vswitch_lookup(forwards->network->vswitch, target->mac))
+		mac = target->mac;
+	return mac;
 }
 
 static struct in6_addr guest_address(const struct sockaddr_any *guest)
@@ -234,11 +242,19 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 				    const struct udp_forward_spec *spec, struct sockaddr_any *bound,
 				    GError **error)
 {
-	int fd = udp_socket_open(&spec->host, bound, error);
 	struct udp_forward *forward;
+	int fd;
 
+	if (!forwards->ops.has_room(forwards->ops_data)) {
+		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_MFILE,
+				    "all descriptors that connections and forwards may have are in "
+				    "use: raise the limit of open files (ulimit -n)");
+		return NULL;
+	}
+	fd = udp_socket_open(&spec->host, bound, error);
 	if (fd < 0)
 		return NULL;
+	forwards->ops.hold_fds(forwards->ops_data, 1);
 	forward = g_new0(struct udp_forward, 1);
 	forward->all = forwards;
 	forward->fd = fd;
@@ -258,6 +274,7 @@ void udp_forward_remove(struct udp_forward *forward)
 
 	loop_io_remove(&forward->io);
 	close(forward->fd);
+	forwards->ops.hold_fds(forwards->ops_data, -1);
 	list_remove(&forward->parked_link);
 	udp_session_list_clear(forwards->sessions, &forward->sessions);
 	udp_hold_clear(&forwards->hold, &forward->held);

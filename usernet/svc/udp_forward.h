@@ -31,6 +31,10 @@ struct udp_forward_ops {
 	mac_t (*holder)(void *data, const struct in6_addr *addr);
 	/* Ask on the wire for @addr; when it is found, udp_forwards_found() follows. */
 	void (*resolve)(void *data, const struct in6_addr *addr);
+	/* May one more descriptor be opened? */
+	bool (*has_room)(void *data);
+	/* @n more are held, or (negative) less. */
+	void (*hold_fds)(void *data, int n);
 };
 
 /* Those of a gateway. All but @ops outlive it; @ops is copied. */
@@ -54,8 +58,8 @@ void udp_forward_remove(struct udp_forward *forward);
 /* It leads to @guest from now on; clients need not notice. */
 void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any *guest);
 
-/* @addr has a holder now. */
-void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr);
+/* @addr has a holder now; or none, but @mac (else 0) has said that it answers to it. */
+void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr, mac_t mac);
 /* The guest at @addr went. */
 void udp_forwards_guest_gone(struct udp_forwards *forwards, const struct in6_addr *addr);
 

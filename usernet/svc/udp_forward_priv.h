@@ -14,6 +14,8 @@ struct udp_batch;
 struct udp_target {
 	struct in6_addr addr; /* v4-mapped or IPv6; the any address: a guest without one */
 	usec_t asked;         /* who has it; 0: never */
+	mac_t mac;            /* said that it answers to it; 0: nobody did */
+	usec_t heard;         /* when */
 	struct list forwards; /* heads udp_forward::target_link */
 };
 

@@ -10,12 +10,14 @@
 
 /* --- guests come, answer and go --- */
 
-void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr)
+void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr, mac_t mac)
 {
 	struct udp_target *target = g_hash_table_lookup(forwards->targets, addr);
 
 	if (!target)
 		return;
+	target->mac = mac;
+	target->heard = udp_forwards_now(forwards);
 	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
 		udp_forward_deliver_held(forward);
 }
@@ -27,6 +29,7 @@ void udp_forwards_guest_gone(struct udp_forwards *forwards, const struct in6_add
 	if (!target)
 		return;
 	target->asked = 0;
+	target->mac = 0;
 	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
 		udp_session_list_clear(forwards->sessions, &forward->sessions);
 }

@@ -2,12 +2,15 @@
 """Namespaces that a plain user may have: an own loopback, an own small disk."""
 import ctypes
 import fcntl
+import functools
 import os
 import socket
 import struct
+import traceback
 
 NEWNS, NEWUSER, NEWNET = 0x00020000, 0x10000000, 0x40000000  # linux/sched.h CLONE_*
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
+SIOCSIFADDR = 0x8916
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,3 +43,48 @@ def mount_disk(path, size):
     """A file system of its own for this folder; after enter(NEWNS)."""
     _check(_libc.mount(b'disk', path.encode(), b'tmpfs', 0, f'size={size},mode=0700'.encode()),
            'mount')
+
+
+def add_address(text, number):
+    """One more address of the loopback interface; after enter(NEWNET). number: a new one each time."""
+    if ':' in text:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            fcntl.ioctl(sock, SIOCSIFADDR, socket.inet_pton(socket.AF_INET6, text) +
+                        struct.pack('Ii', 128, socket.if_nametoindex('lo')))  # linux/ipv6.h
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCSIFADDR, struct.pack('16sHH4s8x', f'lo:{number}'.encode(),
+                                                   socket.AF_INET, 0, socket.inet_aton(text)))
+
+
+def with_addresses(*addresses):
+    """
+    Runs a test method in a process and network namespace of its own, whose host has these addresses
+    beside those of loopback.
+    """
+    def decorate(method):
+        @functools.wraps(method)
+        def run(self):
+            read, write = os.pipe()
+            child = os.fork()
+            if child == 0:
+                text = ''
+                try:
+                    enter(NEWNET)
+                    for number, address in enumerate(addresses):
+                        add_address(address, number)
+                    method(self)
+                except BaseException:  # pylint: disable=broad-except
+                    text = traceback.format_exc()
+                finally:
+                    self.doCleanups()
+                    os.write(write, text.encode()[-4096:])
+                    os._exit(0)
+            os.close(write)
+            with os.fdopen(read) as pipe:
+                text = pipe.read()
+            os.waitpid(child, 0)
+            if text:
+                self.fail(text)
+        return run
+    return decorate

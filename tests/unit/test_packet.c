@@ -96,9 +96,27 @@ START_TEST(extension_headers_are_unsupported)
 	struct packet packet;
 	enum drop_reason why;
 
-	frame[ETH_HEADER + 6] = IPPROTO_FRAGMENT;
+	frame[ETH_HEADER + 6] = IPPROTO_DSTOPTS;
 	ck_assert(!packet_parse(&packet, &f, &why));
 	ck_assert_int_eq(why, DROP_UNSUPPORTED);
+}
+END_TEST
+
+START_TEST(an_ipv6_fragment_is_seen_as_one)
+{
+	struct frame f = {frame, (uint32_t)put_udp(frame, &flow6, "abc", 3)};
+	struct packet packet;
+	enum drop_reason why;
+
+	frame[ETH_HEADER + 6] = IPPROTO_FRAGMENT;
+	frame[ETH_HEADER + 40] = IPPROTO_UDP;
+	ck_assert(packet_parse(&packet, &f, &why));
+	ck_assert(packet.fragment);
+	ck_assert_uint_eq(packet.proto, IPPROTO_UDP);
+	ck_assert_uint_eq(packet.len - packet.l4, 3);
+	packet_put16(frame + ETH_HEADER + 4, IP6_FRAGMENT_HEADER - 1);
+	ck_assert(!packet_parse(&packet, &f, &why));
+	ck_assert_int_eq(why, DROP_TRUNCATED);
 }
 END_TEST
 
@@ -114,6 +132,7 @@ int main(void)
 	tcase_add_test(tcase, absurd_headers_are_malformed);
 	tcase_add_test(tcase, udp_length_must_fit);
 	tcase_add_test(tcase, extension_headers_are_unsupported);
+	tcase_add_test(tcase, an_ipv6_fragment_is_seen_as_one);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

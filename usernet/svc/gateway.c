@@ -302,7 +302,8 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	}
 	if (!(packet.v6 ? gateway->config.ipv6 : gateway->config.ipv4))
 		return;
-	if (packet.v6 && packet.proto == IPPROTO_ICMPV6 && ndp_parse(frame, &message) != NDP_NONE) {
+	if (packet.v6 && packet.proto == IPPROTO_ICMPV6 && !packet.fragment &&
+	    ndp_parse(frame, &message) != NDP_NONE) {
 		uint8_t *out;
 		size_t len;
 
@@ -330,7 +331,8 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	if (packet.fragment) {
 		if (reassembly_add(gateway->reassembly, from, &packet,
 				   loop_now(gateway->netdev.network->loop), &whole)) {
-			if (packet_parse(&packet, &whole, &why))
+			why = DROP_MALFORMED; /* a fragment of fragments */
+			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
 				on_packet(gateway, from, mac, &packet, true);
 			else
 				port_drop(from, why, 1);

@@ -155,7 +155,17 @@ static bool parse_v6(struct packet *p, uint32_t rem, enum drop_reason *why)
 	case IPPROTO_UDP:
 	case IPPROTO_ICMPV6:
 		return parse_transport(p, why);
-	default: /* extension headers too: libslirp reads none (ip6_input.c) */
+	case IPPROTO_FRAGMENT:
+		if (payload < IP6_FRAGMENT_HEADER) {
+			*why = DROP_TRUNCATED;
+			return false;
+		}
+		p->fragment = true;
+		p->proto = p->frame[p->l4];
+		p->l4 += IP6_FRAGMENT_HEADER;
+		p->payload = p->l4;
+		return true;
+	default: /* other extension headers too: libslirp reads none (ip6_input.c) */
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}

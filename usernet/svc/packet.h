@@ -16,8 +16,10 @@ struct packet {
 	const uint8_t *frame; /* from the ethernet header on; borrowed */
 	uint32_t len;         /* ethernet header and IP packet; padding behind it is cut off */
 	bool v6;
-	uint8_t proto;    /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6; others as they are */
-	bool fragment;    /* IPv4: MF set or an offset; there is no transport header then */
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6; others as they are */
+	/* IPv4: MF set or an offset. IPv6: behind a fragment header, where l4 points. There is no
+	 * transport header then. */
+	bool fragment;
 	uint16_t l4;      /* offset of the transport header in the frame */
 	uint16_t payload; /* offset of what it carries; = l4 where the protocol is not parsed */
 	/* IPv4 addresses are v4-mapped (RFC 4291 2.5.5.2). */
@@ -25,6 +27,8 @@ struct packet {
 	uint16_t sport, dport; /* TCP, UDP; host order. ICMP: type in dport */
 	uint8_t tcp_flags;
 };
+
+#define IP6_FRAGMENT_HEADER 8 /* RFC 8200 4.5 */
 
 #define ICMP_TYPE(p) ((uint8_t)(p)->dport)
 
@@ -39,7 +43,8 @@ enum {
 
 /*
  * Parses an IPv4 or IPv6 frame. False: *@why tells (DROP_TRUNCATED, DROP_MALFORMED,
- * DROP_UNSUPPORTED for IPv4 options and IPv6 extension headers). Checksums are not looked at.
+ * DROP_UNSUPPORTED for IPv4 options and IPv6 extension headers but a fragment's). Checksums are not
+ * looked at.
  */
 bool packet_parse(struct packet *packet, const struct frame *frame, enum drop_reason *why);
 

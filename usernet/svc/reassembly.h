@@ -8,9 +8,9 @@
 #include "svc/packet.h"
 
 /*
- * Puts IPv4 fragments together (RFC 791 3.2) before the NAT, because libslirp keeps any number of
- * them and walks them all for each (ip_input.c). Bounded: REASSEMBLY_MAX datagrams at a time, of
- * them REASSEMBLY_MAX_PER_PORT for one port, REASSEMBLY_PIECES fragments each, for
+ * Puts fragments together (RFC 791 3.2, RFC 8200 4.5) before the NAT, because libslirp keeps any
+ * number of them and walks them all for each (ip_input.c). Bounded: REASSEMBLY_MAX datagrams at a
+ * time, of them REASSEMBLY_MAX_PER_PORT for one port, REASSEMBLY_PIECES fragments each, for
  * REASSEMBLY_TIMEOUT. Overlapping fragments end their datagram: nobody honest sends them (RFC
  * 5722's reasoning).
  */

@@ -5,8 +5,6 @@
 
 #include "base/checksum.h"
 
-#define IP6_FRAGMENT_HEADER 8 /* RFC 8200 4.5 */
-
 static void copy_whole(const struct packet *p, struct outbox *outbox)
 {
 	uint8_t *room = outbox_reserve(outbox, p->len);

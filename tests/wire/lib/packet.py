@@ -146,6 +146,14 @@ def ipv4_fragments(src, dst, proto, payload, ident, size=1480):
         yield ipv4(src, dst, proto, payload[at:at + size], ident=ident, fragment=more | at // 8)
 
 
+def ipv6_fragments(src, dst, proto, payload, ident, size=1448):
+    """As ipv4_fragments."""
+    for at in range(0, len(payload), size):
+        more = 1 if at + size < len(payload) else 0
+        yield ipv6(src, dst, 44, struct.pack('>BBHI', proto, 0, at | more, ident) +
+                   payload[at:at + size])
+
+
 DISCOVER, OFFER, REQUEST, DECLINE, DHCP_ACK, NAK, RELEASE, INFORM = range(1, 9)
 
 

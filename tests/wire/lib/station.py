@@ -266,12 +266,14 @@ class Station:
         sport = sport or next(_ports)
         own = src or (self.ip6 if ':' in dst else self.ip)
         data = pk.udp(own, dst, sport, dport, payload)
-        if len(data) <= 1480 or ':' in dst:
+        six = ':' in dst
+        if len(data) <= (1460 if six else 1480):
             self.send_ip(dst, pk.UDP, data, src=own, **more)
         else:
             hop = more.get('hop') or self.hop_to(dst)
-            for part in pk.ipv4_fragments(own, dst, pk.UDP, data, next(_idents) & 0xffff):
-                self.send(pk.eth(hop, self.mac, pk.IPV4, part))
+            cut = pk.ipv6_fragments if six else pk.ipv4_fragments
+            for part in cut(own, dst, pk.UDP, data, next(_idents) & 0xffff):
+                self.send(pk.eth(hop, self.mac, pk.IPV6 if six else pk.IPV4, part))
         return sport
 
     def expect_udp(self, port, what=None):

@@ -6,6 +6,7 @@
 
 #include "ctl_client.h"
 #include "ctl_names.h"
+#include "ctl_policy.h"
 #include "ctl_session.h"
 #include "ctl_table.h"
 
@@ -106,23 +107,6 @@ static int run_forwards(struct ctl_session *session, char **params)
 	};
 
 	return ctl_show_table(session, "query-forwards", columns, "no forwards");
-}
-
-static int run_connections(struct ctl_session *session, char **params)
-{
-	static const struct ctl_column columns[] = {
-		{"PROTOCOL", "protocol"},
-		{"STATE", "state"},
-		{"SOURCE", "source-address"},
-		{"PORT", "source-port"},
-		{"DESTINATION", "destination-address"},
-		{"PORT", "destination-port"},
-		{"RECVQ", "recvq"},
-		{"SENDQ", "sendq"},
-		{NULL, NULL},
-	};
-
-	return ctl_show_table(session, "query-connections", columns, "no connections");
 }
 
 /* --- what changes --- */
@@ -285,7 +269,17 @@ static const struct verb verbs[] = {
 	{"guests", "", "the machines on the network", 0, false, run_guests},
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
 	{"forwards", "", "the port forwards", 0, false, run_forwards},
-	{"connections", "", "connections through the NAT", 0, false, run_connections},
+	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
+	{"policy add", "RULE [GUEST]",
+	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
+	 ctl_run_policy_add},
+	{"policy remove", "RULE [GUEST]", "end a rule", -1, false, ctl_run_policy_remove},
+	{"policy host-loopback", "on|off|PORTS", "what of the host's loopback guests reach", 1,
+	 false, ctl_run_host_loopback},
+	{"policy host-addresses", "on|off", "whether guests reach the host's other addresses", 1,
+	 false, ctl_run_host_addresses},
+	{"policy", "", "what guests may reach, and how often it was asked", 0, false,
+	 ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
 	 false, run_hostfwd_add},
 	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: [tcp|udp]:[ADDR]:PORT", 1, false,

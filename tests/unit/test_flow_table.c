@@ -227,12 +227,16 @@ START_TEST(a_guests_flows_go_with_it_and_nobody_elses)
 		open_at(IPPROTO_UDP, port, 1, 0);
 	}
 	flow_open(table, &other, &origin, 0);
-	flow_end_guest(table, &key.guest);
+	flow_end_guest(table, &key.guest, true);
+	ck_assert_uint_eq(flow_count_all(table), 301);
+	ck_assert(is_there(IPPROTO_UDP, 300));
+	ck_assert(!is_there(IPPROTO_TCP, 300));
+	flow_end_guest(table, &key.guest, false);
 	ck_assert_uint_eq(flow_count_all(table), 1);
 	ck_assert_uint_eq(flow_count_port(table, 1), 1);
 	ck_assert(flow_find(table, &other) != NULL);
-	flow_end_guest(table, &key.guest);
-	flow_end_guest(table, &other.guest);
+	flow_end_guest(table, &key.guest, false);
+	flow_end_guest(table, &other.guest, false);
 	ck_assert_uint_eq(flow_count_all(table), 0);
 	ck_assert_uint_eq(flow_count_port(table, 1), 0);
 }

@@ -137,9 +137,9 @@ START_TEST(user_takes_every_key)
 	ck_assert_uint_eq(config->mtu, 1400);
 	ck_assert_uint_eq(config->max_guests, 7);
 	ck_assert_int_eq(config->loopback, LOOPBACK_PORTS);
-	ck_assert_uint_eq(config->loopback_ports[0], 8080);
-	ck_assert_uint_eq(config->loopback_ports[1], 5432);
-	ck_assert_uint_eq(config->loopback_ports[2], 0);
+	ck_assert_uint_eq(config->loopback_ports[0].first, 8080);
+	ck_assert_uint_eq(config->loopback_ports[1].last, 5432);
+	ck_assert_uint_eq(config->loopback_ports[2].last, 0);
 }
 END_TEST
 

@@ -6,7 +6,7 @@
 #include "ctl/error.h"
 
 static const struct command *const tables[] = {commands_session, commands_config, commands_guest,
-					       commands_dns, commands_query};
+					       commands_dns,     commands_policy, commands_query};
 
 void command_foreach(void (*each)(void *data, const struct command *command), void *data)
 {

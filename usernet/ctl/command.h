@@ -40,6 +40,7 @@ extern const struct command commands_session[]; /* command_session.c */
 extern const struct command commands_config[];  /* command_config.c */
 extern const struct command commands_guest[];   /* command_guest.c */
 extern const struct command commands_dns[];     /* command_dns.c */
+extern const struct command commands_policy[];  /* command_policy.c */
 extern const struct command commands_query[];   /* command_query.c */
 
 const struct command *command_find(const char *name);

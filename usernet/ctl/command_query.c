@@ -16,6 +16,7 @@
 #include "net/station.h"
 #include "net/vswitch.h"
 #include "svc/dhcp.h"
+#include "svc/gate.h"
 #include "svc/gateway.h"
 #include "svc/nat.h"
 
@@ -220,11 +221,11 @@ struct flow_listing {
 	const struct attachment *user;
 };
 
-static void add_flow(void *data, const struct nat_flow *flow)
+static void add_flow(void *data, struct flow *flow)
 {
 	struct flow_listing *listing = data;
 
-	json_array_add_object_element(listing->array, query_flow(listing->user, flow));
+	json_array_add_object_element(listing->array, query_connection(listing->user, flow));
 }
 
 static JsonNode *query_connections(struct command_call *call, GError **error)
@@ -234,8 +235,8 @@ static JsonNode *query_connections(struct command_call *call, GError **error)
 	list_for_each (user, &call->control->attachments, struct attachment, link) {
 		listing.user = user;
 		if (user->forwards)
-			nat_foreach_flow(gateway_nat(gateway_from_netdev(user->netdev)), add_flow,
-					 &listing);
+			flow_foreach(gate_flows(gateway_gate(gateway_from_netdev(user->netdev))),
+				     add_flow, &listing);
 	}
 	return command_array(listing.array);
 }

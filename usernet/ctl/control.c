@@ -8,6 +8,7 @@
 #include "ctl/error.h"
 #include "ctl/fd_names.h"
 #include "ctl/guests.h"
+#include "ctl/policies.h"
 #include "ctl/records.h"
 #include "net/guest.h"
 #include "net/netdev.h"
@@ -104,6 +105,8 @@ struct attachment *control_add_netdev(struct control *control, struct optstr *op
 		return NULL;
 	attachment->origin = origin;
 	list_append(&control->attachments, &attachment->link);
+	if (attachment->role == ATTACHMENT_GATEWAY)
+		policies_apply_guests(control);
 	return attachment;
 }
 

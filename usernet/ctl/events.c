@@ -67,6 +67,23 @@ static void lease_granted(struct events *events, const struct network_event *eve
 	qmp_event(events->qmp, "LEASE_GRANTED", data);
 }
 
+static void policy_denied(struct events *events, const struct network_event *event)
+{
+	const struct network_denial *denial = event->denial;
+	JsonObject *data = json_object_new();
+
+	query_set_guest(data, event->guest);
+	json_object_set_string_member(data, "port", event->port->name);
+	json_object_set_string_member(data, "protocol", query_protocol(denial->proto));
+	query_set_address(data, "destination", &denial->dst);
+	if (denial->port)
+		json_object_set_int_member(data, "destination-port", denial->port);
+	json_object_set_string_member(data, "rule", denial->rule);
+	if (denial->untold)
+		json_object_set_int_member(data, "untold", (gint64)denial->untold);
+	qmp_event(events->qmp, "POLICY_DENIED", data);
+}
+
 static void observe(struct network_observer *observer, const struct network_event *event)
 {
 	struct events *events = container_of(observer, struct events, observer);
@@ -92,6 +109,9 @@ static void observe(struct network_observer *observer, const struct network_even
 		break;
 	case NETWORK_FORWARD_ADDED:
 		forward_changed(events, event, "FORWARD_ADDED");
+		break;
+	case NETWORK_POLICY_DENIED:
+		policy_denied(events, event);
 		break;
 	case NETWORK_FORWARD_REMOVED:
 		forward_changed(events, event, "FORWARD_REMOVED");

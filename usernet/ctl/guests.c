@@ -7,6 +7,7 @@
 #include "ctl/control.h"
 #include "ctl/error.h"
 #include "ctl/netdev_options.h"
+#include "ctl/policies.h"
 #include "net/network.h"
 
 const struct opt_spec guest_specs[] = {
@@ -14,6 +15,8 @@ const struct opt_spec guest_specs[] = {
 	{.key = "mac"},
 	{.key = "ip"},
 	{.key = "port"},
+	{.key = "allow", .flags = OPT_REPEATS},
+	{.key = "deny", .flags = OPT_REPEATS},
 	{NULL},
 };
 
@@ -22,7 +25,8 @@ bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GErro
 	const char *mac, *ip;
 
 	*out = (struct reservation_spec){.name = NULL};
-	if (!optstr_check_plain(opts, "a guest", guest_specs, error))
+	if (!optstr_check_plain(opts, "a guest", guest_specs, error) ||
+	    !policies_check(opts, error))
 		return false;
 	mac = optstr_get(opts, "mac");
 	ip = optstr_get(opts, "ip");
@@ -56,6 +60,7 @@ const struct reservation *guests_add(struct control *control, struct optstr *opt
 	guest->opts = opts;
 	guest->origin = origin;
 	g_hash_table_insert(control->guests, g_strdup(reservation->name), guest);
+	policies_apply(control->network, reservation->name, opts);
 	return reservation;
 }
 
@@ -74,6 +79,7 @@ bool guests_remove(struct control *control, const char *name, GError **error)
 		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "Guest '%s' not found", name);
 		return false;
 	}
+	policies_forget(control->network, lower);
 	reservation_remove(control->network->reservations, lower);
 	g_hash_table_remove(control->guests, lower);
 	return true;

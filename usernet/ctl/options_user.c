@@ -3,6 +3,7 @@
 
 #include "ctl/forwards.h"
 #include "ctl/netdev_options.h"
+#include "ctl/policies.h"
 #include "net/netdev.h"
 #include "svc/dns_server.h"
 #include "svc/dns_zone.h"
@@ -48,6 +49,7 @@ static bool check(const struct optstr *opts, GError **error)
 {
 	struct user_options user;
 	bool ok = user_options_read(&user, opts, error) && check_config(&user.config, error) &&
+		  policies_check_user(opts, user.config.restricted, error) &&
 		  check_forwards(opts, user.forward_host, error);
 
 	user_options_clear(&user);
@@ -82,6 +84,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 			gateway_config(gateway_from_netdev(attachment->netdev));
 
 		attachment->role = ATTACHMENT_GATEWAY;
+		policies_apply(network, NULL, attachment->opts);
 		attachment->forwards =
 			forwards_new(attachment->netdev, user.forward_host, config->dhcp_start);
 	}

@@ -6,12 +6,10 @@
 #include "svc/gateway.h"
 
 /* The keys of the `user` netdev made a configuration, and the memory that it points into. */
-#define USER_LOOPBACK_PORTS_MAX 256
-
 struct user_options {
 	struct user_config config;
 	struct in_addr forward_host; /* hostfwd-addr= */
-	uint16_t ports[USER_LOOPBACK_PORTS_MAX + 1];
+	struct port_range *ports;    /* of host-loopback= */
 	const char **search, **dns_servers;
 	struct user_route *routes;
 	struct in_addr *ntp;

@@ -5,6 +5,7 @@
 #include "ctl/netdev_options.h"
 #include "ctl/options_user.h"
 #include "svc/dns_zone.h"
+#include "svc/user_loopback.h"
 
 /* QEMU qapi/net.json NetdevUserOptions; below the line what is ours. */
 const struct opt_spec user_option_specs[] = {
@@ -33,6 +34,9 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "lease-time", .type = OPT_NUMBER, .min = 10, .max = UINT32_MAX - 1},
 	{.key = "mtu", .type = OPT_NUMBER, .min = 68, .max = 65535},
 	{.key = "host-loopback"},
+	{.key = "host-addresses", .type = OPT_BOOL},
+	{.key = "allow", .flags = OPT_REPEATS},
+	{.key = "deny", .flags = OPT_REPEATS},
 	{.key = "hostfwd-addr"},
 	{.key = "dns-server", .flags = OPT_REPEATS},
 	{.key = "route", .flags = OPT_REPEATS},
@@ -162,38 +166,13 @@ static bool parse_net6(const struct optstr *opts, struct user_config *config, GE
 	return true;
 }
 
-/* on, off, or PORT;PORT;… */
-static bool parse_loopback(const char *text, struct user_config *config,
-			   uint16_t ports[USER_LOOPBACK_PORTS_MAX + 1], GError **error)
+static bool parse_loopback(struct user_options *out, const char *text, GError **error)
 {
-	g_auto(GStrv) words = NULL;
-	unsigned n = 0;
-	bool on;
-
 	if (!text)
 		return true;
-	if (optstr_parse_bool(text, &on)) {
-		config->loopback = on ? LOOPBACK_ON : LOOPBACK_OFF;
-		return true;
-	}
-	words = g_strsplit(text, ";", -1);
-	for (; words[n]; n++) {
-		guint64 port;
-
-		if (n == USER_LOOPBACK_PORTS_MAX)
-			return netdev_options_fail(error, "host-loopback=: more than %d ports",
-						   USER_LOOPBACK_PORTS_MAX);
-		if (!g_ascii_string_to_unsigned(words[n], 10, 1, 65535, &port, NULL))
-			return netdev_options_fail(
-				error,
-				"Parameter 'host-loopback' expects 'on', 'off' or "
-				"ports such as 8080;5432, not '%s'",
-				text);
-		ports[n] = (uint16_t)port;
-	}
-	ports[n] = 0;
-	config->loopback = LOOPBACK_PORTS;
-	config->loopback_ports = ports;
+	if (!user_loopback_parse(text, &out->config.loopback, &out->ports, error))
+		return netdev_options_blame(error);
+	out->config.loopback_ports = out->ports;
 	return true;
 }
 
@@ -274,6 +253,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	 * net_init_slirp). */
 	config->ipv4 = optstr_bool(opts, "ipv4", !optstr_bool(opts, "ipv6", false));
 	config->ipv6 = optstr_bool(opts, "ipv6", !optstr_bool(opts, "ipv4", false));
+	config->host_addresses = optstr_bool(opts, "host-addresses", true);
 	config->restricted = optstr_bool(opts, "restrict", false);
 	config->hostname = optstr_get(opts, "hostname");
 	config->domainname = optstr_get(opts, "domainname");
@@ -300,7 +280,7 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 	out->config.dnssearch = out->search[0] ? out->search : NULL;
 	out->config.dns_servers = out->dns_servers[0] ? out->dns_servers : NULL;
 	return parse_addresses(opts, &out->config, error) &&
-	       parse_loopback(optstr_get(opts, "host-loopback"), &out->config, out->ports, error) &&
+	       parse_loopback(out, optstr_get(opts, "host-loopback"), error) &&
 	       parse_v4(opts, "hostfwd-addr", "Failed to parse host address of forwards",
 			&out->forward_host, error) &&
 	       parse_routes(out, opts, error) && parse_ntp(out, opts, error);
@@ -308,6 +288,7 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 
 void user_options_clear(struct user_options *options)
 {
+	g_free(options->ports);
 	g_free(options->search);
 	g_free(options->dns_servers);
 	g_free(options->routes);

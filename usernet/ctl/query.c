@@ -10,7 +10,6 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
-#include "svc/nat.h"
 
 char *sockaddr_host_text(const struct sockaddr_any *addr)
 {
@@ -53,21 +52,6 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 	set_sockaddr(object, "host", &entry->bound);
 	set_sockaddr(object, "guest", &entry->rule.guest);
 	json_object_set_string_member(object, "rule", rule);
-	return object;
-}
-
-JsonObject *query_flow(const struct attachment *user, const struct nat_flow *flow)
-{
-	JsonObject *object = json_object_new();
-
-	json_object_set_string_member(object, "netdev", user->netdev->id);
-	json_object_set_string_member(object, "protocol", flow->protocol);
-	json_object_set_string_member(object, "state", flow->state);
-	json_object_set_int_member(object, "fd", flow->fd);
-	set_sockaddr(object, "source", &flow->src);
-	set_sockaddr(object, "destination", &flow->dst);
-	json_object_set_int_member(object, "recvq", flow->recvq);
-	json_object_set_int_member(object, "sendq", flow->sendq);
 	return object;
 }
 

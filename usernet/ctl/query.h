@@ -8,9 +8,9 @@
 
 /* What commands and events show of things, as JSON. The caller owns what is returned. */
 struct attachment;
+struct flow;
 struct fwd_entry;
 struct guest;
-struct nat_flow;
 struct network;
 struct port;
 struct reservation;
@@ -20,7 +20,14 @@ JsonObject *query_guest(const struct guest *guest);
 /* A guest that has not come yet. */
 JsonObject *query_reservation(const struct reservation *reservation);
 JsonObject *query_port(const struct network *network, const struct port *port);
-JsonObject *query_flow(const struct attachment *user, const struct nat_flow *flow);
+JsonObject *query_connection(const struct attachment *user, const struct flow *flow);
+
+/* "tcp" */
+const char *query_protocol(uint8_t proto);
+/* IPv4 as such, though it is v4-mapped. */
+void query_set_address(JsonObject *object, const char *key, const struct in6_addr *addr);
+/* Its name, if it has one, and MAC address. NULL: nothing. */
+void query_set_guest(JsonObject *object, const struct guest *guest);
 
 /* The host part alone: "10.0.2.15", "::1"; "" for what is not inet. Newly allocated. */
 char *sockaddr_host_text(const struct sockaddr_any *addr);

@@ -11,6 +11,7 @@
 #include "ctl/guests.h"
 #include "ctl/netdev_options.h"
 #include "ctl/options_user.h"
+#include "ctl/policies.h"
 #include "ctl/records.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -24,6 +25,12 @@ struct reload {
 	struct config *next;
 	GHashTable *changed; /* "netdev lan": went, to come again otherwise */
 	JsonArray *applied, *restart, *failed;
+};
+
+/* Where it is said that a rule came or went. */
+struct rule_report {
+	struct reload *reload;
+	const char *kind, *name;
 };
 
 /* --- the report --- */
@@ -220,13 +227,68 @@ static void add_forwards(struct reload *reload, const struct attachment *user)
 	}
 }
 
+static void report_rule(void *data, const char *what)
+{
+	const struct rule_report *to = data;
+
+	report(to->reload->applied, to->kind, to->name, "action", what);
+}
+
+/* Of the user netdev, then @guest is NULL, or of a guest. */
+static void reload_rules(struct reload *reload, const char *guest, const char *kind,
+			 const char *name, struct optstr *old, const struct optstr *next)
+{
+	struct rule_report to = {reload, kind, name};
+
+	policies_change(reload->control->network, guest, old, next, report_rule, &to);
+	optstr_take(old, next, "allow");
+	optstr_take(old, next, "deny");
+}
+
+/* What guests reach of the host. */
+static void reload_host(struct reload *reload, struct attachment *user, const struct optstr *next)
+{
+	struct gateway *gateway = gateway_from_netdev(user->netdev);
+	const char *loopback = optstr_get(next, "host-loopback");
+	bool addresses = optstr_bool(next, "host-addresses", true);
+	GError *error = NULL;
+
+	if (g_strcmp0(optstr_get(user->opts, "host-loopback"), loopback)) {
+		if (gateway_set_loopback(gateway, loopback ? loopback : "on", &error))
+			report(reload->applied, "netdev", user->netdev->id, "action",
+			       "host-loopback");
+		else
+			report_failure(reload, "netdev", user->netdev->id, error);
+		optstr_take(user->opts, next, "host-loopback");
+	}
+	error = NULL;
+	if (optstr_bool(user->opts, "host-addresses", true) != addresses) {
+		if (gateway_set_host_addresses(gateway, addresses, &error))
+			report(reload->applied, "netdev", user->netdev->id, "action",
+			       "host-addresses");
+		else
+			report_failure(reload, "netdev", user->netdev->id, error);
+		optstr_take(user->opts, next, "host-addresses");
+	}
+}
+
+static bool changes_live(const char *key)
+{
+	static const char *const keys[] = {"hostfwd",       "allow",          "deny",
+					   "host-loopback", "host-addresses", NULL};
+
+	return g_strv_contains(keys, key);
+}
+
 static void reload_user(struct reload *reload, struct attachment *user,
 			const struct config_entry *entry)
 {
 	for (const struct opt_spec *spec = user_option_specs; spec->key; spec++) {
-		if (strcmp(spec->key, "hostfwd") && !optstr_same(user->opts, entry->opts, spec))
+		if (!changes_live(spec->key) && !optstr_same(user->opts, entry->opts, spec))
 			report(reload->restart, "netdev", user->netdev->id, "key", spec->key);
 	}
+	reload_rules(reload, NULL, "netdev", user->netdev->id, user->opts, entry->opts);
+	reload_host(reload, user, entry->opts);
 	remove_forwards(reload, user, entry->opts);
 	optstr_take(user->opts, entry->opts, "hostfwd");
 	add_forwards(reload, user);
@@ -247,6 +309,16 @@ static void reload_users(struct reload *reload)
 
 /* --- guests --- */
 
+static bool same_but_rules(const struct optstr *a, const struct optstr *b)
+{
+	for (const struct opt_spec *spec = guest_specs + 1; spec->key; spec++) {
+		if (strcmp(spec->key, "allow") && strcmp(spec->key, "deny") &&
+		    !optstr_same(a, b, spec))
+			return false;
+	}
+	return true;
+}
+
 static void remove_guests(struct reload *reload)
 {
 	g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
@@ -261,9 +333,12 @@ static void remove_guests(struct reload *reload)
 		if (entry && guest->origin == ORIGIN_LIVE)
 			guest->origin = ORIGIN_FILE;
 		/* The name is the same but for its case. */
-		if (guest->origin == ORIGIN_FILE &&
-		    (!entry || !same(guest->opts, entry->opts, guest_specs + 1)))
+		if (guest->origin != ORIGIN_FILE)
+			continue;
+		if (!entry || !same_but_rules(guest->opts, entry->opts))
 			g_ptr_array_add(gone, g_strdup(name));
+		else
+			reload_rules(reload, name, "guest", name, guest->opts, entry->opts);
 	}
 	for (guint i = 0; i < gone->len; i++) {
 		const char *each = g_ptr_array_index(gone, i);

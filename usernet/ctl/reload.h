@@ -10,8 +10,9 @@
  * while it runs:
  *
  *     netdevs     come and go; one whose keys changed goes and comes again, and its guests with it
- *     user        its forwards come and go one by one; other keys wait for a restart
- *     guests      come and go; what changed goes and comes again
+ *     user        its forwards and its rules (allow=, deny=) come and go one by one, host-loopback=
+ *                 and host-addresses= hold at once; other keys wait for a restart
+ *     guests      come and go; what changed goes and comes again, but rules, which change
  *     names       come and go
  *     log-level   at once; the other keys of [network] wait for a restart
  *

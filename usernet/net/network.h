@@ -3,6 +3,7 @@
 #define USERNET_NET_NETWORK_H
 
 #include <glib.h>
+#include <netinet/in.h>
 
 #include "base/chunk.h"
 #include "base/list.h"
@@ -30,6 +31,16 @@ enum network_event_kind {
 	NETWORK_LEASE_GRANTED, /* guest; text: the address */
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
 	NETWORK_FORWARD_REMOVED,
+	NETWORK_POLICY_DENIED, /* denial, port, guest (may be NULL) */
+};
+
+/* What a guest was not allowed to open. */
+struct network_denial {
+	uint8_t proto;       /* IPPROTO_* */
+	struct in6_addr dst; /* IPv4 is v4-mapped */
+	uint16_t port;       /* 0: it has none */
+	const char *rule;    /* as options have it */
+	uint64_t untold;     /* others at this port since the last event */
 };
 
 struct network_event {
@@ -38,6 +49,7 @@ struct network_event {
 	const struct port *port;
 	const struct guest *guest;
 	const char *text;
+	const struct network_denial *denial;
 };
 
 struct network_observer {

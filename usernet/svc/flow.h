@@ -80,6 +80,7 @@ struct flow {
 	uint8_t state;  /* enum flow_state */
 	uint8_t class;  /* enum flow_class */
 	bool admitted;  /* the guest may send on it without being judged again */
+	bool served;    /* by a server of ours: no policy is asked */
 	bool cut;       /* policy has changed its mind: nothing passes, either way */
 	mac_t mac;      /* of the guest when it was opened */
 	unsigned port_id;

@@ -142,7 +142,16 @@ static void touch(struct flow_table *table, struct flow *flow, usec_t now)
 
 /* --- room --- */
 
-void flow_end(struct flow_table *table, struct flow *flow)
+static void forget_if_empty(struct flow_table *table, struct flow_guest *guest)
+{
+	if (!list_empty(&guest->flows))
+		return;
+	g_hash_table_remove(table->guests, &guest->addr);
+	g_free(guest);
+}
+
+/* All but its guest. */
+static void end(struct flow_table *table, struct flow *flow)
 {
 	struct flow **at = bucket_of(table, &flow->key);
 
@@ -153,10 +162,6 @@ void flow_end(struct flow_table *table, struct flow *flow)
 		table->cached = NULL;
 	delist(flow);
 	list_remove(&flow->guest_link);
-	if (list_empty(&flow->guest->flows)) {
-		g_hash_table_remove(table->guests, &flow->guest->addr);
-		g_free(flow->guest);
-	}
 	if (--flow->share->n == 0) {
 		g_hash_table_remove(table->shares, GUINT_TO_POINTER(flow->share->port_id));
 		g_free(flow->share);
@@ -165,6 +170,14 @@ void flow_end(struct flow_table *table, struct flow *flow)
 		g_ref_string_release((char *)flow->rule);
 	table->n--;
 	list_append(&table->idle, &flow->link);
+}
+
+void flow_end(struct flow_table *table, struct flow *flow)
+{
+	struct flow_guest *guest = flow->guest;
+
+	end(table, flow);
+	forget_if_empty(table, guest);
 }
 
 /* What nobody misses, soonest first: what is over, then what was quiet for longest. */
@@ -247,6 +260,7 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key,
 		.opener = (uint8_t)origin->opener,
 		.state = (uint8_t)first_state(key, origin->opener),
 		.admitted = origin->opener != FLOW_BY_PEER,
+		.served = origin->served,
 		.mac = origin->mac,
 		.port_id = origin->port_id,
 		.rule = origin->rule ? g_ref_string_acquire((char *)origin->rule) : NULL,
@@ -295,15 +309,21 @@ void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, u
 	touch(table, flow, now);
 }
 
+void flow_close(struct flow_table *table, struct flow *flow, usec_t now)
+{
+	flow->tcp.reset = true;
+	flow->state = FLOW_CLOSED;
+	touch(table, flow, now);
+}
+
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now)
 {
 	flow->admitted = false;
 	flow->cut = true;
-	if (flow->key.proto == IPPROTO_TCP) {
-		flow->tcp.reset = true;
-		flow->state = FLOW_CLOSED;
-	}
-	touch(table, flow, now);
+	if (flow->key.proto == IPPROTO_TCP)
+		flow_close(table, flow, now);
+	else
+		touch(table, flow, now);
 }
 
 bool flow_seen_to_guest(struct flow_table *table, const struct flow_key *key, unsigned bytes,
@@ -332,17 +352,24 @@ bool flow_seen_from_guest(struct flow_table *table, const struct flow_key *key, 
 
 /* --- the whole --- */
 
-void flow_end_guest(struct flow_table *table, const struct in6_addr *addr)
+void flow_end_guest(struct flow_table *table, const struct in6_addr *addr, bool tcp_only)
 {
 	struct flow_guest *guest = g_hash_table_lookup(table->guests, addr);
+	struct list all;
 
-	while (guest) { /* which goes with its last flow */
-		bool last = guest->flows.next == guest->flows.prev;
+	if (!guest)
+		return;
+	list_init(&all);
+	list_splice(&all, &guest->flows);
+	while (!list_empty(&all)) {
+		struct flow *flow = list_first(&all, struct flow, guest_link);
 
-		flow_end(table, list_first(&guest->flows, struct flow, guest_link));
-		if (last)
-			break;
+		list_remove(&flow->guest_link);
+		list_append(&guest->flows, &flow->guest_link);
+		if (!tcp_only || flow->key.proto == IPPROTO_TCP)
+			end(table, flow);
 	}
+	forget_if_empty(table, guest);
 }
 
 unsigned flow_count_all(const struct flow_table *table)

@@ -34,6 +34,7 @@ struct flow_origin {
 	const char *rule;
 	mac_t mac;
 	unsigned port_id; /* port::id of the guest's port, charged for it; 0: not known */
+	bool served;      /* as flow::served */
 };
 
 struct flow_table *flow_table_new(struct loop *loop);
@@ -54,9 +55,11 @@ void flow_pass(struct flow_table *table, struct flow *flow, const struct packet 
 void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, usec_t now);
 /* Policy has changed its mind: nothing passes any more. */
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now);
+/* A TCP flow is over, though no segment has said so. */
+void flow_close(struct flow_table *table, struct flow *flow, usec_t now);
 void flow_end(struct flow_table *table, struct flow *flow);
-/* All of the guest at @addr, whose sockets are closed. */
-void flow_end_guest(struct flow_table *table, const struct in6_addr *addr);
+/* All of the guest at @addr; @tcp_only: libslirp holds no connection of its any more. */
+void flow_end_guest(struct flow_table *table, const struct in6_addr *addr, bool tcp_only);
 
 /* --- for forwards that go past libslirp --- */
 

@@ -14,16 +14,19 @@
 #include "svc/dhcpv6.h"
 #include "svc/dns.h"
 #include "svc/echo.h"
+#include "svc/gate.h"
 #include "svc/lease_keeper.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
 #include "svc/outbox.h"
 #include "svc/reassembly.h"
 #include "svc/redirect.h"
+#include "svc/reset.h"
 #include "svc/scrub.h"
 #include "svc/source.h"
 #include "svc/udp.h"
 #include "svc/udp_forward.h"
+#include "svc/user_loopback.h"
 
 /*
  * The way of a frame here:
@@ -32,7 +35,7 @@
  *     LOOP_SERVICE     serve() sorts what was noted:
  *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
  *                        answers to clients of UDP forwards: udp_forwards_answer()
- *                        the rest: reassembly -> scrub -> source -> nat_input()
+ *                        the rest: reassembly -> source -> gate -> nat_input()
  *                      nat_run() is libslirp's turn
  *                      outbox_flush(): all answers and all frames of the NAT enter the switch
  *                        as one batch
@@ -48,6 +51,7 @@ struct gateway {
 	mac_t mac;
 	struct nat *nat;
 	struct udp_forwards *udp_forwards;
+	struct gate *gate;
 	struct dhcp *dhcp;
 	struct lease_keeper *keeper;
 	struct dhcpv6 dhcpv6;
@@ -267,12 +271,9 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			port_drop(from, why, 1);
 		return;
 	}
-	if (!redirect_find(gateway->redirect, packet) &&
-	    !scrub_allows(&gateway->config, packet, &why)) {
-		port_drop(from, why, 1);
-		return;
-	}
-	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
+	if (!source_allows(&gateway->source, from, mac, packet, &why) ||
+	    !gate_from_guest(gateway->gate, from, mac, packet,
+			     redirect_find(gateway->redirect, packet) != NULL, &why)) {
 		port_drop(from, why, 1);
 		return;
 	}
@@ -351,6 +352,7 @@ static void serve(struct loop_task *task)
 	struct port *from = NULL;
 	mac_t from_mac = 0;
 
+	gate_run(gateway->gate);
 	for (size_t i = 0; i < gateway->n_pending; i++) {
 		const struct frame *frame = &gateway->pending[i];
 		mac_t src = frame_src(frame);
@@ -503,6 +505,32 @@ static void address_gone(struct gateway *gateway, const struct in6_addr *addr)
 	udp_forwards_guest_gone(gateway->udp_forwards, addr);
 }
 
+static void on_gate_reset(void *data, const struct flow *flow, enum flow_way way)
+{
+	struct gateway *gateway = data;
+	uint8_t frame[RESET_FRAME_MAX], *out;
+	struct frame whole = {frame, 0};
+	struct packet packet;
+	enum drop_reason why;
+
+	if (way == FLOW_FROM_GUEST) {
+		whole.len = (uint32_t)reset_build(frame, flow, way, flow->mac, gateway->mac);
+		if (packet_parse(&packet, &whole, &why))
+			nat_inject(gateway->nat, &packet);
+	} else {
+		out = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
+		if (out)
+			outbox_commit(&gateway->outbox,
+				      reset_build(out, flow, way, gateway->mac, flow->mac));
+	}
+	loop_task_defer(&gateway->service);
+}
+
+static const struct gate_ops gate_ops = {
+	.reset = on_gate_reset,
+	.wake = on_nat_wake,
+};
+
 static void on_network_event(struct network_observer *observer, const struct network_event *event)
 {
 	struct gateway *gateway = container_of(observer, struct gateway, observer);
@@ -523,6 +551,9 @@ static void on_network_event(struct network_observer *observer, const struct net
 			address_gone(gateway, &v4);
 		for (unsigned i = 0; i < guest->n_v6; i++)
 			address_gone(gateway, &guest->v6[i]);
+		break;
+	case NETWORK_PORT_DOWN:
+		gate_port_gone(gateway->gate, event->port);
 		break;
 	default:
 		break;
@@ -551,6 +582,9 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 {
 	const struct user_config *config = &gateway->config;
 
+	gateway->gate = gate_new(network, config, &gate_ops, gateway, error);
+	if (!gateway->gate)
+		return false;
 	ndp_init(&gateway->ndp, config, gateway->mac);
 	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
 	gateway->reassembly = reassembly_new();
@@ -569,6 +603,7 @@ static void close_services(struct gateway *gateway)
 	g_clear_pointer(&gateway->keeper, lease_keeper_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
+	g_clear_pointer(&gateway->gate, gate_free);
 }
 
 static void gateway_destroy(struct netdev *netdev)
@@ -677,6 +712,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		.nat = gateway->nat,
 	};
 	nat_set_redirect(gateway->nat, gateway->redirect);
+	nat_set_gate(gateway->nat, gateway->gate);
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, serve);
 	loop_timer_init(network->loop, &gateway->advertise, advertise);
 	protect(gateway);
@@ -721,6 +757,37 @@ struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)
 struct dhcp *gateway_dhcp(struct gateway *gateway)
 {
 	return gateway->dhcp;
+}
+
+struct gate *gateway_gate(struct gateway *gateway)
+{
+	return gateway->gate;
+}
+
+bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error)
+{
+	struct port_range *ports;
+	enum loopback_mode mode;
+
+	if (!user_loopback_parse(text, &mode, &ports, error))
+		return false;
+	g_free((struct port_range *)gateway->config.loopback_ports);
+	gateway->config.loopback = mode;
+	gateway->config.loopback_ports = ports;
+	gate_rejudge(gateway->gate);
+	return true;
+}
+
+bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error)
+{
+	if (!reachable && !gate_knows_host_addresses(gateway->gate)) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+			    "host-addresses=off: there was no rtnetlink socket to be had at start");
+		return false;
+	}
+	gateway->config.host_addresses = reachable;
+	gate_rejudge(gateway->gate);
+	return true;
 }
 
 struct dns *gateway_dns(struct gateway *gateway)

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "base/portrange.h"
 #include "net/frame.h"
 #include "svc/user_route.h"
 
@@ -19,6 +20,7 @@ struct netdev;
 struct nat;
 struct dhcp;
 struct dns;
+struct gate;
 struct udp_forwards;
 
 /* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
@@ -45,10 +47,11 @@ struct user_config {
 	unsigned lease_time; /* seconds */
 	unsigned mtu;        /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
 	enum loopback_mode loopback;
-	const uint16_t *loopback_ports; /* LOOPBACK_PORTS: 0-terminated */
-	unsigned max_guests;            /* Slirp instances */
-	bool offload;                   /* merge and split segments; on by default */
-	const char *resolv_conf;        /* NULL: the host's, /etc/resolv.conf */
+	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */
+	bool host_addresses; /* guests reach the host by its other addresses; as QEMU by default */
+	unsigned max_guests; /* Slirp instances */
+	bool offload;        /* merge and split segments; on by default */
+	const char *resolv_conf; /* NULL: the host's, /etc/resolv.conf */
 	/* dns-server=: "ADDR[#PORT]", "/domain/ADDR[#PORT]"; NULL-terminated, may be NULL */
 	const char *const *dns_servers;
 	const struct user_route *routes; /* told to guests (DHCP 121), in this order */
@@ -94,5 +97,12 @@ struct nat *gateway_nat(struct gateway *gateway);
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);
 struct dns *gateway_dns(struct gateway *gateway);
+struct gate *gateway_gate(struct gateway *gateway);
+/*
+ * While it runs: host-loopback=TEXT, host-addresses=. What guests have opened is judged again
+ * (gate.h).
+ */
+bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error);
+bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error);
 
 #endif

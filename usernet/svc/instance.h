@@ -10,6 +10,7 @@
  * One Slirp for one guest address, with its sockets, forwards and timer. instance.c is the only
  * file that calls libslirp; what reaches it has passed scrub. Which instances there are is nat.h's.
  */
+struct gate;
 struct instance;
 struct nat_fds;
 struct offload;
@@ -23,6 +24,7 @@ struct instance_env {
 	struct nat_fds *fds;
 	struct nat_budget budget;
 	const struct redirect *redirect; /* may be NULL */
+	struct gate *gate;
 	const struct nat_ops *ops;
 	void *ops_data;
 	uint64_t clock_turn;                    /* loop_turn() in which libslirp's clock was set */

@@ -12,6 +12,7 @@ struct listener {
 	struct nat_hostfwd fwd;
 	struct sockaddr_any bound;
 	int fd;           /* libslirp's; -1: could not be bound again */
+	char *text;       /* GRefString: "hostfwd=tcp:127.0.0.1:2222-10.0.2.15:22" */
 	struct list link; // instance::listeners
 };
 
@@ -22,6 +23,46 @@ bool instance_is_listener(const struct instance *instance, int fd)
 			return true;
 	}
 	return false;
+}
+
+static unsigned guest_port(const struct listener *listener)
+{
+	const struct sockaddr_any *guest = &listener->fwd.guest;
+
+	return ntohs(guest->sa.sa_family == AF_INET6 ? guest->in6.sin6_port : guest->in.sin_port);
+}
+
+struct flow_origin instance_origin(const struct instance *instance, const struct packet *packet)
+{
+	struct flow_origin origin = {
+		.opener = flow_is_syn(packet) ? FLOW_BY_FORWARD : FLOW_BY_PEER,
+		.mac = instance->mac,
+		.port_id = instance->share ? instance->share->port_id : 0,
+	};
+
+	list_for_each (listener, &instance->listeners, struct listener, link) {
+		if (packet->proto == IPPROTO_TCP && guest_port(listener) == packet->dport) {
+			origin.opener = FLOW_BY_FORWARD;
+			origin.rule = listener->text;
+		}
+	}
+	return origin;
+}
+
+static char *make_text(const struct listener *listener)
+{
+	g_autofree char *host = sockaddr_format(&listener->bound);
+	g_autofree char *guest = sockaddr_format(&listener->fwd.guest);
+	g_autofree char *text = g_strdup_printf("hostfwd=tcp:%s-%s", host, guest);
+
+	return g_ref_string_new(text);
+}
+
+static void listener_free(struct listener *listener)
+{
+	if (listener->text)
+		g_ref_string_release(listener->text);
+	g_free(listener);
 }
 
 static bool listener_bind(struct instance *instance, struct listener *listener, GError **error)
@@ -62,9 +103,10 @@ bool instance_bind(struct instance *instance, const struct nat_hostfwd *fwd,
 	listener->fwd = *fwd;
 	list_init(&listener->link);
 	if (!listener_bind(instance, listener, error)) {
-		g_free(listener);
+		listener_free(listener);
 		return false;
 	}
+	listener->text = make_text(listener);
 	*bound = listener->bound;
 	list_append(&instance->listeners, &listener->link);
 	return true;
@@ -78,7 +120,7 @@ void instance_unbind(struct instance *instance, const struct sockaddr_any *bound
 		if (listener->fd >= 0)
 			slirp_remove_hostxfwd(instance->slirp, &bound->sa, bound->len, 0);
 		list_remove(&listener->link);
-		g_free(listener);
+		listener_free(listener);
 		break;
 	}
 	instance_set_dirty(instance);
@@ -101,6 +143,6 @@ void instance_forget_listeners(struct instance *instance)
 {
 	list_for_each_safe (listener, &instance->listeners, struct listener, link) {
 		list_remove(&listener->link);
-		g_free(listener);
+		listener_free(listener);
 	}
 }

@@ -5,6 +5,7 @@
 #include <slirp/libslirp.h>
 
 #include "net/network.h"
+#include "svc/flow_table.h"
 #include "svc/instance.h"
 #include "svc/nat_fds.h"
 #include "svc/offload.h"
@@ -62,6 +63,9 @@ void instance_init_fds(struct instance *instance);
 /* --- instance_forward.c --- */
 
 bool instance_is_listener(const struct instance *instance, int fd);
+/* Who opens the flow that begins with @packet, to the guest: a client of a forward, or nobody that
+ * we know. */
+struct flow_origin instance_origin(const struct instance *instance, const struct packet *packet);
 /* The listeners, which libslirp has forgotten, listen again. */
 void instance_bind_again(struct instance *instance);
 void instance_forget_listeners(struct instance *instance);

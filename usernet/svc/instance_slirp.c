@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "net/vswitch.h"
+#include "svc/gate.h"
 #include "svc/gateway.h"
 #include "svc/instance_priv.h"
 
@@ -128,6 +129,25 @@ static bool is_solicitation(const uint8_t *frame, size_t len, bool *is_ndp)
 	return *is_ndp && frame[icmp6] == 135;
 }
 
+static bool passes_gate(struct instance *instance, const uint8_t *buf, size_t len)
+{
+	struct gate *gate = instance->env->gate;
+	const struct frame frame = {buf, (uint32_t)len};
+	enum gate_answer answer;
+	struct packet packet;
+	enum drop_reason why;
+
+	if (!packet_parse(&packet, &frame, &why))
+		return true;
+	answer = gate_to_guest(gate, &packet);
+	if (answer == GATE_OPENS) {
+		struct flow_origin origin = instance_origin(instance, &packet);
+
+		answer = gate_open_to_guest(gate, &packet, &origin);
+	}
+	return answer == GATE_PASS;
+}
+
 static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct instance *instance = opaque;
@@ -150,6 +170,8 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 		return (ssize_t)len;
 	if (env->redirect && redirect_out(env->redirect, buf, len, env->scratch))
 		buf = env->scratch;
+	if (!passes_gate(instance, buf, len))
+		return (ssize_t)len;
 	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len,
 			 env->outbox);
 	return (ssize_t)len;

@@ -4,6 +4,7 @@
 #include "net/guest.h"
 #include "net/hash.h"
 #include "net/network.h"
+#include "svc/gate.h"
 #include "svc/gateway.h"
 #include "svc/instance.h"
 #include "svc/offload.h"
@@ -72,13 +73,15 @@ static struct address *add(struct nat *nat, const struct in6_addr *addr)
 	return address;
 }
 
-static void let_go(struct nat *nat, struct address *address)
+/* @gone: its guest is, with all that it had open; else just this instance, which is idle. */
+static void let_go(struct nat *nat, struct address *address, bool gone)
 {
 	if (nat->cached == address)
 		nat->cached = NULL;
 	g_hash_table_remove(nat->addresses, &address->addr);
 	list_remove(&address->link);
 	instance_free(address->instance);
+	flow_end_guest(gate_flows(nat->env.gate), &address->addr, !gone);
 	g_free(address);
 }
 
@@ -136,10 +139,11 @@ static void on_sweep(struct loop_timer *timer)
 		gone = address->gone && now(nat) - address->gone >= NAT_GUEST_GRACE;
 		if (gone && instance_has_forwards(address->instance)) {
 			instance_reset(address->instance);
+			flow_end_guest(gate_flows(nat->env.gate), &address->addr, false);
 			address->gone = 0;
 		} else if (gone || (instance_is_idle(address->instance) &&
 				    now(nat) - address->used >= INSTANCE_IDLE)) {
-			let_go(nat, address);
+			let_go(nat, address, gone);
 		} else if (address->gone) {
 			next = MIN(next, address->gone + NAT_GUEST_GRACE);
 		}
@@ -191,6 +195,16 @@ void nat_run(struct nat *nat)
 {
 	offload_flush(nat->env.offload);
 	instances_run(&nat->env);
+}
+
+void nat_inject(struct nat *nat, const struct packet *packet)
+{
+	struct address *address = find(nat, &packet->src);
+
+	if (!address)
+		return;
+	instance_input(address->instance, packet);
+	offload_flush(nat->env.offload);
 }
 
 /* --- forwards --- */
@@ -258,6 +272,11 @@ void nat_set_redirect(struct nat *nat, const struct redirect *redirect)
 	nat->env.redirect = redirect;
 }
 
+void nat_set_gate(struct nat *nat, struct gate *gate)
+{
+	nat->env.gate = gate;
+}
+
 struct nat *nat_new(struct network *network, const struct user_config *config,
 		    struct outbox *outbox, const struct nat_ops *ops, void *data)
 {
@@ -280,7 +299,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 void nat_free(struct nat *nat)
 {
 	list_for_each_safe (address, &nat->all, struct address, link)
-		let_go(nat, address);
+		let_go(nat, address, true);
 	loop_timer_cancel(&nat->sweep);
 	g_hash_table_destroy(nat->addresses);
 	instance_env_fini(&nat->env);

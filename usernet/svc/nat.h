@@ -18,6 +18,7 @@
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
  * nat_run() polls the instances whose sockets are ready and refills those where something happened.
  */
+struct gate;
 struct nat;
 struct network;
 struct outbox;
@@ -47,11 +48,16 @@ void nat_free(struct nat *nat);
 /* Guests' connections to the servers of @redirect are led there. NULL: there are none. */
 void nat_set_redirect(struct nat *nat, const struct redirect *redirect);
 
+/* What libslirp says passes it. Required. */
+void nat_set_gate(struct nat *nat, struct gate *gate);
+
 /* A packet from the guest with @mac at @port, allowed and without fragments; borrowed until
  * nat_run. */
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
 /* As nat_input, for a packet whose memory is good for this call only. */
 void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
+/* A packet that we say in the guest's name; nothing happens when it has no instance. */
+void nat_inject(struct nat *nat, const struct packet *packet);
 /* Delivers what is merged, polls, refills; fills the outbox. */
 void nat_run(struct nat *nat);
 

@@ -27,6 +27,7 @@
 struct policy;
 
 struct policy *policy_new(void);
+/* NULL is fine. */
 void policy_free(struct policy *policy);
 /* Counts begin at 0. */
 struct policy *policy_copy(const struct policy *policy);
@@ -49,6 +50,12 @@ bool policy_is_empty(const struct policy *policy);
  */
 const struct policy_rule *policy_match(struct policy *policy, uint8_t proto,
 				       const struct in6_addr *dst, uint16_t port);
+
+/* The same, uncounted. */
+const struct policy_rule *policy_look(const struct policy *policy, uint8_t proto,
+				      const struct in6_addr *dst, uint16_t port);
+/* "deny=10.0.0.0/8", of a rule that a policy returned: a GRefString, borrowed as the rule is. */
+const char *policy_text(const struct policy_rule *rule);
 
 unsigned policy_count(const struct policy *policy);
 /* The @nth (from 0), narrowest first; *@hits: how many flows it decided. NULL: no such. */

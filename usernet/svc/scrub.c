@@ -15,10 +15,10 @@ static bool in_prefix6(const struct in6_addr *addr, const struct in6_addr *prefi
 	return bits == 0 || ((addr->s6_addr[bytes] ^ prefix->s6_addr[bytes]) >> (8 - bits)) == 0;
 }
 
-/* host-loopback=: may @packet, which is for the gateway address, go to the host's loopback? */
-static bool loopback_allows(const struct user_config *config, const struct packet *packet)
+/* host-loopback=: may a flow to the gateway address go to the host's loopback? */
+static bool loopback_allows(const struct user_config *config, uint8_t proto, uint16_t port)
 {
-	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP)
+	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return config->tftp != NULL; /* libslirp serves it itself (udp.c) */
 	switch (config->loopback) {
 	case LOOPBACK_ON:
@@ -26,8 +26,9 @@ static bool loopback_allows(const struct user_config *config, const struct packe
 	case LOOPBACK_OFF:
 		return false;
 	case LOOPBACK_PORTS:
-		for (const uint16_t *port = config->loopback_ports; *port != 0; port++) {
-			if (*port == packet->dport)
+		for (const struct port_range *range = config->loopback_ports; range->last;
+		     range++) {
+			if (port >= range->first && port <= range->last)
 				return true;
 		}
 		return false;
@@ -35,20 +36,16 @@ static bool loopback_allows(const struct user_config *config, const struct packe
 	return false;
 }
 
-static bool has_ports(const struct packet *packet)
+static bool reaches_v4(const struct user_config *config, uint8_t proto, struct in_addr dst,
+		       uint16_t port)
 {
-	return packet->proto == IPPROTO_TCP || packet->proto == IPPROTO_UDP;
-}
-
-static bool allows_v4(const struct user_config *config, const struct packet *packet)
-{
-	struct in_addr dst = packet_v4(&packet->dst);
 	uint32_t addr = ntohl(dst.s_addr);
 	uint32_t mask = ~UINT32_C(0) << (32 - config->net_len);
 
 	if (dst.s_addr == config->host.s_addr)
-		return has_ports(packet) && loopback_allows(config, packet);
-	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)
+		return (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
+		       loopback_allows(config, proto, port);
+	if (proto == IPPROTO_UDP && port == PORT_TFTP && !config->tftp)
 		return false;
 	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
 		return false;    /* on the LAN, or the name server, which is ours (dns.h) */
@@ -59,17 +56,17 @@ static bool allows_v4(const struct user_config *config, const struct packet *pac
 	return true;
 }
 
-static bool allows_v6(const struct user_config *config, const struct packet *packet)
+static bool reaches_v6(const struct user_config *config, uint8_t proto, const struct in6_addr *dst,
+		       uint16_t port)
 {
 	static const struct in6_addr
 		low_zero; /* ::, ::1, ::a.b.c.d and ::ffff:a.b.c.d lie in ::/80 */
-	const struct in6_addr *dst = &packet->dst;
 
-	if (packet->proto == IPPROTO_ICMPV6)
+	if (proto == IPPROTO_ICMPV6)
 		return false; /* libslirp forwards none (ip6_icmp.c) */
 	if (IN6_ARE_ADDR_EQUAL(dst, &config->host6))
-		return loopback_allows(config, packet);
-	if (packet->proto == IPPROTO_UDP && packet->dport == PORT_TFTP && !config->tftp)
+		return loopback_allows(config, proto, port);
+	if (proto == IPPROTO_UDP && port == PORT_TFTP && !config->tftp)
 		return false;
 	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
 	if (in_prefix6(dst, &config->net6, config->net6_len))
@@ -78,11 +75,16 @@ static bool allows_v6(const struct user_config *config, const struct packet *pac
 	       !IN6_IS_ADDR_MULTICAST(dst);
 }
 
+bool scrub_reaches(const struct user_config *config, bool v6, uint8_t proto,
+		   const struct in6_addr *dst, uint16_t port)
+{
+	return v6 ? reaches_v6(config, proto, dst, port)
+		  : reaches_v4(config, proto, packet_v4(dst), port);
+}
+
 bool scrub_allows(const struct user_config *config, const struct packet *packet,
 		  enum drop_reason *why)
 {
-	bool allowed;
-
 	if (packet->proto != IPPROTO_TCP && packet->proto != IPPROTO_UDP &&
 	    packet->proto != IPPROTO_ICMP && packet->proto != IPPROTO_ICMPV6) {
 		*why = DROP_UNSUPPORTED;
@@ -103,14 +105,10 @@ bool scrub_allows(const struct user_config *config, const struct packet *packet,
 	if (packet->proto == IPPROTO_TCP &&
 	    (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
 		return true;
-	if (config->restricted) {
-		*why = DROP_POLICY;
-		return false;
-	}
-	allowed = packet->v6 ? allows_v6(config, packet) : allows_v4(config, packet);
-	if (!allowed)
-		*why = DROP_POLICY;
-	return allowed;
+	if (scrub_reaches(config, packet->v6, packet->proto, &packet->dst, packet->dport))
+		return true;
+	*why = DROP_POLICY;
+	return false;
 }
 
 void scrub_urgent(struct packet *packet, uint8_t *copy)

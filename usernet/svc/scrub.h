@@ -12,9 +12,8 @@
  * packet for it passes here first.
  *
  * - scrub_allows(): addresses and ports. Nothing reaches the host's loopback but through the
- * gateway address, as host-loopback= says; nothing the name server's address; TFTP nobody unless it
- * is served; with restrict=on nothing new goes out. Answers of UDP forwards do not come here
- * (udp_forward.h).
+ *   gateway address, as host-loopback= says; nothing the name server's address; TFTP nobody unless
+ *   it is served. No rule opens what is closed here; what is open may be closed by one (gate.h).
  * - scrub_urgent(): clears URG, which would make libslirp send its heap to the peer (sosendoob).
  *
  * Fragments are put together before (reassembly.h); libslirp never sees one.
@@ -24,6 +23,10 @@ struct user_config;
 /* False: *@why is DROP_POLICY, DROP_MALFORMED or DROP_UNSUPPORTED. */
 bool scrub_allows(const struct user_config *config, const struct packet *packet,
 		  enum drop_reason *why);
+
+/* Where a flow leads, as above. @dst: v4-mapped unless @v6; @port: 0 where there is none. */
+bool scrub_reaches(const struct user_config *config, bool v6, uint8_t proto,
+		   const struct in6_addr *dst, uint16_t port);
 
 static inline bool scrub_has_urgent(const struct packet *p)
 {

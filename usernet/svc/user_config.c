@@ -17,6 +17,7 @@ void user_config_defaults(struct user_config *config)
 		.domainname = DNS_DOMAIN_DEFAULT,
 		.lease_time = USER_LEASE_TIME_DEFAULT,
 		.loopback = LOOPBACK_ON,
+		.host_addresses = true,
 		.max_guests = USER_MAX_GUESTS_DEFAULT,
 		.offload = true,
 	};
@@ -197,7 +198,7 @@ void user_config_copy(struct user_config *to, const struct user_config *from)
 	to->tftp = g_strdup(from->tftp);
 	to->tftp_server_name = g_strdup(from->tftp_server_name);
 	to->bootfile = g_strdup(from->bootfile);
-	to->loopback_ports = copy_until_zero(from->loopback_ports, sizeof(uint16_t));
+	to->loopback_ports = copy_until_zero(from->loopback_ports, sizeof(struct port_range));
 	to->resolv_conf = g_strdup(from->resolv_conf);
 	to->dns_servers = (const char *const *)g_strdupv((char **)from->dns_servers);
 	to->routes = g_memdup2(from->routes, from->n_routes * sizeof(*from->routes));
@@ -213,7 +214,7 @@ void user_config_clear(struct user_config *config)
 	g_free((char *)config->tftp);
 	g_free((char *)config->tftp_server_name);
 	g_free((char *)config->bootfile);
-	g_free((uint16_t *)config->loopback_ports);
+	g_free((struct port_range *)config->loopback_ports);
 	g_free((char *)config->resolv_conf);
 	g_strfreev((char **)config->dns_servers);
 	g_free((struct user_route *)config->routes);

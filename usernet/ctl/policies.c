@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/policies.h"
+
+#include <string.h>
+
+#include "ctl/control.h"
+#include "ctl/error.h"
+#include "ctl/guests.h"
+#include "ctl/netdev_options.h"
+#include "net/network.h"
+#include "svc/egress.h"
+#include "svc/gate.h"
+#include "svc/gateway.h"
+
+static const char *const keys[] = {"deny", "allow"}; /* by whether it allows */
+
+static struct gate *find_gate(struct network *network)
+{
+	struct gateway *gateway = gateway_find(network);
+
+	return gateway ? gateway_gate(gateway) : NULL;
+}
+
+/* Newly allocated; NULL: one is wrong. */
+static struct policy *read_policy(const struct optstr *opts, GError **error)
+{
+	struct policy *policy = policy_new();
+
+	for (int allow = 0; allow <= 1; allow++) {
+		g_autofree const char **texts = optstr_all(opts, keys[allow]);
+
+		for (unsigned i = 0; texts[i]; i++) {
+			if (!policy_add(policy, allow, texts[i], error)) {
+				netdev_options_blame(error);
+				policy_free(policy);
+				return NULL;
+			}
+		}
+	}
+	return policy;
+}
+
+bool policies_check(const struct optstr *opts, GError **error)
+{
+	struct policy *policy = read_policy(opts, error);
+
+	policy_free(policy);
+	return policy != NULL;
+}
+
+bool policies_check_user(const struct optstr *opts, bool restricted, GError **error)
+{
+	struct policy *policy = read_policy(opts, error);
+	bool ok = policy && policy_check(policy, restricted, error);
+
+	policy_free(policy);
+	return ok || netdev_options_blame(error);
+}
+
+void policies_apply(struct network *network, const char *guest, const struct optstr *opts)
+{
+	struct gate *gate = find_gate(network);
+
+	for (int allow = 0; gate && allow <= 1; allow++) {
+		g_autofree const char **texts = optstr_all(opts, keys[allow]);
+
+		for (unsigned i = 0; texts[i]; i++)
+			egress_add(gate_egress(gate), guest, allow, texts[i], NULL);
+	}
+}
+
+void policies_apply_guests(struct control *control)
+{
+	GHashTableIter iter;
+	void *name, *value;
+
+	g_hash_table_iter_init(&iter, control->guests);
+	while (g_hash_table_iter_next(&iter, &name, &value))
+		policies_apply(control->network, name, ((struct named_guest *)value)->opts);
+}
+
+static bool has_rule(const struct policy *policy, bool allow, const char *text)
+{
+	struct policy_rule rule, *other;
+	uint64_t hits;
+
+	if (!policy || !policy_rule_parse(&rule, allow, text, NULL))
+		return false;
+	for (unsigned i = 0; (other = (void *)policy_nth(policy, i, &hits)); i++) {
+		if (other->allow == allow && policy_rule_same_flows(other, &rule))
+			return true;
+	}
+	return false;
+}
+
+void policies_change(struct network *network, const char *guest, const struct optstr *old,
+		     const struct optstr *next, void (*told)(void *data, const char *what),
+		     void *data)
+{
+	struct gate *gate = find_gate(network);
+	struct policy *was = read_policy(old, NULL), *shall = read_policy(next, NULL);
+	bool changed = false;
+
+	for (int pass = 0; gate && was && shall && pass < 4; pass++) {
+		bool remove = pass < 2, allow = pass % 2;
+		g_autofree const char **texts = optstr_all(remove ? old : next, keys[allow]);
+
+		for (unsigned i = 0; texts[i]; i++) {
+			g_autofree char *what = NULL;
+
+			if (has_rule(remove ? shall : was, allow, texts[i]) ||
+			    !(remove ? egress_remove(gate_egress(gate), guest, allow, texts[i],
+						     NULL)
+				     : egress_add(gate_egress(gate), guest, allow, texts[i], NULL)))
+				continue;
+			changed = true;
+			what = g_strdup_printf("%s=%s %s", keys[allow], texts[i],
+					       remove ? "removed" : "added");
+			if (told)
+				told(data, what);
+		}
+	}
+	policy_free(was);
+	policy_free(shall);
+	if (changed)
+		gate_rejudge(gate);
+}
+
+void policies_forget(struct network *network, const char *guest)
+{
+	struct gate *gate = find_gate(network);
+
+	if (!gate || !egress_policy(gate_egress(gate), guest))
+		return;
+	egress_forget(gate_egress(gate), guest);
+	gate_rejudge(gate);
+}
+
+/* --- by command --- */
+
+/* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
+static struct gate *prepare(struct control *control, const char *guest, const char *rule,
+			    bool *allow, const char **text, GError **error)
+{
+	struct gate *gate = find_gate(control->network);
+
+	*allow = g_str_has_prefix(rule, "allow=");
+	if (!*allow && !g_str_has_prefix(rule, "deny=")) {
+		netdev_options_fail(error, "rule '%s' should begin with allow= or deny=", rule);
+		return NULL;
+	}
+	*text = strchr(rule, '=') + 1;
+	if (guest && !guests_find(control, guest)) {
+		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND,
+			    "Guest '%s' not found; rules are for guests that were named "
+			    "(guest-add)",
+			    guest);
+		return NULL;
+	}
+	if (!gate)
+		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+			    "there is no gateway: it comes with a user netdev");
+	return gate;
+}
+
+bool policies_add(struct control *control, const char *guest, const char *rule, unsigned *n_cut,
+		  GError **error)
+{
+	const char *text;
+	bool allow;
+	struct gate *gate = prepare(control, guest, rule, &allow, &text, error);
+
+	if (!gate)
+		return false;
+	if (!egress_add(gate_egress(gate), guest, allow, text, error))
+		return netdev_options_blame(error);
+	*n_cut = gate_rejudge(gate);
+	return true;
+}
+
+bool policies_remove(struct control *control, const char *guest, const char *rule, unsigned *n_cut,
+		     GError **error)
+{
+	const char *text;
+	bool allow;
+	struct gate *gate = prepare(control, guest, rule, &allow, &text, error);
+
+	if (!gate)
+		return false;
+	if (!egress_remove(gate_egress(gate), guest, allow, text, error))
+		return netdev_options_blame(error);
+	*n_cut = gate_rejudge(gate);
+	return true;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_GATE_H
+#define USERNET_SVC_GATE_H
+
+#include "svc/flow_table.h"
+
+/*
+ * The one way between guests and the NAT: every packet passes here, either way, with the addresses
+ * and ports as the guest sees them; is allowed or not; and is counted for its flow.
+ *
+ *     guest ─► gateway ─ gate_from_guest ─► nat_input ─► offload ─► libslirp
+ *     guest ◄─ outbox ◄─ offload ◄─ gate_to_guest ◄─ redirect_out ◄─ libslirp
+ *
+ * What opens a flow (a SYN, the first datagram or ping) is judged, in this order, and all must
+ * agree: scrub (no detour to the host, host-loopback=), host-addresses=, the rules of the guest,
+ * those of the network, restrict=. The flow keeps the verdict. So no rule opens what scrub closes.
+ * What a forward opened is the forward's: the guest may answer, whatever policy says.
+ *
+ * When rules change, gate_rejudge() asks again about all that guests have opened. TCP that is
+ * denied now is reset both ways; of UDP and pings nothing passes any more, either way.
+ */
+struct egress;
+struct gate;
+struct network;
+struct port;
+struct user_config;
+
+struct gate_ops {
+	/* A TCP flow was cut: reset the guest's end. Then, from gate_run(), libslirp's. */
+	void (*reset)(void *data, const struct flow *flow, enum flow_way way);
+	/* gate_run() has something to do; may be called from libslirp's callbacks. */
+	void (*wake)(void *data);
+};
+
+/* @config and @ops outlive it; @config may change, and is followed. NULL: host-addresses=off, and
+ * the kernel does not say which they are. */
+struct gate *gate_new(struct network *network, const struct user_config *config,
+		      const struct gate_ops *ops, void *data, GError **error);
+void gate_free(struct gate *gate);
+
+/*
+ * May @packet, whose source is right (source.h), go on? @served: to a server of ours, which no
+ * policy is asked about. False: *@why; told as an event if it is policy.
+ */
+bool gate_from_guest(struct gate *gate, struct port *from, mac_t mac, const struct packet *packet,
+		     bool served, enum drop_reason *why);
+
+enum gate_answer {
+	GATE_PASS,
+	GATE_DROP,
+	GATE_OPENS, /* no flow yet: gate_open_to_guest() says, when it is known who opens it */
+};
+/* A packet to a guest. Not for what is not IP. */
+enum gate_answer gate_to_guest(struct gate *gate, const struct packet *packet);
+/* After GATE_OPENS. @origin: of a forward, or of a peer that nobody has asked. */
+enum gate_answer gate_open_to_guest(struct gate *gate, const struct packet *packet,
+				    const struct flow_origin *origin);
+
+/* Once a turn, outside of libslirp. */
+void gate_run(struct gate *gate);
+/* Rules, or what of @config concerns destinations, have changed. Walks all flows; returns how many
+ * were cut. */
+unsigned gate_rejudge(struct gate *gate);
+void gate_port_gone(struct gate *gate, const struct port *port);
+
+/* False: host-addresses=off cannot be had. */
+bool gate_knows_host_addresses(const struct gate *gate);
+struct flow_table *gate_flows(struct gate *gate);
+struct egress *gate_egress(struct gate *gate);
+uint64_t gate_n_denied(const struct gate *gate); /* packets */
+
+#endif

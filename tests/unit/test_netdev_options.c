@@ -243,6 +243,21 @@ static const struct {
 	 "must be the same"},
 	{"dgram,id=x,local.type=fd,local.str=9,remote.type=unix,remote.path=/x",
 	 "don't set remote"},
+	{"dgram,id=x,local.type=unix,local.path=/x,remote.type=inet,remote.host=230.0.0.1,"
+	 "remote.port=1",
+	 "takes local.type=inet"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,remote.type=inet,remote.host=127.0.0.1,"
+	 "remote.port=1",
+	 "Parameter 'local.port' is missing"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,remote.type=fd,"
+	 "remote.str=9",
+	 "must be the same"},
+	{"dgram,id=x,local.type=fd,local.str=1000", "file descriptor 1000 is not open"},
+	{"dgram,id=x,local.type=unix,local.path=/nowhere/x", "/nowhere/x"},
+	{"socket,id=x,connect=nosuch", "doesn't contain ':'"},
+	{"socket,id=x,fd=1000", "file descriptor 1000 is not open"},
+	{"socket,id=x,udp=127.0.0.1:1,localaddr=x", "localaddr"},
+	{"socket,id=x,mcast=230.0.0.1:1,localaddr=nosuch.test", "nosuch.test"},
 	{"socket,id=x", "exactly one of listen="},
 	{"socket,id=x,listen=:1,connect=127.0.0.1:1", "exactly one of listen="},
 	{"socket,id=x,listen=1234", "doesn't contain ':'"},
@@ -284,6 +299,34 @@ START_TEST(descriptor_of_a_stream_or_datagram_socket_is_taken_over)
 	ck_assert_msg(add(text) != NULL, "%s", error ? error->message : "");
 	ck_assert(control_del_netdev(control, "x", &error));
 	ck_assert_int_eq(fcntl(fds[0], F_GETFD), -1);
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(descriptor_that_is_no_socket_is_refused)
+{
+	g_autofree char *text = NULL;
+	int fd = open("/dev/null", O_RDWR);
+
+	ck_assert_int_ge(fd, 3);
+	text = g_strdup_printf("socket,id=x,fd=%d", fd);
+	ck_assert_ptr_null(add(text));
+	ck_assert_msg(strstr(error->message, "not a socket") != NULL, "%s", error->message);
+}
+END_TEST
+
+START_TEST(datagrams_go_to_a_pair_a_group_or_a_descriptor)
+{
+	g_autofree char *text = NULL;
+	int fds[2];
+
+	ck_assert_ptr_nonnull(add("socket,id=p,udp=127.0.0.1:9,localaddr=127.0.0.1:0"));
+	ck_assert_ptr_nonnull(add("socket,id=m,mcast=239.255.77.77:0,localaddr=127.0.0.1"));
+	ck_assert_ptr_nonnull(add("dgram,id=i,local.type=inet,local.host=127.0.0.1,local.port=0,"
+				  "remote.type=inet,remote.host=127.0.0.1,remote.port=9"));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+	text = g_strdup_printf("dgram,id=f,local.type=fd,local.str=%d", fds[0]);
+	ck_assert_msg(add(text) != NULL, "%s", error ? error->message : "");
 	close(fds[1]);
 }
 END_TEST
@@ -367,6 +410,8 @@ int main(void)
 			    G_N_ELEMENTS(mistakes));
 	tcase_add_test(tc, id_is_taken_once);
 	tcase_add_loop_test(tc, descriptor_of_a_stream_or_datagram_socket_is_taken_over, 0, 2);
+	tcase_add_test(tc, descriptor_that_is_no_socket_is_refused);
+	tcase_add_test(tc, datagrams_go_to_a_pair_a_group_or_a_descriptor);
 	tcase_add_test(tc, listening_netdev_prints_the_line_for_qemu);
 	tcase_add_test(tc, port_0_and_any_address_become_what_a_guest_can_reach);
 	tcase_add_test(tc, abstract_names_keep_their_side);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/control.h"
+#include "ctl/fd_names.h"
+#include "ctl/request.h"
+#include "net/network.h"
+
+/* Requests and what they are answered, in QEMU's words and classes. */
+static struct loop *loop;
+static struct network *network;
+static struct control *control;
+static bool negotiated;
+
+static void setup(void)
+{
+	loop = loop_new(NULL);
+	loop_attach(loop, NULL);
+	network = network_new(loop, "test");
+	control = control_new(network, "/nowhere");
+	negotiated = false;
+}
+
+static void teardown(void)
+{
+	control_free(control);
+	network_free(network);
+	loop_free(loop);
+}
+
+static void answers(const char *text, const char *expected)
+{
+	struct request_session session = {.control = control, .negotiated = &negotiated};
+	g_autoptr(JsonNode) node = request_run(&session, text);
+	g_autofree char *answer = json_to_string(node, FALSE);
+
+	ck_assert_str_eq(answer, expected);
+}
+
+#define ERROR(class, desc) "{\"error\":{\"class\":\"" class "\",\"desc\":\"" desc "\"}}"
+
+START_TEST(capabilities_come_first_and_once)
+{
+	answers("{\"execute\":\"query-version\"}",
+		ERROR("CommandNotFound",
+		      "Expecting capabilities negotiation with 'qmp_capabilities'"));
+	answers("{\"execute\":\"qmp_capabilities\"}", "{\"return\":{}}");
+	ck_assert(negotiated);
+	answers("{\"execute\":\"qmp_capabilities\"}",
+		ERROR("CommandNotFound", "Capabilities negotiation is already complete, command "
+					 "ignored"));
+}
+END_TEST
+
+START_TEST(id_of_any_kind_is_given_back)
+{
+	negotiated = true;
+	answers("{\"execute\":\"query-netdevs\",\"id\":{\"a\":[1,null]}}",
+		"{\"return\":[],\"id\":{\"a\":[1,null]}}");
+	answers("{\"execute\":\"query-netdevs\",\"arguments\":{},\"id\":7}",
+		"{\"return\":[],\"id\":7}");
+	answers("{\"id\":\"x\"}", "{\"error\":{\"class\":\"GenericError\",\"desc\":\"QMP input "
+				  "lacks member 'execute'\"},\"id\":\"x\"}");
+}
+END_TEST
+
+static const struct {
+	const char *text, *answer;
+} wrong[] = {
+	{"[]", ERROR("GenericError", "QMP input must be a JSON object")},
+	{"{\"execute\":1}", ERROR("GenericError", "QMP input member 'execute' must be a string")},
+	{"{\"execute\":\"x\",\"arguments\":[]}",
+	 ERROR("GenericError", "QMP input member 'arguments' must be an object")},
+	{"{\"execute\":\"x\",\"exec-oob\":1}",
+	 ERROR("GenericError", "QMP input member 'exec-oob' is unexpected")},
+	{"{\"execute\":\"frob\"}", ERROR("CommandNotFound", "The command frob has not been found")},
+	{"{\"execute\":\"netdev_del\",\"arguments\":{\"id\":\"x\"}}",
+	 ERROR("DeviceNotFound", "Device 'x' not found")},
+	{"{\"execute\":\"netdev_del\"}", ERROR("GenericError", "Parameter 'id' is missing")},
+};
+
+START_TEST(what_is_wrong_is_told_as_qemu_does)
+{
+	negotiated = true;
+	answers(wrong[_i].text, wrong[_i].answer);
+}
+END_TEST
+
+START_TEST(what_is_no_json_is_an_error)
+{
+	struct request_session session = {.control = control, .negotiated = &negotiated};
+	static const char *const texts[] = {"", "{", "{\"execute\":}", "nothing", "{}{}"};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(JsonNode) node = request_run(&session, texts[i]);
+		JsonObject *error =
+			json_object_get_object_member(json_node_get_object(node), "error");
+
+		ck_assert_msg(error != NULL, "%s", texts[i]);
+		ck_assert_str_eq(json_object_get_string_member(error, "class"), "GenericError");
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("request");
+	TCase *tc = tcase_create("request");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, capabilities_come_first_and_once);
+	tcase_add_test(tc, id_of_any_kind_is_given_back);
+	tcase_add_loop_test(tc, what_is_wrong_is_told_as_qemu_does, 0, G_N_ELEMENTS(wrong));
+	tcase_add_test(tc, what_is_no_json_is_an_error);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

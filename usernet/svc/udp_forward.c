@@ -148,6 +148,7 @@ static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_cli
 		.dport = session->flow.guest_port,
 	};
 	udp_send(forwards->outbox, &address, data, len, user_config_mtu(forwards->config));
+	forwards->ops.passed(forwards->ops_data, session, true, len, forward->rule);
 }
 
 /* The guest may be there without having said so. */
@@ -238,6 +239,14 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 	forwards->ops.wake(forwards->ops_data);
 }
 
+static char *make_rule(const struct sockaddr_any *bound)
+{
+	g_autofree char *where = sockaddr_format(bound);
+	g_autofree char *rule = g_strconcat("hostfwd=udp:", where, NULL);
+
+	return g_ref_string_new(rule);
+}
+
 struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 				    const struct udp_forward_spec *spec, struct sockaddr_any *bound,
 				    GError **error)
@@ -259,6 +268,7 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 	forward->all = forwards;
 	forward->fd = fd;
 	forward->masquerade = spec->masquerade;
+	forward->rule = make_rule(bound);
 	udp_session_list_init(&forward->sessions);
 	udp_hold_list_init(&forward->held);
 	list_init(&forward->target_link);
@@ -279,6 +289,7 @@ void udp_forward_remove(struct udp_forward *forward)
 	udp_session_list_clear(forwards->sessions, &forward->sessions);
 	udp_hold_clear(&forwards->hold, &forward->held);
 	lead_nowhere(forward);
+	g_ref_string_release(forward->rule);
 	g_free(forward);
 }
 

@@ -35,6 +35,9 @@ struct udp_forward_ops {
 	bool (*has_room)(void *data);
 	/* @n more are held, or (negative) less. */
 	void (*hold_fds)(void *data, int n);
+	/* A datagram of @len bytes passed in @session; @rule: a GRefString. */
+	void (*passed)(void *data, const struct udp_session *session, bool to_guest, size_t len,
+		       const char *rule);
 };
 
 /* Those of a gateway. All but @ops outlive it; @ops is copied. */

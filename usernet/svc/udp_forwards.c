@@ -80,6 +80,9 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 	if (!udp_socket_send(forward->fd, &session->client, packet->frame + packet->payload,
 			     packet->len - packet->payload))
 		port_drop(port, errno == EAGAIN ? DROP_QUEUE_FULL : DROP_WRITE_ERROR, 1);
+	else
+		forwards->ops.passed(forwards->ops_data, session, false,
+				     packet->len - packet->payload, forward->rule);
 }
 
 unsigned udp_forwards_n_sessions(const struct udp_forwards *forwards)

@@ -173,6 +173,31 @@ bool fwd_guestfwd_parse(struct fwd_guestfwd *rule, const char *text, GError **er
 	return false;
 }
 
+static bool take_last_port(struct fwd_cursor *c, struct fwd_guestfwd *rule)
+{
+	g_autofree char *part = g_strndup(c->p, strcspn(c->p, "-"));
+	uint16_t port;
+
+	if (!parse_port(part, &port))
+		return fwd_cursor_fail(
+			c, "Bad server port", "'%s' should be a number from 1 to 65535%s", part,
+			strchr(part, ':') ? "; an IPv6 address stands in brackets" : "");
+	fwd_set_port(&rule->server, port);
+	return true;
+}
+
+bool fwd_guestfwd_parse_server(struct fwd_guestfwd *rule, const char *text, GError **error)
+{
+	struct fwd_cursor c = {.p = text};
+
+	*rule = (struct fwd_guestfwd){.command = NULL};
+	if (take_protocol(&c) && take_server(&c, rule) && take_last_port(&c, rule))
+		return true;
+	fwd_guestfwd_clear(rule);
+	fwd_cursor_report(&c, "Invalid guest forwarding rule", text, error);
+	return false;
+}
+
 void fwd_guestfwd_clear(struct fwd_guestfwd *rule)
 {
 	g_free(rule->command);

@@ -36,6 +36,11 @@ struct fwd_guestfwd {
  * 'PART' should be …; FWD_ERROR_INVALID (rule.h), and @rule is then empty.
  */
 bool fwd_guestfwd_parse(struct fwd_guestfwd *rule, const char *text, GError **error);
+/*
+ * What guestfwd-remove takes: the server alone, [tcp]:[SERVER]:PORT; a target behind it is not
+ * looked at. The rule's target stays zero.
+ */
+bool fwd_guestfwd_parse_server(struct fwd_guestfwd *rule, const char *text, GError **error);
 /* Harmless on an empty one. */
 void fwd_guestfwd_clear(struct fwd_guestfwd *rule);
 /* Newly allocated: "tcp:10.0.2.100:80-tcp:127.0.0.1:8080". */

@@ -89,6 +89,20 @@ int ctl_show_table(struct ctl_session *session, const char *command,
 	return status;
 }
 
+void ctl_show_type(JsonArray *rows, const char *type, const struct ctl_column *columns)
+{
+	g_autoptr(JsonArray) chosen = json_array_new();
+
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		JsonObject *row = json_array_get_object_element(rows, i);
+
+		if (!g_strcmp0(json_object_get_string_member_with_default(row, "type", NULL), type))
+			json_array_add_object_element(chosen, json_object_ref(row));
+	}
+	if (json_array_get_length(chosen))
+		ctl_table_print(chosen, columns);
+}
+
 int ctl_change(struct ctl_session *session, const char *command, JsonObject *args, const char *done)
 {
 	g_autoptr(JsonNode) result = NULL;

@@ -37,6 +37,8 @@ int ctl_change(struct ctl_session *session, const char *command, JsonObject *arg
 /* A request that returns an array of objects. @empty: what to say when there are none. */
 int ctl_show_table(struct ctl_session *session, const char *command,
 		   const struct ctl_column *columns, const char *empty);
+/* Shows those objects of @rows whose "type" is @type; what there is none of shows nothing. */
+void ctl_show_type(JsonArray *rows, const char *type, const struct ctl_column *columns);
 /* With --json, shows @node and returns true. */
 bool ctl_print_json(const struct ctl_session *session, JsonNode *node);
 

@@ -105,8 +105,25 @@ static int run_forwards(struct ctl_session *session, char **params)
 		{"PORT", "host-port"}, {"GUEST", "guest-address"}, {"PORT", "guest-port"},
 		{NULL, NULL},
 	};
+	static const struct ctl_column servers[] = {
+		{"NETDEV", "netdev"},
+		{"SERVER", "server-address"},
+		{"PORT", "server-port"},
+		{"CONNECTIONS", "connections"},
+		{"SOCKET", "socket"},
+		{"COMMAND", "command"},
+		{NULL, NULL},
+	};
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-forwards", NULL, &result);
 
-	return ctl_show_table(session, "query-forwards", columns, "no forwards");
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	if (json_array_get_length(json_node_get_array(result)) == 0)
+		puts("no forwards");
+	ctl_show_type(json_node_get_array(result), "hostfwd", columns);
+	ctl_show_type(json_node_get_array(result), "guestfwd", servers);
+	return status;
 }
 
 /* --- what changes --- */
@@ -137,6 +154,16 @@ static int run_hostfwd_add(struct ctl_session *session, char **params)
 static int run_hostfwd_remove(struct ctl_session *session, char **params)
 {
 	return run_hostfwd(session, "hostfwd-remove", params[0]);
+}
+
+static int run_guestfwd_add(struct ctl_session *session, char **params)
+{
+	return run_hostfwd(session, "guestfwd-add", params[0]);
+}
+
+static int run_guestfwd_remove(struct ctl_session *session, char **params)
+{
+	return run_hostfwd(session, "guestfwd-remove", params[0]);
 }
 
 static int run_hmp_line(struct ctl_session *session, const char *line, bool silence_is_success)
@@ -284,6 +311,11 @@ static const struct verb verbs[] = {
 	 false, run_hostfwd_add},
 	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: [tcp|udp]:[ADDR]:PORT", 1, false,
 	 run_hostfwd_remove},
+	{"guestfwd add", "[--id NETDEV] RULE",
+	 "a server for guests: [tcp]:[ADDR]:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT", 1,
+	 false, run_guestfwd_add},
+	{"guestfwd remove", "[--id NETDEV] RULE", "end one: [tcp]:[ADDR]:PORT", 1, false,
+	 run_guestfwd_remove},
 	{"netdev add", "NETDEV", "attach, as --netdev of usernet does", 1, false, run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
 	{"link", "GUEST up|down", "plug or unplug a guest, port or netdev", 2, false, run_link},
@@ -395,7 +427,8 @@ int main(int argc, char **argv)
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Which network (default: default)",
 		 "NAME"},
 		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket, "Its QMP socket", "PATH"},
-		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd: on this user netdev", "NETDEV"},
+		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd, guestfwd: on this user netdev",
+		 "NETDEV"},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON, for programs", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Say the version and end", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},

@@ -13,10 +13,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/spawner.h"
 #include "ctl/config.h"
 #include "ctl/control.h"
 #include "ctl/error.h"
 #include "ctl/events.h"
+#include "ctl/guest_forwards.h"
 #include "ctl/options.h"
 #include "ctl/qmp.h"
 #include "ctl/ready.h"
@@ -29,7 +31,8 @@
  * One process, one network. It lives in stages, each with less power than the one before:
  *
  *   start    argv and the configuration file are read and checked; stray descriptors closed,
- *            umask, no core, signals blocked. Nothing a guest or peer says is read.
+ *            umask, no core, signals blocked. The helper that runs the commands of guestfwd is
+ *            forked, where there are any. Nothing a guest or peer says is read.
  *   open     run and state directory with their locks, guests' reservations, netdevs with their
  *            sockets and forwards, control socket.
  *   confine  still one thread, everything is open: what the process may reach by path is
@@ -46,6 +49,7 @@ struct daemon {
 	pid_t parent;
 	GMainLoop *main_loop;
 	struct loop *loop;
+	struct spawner *spawner; /* NULL: no commands are run */
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
@@ -131,6 +135,24 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 	return false;
 }
 
+/* As the user started us: umask, limits and signals too. Only where there are commands to run. */
+static bool start_spawner(struct daemon *daemon, GError **error)
+{
+	g_autoptr(GPtrArray) commands = g_ptr_array_new_with_free_func(g_free);
+	bool live = daemon->config->settings.live_commands;
+
+	for (guint i = 0; i < daemon->config->netdevs->len; i++) {
+		const struct config_entry *entry = g_ptr_array_index(daemon->config->netdevs, i);
+
+		guest_forwards_commands(entry->opts, commands);
+	}
+	if (!commands->len && !live)
+		return true;
+	g_ptr_array_add(commands, NULL);
+	daemon->spawner = spawner_new((const char *const *)commands->pdata, live, error);
+	return daemon->spawner != NULL;
+}
+
 static bool stage_start(struct daemon *daemon, GError **error)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
@@ -145,7 +167,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	}
 	log_take_libraries();
 	close_stray_fds(daemon->config);
-	if (!fill_standard_fds(error))
+	if (!fill_standard_fds(error) || !start_spawner(daemon, error))
 		return false;
 	umask(077);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -157,6 +179,8 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	if (!daemon->loop || !loop_signals(daemon->loop, signals, caught_signal, daemon, error))
 		return false;
 	loop_attach(daemon->loop, NULL);
+	if (daemon->spawner)
+		spawner_attach(daemon->spawner, daemon->loop);
 	return follow_parent(daemon, error);
 }
 
@@ -205,6 +229,7 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	    !statedir_open(&daemon->statedir, settings->name, settings->state_dir, error))
 		return false;
 	daemon->network = network_new(daemon->loop, settings->name);
+	daemon->network->spawner = daemon->spawner;
 	daemon->control = control_new(daemon->network, daemon->rundir.path);
 	daemon->control->state_dir = g_strdup(daemon->statedir.path);
 	daemon->control->options = &daemon->options;
@@ -244,6 +269,7 @@ static void leave(struct daemon *daemon)
 	control_free(daemon->control);
 	if (daemon->network)
 		network_free(daemon->network);
+	spawner_free(daemon->spawner);
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

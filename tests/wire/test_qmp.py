@@ -17,7 +17,8 @@ COMMANDS = {
     "qmp_capabilities", "query-commands", "query-version", "query-status", "netdev_add",
     "netdev_del", "set_link", "getfd", "closefd", "quit", "human-monitor-command",
     "query-network", "query-netdevs", "query-guests", "query-leases", "query-forwards",
-    "query-connections", "query-policy", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add", "hostfwd-remove", "guest-add",
+    "query-connections", "query-policy", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add",
+    "hostfwd-remove", "guestfwd-add", "guestfwd-remove", "guest-add",
     "guest-remove", "dns-add", "dns-remove", "reload",
 }
 

@@ -13,6 +13,7 @@
  * where it listens (for the line to give QEMU), and a `user` netdev's forwards.
  */
 struct forwards;
+struct guest_forwards;
 struct netdev;
 struct network;
 struct optstr;
@@ -30,9 +31,10 @@ struct attachment {
 	struct netdev *netdev;
 	enum attachment_role role;
 	struct sockaddr_any addr;
-	struct forwards *forwards; /* ATTACHMENT_GATEWAY */
-	struct optstr *opts;       /* owned */
-	const char *state_dir;     /* control's: where what outlives us goes; NULL: nowhere */
+	struct forwards *forwards; /* ATTACHMENT_GATEWAY, as the next */
+	struct guest_forwards *guest_forwards;
+	struct optstr *opts;   /* owned */
+	const char *state_dir; /* control's: where what outlives us goes; NULL: nowhere */
 	enum origin origin;
 	struct list link; // control::attachments
 };

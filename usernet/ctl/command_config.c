@@ -3,6 +3,7 @@
 #include "ctl/control.h"
 #include "ctl/fd_names.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "ctl/query.h"
 #include "net/netdev.h"
 
@@ -55,6 +56,29 @@ static JsonNode *hostfwd_remove(struct command_call *call, GError **error)
 	return command_done();
 }
 
+static JsonNode *guestfwd_add(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+	const struct guest_forward *entry;
+
+	if (!user)
+		return NULL;
+	entry = guest_forwards_add(user->guest_forwards, command_string(call, "rule"), error);
+	return entry ? command_object(query_guest_forward(user, entry)) : NULL;
+}
+
+static JsonNode *guestfwd_remove(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+
+	if (!user ||
+	    !guest_forwards_remove(user->guest_forwards, command_string(call, "rule"), error))
+		return NULL;
+	return command_done();
+}
+
 const struct command commands_config[] = {
 	{"netdev_add", netdev_add, .any_args = true},
 	{"netdev_del", netdev_del, .args = {{"id", ARG_STRING, false}}},
@@ -62,6 +86,10 @@ const struct command commands_config[] = {
 	{"hostfwd-add", hostfwd_add,
 	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
 	{"hostfwd-remove", hostfwd_remove,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{"guestfwd-add", guestfwd_add,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{"guestfwd-remove", guestfwd_remove,
 	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
 	{NULL},
 };

@@ -5,6 +5,7 @@
 #include "ctl/command.h"
 #include "ctl/control.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "ctl/query.h"
 #include "link/dgram.h"
 #include "link/stream.h"
@@ -212,6 +213,9 @@ static JsonNode *query_forwards(struct command_call *call, GError **error)
 			continue;
 		list_for_each (entry, forwards_entries(user->forwards), struct fwd_entry, link)
 			json_array_add_object_element(array, query_forward(user, entry));
+		list_for_each (each, guest_forwards_entries(user->guest_forwards),
+			       struct guest_forward, link)
+			json_array_add_object_element(array, query_guest_forward(user, each));
 	}
 	return command_array(array);
 }

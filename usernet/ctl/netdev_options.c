@@ -5,6 +5,7 @@
 
 #include "ctl/error.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "net/netdev.h"
 
 static const struct netdev_kind *const kinds[] = {
@@ -91,6 +92,7 @@ void attachment_free(struct attachment *attachment)
 	if (!attachment)
 		return;
 	forwards_free(attachment->forwards);
+	guest_forwards_free(attachment->guest_forwards);
 	if (attachment->netdev)
 		attachment->netdev->ops->destroy(attachment->netdev);
 	optstr_free(attachment->opts);

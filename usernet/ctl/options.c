@@ -17,6 +17,7 @@ static const char description[] =
 	"      [,dnssearch=NAME]…[,tftp=DIR][,mtu=N][,lease-time=SECONDS]\n"
 	"      [,host-loopback=on|off|PORT;PORT][,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT]…\n"
 	"      [,dns-server=[/DOMAIN/]ADDR[#PORT]]…[,resolv-conf=PATH][,ntp=ADDR]…\n"
+	"      [,guestfwd=[tcp]:[ADDR]:PORT-cmd:COMMAND|unix:PATH|tcp:HOST:PORT]…\n"
 	"      [,route=NET/LEN;VIA]…[,tftp-server-name=NAME][,bootfile=NAME]\n"
 	"                                 the gateway: DHCP, DNS, NAT, port forwards\n"
 	"  stream,id=ID,server=on|off,addr.type=unix,addr.path=PATH\n"
@@ -78,7 +79,7 @@ static bool usage(GError **error, const char *format, const char *what)
 struct words {
 	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level;
 	char **qmp;
-	gboolean with_parent, verbose;
+	gboolean with_parent, live_commands, verbose;
 };
 
 static void clear_words(struct words *words)
@@ -110,6 +111,8 @@ static bool note_all(struct options *options, const struct words *words, GError 
 		note(options, "log-level", "debug");
 	if (words->with_parent)
 		note(options, "exit-with-parent", "on");
+	if (words->live_commands)
+		note(options, "live-commands", "on");
 	for (char **qmp = words->qmp; qmp && *qmp; qmp++)
 		note(options, "qmp", *qmp);
 	return settings_check(options->settings, error) || blame_option(error);
@@ -143,6 +146,8 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "Write a line to this descriptor once guests may come, and close it", "N"},
 		{"exit-with-parent", 0, 0, G_OPTION_ARG_NONE, &words->with_parent,
 		 "End when the process that started us does", NULL},
+		{"live-commands", 0, 0, G_OPTION_ARG_NONE, &words->live_commands,
+		 "Let guestfwd rules added later run commands that are not known at start", NULL},
 		{"log-level", 0, 0, G_OPTION_ARG_FILENAME, &words->log_level,
 		 "error, warning, info (default) or debug", "LEVEL"},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &words->verbose, "As --log-level debug",

@@ -2,6 +2,7 @@
 #include "ctl/options_user.h"
 
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "ctl/netdev_options.h"
 #include "ctl/policies.h"
 #include "net/netdev.h"
@@ -36,8 +37,6 @@ static bool check_forwards(const struct optstr *opts, struct in_addr host, GErro
 	g_autofree const char **rules = optstr_all(opts, "hostfwd");
 	struct fwd_rule rule;
 
-	if (optstr_get(opts, "guestfwd"))
-		return netdev_options_fail(error, "guestfwd is not supported by this version");
 	for (unsigned i = 0; rules[i]; i++) {
 		if (!fwd_rule_parse(&rule, rules[i], host, error))
 			return netdev_options_blame(error);
@@ -50,7 +49,8 @@ static bool check(const struct optstr *opts, GError **error)
 	struct user_options user;
 	bool ok = user_options_read(&user, opts, error) && check_config(&user.config, error) &&
 		  policies_check_user(opts, user.config.restricted, error) &&
-		  check_forwards(opts, user.forward_host, error);
+		  check_forwards(opts, user.forward_host, error) &&
+		  (guest_forwards_check(opts, &user.config, error) || netdev_options_blame(error));
 
 	user_options_clear(&user);
 	return ok;
@@ -62,6 +62,17 @@ static bool add_forwards(struct attachment *attachment, GError **error)
 
 	for (unsigned i = 0; rules[i]; i++) {
 		if (!forwards_add(attachment->forwards, rules[i], error))
+			return false;
+	}
+	return true;
+}
+
+static bool add_guest_forwards(struct attachment *attachment, GError **error)
+{
+	g_autofree const char **rules = optstr_all(attachment->opts, "guestfwd");
+
+	for (unsigned i = 0; rules[i]; i++) {
+		if (!guest_forwards_add(attachment->guest_forwards, rules[i], error))
 			return false;
 	}
 	return true;
@@ -87,9 +98,11 @@ static bool build(struct attachment *attachment, struct network *network, struct
 		policies_apply(network, NULL, attachment->opts);
 		attachment->forwards =
 			forwards_new(attachment->netdev, user.forward_host, config->dhcp_start);
+		attachment->guest_forwards = guest_forwards_new(attachment->netdev);
 	}
 	user_options_clear(&user);
-	return attachment->netdev && add_forwards(attachment, error);
+	return attachment->netdev && add_forwards(attachment, error) &&
+	       add_guest_forwards(attachment, error);
 }
 
 const struct netdev_kind netdev_kind_user = {"user", user_option_specs, check, build};

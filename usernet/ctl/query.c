@@ -5,11 +5,13 @@
 
 #include "ctl/attachment.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "svc/guestfwd.h"
 
 char *sockaddr_host_text(const struct sockaddr_any *addr)
 {
@@ -47,11 +49,34 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 	JsonObject *object = json_object_new();
 	g_autofree char *rule = forwards_format(&entry->rule, &entry->bound);
 
+	json_object_set_string_member(object, "type", "hostfwd");
 	json_object_set_string_member(object, "netdev", user->netdev->id);
 	json_object_set_string_member(object, "protocol", entry->rule.udp ? "udp" : "tcp");
 	set_sockaddr(object, "host", &entry->bound);
 	set_sockaddr(object, "guest", &entry->rule.guest);
 	json_object_set_string_member(object, "rule", rule);
+	return object;
+}
+
+JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry)
+{
+	static const char *const kinds[] = {"command", "socket"};
+	struct guestfwd_counts counts = guestfwd_counts(entry->fwd);
+	JsonObject *object = json_object_new();
+	g_autofree char *to = entry->rule.target == FWD_TARGET_COMMAND
+				      ? g_strdup(entry->rule.command)
+				      : sockaddr_format(&entry->rule.to);
+
+	json_object_set_string_member(object, "type", "guestfwd");
+	json_object_set_string_member(object, "netdev", user->netdev->id);
+	json_object_set_string_member(object, "protocol", "tcp");
+	set_sockaddr(object, "server", &entry->rule.server);
+	json_object_set_string_member(object, kinds[entry->rule.target], to);
+	json_object_set_int_member(object, "connections", counts.open);
+	json_object_set_int_member(object, "accepted", (gint64)counts.accepted);
+	json_object_set_int_member(object, "refused", (gint64)counts.refused);
+	json_object_set_int_member(object, "strangers", (gint64)counts.strangers);
+	json_object_set_string_member(object, "rule", entry->text);
 	return object;
 }
 

@@ -10,11 +10,13 @@
 struct attachment;
 struct flow;
 struct fwd_entry;
+struct guest_forward;
 struct guest;
 struct network;
 struct port;
 struct reservation;
 
+JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry);
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry);
 JsonObject *query_guest(const struct guest *guest);
 /* A guest that has not come yet. */

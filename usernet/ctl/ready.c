@@ -11,6 +11,7 @@
 #include "base/sockaddr.h"
 #include "ctl/control.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "svc/gateway.h"
@@ -55,6 +56,9 @@ static void describe_attachment(GString *out, const struct attachment *attachmen
 
 		g_string_append_printf(out, "    forward %s\n", rule);
 	}
+	list_for_each (entry, guest_forwards_entries(attachment->guest_forwards),
+		       struct guest_forward, link)
+		g_string_append_printf(out, "    guestfwd %s\n", entry->text);
 }
 
 char *ready_text(struct control *control)

@@ -8,6 +8,7 @@
 #include "ctl/control.h"
 #include "ctl/error.h"
 #include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_options.h"
 #include "ctl/options_user.h"
@@ -183,9 +184,10 @@ static GHashTable *canonical_rules(struct forwards *forwards, const struct optst
 	return rules;
 }
 
-static void report_forward(struct reload *reload, const char *id, const char *rule, const char *did)
+static void report_forward(struct reload *reload, const char *id, const char *key, const char *rule,
+			   const char *did)
 {
-	g_autofree char *action = g_strdup_printf("hostfwd %s %s", rule, did);
+	g_autofree char *action = g_strdup_printf("%s %s %s", key, rule, did);
 
 	report(reload->applied, "netdev", id, "action", action);
 }
@@ -204,7 +206,7 @@ static void remove_forwards(struct reload *reload, const struct attachment *user
 		if (g_hash_table_contains(next, rule) || !g_hash_table_contains(now, rule))
 			continue;
 		forwards_drop(user->forwards, rule);
-		report_forward(reload, user->netdev->id, rule, "removed");
+		report_forward(reload, user->netdev->id, "hostfwd", rule, "removed");
 	}
 }
 
@@ -221,7 +223,57 @@ static void add_forwards(struct reload *reload, const struct attachment *user)
 		if (!rule || g_hash_table_contains(now, rule))
 			continue;
 		if (forwards_add(user->forwards, texts[i], &error))
-			report_forward(reload, user->netdev->id, rule, "added");
+			report_forward(reload, user->netdev->id, "hostfwd", rule, "added");
+		else
+			report_failure(reload, "netdev", user->netdev->id, error);
+	}
+}
+
+static GHashTable *canonical_guest_rules(struct guest_forwards *forwards, const struct optstr *opts)
+{
+	GHashTable *rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autofree const char **texts = optstr_all(opts, "guestfwd");
+
+	for (unsigned i = 0; texts[i]; i++) {
+		char *text = guest_forwards_canonical(forwards, texts[i]);
+
+		if (text)
+			g_hash_table_add(rules, text);
+	}
+	return rules;
+}
+
+static void remove_guest_forwards(struct reload *reload, const struct attachment *user,
+				  const struct optstr *opts)
+{
+	g_autoptr(GHashTable) old = canonical_guest_rules(user->guest_forwards, user->opts);
+	g_autoptr(GHashTable) next = canonical_guest_rules(user->guest_forwards, opts);
+	g_autoptr(GHashTable) now = guest_forwards_canonicals(user->guest_forwards);
+	GHashTableIter iter;
+	void *rule;
+
+	g_hash_table_iter_init(&iter, old);
+	while (g_hash_table_iter_next(&iter, &rule, NULL)) {
+		if (g_hash_table_contains(next, rule) || !g_hash_table_contains(now, rule))
+			continue;
+		guest_forwards_drop(user->guest_forwards, rule);
+		report_forward(reload, user->netdev->id, "guestfwd", rule, "removed");
+	}
+}
+
+static void add_guest_forwards(struct reload *reload, const struct attachment *user)
+{
+	g_autoptr(GHashTable) now = guest_forwards_canonicals(user->guest_forwards);
+	g_autofree const char **texts = optstr_all(user->opts, "guestfwd");
+
+	for (unsigned i = 0; texts[i]; i++) {
+		g_autofree char *rule = guest_forwards_canonical(user->guest_forwards, texts[i]);
+		GError *error = NULL;
+
+		if (!rule || g_hash_table_contains(now, rule))
+			continue;
+		if (guest_forwards_add(user->guest_forwards, texts[i], &error))
+			report_forward(reload, user->netdev->id, "guestfwd", rule, "added");
 		else
 			report_failure(reload, "netdev", user->netdev->id, error);
 	}
@@ -274,7 +326,7 @@ static void reload_host(struct reload *reload, struct attachment *user, const st
 
 static bool changes_live(const char *key)
 {
-	static const char *const keys[] = {"hostfwd",       "allow",          "deny",
+	static const char *const keys[] = {"hostfwd",       "guestfwd",       "allow", "deny",
 					   "host-loopback", "host-addresses", NULL};
 
 	return g_strv_contains(keys, key);
@@ -290,8 +342,11 @@ static void reload_user(struct reload *reload, struct attachment *user,
 	reload_rules(reload, NULL, "netdev", user->netdev->id, user->opts, entry->opts);
 	reload_host(reload, user, entry->opts);
 	remove_forwards(reload, user, entry->opts);
+	remove_guest_forwards(reload, user, entry->opts);
 	optstr_take(user->opts, entry->opts, "hostfwd");
+	optstr_take(user->opts, entry->opts, "guestfwd");
 	add_forwards(reload, user);
+	add_guest_forwards(reload, user);
 }
 
 static void reload_users(struct reload *reload)

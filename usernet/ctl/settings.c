@@ -6,9 +6,16 @@
 #include "ctl/error.h"
 
 const struct opt_spec setting_specs[] = {
-	{.key = "name", .flags = OPT_EMPTY},           {.key = "run-dir"},   {.key = "state-dir"},
-	{.key = "qmp", .flags = OPT_REPEATS},          {.key = "pidfile"},   {.key = "ready-fd"},
-	{.key = "exit-with-parent", .type = OPT_BOOL}, {.key = "log-level"}, {NULL},
+	{.key = "name", .flags = OPT_EMPTY},
+	{.key = "run-dir"},
+	{.key = "state-dir"},
+	{.key = "qmp", .flags = OPT_REPEATS},
+	{.key = "pidfile"},
+	{.key = "ready-fd"},
+	{.key = "exit-with-parent", .type = OPT_BOOL},
+	{.key = "live-commands", .type = OPT_BOOL},
+	{.key = "log-level"},
+	{NULL},
 };
 
 static bool refuse(GError **error, const char *key, const char *value, const char *right)
@@ -98,6 +105,7 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	settings->pidfile = g_strdup(optstr_get(opts, "pidfile"));
 	settings->ready_fd = (int)optstr_number(opts, "ready-fd", -1);
 	settings->exit_with_parent = optstr_bool(opts, "exit-with-parent", false);
+	settings->live_commands = optstr_bool(opts, "live-commands", false);
 	settings->log_level = LOG_LEVEL_INFO;
 	if (level)
 		parse_log_level(level, &settings->log_level);

@@ -24,6 +24,7 @@ struct settings {
 	char *pidfile;   /* may be NULL */
 	int ready_fd;    /* -1: none */
 	bool exit_with_parent;
+	bool live_commands; /* guestfwd may run what is not in the configuration */
 	enum log_level log_level;
 };
 

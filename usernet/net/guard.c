@@ -45,6 +45,26 @@ void guard_protect_v6(struct guard *guard, const struct in6_addr *addr)
 	g_array_append_vals(guard->v6, addr, 1);
 }
 
+void guard_unprotect_v4(struct guard *guard, struct in_addr addr)
+{
+	for (guint i = 0; i < guard->v4->len; i++) {
+		if (g_array_index(guard->v4, struct in_addr, i).s_addr == addr.s_addr) {
+			g_array_remove_index_fast(guard->v4, i);
+			return;
+		}
+	}
+}
+
+void guard_unprotect_v6(struct guard *guard, const struct in6_addr *addr)
+{
+	for (guint i = 0; i < guard->v6->len; i++) {
+		if (IN6_ARE_ADDR_EQUAL(&g_array_index(guard->v6, struct in6_addr, i), addr)) {
+			g_array_remove_index_fast(guard->v6, i);
+			return;
+		}
+	}
+}
+
 void guard_clear_gateway(struct guard *guard)
 {
 	guard->gateway_mac = 0;

@@ -33,6 +33,9 @@ void guard_free(struct guard *guard);
 void guard_set_gateway_mac(struct guard *guard, mac_t mac);
 void guard_protect_v4(struct guard *guard, struct in_addr addr);
 void guard_protect_v6(struct guard *guard, const struct in6_addr *addr);
+/* No more, of those of a guard_protect. */
+void guard_unprotect_v4(struct guard *guard, struct in_addr addr);
+void guard_unprotect_v6(struct guard *guard, const struct in6_addr *addr);
 /* Forgets the three above: the user netdev went. */
 void guard_clear_gateway(struct guard *guard);
 

@@ -20,6 +20,7 @@ struct guest_table;
 struct netdev;
 struct port;
 struct reservation_table;
+struct spawner;
 struct vswitch;
 
 enum network_event_kind {
@@ -65,8 +66,9 @@ struct network {
 	struct guard *guard;
 	struct guest_table *guests;
 	struct reservation_table *reservations;
-	struct list netdevs;   /* heads netdev::link, in the order they were made */
-	struct list observers; /* heads network_observer::link */
+	struct spawner *spawner; /* main's: runs commands; NULL: nobody does */
+	struct list netdevs;     /* heads netdev::link, in the order they were made */
+	struct list observers;   /* heads network_observer::link */
 };
 
 struct network *network_new(struct loop *loop, const char *name);

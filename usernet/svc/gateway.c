@@ -15,6 +15,7 @@
 #include "svc/dns.h"
 #include "svc/echo.h"
 #include "svc/gate.h"
+#include "svc/guestfwd.h"
 #include "svc/lease_keeper.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
@@ -23,6 +24,7 @@
 #include "svc/redirect.h"
 #include "svc/reset.h"
 #include "svc/scrub.h"
+#include "svc/served.h"
 #include "svc/source.h"
 #include "svc/udp.h"
 #include "svc/udp_forward.h"
@@ -57,6 +59,8 @@ struct gateway {
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
 	struct redirect *redirect;
+	struct served *served;
+	struct guestfwds *guestfwds;
 	struct redirect_server dns_tcp4, dns_tcp6; /* the name server, by TCP */
 	struct ndp ndp;
 	struct reassembly *reassembly;
@@ -83,6 +87,12 @@ static void on_arp_reply(struct gateway *gateway, const struct arp *arp)
 		udp_forwards_found(gateway->udp_forwards, &addr, arp->sender_mac);
 }
 
+static bool owns_v4(const struct gateway *gateway, struct in_addr addr)
+{
+	return addr.s_addr == gateway->config.host.s_addr ||
+	       addr.s_addr == gateway->config.dns.s_addr || served_has_v4(gateway->served, addr);
+}
+
 static void on_arp(struct gateway *gateway, const struct frame *frame)
 {
 	struct arp arp;
@@ -94,8 +104,7 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 		on_arp_reply(gateway, &arp);
 		return;
 	}
-	if (arp.target_ip.s_addr != gateway->config.host.s_addr &&
-	    arp.target_ip.s_addr != gateway->config.dns.s_addr)
+	if (!owns_v4(gateway, arp.target_ip))
 		return;
 	out = outbox_reserve(&gateway->outbox, ARP_FRAME_LEN);
 	if (out)
@@ -159,13 +168,9 @@ static void on_dhcpv6(struct gateway *gateway, struct port *from, const struct p
 
 static bool is_own_address(const struct gateway *gateway, const struct packet *packet)
 {
-	struct in_addr dst;
-
 	if (packet->v6)
 		return ndp_owns(&gateway->ndp, &packet->dst);
-	dst = packet_v4(&packet->dst);
-	return dst.s_addr == gateway->config.host.s_addr ||
-	       dst.s_addr == gateway->config.dns.s_addr;
+	return owns_v4(gateway, packet_v4(&packet->dst));
 }
 
 static void on_echo(struct gateway *gateway, const struct packet *packet)
@@ -257,6 +262,9 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
 		if (packet->len <= ETH_HEADER + user_config_mtu(&gateway->config))
 			on_echo(gateway, packet);
+		else if (served_has(gateway->served, &packet->dst))
+			port_drop(from, DROP_UNSUPPORTED,
+				  1); /* libslirp would ask the host's net */
 		else
 			nat_input_now(gateway->nat, from, mac, packet); /* answers in fragments */
 		return;
@@ -457,9 +465,25 @@ static void on_nat_resolve(void *data, const struct in6_addr *addr)
 		ask_for_neighbour(gateway, addr);
 }
 
+static void on_nat_redirected(void *data, int fd, const struct packet *packet, unsigned port_id)
+{
+	struct gateway *gateway = data;
+
+	guestfwds_redirected(gateway->guestfwds, fd, packet, port_id);
+}
+
+static void on_nat_closing(void *data, int fd)
+{
+	struct gateway *gateway = data;
+
+	guestfwds_closing(gateway->guestfwds, fd);
+}
+
 static const struct nat_ops nat_ops = {
 	.wake = on_nat_wake,
 	.resolve = on_nat_resolve,
+	.redirected = on_nat_redirected,
+	.closing = on_nat_closing,
 };
 
 /* An address behind a guest that routes is known to the NAT alone, from what came from there. */
@@ -645,7 +669,9 @@ static void gateway_destroy(struct netdev *netdev)
 	netdev_remove_port(&gateway->port);
 	udp_forwards_free(gateway->udp_forwards);
 	nat_free(gateway->nat);
+	guestfwds_free(gateway->guestfwds);
 	redirect_free(gateway->redirect);
+	served_free(gateway->served);
 	close_services(gateway);
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
@@ -676,6 +702,20 @@ static void protect(struct gateway *gateway)
 		guard_protect_v6(guard, &gateway->ndp.link_local);
 		guard_protect_v6(guard, &gateway->ndp.dns_link_local);
 	}
+}
+
+static void open_guestfwds(struct gateway *gateway, struct network *network)
+{
+	struct guestfwd_env env = {
+		.network = network,
+		.config = &gateway->config,
+		.redirect = gateway->redirect,
+		.served = gateway->served = served_new(),
+		.pool = dhcp_leases(gateway->dhcp),
+	};
+
+	gateway->ndp.served = gateway->served;
+	gateway->guestfwds = guestfwds_new(&env);
 }
 
 /* Its TCP is served on the host's loopback (dns_tcp.h). */
@@ -734,11 +774,13 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 						 &udp_forward_ops, gateway);
 	gateway->redirect = redirect_new();
 	redirect_dns(gateway);
+	open_guestfwds(gateway, network);
 	gateway->source = (struct source){
 		.network = network,
 		.config = &gateway->config,
 		.ndp = &gateway->ndp,
 		.nat = gateway->nat,
+		.served = gateway->served,
 	};
 	nat_set_redirect(gateway->nat, gateway->redirect);
 	nat_set_gate(gateway->nat, gateway->gate);
@@ -781,6 +823,11 @@ struct nat *gateway_nat(struct gateway *gateway)
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)
 {
 	return gateway->udp_forwards;
+}
+
+struct guestfwds *gateway_guestfwds(struct gateway *gateway)
+{
+	return gateway->guestfwds;
 }
 
 struct dhcp *gateway_dhcp(struct gateway *gateway)

@@ -22,6 +22,7 @@ struct dhcp;
 struct dns;
 struct gate;
 struct udp_forwards;
+struct guestfwds;
 
 /* host-loopback=: what of the host's own addresses guests reach through the gateway address. */
 enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
@@ -96,6 +97,7 @@ const struct user_config *gateway_config(const struct gateway *gateway);
 struct nat *gateway_nat(struct gateway *gateway);
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);
+struct guestfwds *gateway_guestfwds(struct gateway *gateway);
 struct dns *gateway_dns(struct gateway *gateway);
 struct gate *gateway_gate(struct gateway *gateway);
 /*

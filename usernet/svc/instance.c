@@ -197,7 +197,8 @@ static void deliver_redirected(struct instance *instance, const struct redirect_
 	instance->opened = -1;
 	slirp_input(instance->slirp, changed.frame, (int)changed.len);
 	if (instance->opened >= 0 && env->ops->redirected)
-		env->ops->redirected(env->ops_data, instance->opened, &changed);
+		env->ops->redirected(env->ops_data, instance->opened, &changed,
+				     instance->share ? instance->share->port_id : 0);
 }
 
 void instance_deliver(void *owner, const struct packet *packet)

@@ -233,6 +233,8 @@ static void on_unregister_fd(int fd, void *opaque)
 	}
 	if (instance->env->ops->closing)
 		instance->env->ops->closing(instance->env->ops_data, fd);
+	if (instance->opened == fd)
+		instance->opened = -1;
 	nat_fdset_release(&instance->fds, fd);
 	instance_set_dirty(instance);
 }

@@ -25,6 +25,7 @@ struct lease_pool *lease_pool_new(struct in_addr start, struct in_addr end,
 	if (pool->start <= pool->end)
 		pool->size = pool->end - pool->start + 1 - pool->n_skip;
 	pool->share = CLAMP(pool->size / 2, LEASE_MAX_PER_PORT_MIN, LEASE_MAX_PER_PORT);
+	pool->held = g_hash_table_new(NULL, NULL);
 	pool->by_addr = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	pool->by_client = g_hash_table_new(lease_client_hash, lease_client_equal);
 	pool->by_mac = g_hash_table_new(lease_mac_hash, g_int64_equal);
@@ -45,6 +46,7 @@ void lease_pool_free(struct lease_pool *pool)
 	g_hash_table_unref(pool->by_mac);
 	g_hash_table_unref(pool->by_client);
 	g_hash_table_unref(pool->by_addr);
+	g_hash_table_unref(pool->held);
 	g_free(pool->skip);
 	g_free(pool);
 }
@@ -77,7 +79,7 @@ bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr)
 	for (unsigned i = 0; i < pool->n_skip; i++)
 		if (pool->skip[i].s_addr == addr.s_addr)
 			return false;
-	return a >= pool->start && a <= pool->end;
+	return a >= pool->start && a <= pool->end && !lease_pool_holds(pool, addr);
 }
 
 /* --- clients --- */

@@ -136,6 +136,15 @@ void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now);
  */
 bool lease_restore(struct lease_pool *pool, const struct lease *lease);
 
+/*
+ * @addr is given to nobody from now on, in the pool or not: it is a server's. Whoever had it by
+ * lease loses it. False, and nothing changes: it is reserved.
+ */
+bool lease_pool_hold(struct lease_pool *pool, struct in_addr addr, usec_t now);
+/* It is to be had again. Harmless when it was not held. */
+void lease_pool_let(struct lease_pool *pool, struct in_addr addr);
+bool lease_pool_holds(const struct lease_pool *pool, struct in_addr addr);
+
 bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr);
 unsigned lease_pool_size(const struct lease_pool *pool); /* addresses that can be given */
 unsigned lease_pool_bound(const struct lease_pool *pool);

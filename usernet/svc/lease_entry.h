@@ -29,6 +29,7 @@ struct lease_pool {
 	struct in_addr *skip;
 	unsigned n_skip; /* those of them between start and end */
 	unsigned size, share;
+	GHashTable *held;      /* set of addresses: lease_pool_hold() */
 	GHashTable *by_addr;   /* address -> entry, which it owns */
 	GHashTable *by_client; /* set of owned entries, by identifier or MAC */
 	GHashTable *by_mac;    /* MAC -> the owned entry that it used last */

@@ -162,6 +162,8 @@ static bool check_address(const struct lease_keeper *keeper, const struct reserv
 
 	if (!user_config_check_guest(keeper->config, r->name, r->addr, error))
 		return false;
+	if (lease_pool_holds(keeper->pool, r->addr))
+		return refuse(error, r, "is the server's of a guestfwd rule; choose another");
 	lease = lease_by_addr(keeper->pool, r->addr);
 	if (lease && lease->mac != r->mac &&
 	    (lease->reserved || lease->state == LEASE_OFFERED || lease->state == LEASE_BOUND)) {

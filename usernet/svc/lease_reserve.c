@@ -29,7 +29,7 @@ const struct lease *lease_reserve(struct lease_pool *pool, mac_t mac, struct in_
 	bool own;
 
 	lease_sweep(pool, now);
-	if (g_hash_table_contains(pool->reserved, &mac))
+	if (g_hash_table_contains(pool->reserved, &mac) || lease_pool_holds(pool, addr))
 		return NULL;
 	entry = find_for(pool, mac, addr, now);
 	if (!entry)
@@ -86,6 +86,47 @@ void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now)
 	g_hash_table_replace(pool->by_mac, &entry->lease.mac, entry);
 	if (!entry->live)
 		list_append(&pool->ended, &entry->link);
+}
+
+/* --- held: nobody's --- */
+
+bool lease_pool_holds(const struct lease_pool *pool, struct in_addr addr)
+{
+	return g_hash_table_contains(pool->held, GUINT_TO_POINTER(ntohl(addr.s_addr)));
+}
+
+bool lease_pool_hold(struct lease_pool *pool, struct in_addr addr, usec_t now)
+{
+	struct entry *entry = entry_at(pool, addr);
+
+	if (entry && entry->lease.reserved)
+		return false;
+	if (entry && entry->live) {
+		entry->lease.expires = MIN(entry->lease.expires, now);
+		entry_lapse(pool, entry);
+		entry_changed(pool, entry);
+	}
+	if (entry) {
+		entry_disown(pool, entry);
+		list_remove(&entry->link);
+		g_hash_table_remove(pool->by_addr, GUINT_TO_POINTER(ntohl(addr.s_addr)));
+	}
+	if (lease_pool_has(pool, addr))
+		pool->size--;
+	g_hash_table_add(pool->held, GUINT_TO_POINTER(ntohl(addr.s_addr)));
+	return true;
+}
+
+void lease_pool_let(struct lease_pool *pool, struct in_addr addr)
+{
+	uint32_t a = ntohl(addr.s_addr);
+
+	if (!g_hash_table_remove(pool->held, GUINT_TO_POINTER(a)) || !lease_pool_has(pool, addr))
+		return;
+	pool->size++;
+	/* The cursor may have passed it, and would not come again. */
+	if (a < pool->cursor)
+		list_append(&pool->ended, &entry_new(pool, a)->link);
 }
 
 /* --- leases of before --- */

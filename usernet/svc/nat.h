@@ -32,10 +32,10 @@ struct nat_ops {
 	 * or later. */
 	void (*resolve)(void *data, const struct in6_addr *addr);
 	/*
-	 * libslirp connects @fd for the guest that sent @packet, whose destination is the listener
-	 * of a redirect_server. May be NULL, as the next.
+	 * libslirp connects @fd for the guest at port @port_id that sent @packet, whose
+	 * destination is the listener of a redirect_server. May be NULL, as the next.
 	 */
-	void (*redirected)(void *data, int fd, const struct packet *packet);
+	void (*redirected)(void *data, int fd, const struct packet *packet, unsigned port_id);
 	/* @fd, any of libslirp's, is about to be closed. */
 	void (*closing)(void *data, int fd);
 };

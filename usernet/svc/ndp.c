@@ -5,6 +5,7 @@
 #include "base/reader.h"
 #include "svc/dns_name.h"
 #include "svc/gateway.h"
+#include "svc/served.h"
 
 #define IP6_HEADER 40
 #define HOP_LIMIT  255 /* proof that no router passed it on: RFC 4861 6.1, 7.1 */
@@ -46,7 +47,8 @@ bool ndp_owns(const struct ndp *ndp, const struct in6_addr *addr)
 	return IN6_ARE_ADDR_EQUAL(addr, &ndp->config->host6) ||
 	       IN6_ARE_ADDR_EQUAL(addr, &ndp->config->dns6) ||
 	       IN6_ARE_ADDR_EQUAL(addr, &ndp->link_local) ||
-	       IN6_ARE_ADDR_EQUAL(addr, &ndp->dns_link_local);
+	       IN6_ARE_ADDR_EQUAL(addr, &ndp->dns_link_local) ||
+	       (ndp->served && served_has(ndp->served, addr));
 }
 
 /* --- parse --- */

@@ -17,6 +17,7 @@
  * bits of each (fe80::2 and fe80::3 by default), as libslirp does (libslirp ip6.h in6_equal_router,
  * in6_equal_dns). Router advertisements come from the first of these.
  */
+struct served;
 struct user_config;
 
 /* What any builder here writes at most. Fits the smallest IPv6 MTU: 1280 (RFC 8200 5) behind an
@@ -41,6 +42,7 @@ struct ndp {
 	mac_t mac;                        /* the gateway's */
 	struct in6_addr link_local;       /* fe80::2 */
 	struct in6_addr dns_link_local;   /* fe80::3 */
+	const struct served *served;      /* what it owns beside; borrowed, may be NULL */
 };
 
 enum ndp_kind {
@@ -66,7 +68,7 @@ struct ndp_message {
 
 /* @config is borrowed. */
 void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac);
-/* Is @addr one of the gateway's four? */
+/* Is @addr one of the gateway's four, or served? */
 bool ndp_owns(const struct ndp *ndp, const struct in6_addr *addr);
 
 /*

@@ -6,6 +6,7 @@
 #include "svc/gateway.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
+#include "svc/served.h"
 
 static bool in_subnet(const struct user_config *config, struct in_addr addr)
 {
@@ -88,6 +89,7 @@ bool source_allows(struct source *source, struct port *from, mac_t mac, const st
 			return false;
 		}
 		allowed = src.s_addr != config->host.s_addr && src.s_addr != config->dns.s_addr &&
+			  !served_has(source->served, &packet->src) &&
 			  (in_subnet(config, src) ? claim_v4(source, from, mac, src)
 						  : claim_routed(source, mac, &packet->src));
 	}

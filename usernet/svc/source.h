@@ -12,6 +12,7 @@
 struct nat;
 struct ndp;
 struct network;
+struct served;
 struct user_config;
 
 struct source {
@@ -19,6 +20,7 @@ struct source {
 	const struct user_config *config;
 	const struct ndp *ndp;
 	struct nat *nat;
+	const struct served *served; /* the gateway's too */
 	/* The last one found right: most packets of a turn have the same. */
 	uint64_t turn;
 	mac_t mac;

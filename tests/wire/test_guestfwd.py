@@ -1,0 +1,665 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""guestfwd: servers on the network that are commands and sockets of the host."""
+import hashlib
+import os
+import signal
+import socket
+import struct
+import threading
+import unittest
+
+from lib import packet as pk
+from lib.case import DNS, GATEWAY, GatewayCase, recv_exactly, scale
+from lib.daemon import become_unprivileged, run_ctl
+from lib.qmp import QmpError
+from lib.wait import LIMIT, Never, until
+
+SERVER, SERVER6, DEFAULT = '10.0.2.100', 'fec0::100', '10.0.2.4'
+RESET_ON_CLOSE = struct.pack('ii', 1, 0)
+
+
+def stat_of(pid):
+    """(name, state, parent) or None."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
+            head, _, tail = file.read().rpartition(')')
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = tail.split()
+    return head.partition('(')[2], fields[0], int(fields[1])
+
+
+def children(pid):
+    found = [int(name) for name in os.listdir('/proc') if name.isdigit()]
+    return [child for child in found if (stat_of(child) or ('', '', 0))[2] == pid]
+
+
+def lives(pid):
+    stat = stat_of(pid)
+    return stat is not None and stat[1] != 'Z'
+
+
+class GuestfwdCase(GatewayCase):
+    def start(self, *rules, user='', more=()):
+        """A network with these rules, and a guest on it. A comma in a rule is written twice."""
+        options = [f'guestfwd={rule.replace(",", ",,")}' for rule in rules]
+        self.network(','.join([user] * bool(user) + options), *more)
+        self.a = self.station()
+        if not self.a.router:
+            self.a.router = GATEWAY
+        self.a.autoconfigure()
+
+    def entry(self, index=0):
+        return [e for e in self.lan.ask('query-forwards') if e['type'] == 'guestfwd'][index]
+
+    def helper(self):
+        (pid,) = children(self.lan.daemon.pid)
+        return pid
+
+    def read_pid(self, name='pid'):
+        """What a command wrote of itself there."""
+        def read():
+            try:
+                with open(self.lan.path(name), encoding='ascii') as file:
+                    text = file.read()
+            except FileNotFoundError:
+                return None
+            return int(text) if text.endswith('\n') else None
+        return until(read, 'the pid of the command')
+
+    def dialled(self, dst, port):
+        """A connection that may be reset at once."""
+        flow = self.a.connect(dst, port)
+        self.a.run_until(lambda: flow.opened or flow.was_reset, f'an answer of {dst}:{port}')
+        return flow
+
+    def read_all(self, flow):
+        """All until the end, as it comes."""
+        data = b''
+        while True:
+            part = flow.recv(1)
+            if not part:
+                return data
+            data += part + flow.received
+            flow.received = b''
+
+    def assert_over(self):
+        """No connection is left, of any rule; nor what it was made of."""
+        until(lambda: not any(e['connections'] for e in self.lan.ask('query-forwards')
+                              if e['type'] == 'guestfwd'), 'the end of all connections')
+
+
+class Commands(GuestfwdCase):
+    def test_each_connection_has_a_command_of_its_own(self):
+        self.start(f'tcp:{SERVER}:7-cmd:read x; echo $$ $x; read x; echo $$ $x')
+        one, two = self.a.tcp(SERVER, 7), self.a.tcp(SERVER, 7)
+        pids = []
+        for flow, word in ((one, b'one'), (two, b'two'), (one, b'three'), (two, b'four')):
+            flow.send(word + b'\n')
+            flow.wait(lambda flow=flow: b'\n' in flow.received, 'a line')
+            line, flow.received = flow.received, b''
+            self.assertEqual(line.split()[1], word)
+            pids.append(line.split()[0])
+        self.assertEqual(pids[:2], pids[2:])
+        self.assertNotEqual(*pids[:2])
+        for flow in (one, two):
+            flow.expect_end()
+            flow.shutdown()
+        self.assert_over()
+
+    def test_without_an_address_the_server_is_x_x_x_4(self):
+        self.start('tcp::7-cmd:echo hello', ':10.0.2.5:8-cmd:echo again')
+        self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 7)), b'hello\n')
+        self.assertEqual(self.read_all(self.a.tcp('10.0.2.5', 8)), b'again\n')
+        self.assertEqual(self.entry()['server-address'], DEFAULT)
+
+    def test_ipv6(self):
+        self.start(f'tcp:[{SERVER6}]:7-cmd:cat')
+        flow = self.a.tcp(SERVER6, 7)
+        flow.send(b'hello')
+        self.assertEqual(flow.recv(5), b'hello')
+        flow.close()
+        self.assert_over()
+
+    def test_a_guest_may_use_one_port_for_several_servers_at_once(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo one; cat', f'tcp:{SERVER}:8-cmd:echo two; cat',
+                   f'tcp:{DEFAULT}:7-cmd:echo three; cat')
+        flows = []
+        for dst, port in ((SERVER, 7), (SERVER, 8), (DEFAULT, 7)):
+            flow = self.a.connect(dst, port)
+            if flows:  # sent again from the first one's port
+                del self.a.flows[dst, port, flow.port]
+                flow.port = flows[0].port
+                self.a.flows[dst, port, flow.port] = flow
+                flow.seq = flow.acked
+                flow.open()
+            flows.append(flow)
+        self.assertEqual([flow.recv(4) for flow in flows], [b'one\n', b'two\n', b'thre'])
+
+    def test_a_command_knows_network_and_guest(self):
+        rule = f'tcp:{SERVER}:7-cmd:echo $USERNET_NETWORK $USERNET_GUEST ${{USERNET_GUEST_NAME-none}}'
+        self.network(f'guestfwd={rule}', '--guest', 'web,mac=52:54:00:aa:00:01')
+        self.a = self.station()
+        web = self.station(mac=bytes.fromhex('525400aa0001'))
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), f'test {self.a.ip} none\n'.encode())
+        self.assertEqual(self.read_all(web.tcp(SERVER, 7)), f'test {web.ip} web\n'.encode())
+
+    def test_a_command_has_default_signals_and_no_descriptors_of_ours(self):
+        self.start(f'tcp:{SERVER}:7-cmd:ls /proc/self/fd | wc -l; grep Sig[BI] /proc/self/status')
+        lines = self.read_all(self.a.tcp(SERVER, 7)).split()
+        self.assertLessEqual(int(lines[0]), 4)  # 0, 1, 2, and the folder that ls reads
+        self.assertEqual(lines[1:], [b'SigBlk:', b'0' * 16, b'SigIgn:', b'0' * 16])
+
+    def assert_echo(self, server, size):
+        data = os.urandom(size)
+        flow = self.a.tcp(server, 7)
+        got, at = hashlib.sha1(), 0
+        for start in range(0, size, 65536):
+            flow.send(data[start:start + 65536])
+            got.update(flow.received)
+            at += len(flow.received)
+            flow.received = b''
+        flow.shutdown()
+        rest = self.read_all(flow)
+        got.update(rest)
+        self.assertEqual(at + len(rest), size)
+        self.assertEqual(got.digest(), hashlib.sha1(data).digest())
+
+    def test_ten_megabytes_there_and_back_are_what_was_sent(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat', f'tcp:[{SERVER6}]:7-cmd:cat')
+        self.assert_echo(SERVER, scale(10 << 20))
+        self.assert_echo(SERVER6, scale(1 << 20))
+        self.assert_over()
+
+    def test_the_guest_ends_first_and_hears_the_answer(self):
+        self.start(f'tcp:{SERVER}:7-cmd:wc -c; echo bye')
+        flow = self.a.tcp(SERVER, 7)
+        flow.send(bytes(5000))
+        flow.shutdown()
+        self.assertEqual(self.read_all(flow), b'5000\nbye\n')
+        self.assert_over()
+
+    def test_a_command_ends_first_and_what_it_said_arrives(self):
+        self.start(f'tcp:{SERVER}:7-cmd:head -c {scale(3000000)} /dev/zero')
+        flow = self.a.tcp(SERVER, 7)
+        flow.send(b'nobody reads this')
+        self.assertEqual(len(self.read_all(flow)), scale(3000000))
+        flow.send(b'nor this')
+        flow.shutdown()
+        self.assert_over()
+
+    def test_a_command_closes_its_input_and_goes_on_talking(self):
+        self.start(f'tcp:{SERVER}:7-cmd:exec <&-; echo ready; sleep 0.2; echo done')
+        flow = self.a.tcp(SERVER, 7)
+        self.assertEqual(flow.recv(6), b'ready\n')
+        for _ in range(20):
+            flow.send(bytes(20000))  # to nobody; it does not end the other way
+        self.assertEqual(self.read_all(flow), b'done\n')
+
+    def test_a_command_that_ends_at_once_or_does_not_exist_is_an_end(self):
+        self.start(f'tcp:{SERVER}:7-cmd:true', f'tcp:{SERVER}:8-cmd:/nonexistent/command')
+        for port in (7, 8):
+            self.assertEqual(self.read_all(self.a.tcp(SERVER, port)), b'')
+        until(lambda: '/nonexistent/command' in self.lan.daemon.errors(), "the shell's message")
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), b'')
+
+    def test_a_command_that_never_reads_holds_up_nobody_else(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo $$ >{{dir}}/pid; exec sleep 1000',
+                   f'tcp:{SERVER}:8-cmd:cat')
+        stuck = self.a.tcp(SERVER, 7)
+        pid = self.read_pid()
+        sent = 0
+        while stuck.peer_window > sent - (stuck.acked - stuck.seq) and sent < 50 << 20:
+            window = min(1440, stuck.peer_window - (stuck.seq - stuck.acked))
+            if window <= 0:
+                break
+            stuck.segment(pk.ACK, bytes(window))
+            stuck.seq += window
+            sent += window
+            self.a.ping(GATEWAY)
+        self.assertLess(sent, 50 << 20)  # it was stopped, not kept
+        before = self.lan.cpu_seconds()
+        flow = self.a.tcp(SERVER, 8)
+        flow.send(b'hello')
+        self.assertEqual(flow.recv(5), b'hello')
+        flow.close()
+        self.assertLess(self.lan.cpu_seconds() - before, LIMIT / 3)
+        stuck.abort()
+        until(lambda: not lives(pid), 'the end of the command')
+        self.assert_over()
+
+    def test_a_guests_reset_ends_the_command_and_its_group(self):
+        self.start(f'tcp:{SERVER}:7-cmd:sleep 1000 & echo $! >{{dir}}/pid; echo $$; sleep 1000')
+        flow = self.a.tcp(SERVER, 7)
+        leader = int(flow.recv(1) + flow.received or b'0')
+        flow.wait(lambda: True, 'nothing')
+        member = self.read_pid()
+        flow.abort()
+        until(lambda: not lives(member), 'the end of the group')
+        self.assertTrue(leader)
+        self.assert_over()
+        until(lambda: children(self.helper()) == [], 'no zombies')
+
+    def test_a_command_that_does_not_heed_sigterm_is_killed(self):
+        self.start(f'tcp:{SERVER}:7-cmd:trap "" TERM; echo $$ >{{dir}}/pid; while :; do sleep 1; done')
+        flow = self.a.tcp(SERVER, 7)
+        pid = self.read_pid()
+        flow.abort()
+        until(lambda: not lives(pid), 'the end of the command')
+        until(lambda: children(self.helper()) == [], 'no zombies')
+
+    def test_a_guest_that_vanished_ends_its_commands(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo $$ >{{dir}}/pid; exec sleep 1000')
+        self.a.tcp(SERVER, 7)
+        pid = self.read_pid()
+        self.a.guest.close()
+        until(lambda: not lives(pid), 'the end of the command')
+        self.assert_over()
+
+    def assert_many(self, n):
+        flows = [self.a.tcp(SERVER, 7) for _ in range(n)]
+        for i, flow in enumerate(flows):
+            flow.send(b'%03d' % i)
+        for i, flow in enumerate(flows):
+            self.assertEqual(flow.recv(3), b'%03d' % i)
+        self.assertEqual(self.entry()['connections'], n)
+        for i, flow in enumerate(flows):
+            if i % 3:
+                flow.close()
+            else:
+                flow.abort()
+        self.assert_over()
+        until(lambda: children(self.helper()) == [], 'no zombies')
+
+    def test_a_hundred_at_once(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat')
+        self.assert_many(100)
+
+    def test_no_descriptor_is_left_of_them(self):
+        self.network(f'guestfwd=tcp:{SERVER}:7-cmd:cat', files=400)
+        self.a = self.station()
+        for _ in range(12):  # 3 descriptors each
+            self.assert_many(30)
+
+    def test_more_than_a_guest_may_have_are_reset(self):
+        self.start(f'tcp:{SERVER}:7-cmd:exec sleep 1000')
+        flows = [self.dialled(SERVER, 7) for _ in range(260)]
+        self.a.run_until(lambda: sum(f.was_reset for f in flows) == 4, 'four resets')
+        self.assertEqual(self.entry()['connections'], 256)
+        flows = [flow for flow in flows if not flow.was_reset]
+        flows.pop().abort()
+        until(lambda: self.entry()['connections'] == 255, 'room')
+        self.assertFalse(self.dialled(SERVER, 7).was_reset)
+
+
+class Sockets(GuestfwdCase):
+    def unix_server(self, path, backlog=512):
+        listener = self.keep(socket.socket(socket.AF_UNIX))
+        listener.bind(path)
+        listener.listen(backlog)
+        listener.settimeout(LIMIT)
+        return listener
+
+    def assert_talk(self, flow, conn):
+        flow.send(b'question')
+        self.assertEqual(recv_exactly(conn, 8), b'question')
+        conn.sendall(b'answer')
+        self.assertEqual(flow.recv(6), b'answer')
+
+    def test_tcp_of_both_families_to_both(self):
+        four, port4 = self.host_tcp()
+        six, port6 = self.host_tcp('::1')
+        self.start(f'tcp:{SERVER}:4-tcp:127.0.0.1:{port4}', f'tcp:{SERVER}:6-tcp:[::1]:{port6}',
+                   f'tcp:[{SERVER6}]:4-tcp:localhost:{port4}', f'tcp:[{SERVER6}]:6-tcp:[::1]:{port6}')
+        for server in (SERVER, SERVER6):
+            for port, listener in ((4, four), (6, six)):
+                flow = self.a.tcp(server, port)
+                conn = self.accept(listener)
+                self.assert_talk(flow, conn)
+                flow.shutdown()
+                self.assertEqual(conn.recv(1), b'')
+                conn.sendall(b'last words')
+                conn.close()
+                self.assertEqual(self.read_all(flow), b'last words')
+        self.assert_over()
+        self.assertEqual(children(self.lan.daemon.pid), [])  # no helper where nothing is run
+
+    def test_unix(self):
+        self.start(f'tcp:{SERVER}:7-unix:{{dir}}/server.sock')
+        listener = self.unix_server(self.lan.path('server.sock'))
+        flow = self.a.tcp(SERVER, 7)
+        conn = self.accept(listener)
+        self.assert_talk(flow, conn)
+        conn.sendall(b'last words')
+        conn.shutdown(socket.SHUT_WR)
+        self.assertEqual(self.read_all(flow), b'last words')
+        flow.send(b'mine')
+        flow.shutdown()
+        self.assertEqual(recv_exactly(conn, 4), b'mine')
+        self.assertEqual(conn.recv(1), b'')
+        self.assert_over()
+
+    def test_a_full_backlog_is_waited_for(self):
+        self.start(f'tcp:{SERVER}:7-unix:{{dir}}/server.sock')
+        listener = self.unix_server(self.lan.path('server.sock'), backlog=1)
+        flows = [self.a.tcp(SERVER, 7) for _ in range(8)]
+        for n, flow in enumerate(flows):
+            flow.send(b'%d' % n)
+        conns = [self.accept(listener) for _ in flows]
+        self.assertEqual(sorted(recv_exactly(conn, 1) for conn in conns),
+                         [b'%d' % n for n in range(8)])
+
+    def test_a_target_that_refuses_resets_the_guest(self):
+        sock, port = self.host_udp()  # holds the number, as UDP
+        self.assertTrue(sock)
+        self.start(f'tcp:{SERVER}:7-tcp:127.0.0.1:{port}', f'tcp:{SERVER}:8-unix:{{dir}}/none.sock')
+        for server_port in (7, 8):
+            self.dialled(SERVER, server_port).expect_reset()
+        until(lambda: 'none.sock: No such file' in self.lan.daemon.errors(), 'the reason')
+        self.assertIn(f'tcp:127.0.0.1:{port}: Connection refused', self.lan.daemon.errors())
+        self.assertEqual(self.entry()['refused'], 1)
+        self.assert_over()
+
+    def test_resets_are_passed_on_both_ways(self):
+        listener, port = self.host_tcp()
+        self.start(f'tcp:{SERVER}:7-tcp:127.0.0.1:{port}')
+        flow = self.a.tcp(SERVER, 7)
+        conn = self.accept(listener)
+        self.assert_talk(flow, conn)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        conn.close()
+        flow.expect_reset()
+        flow = self.a.tcp(SERVER, 7)
+        conn = self.accept(listener)
+        self.assert_talk(flow, conn)
+        flow.abort()
+        with self.assertRaises(ConnectionResetError):
+            conn.recv(1)
+        self.assert_over()
+
+    def test_a_server_that_does_not_read_slows_the_guest_and_loses_nothing(self):
+        listener, port = self.host_tcp()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.start(f'tcp:{SERVER}:7-tcp:127.0.0.1:{port}')
+        flow = self.a.tcp(SERVER, 7)
+        conn = self.accept(listener)
+        data = os.urandom(scale(10 << 20))
+        got = []
+        reader = threading.Thread(target=lambda: got.append(recv_all(conn)))
+        reader.start()
+        flow.send(data)
+        flow.shutdown()
+        reader.join()
+        self.assertEqual(hashlib.sha1(got[0]).digest(), hashlib.sha1(data).digest())
+        conn.close()
+        self.assert_over()
+
+    def test_restrict_policy_and_host_loopback_do_not_stop_it(self):
+        listener, port = self.host_tcp()
+        self.start(f'tcp:{SERVER}:7-tcp:127.0.0.1:{port}', user='restrict=on,host-loopback=off')
+        flow = self.a.tcp(SERVER, 7)
+        self.assert_talk(flow, self.accept(listener))
+
+
+def recv_all(sock):
+    parts = []
+    while part := sock.recv(65536):
+        parts.append(part)
+    return b''.join(parts)
+
+
+class Strangers(GuestfwdCase):
+    def listener_of(self, rule):
+        """The port on the loopback that came with this rule, and its family."""
+        def listening():
+            found = set()
+            for name, family in (('tcp', socket.AF_INET), ('tcp6', socket.AF_INET6)):
+                with open(f'/proc/net/{name}', encoding='ascii') as file:
+                    for line in list(file)[1:]:
+                        fields = line.split()
+                        if fields[3] == '0A' and int(fields[7]) == os.getuid():  # TCP_LISTEN
+                            found.add((family, fields[1], fields[9]))
+            return found
+        before = listening()
+        self.lan.ask('guestfwd-add', rule=rule)
+        new = [(family, int(at.rpartition(':')[2], 16)) for family, at, _ in listening() - before
+               if at.startswith(('0100007F:', '0' * 24 + '01000000:'))]
+        self.assertEqual(len(new), 1)
+        return new[0]
+
+    def test_a_process_of_the_host_is_no_guest(self):
+        self.start(more=('--live-commands',))
+        for n, server in enumerate((SERVER, f'[{SERVER6}]')):
+            family, port = self.listener_of(f'tcp:{server}:7-cmd:echo secret')
+            sock = self.keep(socket.socket(family))
+            sock.settimeout(LIMIT)
+            with self.assertRaises(ConnectionResetError):
+                sock.connect(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))
+                sock.recv(1)
+            self.assertEqual(self.entry(n)['strangers'], 1)
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), b'secret\n')
+        self.assertEqual(self.read_all(self.a.tcp(SERVER6, 7)), b'secret\n')
+
+    def test_one_of_another_address_with_a_guests_port_is_none_either(self):
+        self.start(more=('--live-commands',))
+        _, port = self.listener_of(f'tcp:{SERVER}:7-cmd:echo secret; cat')
+        flow = self.a.tcp(SERVER, 7)
+        flow.recv(7)
+        with open('/proc/net/tcp', encoding='ascii') as file:
+            (own,) = [int(line.split()[1].rpartition(':')[2], 16) for line in file
+                      if line.split()[2] == f'0100007F:{port:04X}']
+        sock = self.keep(socket.socket())
+        sock.settimeout(LIMIT)
+        sock.bind(('127.0.0.2', own))
+        with self.assertRaises(ConnectionResetError):
+            sock.connect(('127.0.0.1', port))
+            sock.recv(1)
+        flow.send(b'mine')
+        self.assertEqual(flow.recv(4), b'mine')
+
+    def test_a_guest_that_dials_the_listener_by_the_gateway_is_a_stranger(self):
+        self.start(more=('--live-commands',))
+        for n, (server, gateway) in enumerate(((SERVER, GATEWAY), (f'[{SERVER6}]', 'fec0::2'))):
+            _, port = self.listener_of(f'tcp:{server}:7-cmd:echo secret')
+            self.dialled(gateway, port).expect_reset()
+            self.assertEqual(self.entry(n)['strangers'], 1)
+            self.assertEqual(self.entry(n)['accepted'], 0)
+
+
+class Helper(GuestfwdCase):
+    def test_when_it_is_killed_new_ones_are_refused_and_the_rest_serves(self):
+        listener, port = self.host_tcp()
+        self.start(f'tcp:{SERVER}:7-cmd:echo $$ >{{dir}}/pid; exec sleep 1000',
+                   f'tcp:{SERVER}:8-tcp:127.0.0.1:{port}')
+        flow = self.a.tcp(SERVER, 7)
+        pid = self.read_pid()
+        os.kill(self.helper(), signal.SIGKILL)
+        until(lambda: not lives(pid), 'the end of the command')
+        self.assertEqual(self.read_all(flow), b'')
+        until(lambda: 'the helper that runs commands' in self.lan.daemon.errors(), 'a message')
+        self.dialled(SERVER, 7).expect_reset()
+        flow = self.a.tcp(SERVER, 8)
+        flow.send(b'hello')
+        self.assertEqual(recv_exactly(self.accept(listener), 5), b'hello')
+        self.a.ping(SERVER)
+
+    def test_commands_end_with_the_daemon(self):
+        rule = f'tcp:{SERVER}:7-cmd:sleep 1000 & echo $! >{{dir}}/pid; exec sleep 1000'
+        for end in ('kill', 'stop'):
+            self.start(rule)
+            self.a.tcp(SERVER, 7)
+            pid, helper = self.read_pid(), self.helper()
+            getattr(self.lan, end)()
+            until(lambda pid=pid: not lives(pid), 'the end of the command')
+            until(lambda helper=helper: not lives(helper), 'the end of the helper')
+
+    def test_it_outlives_a_signal_for_the_terminals_processes(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo hello')
+        for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(self.helper(), signo)
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), b'hello\n')
+        self.assertEqual(os.getsid(self.helper()), self.helper())
+
+
+class Addresses(GuestfwdCase):
+    def test_the_gateway_answers_for_them(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat', f'tcp:[{SERVER6}]:7-cmd:cat')
+        self.assertEqual(self.a.resolve(SERVER), self.a.resolve(GATEWAY))
+        self.a.ping(SERVER)
+        self.a.ping(SERVER6)
+
+    def test_nobody_else_may_use_them(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat', f'tcp:[{SERVER6}]:7-cmd:cat')
+
+        def claim():
+            self.a.send(pk.arp(1, self.a.mac, SERVER, bytes(6), SERVER))
+            self.a.send(pk.neighbour_advert(self.a.mac, SERVER6, pk.BROADCAST, 'ff02::1'))
+            self.a.send_ip(GATEWAY, pk.TCP, pk.tcp(SERVER, GATEWAY, 9, 9, 1, 0, pk.SYN), src=SERVER)
+            self.a.send_ip('fec0::2', pk.TCP, pk.tcp(SERVER6, 'fec0::2', 9, 9, 1, 0, pk.SYN),
+                           src=SERVER6)
+            return self.a
+        self.a.resolve('fec0::2')
+        self.a.resolve(GATEWAY)
+        self.assert_drops('spoofed', claim, 4)
+
+    def test_dhcp_does_not_give_them(self):
+        self.start('tcp:10.0.2.16:7-cmd:cat', user='dhcpstart=10.0.2.15,dhcpend=10.0.2.17')
+        b = self.station()
+        self.assertEqual((self.a.ip, b.ip), ('10.0.2.15', '10.0.2.17'))
+        self.assertEqual(self.lan.ask('query-network')['gateway']['pool-size'], 2)
+        self.lan.ask('guestfwd-remove', rule='tcp:10.0.2.16:7')
+        self.assertEqual(self.station().ip, '10.0.2.16')
+
+    def test_other_ports_of_theirs_lead_nowhere(self):
+        listener, port = self.host_tcp('0.0.0.0')
+        self.start(f'tcp:{SERVER}:7-cmd:cat')
+
+        def knock():
+            self.a.send_ip(SERVER, pk.TCP, pk.tcp(self.a.ip, SERVER, 9, port, 1, 0, pk.SYN))
+            self.a.send_udp(SERVER, 7, b'knock')
+            return self.a
+        self.a.resolve(SERVER)
+        self.assert_drops('policy', knock, 2)
+        self.assert_nobody_came(listener)
+
+
+class Live(GuestfwdCase):
+    def add(self, rule):
+        return self.lan.ask('guestfwd-add', rule=rule)
+
+    def refused(self, rule):
+        with self.assertRaises(QmpError) as caught:
+            self.add(rule)
+        return str(caught.exception)
+
+    def test_a_rule_comes_and_goes_while_another_serves(self):
+        listener, port = self.host_tcp()
+        self.start(f'tcp:{SERVER}:7-cmd:cat')
+        stays = self.a.tcp(SERVER, 7)
+        added = self.add(f'tcp::8-tcp:127.0.0.1:{port}')
+        self.assertEqual(added['rule'], f'tcp:{DEFAULT}:8-tcp:127.0.0.1:{port}')
+        flow = self.a.tcp(DEFAULT, 8)
+        conn = self.accept(listener)
+        flow.send(b'hello')
+        self.assertEqual(recv_exactly(conn, 5), b'hello')
+        self.lan.ask('guestfwd-remove', rule='tcp::8')
+        flow.expect_reset()
+        with self.assertRaises(ConnectionResetError):
+            conn.recv(1)
+        self.assertEqual(len(self.lan.ask('query-forwards')), 1)
+        with self.assertRaises(Never):
+            self.a.neighbours.pop(DEFAULT)
+            self.a.resolve_later(DEFAULT)
+            self.a.run_until(lambda: self.a.knows(DEFAULT), 'nobody', limit=0.3)
+        stays.send(b'still there')
+        self.assertEqual(stays.recv(11), b'still there')
+
+    def test_a_rule_that_goes_ends_its_commands(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo $$ >{{dir}}/pid; exec sleep 1000')
+        flow = self.a.tcp(SERVER, 7)
+        pid = self.read_pid()
+        self.lan.ask('guestfwd-remove', rule=f'tcp:{SERVER}:7-cmd:whatever')
+        flow.expect_reset()
+        until(lambda: not lives(pid), 'the end of the command')
+        self.assertEqual(self.add(f'tcp:{SERVER}:7-unix:/nowhere')['connections'], 0)
+        self.dialled(SERVER, 7).expect_reset()
+
+    def test_commands_are_those_known_at_start(self):
+        self.start(f'tcp:{SERVER}:7-cmd:echo known')
+        self.assertIn('--live-commands', self.refused(f'tcp:{SERVER}:8-cmd:echo other'))
+        self.add(f'tcp:{SERVER}:8-cmd:echo known')
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 8)), b'known\n')
+
+    def test_where_none_was_known_there_is_no_helper(self):
+        self.start()
+        self.assertEqual(children(self.lan.daemon.pid), [])
+        self.assertIn('--live-commands', self.refused(f'tcp:{SERVER}:8-cmd:echo other'))
+
+    def test_live_commands_allows_others(self):
+        self.start(more=('--live-commands',))
+        self.add(f'tcp:{SERVER}:8-cmd:echo other, with a comma')
+        self.assertEqual(self.read_all(self.a.tcp(SERVER, 8)), b'other, with a comma\n')
+
+    def test_errors_name_the_rule_and_what_would_be_right(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat')
+        head = 'Conflicting/invalid host:port in guest forwarding rule '
+        for rule, reason in (
+                (f'tcp:{SERVER}:7-unix:/x', "has a rule already, 'tcp:10.0.2.100:7-cmd:cat'"),
+                (f'tcp:{GATEWAY}:7-unix:/x', "is the gateway's"),
+                (f'tcp:{DNS}:7-unix:/x', "is the name server's"),
+                ('tcp:10.0.3.1:7-unix:/x', 'is not a host\'s address in the network 10.0.2.0/24'),
+                ('tcp:[fec0::2]:7-unix:/x', "is the gateway's"),
+                ('tcp:[fd00::2]:7-unix:/x', "is not a host's address in the network fec0::/64"),
+                (f'tcp:{self.a.ip}:7-unix:/x', 'is used by the guest')):
+            self.assertTrue(self.refused(rule).count(f"{head}'{rule}': "), self.refused(rule))
+            self.assertIn(reason, self.refused(rule))
+        self.assertIn('Invalid guest forwarding rule', self.refused('tcp:nowhere'))
+        with self.assertRaises(QmpError) as caught:
+            self.lan.ask('guestfwd-remove', rule='tcp::99')
+        self.assertIn('guest forwarding rule for tcp::99 not found', str(caught.exception))
+
+    def test_the_same_server_twice_is_refused_at_start(self):
+        self.network('guestfwd=tcp::7-unix:/x,guestfwd=tcp:10.0.2.4:7-cmd:cat', start=False)
+        status, text = self.lan.refused()
+        self.assertEqual(status, 2)
+        self.assertIn("'tcp::7-unix:/x' is for the same address and port", text)
+
+    def test_usernetctl_shows_adds_and_removes(self):
+        self.start(f'tcp:{SERVER}:7-cmd:cat')
+        ctl = lambda *words: run_ctl(self.lan.folder, '--name', 'test', *words)
+        done = ctl('guestfwd', 'add', 'tcp::8-unix:/x')
+        self.assertEqual((done.returncode, done.stdout), (0, f'tcp:{DEFAULT}:8-unix:/x\n'))
+        shown = ctl('forwards').stdout
+        self.assertRegex(shown, rf'nat +{SERVER} +7 +0 +- +cat')
+        self.assertRegex(shown, rf'nat +{DEFAULT} +8 +0 +/x')
+        self.assertEqual(ctl('guestfwd', 'remove', 'tcp::8').returncode, 0)
+        self.assertNotIn(DEFAULT, ctl('forwards').stdout)
+
+    def test_reload_changes_rules_of_the_file(self):
+        self.network(start=False)
+        path = self.lan.path('net.conf')
+
+        def write(*rules):
+            with open(path, 'w', encoding='ascii') as file:
+                file.write('[netdev nat]\ntype = user\nguestfwd = ' + '; '.join(rules) + '\n[netdev lan]\n'
+                           'type = stream\nserver = on\naddr.type = unix\naddr.path = '
+                           f'{self.lan.path("lan.sock")}\n')
+        write('tcp::7-cmd:echo one', 'tcp::8-cmd:echo two')
+        self.lan.options = ['--config', path]
+        self.lan.start()
+        self.a = self.station()
+        self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 8)), b'two\n')
+        write('tcp::7-cmd:echo one', 'tcp::9-cmd:echo two', 'tcp::10-cmd:echo three')
+        done = self.lan.ask('reload')
+        self.assertEqual([each['action'] for each in done['applied']],
+                         ['guestfwd tcp:10.0.2.4:8-cmd:echo two removed',
+                          'guestfwd tcp:10.0.2.4:9-cmd:echo two added'])
+        self.assertIn('--live-commands', done['failed'][0]['error'])
+        self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 9)), b'two\n')
+        self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 7)), b'one\n')
+
+
+if __name__ == '__main__':
+    become_unprivileged()
+    unittest.main()

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,19 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "wire.h"
+
 /*
- * What a switch can carry: two clients of stream netdevs, one that sends frames of one size as fast
+ * What a switch can carry: two guests on it (wire.h), one that sends frames of one size as fast
  * as it is let, one that counts what arrives, and the processor time a process (the switch) spent
  * meanwhile. Frames are unicast between two MAC addresses that were learned before the clock runs.
  */
 
-#define PREFIX      4
 #define BUFFER_SIZE (256 * 1024)
 /* Before the clock starts: caches, and the queues on the way fill. */
 #define WARM_UP 0.3
@@ -68,153 +66,111 @@ static double cpu_seconds(const char *pid)
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static int dial(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(path) >= sizeof addr.sun_path)
-		die("%s: path too long", path);
-	strcpy(addr.sun_path, path);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		die("%s: %s", path, strerror(errno));
-	return fd;
-}
-
 /* Writes one frame with its prefix; returns the bytes used. */
 static size_t put_frame(uint8_t *at, size_t size, const uint8_t *to, const uint8_t *from)
 {
-	uint32_t prefix = htonl((uint32_t)size);
-
-	memcpy(at, &prefix, PREFIX);
-	memset(at + PREFIX, 0, size);
-	memcpy(at + PREFIX, to, 6);
-	memcpy(at + PREFIX + 6, from, 6);
+	wire_prefix(at, size);
+	memset(at + WIRE_PREFIX, 0, size);
+	memcpy(at + WIRE_PREFIX, to, 6);
+	memcpy(at + WIRE_PREFIX + 6, from, 6);
 	/* "Local Experimental Ethertype 1", IEEE 802: no gateway has business with it. */
-	at[PREFIX + 12] = 0x88;
-	at[PREFIX + 13] = 0xb5;
-	return PREFIX + size;
-}
-
-static void send_all(int fd, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EINTR)
-			die("send: %s", strerror(errno));
-		if (sent > 0) {
-			data += sent;
-			len -= (size_t)sent;
-		}
-	}
+	at[WIRE_PREFIX + 12] = 0x88;
+	at[WIRE_PREFIX + 13] = 0xb5;
+	return WIRE_PREFIX + size;
 }
 
 struct receiver {
-	int fd;
-	uint8_t *buffer;
-	size_t len;
+	struct wire wire;
+	size_t size;
 	uint64_t frames; /* of the size looked for */
 };
 
-static void receive(struct receiver *receiver, size_t size)
+static void count(void *data, const uint8_t *frame, size_t len)
 {
-	ssize_t got = recv(receiver->fd, receiver->buffer + receiver->len,
-			   BUFFER_SIZE - receiver->len, 0);
-	size_t at = 0;
+	struct receiver *receiver = data;
 
-	if (got < 0 && errno == EINTR)
-		return;
-	if (got <= 0)
+	(void)frame;
+	receiver->frames += len == receiver->size;
+}
+
+static void receive(struct receiver *receiver)
+{
+	if (!wire_receive(&receiver->wire, count, receiver))
 		die("the switch hung up");
-	receiver->len += (size_t)got;
-	while (receiver->len - at >= PREFIX) {
-		uint32_t len;
-
-		memcpy(&len, receiver->buffer + at, PREFIX);
-		len = ntohl(len);
-		if (len > 65550)
-			die("a frame of %u bytes arrived: the framing is broken", len);
-		if (receiver->len - at - PREFIX < len)
-			break;
-		receiver->frames += len == size;
-		at += PREFIX + len;
-	}
-	memmove(receiver->buffer, receiver->buffer + at, receiver->len - at);
-	receiver->len -= at;
 }
 
 /* Both ends say a frame to the other, so that the switch knows where they are. */
-static void teach(int a, int b)
+static void teach(struct wire *a, struct wire *b)
 {
-	uint8_t frame[PREFIX + 60];
+	uint8_t frame[WIRE_PREFIX + 60];
 
 	put_frame(frame, 60, mac_b, mac_a);
-	send_all(a, frame, sizeof frame);
+	wire_send(a, frame, sizeof frame);
 	put_frame(frame, 60, mac_a, mac_b);
-	send_all(b, frame, sizeof frame);
+	wire_send(b, frame, sizeof frame);
 	usleep(200 * 1000);
 }
 
-__attribute__((noreturn)) static void blast(int fd, size_t size)
+__attribute__((noreturn)) static void blast(struct wire *wire, size_t size)
 {
 	uint8_t *buffer = malloc(BUFFER_SIZE);
 	size_t len = 0;
 
 	if (!buffer)
 		die("out of memory");
-	while (len + PREFIX + size <= BUFFER_SIZE)
+	while (len + WIRE_PREFIX + size <= BUFFER_SIZE)
 		len += put_frame(buffer + len, size, mac_b, mac_a);
 	for (;;)
-		send_all(fd, buffer, len);
+		wire_send(wire, buffer, len);
 }
 
 int main(int argc, char **argv)
 {
-	struct receiver receiver = {.buffer = malloc(BUFFER_SIZE)};
+	struct receiver receiver = {0};
 	double started, seconds, cpu;
 	uint64_t frames;
-	size_t size;
+	struct wire from;
 	pid_t sender;
-	int from;
 
 	if (argc != 6) {
 		fprintf(stderr,
-			"Usage: switchload FROM-PATH TO-PATH SIZE SECONDS PID\n"
-			"Sends frames of SIZE bytes from one unix stream netdev to another, counts\n"
+			"Usage: switchload FROM TO SIZE SECONDS PID\n"
+			"Sends frames of SIZE bytes from one wire (a unix path, fd:N) to another, counts\n"
 			"what arrives, and prints it and the CPU seconds of PID as JSON.\n");
 		return 2;
 	}
-	size = strtoul(argv[3], NULL, 10);
+	receiver.size = strtoul(argv[3], NULL, 10);
 	seconds = strtod(argv[4], NULL);
-	if (size < 60 || size > 65549 || !receiver.buffer)
+	if (receiver.size < 60 || receiver.size > WIRE_FRAME_MAX)
 		die("SIZE is from 60 to 65549");
-	from = dial(argv[1]);
-	receiver.fd = dial(argv[2]);
-	teach(from, receiver.fd);
+	wire_open(&from, argv[1]);
+	wire_open(&receiver.wire, argv[2]);
+	teach(&from, &receiver.wire);
 
 	sender = fork();
 	if (sender < 0)
 		die("fork: %s", strerror(errno));
 	if (sender == 0)
-		blast(from, size);
+		blast(&from, receiver.size);
 
 	started = now();
 	while (now() - started < WARM_UP)
-		receive(&receiver, size);
+		receive(&receiver);
 	cpu = cpu_seconds(argv[5]);
 	frames = receiver.frames;
 	started = now();
 	while (now() - started < seconds)
-		receive(&receiver, size);
+		receive(&receiver);
 	seconds = now() - started;
 	frames = receiver.frames - frames;
 	cpu = cpu_seconds(argv[5]) - cpu;
 	kill(sender, SIGKILL);
 	waitpid(sender, NULL, 0);
-	free(receiver.buffer);
+	wire_close(&from);
+	wire_close(&receiver.wire);
 	printf("{\"seconds\": %.3f, \"frames\": %llu, \"mpps\": %.4f, \"gbps\": %.4f, "
 	       "\"cpu\": %.3f}\n",
 	       seconds, (unsigned long long)frames, (double)frames / seconds / 1e6,
-	       (double)frames * (double)size * 8 / seconds / 1e9, cpu);
+	       (double)frames * (double)receiver.size * 8 / seconds / 1e9, cpu);
 	return 0;
 }

@@ -4,13 +4,13 @@
  * stream netdev (u32 length, frame), so that the kernel's own stack is the guest. Fast enough not
  * to be what a benchmark measures, and the way to run iperf3 or a checksum of 400 MB "inside".
  *
- *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] SOCKET
- * COMMAND...
+ *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] [--lose N]
+ *              SOCKET COMMAND...
  *
- * SOCKET: a unix path, or HOST:PORT. Needs no root: user and network namespaces, and a /dev/net/tun
- * that the user may open. Exits with COMMAND's status.
+ * SOCKET: a unix path, HOST:PORT, or fd:N, an inherited socket. --lose: one frame in N towards the
+ * guest is lost. Needs no root: user and network namespaces, and a /dev/net/tun that the user may
+ * open. Exits with COMMAND's status.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,25 +29,24 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FRAME_MAX   (65535 + 14)
-#define BATCH       64
-#define SOCKET_READ (256 * 1024)
+#include "wire.h"
+
+#define BATCH 64
 
 struct options {
 	const char *mac, *addresses, *gateway, *socket;
 	int mtu;
+	unsigned long lose;
 	char **command;
 };
 
 static void usage(void)
 {
 	fputs("usage: tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,…]] [--gateway ADDR] "
-	      "SOCKET COMMAND...\n",
+	      "[--lose N] SOCKET COMMAND...\n",
 	      stderr);
 	exit(2);
 }
@@ -67,6 +66,8 @@ static struct options parse(char **argv)
 			o.addresses = argv[1];
 		else if (!strcmp(*argv, "--gateway"))
 			o.gateway = argv[1];
+		else if (!strcmp(*argv, "--lose"))
+			o.lose = strtoul(argv[1], NULL, 10);
 		else
 			usage();
 	}
@@ -75,37 +76,6 @@ static struct options parse(char **argv)
 	o.socket = argv[0];
 	o.command = argv + 1;
 	return o;
-}
-
-/* Connected before the namespaces: an inet socket stays in the one it was made in. */
-static int connect_to(const char *name)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	const char *colon = strrchr(name, ':');
-	int fd, size = 4 * 1024 * 1024;
-
-	if (name[0] != '/' && colon) {
-		char host[64];
-
-		snprintf(host, sizeof(host), "%.*s", (int)(colon - name), name);
-		if (inet_pton(AF_INET, host, &in.sin_addr) != 1)
-			errx(1, "%s: not an IPv4 address", host);
-		in.sin_port = htons((uint16_t)atoi(colon + 1));
-		fd = socket(AF_INET, SOCK_STREAM, 0);
-		if (fd < 0 || connect(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
-			err(1, "%s", name);
-		return fd;
-	}
-	if (strlen(name) >= sizeof(un.sun_path))
-		errx(1, "%s: too long", name);
-	memcpy(un.sun_path, name, strlen(name) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
-		err(1, "%s", name);
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	return fd;
 }
 
 static void write_file(const char *path, const char *text)
@@ -171,81 +141,43 @@ static void configure(const struct options *o)
 	}
 	if (o->gateway)
 		run("ip route add default via %s", o->gateway);
+	/* Tens of thousands of flows to one server need as many ports. */
+	write_file("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535");
 }
 
 /* --- the bridge --- */
 
-static uint8_t frames[BATCH][4 + FRAME_MAX];
-static uint8_t input[SOCKET_READ + 4 + FRAME_MAX];
-static size_t have;
+struct bridge {
+	struct wire wire;
+	int tap;
+	unsigned long lose, seen; /* one frame in so many, 0 for none; frames so far */
+};
 
-static void write_all(int fd, struct iovec *iov, int n)
+static uint8_t frames[BATCH * (WIRE_PREFIX + WIRE_FRAME_MAX)];
+
+static void tap_to_wire(struct bridge *bridge)
 {
-	while (n > 0) {
-		ssize_t done = writev(fd, iov, n);
+	size_t at = 0;
 
-		if (done < 0) {
-			if (errno == EAGAIN) {
-				poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-				continue;
-			}
-			err(1, "socket");
-		}
-		while (n > 0 && (size_t)done >= iov->iov_len) {
-			done -= (ssize_t)iov->iov_len;
-			iov++;
-			n--;
-		}
-		if (n > 0) {
-			iov->iov_base = (char *)iov->iov_base + done;
-			iov->iov_len -= (size_t)done;
-		}
-	}
-}
-
-static void tap_to_socket(int tap, int sock)
-{
-	struct iovec iov[BATCH];
-	int n = 0;
-
-	while (n < BATCH) {
-		ssize_t len = read(tap, frames[n] + 4, FRAME_MAX);
-		uint32_t prefix;
+	for (int n = 0; n < BATCH; n++) {
+		ssize_t len = read(bridge->tap, frames + at + WIRE_PREFIX, WIRE_FRAME_MAX);
 
 		if (len <= 0)
 			break;
-		prefix = htonl((uint32_t)len);
-		memcpy(frames[n], &prefix, 4);
-		iov[n] = (struct iovec){frames[n], 4 + (size_t)len};
-		n++;
+		wire_prefix(frames + at, (size_t)len);
+		at += WIRE_PREFIX + (size_t)len;
 	}
-	write_all(sock, iov, n);
+	wire_send(&bridge->wire, frames, at);
 }
 
-static bool socket_to_tap(int sock, int tap)
+static void to_tap(void *data, const uint8_t *frame, size_t len)
 {
-	ssize_t got = read(sock, input + have, SOCKET_READ);
-	size_t at = 0;
+	struct bridge *bridge = data;
 
-	if (got <= 0)
-		return got < 0 && errno == EAGAIN;
-	have += (size_t)got;
-	while (have - at >= 4) {
-		uint32_t len;
-
-		memcpy(&len, input + at, 4);
-		len = ntohl(len);
-		if (len > FRAME_MAX)
-			errx(1, "a frame of %u bytes", len);
-		if (have - at - 4 < len)
-			break;
-		if (write(tap, input + at + 4, len) < 0 && errno != EIO && errno != EAGAIN)
-			err(1, "tap");
-		at += 4 + len;
-	}
-	memmove(input, input + at, have - at);
-	have -= at;
-	return true;
+	if (bridge->lose && ++bridge->seen % bridge->lose == 0)
+		return;
+	if (write(bridge->tap, frame, len) < 0 && errno != EIO && errno != EAGAIN)
+		err(1, "tap");
 }
 
 static int status_of(pid_t child)
@@ -260,12 +192,15 @@ static int status_of(pid_t child)
 int main(int argc, char **argv)
 {
 	struct options o = parse(argv);
-	int sock = connect_to(o.socket), tap, sigchld;
+	struct bridge bridge = {.lose = o.lose};
 	sigset_t set;
 	pid_t child;
+	int sigchld;
 
+	/* Before the namespaces: an inet socket stays in the one it was made in. */
+	wire_open(&bridge.wire, o.socket);
 	enter_namespaces();
-	tap = open_tap();
+	bridge.tap = open_tap();
 	configure(&o);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -275,24 +210,24 @@ int main(int argc, char **argv)
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		close(sock);
-		close(tap);
+		close(bridge.wire.fd);
+		close(bridge.tap);
 		execvp(o.command[0], o.command);
 		err(127, "%s", o.command[0]);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	for (;;) {
 		struct pollfd fds[] = {
-			{.fd = tap, .events = POLLIN},
-			{.fd = sock, .events = POLLIN},
+			{.fd = bridge.tap, .events = POLLIN},
+			{.fd = bridge.wire.fd, .events = POLLIN},
 			{.fd = sigchld, .events = POLLIN},
 		};
 
 		if (poll(fds, 3, -1) < 0)
 			err(1, "poll");
 		if (fds[0].revents)
-			tap_to_socket(tap, sock);
-		if (fds[1].revents && !socket_to_tap(sock, tap)) {
+			tap_to_wire(&bridge);
+		if (fds[1].revents && !wire_receive(&bridge.wire, to_tap, &bridge)) {
 			kill(child, SIGTERM);
 			status_of(child);
 			errx(1, "the network went away");

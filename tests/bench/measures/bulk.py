@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One run of iperf3 between a guest and the host's loopback: what several measures are made of."""
+
+import json
+import os
+
+from measures.base import LOOPBACK, free_port
+from process import Failed, Program
+
+DIRECTIONS = ("up", "down") # up is away from the guest
+MORE_SECONDS = 12 # for the start and the end of a run
+PROBE_SECONDS = 1
+
+
+class Bulk:
+    """What a run came to, and the measured processes' CPU seconds during it."""
+
+    def __init__(self, end, cpu):
+        self.end = end
+        self.cpu = cpu
+
+    @property
+    def gbps(self):
+        return self.end["sum_received"]["bits_per_second"] / 1e9
+
+    @property
+    def cpu_per_gb(self):
+        return self.cpu / max(self.end["sum_received"]["bytes"], 1) * 1e9
+
+
+def iperf3(network, guest, direction, seconds, more):
+    port = free_port()
+    server = Program(["iperf3", "-s", "-1", "-B", LOOPBACK, "-p", str(port), "--forceflush"],
+                     os.path.join(network.folder, f"iperf3-{port}.log"))
+    try:
+        server.wait_for(lambda: "Server listening" in server.said())
+        words = ["iperf3", "-J", "-c", network.host, "-p", str(port), "-t", str(seconds), *more]
+        if direction == "down":
+            words.append("-R")
+        # The CPU clock runs around the transfer and not the start of anything.
+        before = network.cpu_seconds()
+        result = json.loads(guest.run(words, seconds + MORE_SECONDS))
+        cpu = network.cpu_seconds() - before
+    finally:
+        server.stop()
+    if "error" in result:
+        raise Failed(f"iperf3: {result['error']}")
+    return Bulk(result["end"], cpu)
+
+
+def tcp(bench, peer, network, guest, direction, flows=1):
+    chosen = sending(bench, peer, direction, network.mtu, flows)
+    return iperf3(network, guest, direction, bench.seconds, ["-P", str(flows), *chosen])
+
+
+# --- how TCP sends: each peer gets what serves it best, and the results say which ---
+
+# The send buffer bounds what is under way. Debian's passt drops what the host's socket does not take
+# at once, and lives on retransmission when that is much.
+SMALL_BUFFER = ["-w", "200K"]
+
+
+def ways():
+    """Options of iperf3. It sets a congestion control at both ends, and a plain user's end may only
+    have what is allowed."""
+    with open("/proc/sys/net/ipv4/tcp_allowed_congestion_control", encoding="ascii") as file:
+        names = file.read().split()
+    return [["-C", name, *buffer] for name in names for buffer in ([], SMALL_BUFFER)]
+
+
+def sending(bench, peer, direction, mtu, flows):
+    """What sends best through PEER, tried once for each kind of run."""
+    if bench.quick:
+        mtu, flows = 1500, 1
+    key = (peer.name, direction, mtu, flows)
+    if key not in bench.sending:
+        rates = []
+        for way in ways():
+            with bench.network(peer, mtu=mtu) as network:
+                try:
+                    run = iperf3(network, network.guest(), direction, PROBE_SECONDS,
+                                 ["-P", str(flows), *way])
+                except Failed:
+                    continue
+                rates.append((run.gbps, way))
+        bench.sending[key] = max(rates)[1] if rates else []
+    return bench.sending[key]

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The programs a bench compares; a new one is a class in a file here and a name in ALL."""
+
+from peers.passt import Passt
+from peers.qemu import Qemu
+from peers.slirp4netns import Slirp4netns
+from peers.usernet import Usernet
+from peers.vde import Vde
+
+# By the word that --peer takes; the order of the table.
+ALL = {"usernet": Usernet, "passt": Passt, "qemu": Qemu, "slirp4netns": Slirp4netns, "vde": Vde}
+
+
+def make(word, build):
+    return Usernet(build) if word == "usernet" else ALL[word]()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""usernet: what this is all about."""
+
+import json
+import os
+
+from guests import Wire
+from peers.base import Network, Peer, stream, user
+from process import Program, run_here
+
+
+class UsernetNetwork(Network):
+    def __init__(self, folder, wanted, tapguest, usernetctl):
+        super().__init__(folder, wanted, tapguest)
+        self.usernetctl = usernetctl
+
+    def held(self):
+        """It does not let others look at its descriptors."""
+        socket = os.path.join(self.folder, "run", "qmp.sock")
+        said = run_here([self.usernetctl, "--socket", socket, "--json", "connections"], 30)
+        return len(json.loads(said))
+
+
+class Usernet(Peer):
+    name = "usernet"
+
+    def __init__(self, build):
+        self.program = os.path.abspath(os.path.join(build, "usernet", "usernet"))
+        self.usernetctl = os.path.abspath(os.path.join(build, "tools", "usernetctl"))
+
+    def network(self, folder, wanted, tapguest):
+        return UsernetNetwork(folder, wanted, tapguest, self.usernetctl)
+
+    def missing(self):
+        return [program for program in (self.program, self.usernetctl)
+                if not os.access(program, os.X_OK)]
+
+    def build(self, network, wanted):
+        path = os.path.join(network.folder, "lan")
+        words = [self.program, "--name", "bench", "--log-level", "warning",
+                 "--run-dir", os.path.join(network.folder, "run"), "--state-dir", "none",
+                 "--netdev", stream("lan", path)]
+        if wanted.nat:
+            words += ["--netdev", user(wanted, f",mtu={wanted.mtu}")]
+        program = Program(words, os.path.join(network.folder, "usernet.log"))
+        network.programs.append(program)
+        program.wait_for(lambda: os.path.exists(path))
+        network.wires = [Wire(path)] * wanted.guests

@@ -12,7 +12,10 @@ import time
 
 from process import CannotDo, Failed, Program
 
-JOIN_SECONDS = 30
+# Idle guests join so many at a time, all of them within so long.
+JOIN_AT_ONCE = 10
+JOIN_SECONDS = 60
+ASK_AGAIN_SECONDS = 2
 
 
 class Wire:
@@ -164,20 +167,28 @@ class IdleGuests:
         self.closing = False
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
+        try:
+            self.join(host)
+        except BaseException:
+            self.close()
+            raise
+
+    def join(self, host):
+        """A few at a time: on a hub every word of one is heard by all."""
         deadline = time.monotonic() + JOIN_SECONDS
-        asked = {}
-        while not all(guest.answered for guest in self.guests):
+        deaf, asked = list(self.guests), {}
+        while deaf:
             now = time.monotonic()
             if now > deadline:
-                deaf = sum(not guest.answered for guest in self.guests)
-                self.close()
-                raise CannotDo(f"{deaf} of {len(wires)} idle guests got no answer of the gateway")
-            for guest in self.guests:
-                if not guest.answered and now - asked.get(guest, 0) > 1:
+                raise CannotDo(f"{len(deaf)} of {len(self.guests)} idle guests got no answer of "
+                               f"{host} in {JOIN_SECONDS} s")
+            for guest in deaf[:JOIN_AT_ONCE]:
+                if now - asked.get(guest, 0) > ASK_AGAIN_SECONDS:
                     asked[guest] = now
                     guest.gateway = None
                     guest.ask()
-            time.sleep(0.05)
+            time.sleep(0.01)
+            deaf = [guest for guest in deaf if not guest.answered]
 
     def read(self):
         while not self.closing:

@@ -33,14 +33,6 @@ def before_exec():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit(), hard_limit()))
 
 
-def wait_until(condition, what, seconds=START_SECONDS):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Failed(what)
-        time.sleep(0.02)
-
-
 def run_here(words, seconds, pass_fds=()):
     """The output of a command that is done in SECONDS."""
     try:
@@ -51,6 +43,20 @@ def run_here(words, seconds, pass_fds=()):
     if done.returncode != 0:
         raise Failed(f"{os.path.basename(words[0])}: {done.stderr.strip()[-300:]}")
     return done.stdout
+
+
+# Of a socket that listens, in /proc/net/unix: __SO_ACCEPTCON of the kernel's linux/net.h.
+LISTENS = 1 << 16
+
+
+def listening(path):
+    """Is a unix socket there that may be connected to? The file alone comes a little earlier."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            fields = line.rstrip("\n").split(" ", 7)
+            if line.endswith(f" {path}\n") and int(fields[3], 16) & LISTENS:
+                return True
+    return False
 
 
 class Program:

@@ -5,7 +5,7 @@ import os
 
 from guests import Wire
 from peers.base import Peer, one_guest_only
-from process import CannotDo, Program
+from process import CannotDo, Program, listening
 
 
 def has_default_route():
@@ -31,5 +31,5 @@ class Passt(Peer):
             words += ["--tcp-ports", "127.0.0.1/{}:{}".format(*wanted.forward)]
         program = Program(words, os.path.join(network.folder, "passt.log"))
         network.programs.append(program)
-        program.wait_for(lambda: os.path.exists(path))
+        program.wait_for(lambda: listening(path))
         network.wires = [Wire(path)]

@@ -5,7 +5,7 @@ import os
 
 from guests import Wire
 from peers.base import Peer, paths, stream, user
-from process import Program
+from process import Program, listening
 
 
 class Qemu(Peer):
@@ -27,5 +27,5 @@ class Qemu(Peer):
             words += ["-netdev", f"hubport,id=hub-{name},hubid=0,netdev={name}"]
         program = Program(words, os.path.join(network.folder, "qemu.log"))
         network.programs.append(program)
-        program.wait_for(lambda: all(map(os.path.exists, places)))
+        program.wait_for(lambda: all(map(listening, places)))
         network.wires = [Wire(path) for path in places]

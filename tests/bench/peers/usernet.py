@@ -6,7 +6,7 @@ import os
 
 from guests import Wire
 from peers.base import Network, Peer, stream, user
-from process import Program, run_here
+from process import Program, listening, run_here
 
 
 class UsernetNetwork(Network):
@@ -44,5 +44,5 @@ class Usernet(Peer):
             words += ["--netdev", user(wanted, f",mtu={wanted.mtu}")]
         program = Program(words, os.path.join(network.folder, "usernet.log"))
         network.programs.append(program)
-        program.wait_for(lambda: os.path.exists(path))
+        program.wait_for(lambda: listening(path))
         network.wires = [Wire(path)] * wanted.guests

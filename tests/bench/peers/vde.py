@@ -6,7 +6,7 @@ import socket
 import struct
 
 from peers.base import Peer
-from process import Program
+from process import Program, listening
 
 # Of libvdeplug 2's datasock protocol: a stream socket to ask at, a datagram socket for frames.
 MAGIC = 0xfeedface
@@ -53,7 +53,7 @@ class Vde(Peer):
                           "--sock", control], os.path.join(network.folder, "vde_switch.log"),
                          pipes=True)
         network.programs.append(switch)
-        switch.wait_for(lambda: os.path.exists(os.path.join(control, "ctl")))
+        switch.wait_for(lambda: listening(os.path.join(control, "ctl")))
         if wanted.nat:
             words = ["slirpvde", "--socket", control, "--network", "10.0.2.0"]
             if wanted.forward:

@@ -14,11 +14,19 @@
 
 static struct udp_sessions *table;
 static struct udp_session_list a, b;
+static unsigned n_ended;
 static struct user_config config;
+
+static void on_ended(void *data, const struct udp_session *session)
+{
+	ck_assert(session->owner == &a || session->owner == &b);
+	n_ended++;
+}
 
 static void setup(void)
 {
-	table = udp_sessions_new(ALL_MAX, RULE_MAX);
+	n_ended = 0;
+	table = udp_sessions_new(ALL_MAX, RULE_MAX, on_ended, NULL);
 	udp_session_list_init(&a);
 	udp_session_list_init(&b);
 	user_config_defaults(&config);
@@ -151,6 +159,7 @@ START_TEST(the_longest_idle_of_all_gives_way)
 	for (unsigned n = 0; n < 9; n++)
 		open_one(&b, n, START + 100 + n);
 	ck_assert_uint_eq(udp_sessions_count(table), ALL_MAX);
+	ck_assert_uint_eq(n_ended, 3);
 	ck_assert_uint_eq(a.n, ALL_MAX - 9);
 	ck_assert_uint_eq(b.n, 9);
 	for (unsigned n = 0; n < RULE_MAX; n++)
@@ -167,6 +176,7 @@ START_TEST(a_rule_takes_its_sessions_with_it)
 	udp_session_list_clear(table, &a);
 	ck_assert_uint_eq(a.n, 0);
 	ck_assert_uint_eq(udp_sessions_count(table), 5);
+	ck_assert_uint_eq(n_ended, 5);
 	for (unsigned n = 0; n < 5; n++) {
 		ck_assert(!is_there(&a, n));
 		ck_assert(is_there(&b, n));

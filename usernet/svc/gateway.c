@@ -509,41 +509,12 @@ static void on_udp_hold_fds(void *data, int n)
 	nat_hold_fds(gateway->nat, n);
 }
 
-/* Counted; that a table without room does not know it is no matter to the session. */
-static void on_udp_passed(void *data, const struct udp_session *session, bool to_guest, size_t len,
-			  const char *rule)
-{
-	struct gateway *gateway = data;
-	struct flow_table *flows = gate_flows(gateway->gate);
-	const struct port *port = vswitch_lookup(gateway->netdev.network->vswitch, session->mac);
-	struct flow_key key = {
-		.guest = session->flow.guest,
-		.peer = session->flow.peer,
-		.guest_port = session->flow.guest_port,
-		.peer_port = session->flow.peer_port,
-		.proto = IPPROTO_UDP,
-	};
-	struct flow_origin origin = {
-		.opener = FLOW_BY_FORWARD,
-		.rule = rule,
-		.mac = session->mac,
-		.port_id = port ? port->id : 0,
-	};
-	usec_t now = loop_now(gateway->netdev.network->loop);
-
-	if (to_guest)
-		flow_seen_to_guest(flows, &key, (unsigned)len, &origin, now);
-	else
-		flow_seen_from_guest(flows, &key, (unsigned)len, now);
-}
-
 static const struct udp_forward_ops udp_forward_ops = {
 	.wake = on_nat_wake,
 	.holder = on_udp_holder,
 	.resolve = ask_for_neighbour,
 	.has_room = on_udp_has_room,
 	.hold_fds = on_udp_hold_fds,
-	.passed = on_udp_passed,
 };
 
 static void address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
@@ -770,8 +741,9 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
-	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
-						 &udp_forward_ops, gateway);
+	gateway->udp_forwards =
+		udp_forwards_new(network, &gateway->config, &gateway->outbox,
+				 gate_flows(gateway->gate), &udp_forward_ops, gateway);
 	gateway->redirect = redirect_new();
 	redirect_dns(gateway);
 	open_guestfwds(gateway, network);

@@ -121,6 +121,24 @@ static void drop(struct udp_forwards *forwards, enum drop_reason why, uint64_t n
 	port_drop(forwards->outbox->port, why, n);
 }
 
+/* That a table without room does not know it is no matter to the session. */
+static void count_flow(const struct udp_forward *forward, const struct udp_session *session,
+		       size_t len)
+{
+	struct udp_forwards *forwards = forward->all;
+	const struct port *port = vswitch_lookup(forwards->network->vswitch, session->mac);
+	const struct flow_key key = udp_forward_flow(session);
+	const struct flow_origin origin = {
+		.opener = FLOW_BY_FORWARD,
+		.rule = forward->rule,
+		.mac = session->mac,
+		.port_id = port ? port->id : 0,
+	};
+
+	flow_seen_to_guest(forwards->flows, &key, (unsigned)len, &origin,
+			   udp_forwards_now(forwards));
+}
+
 static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_client *client,
 		    const void *data, size_t len)
 {
@@ -148,7 +166,7 @@ static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_cli
 		.dport = session->flow.guest_port,
 	};
 	udp_send(forwards->outbox, &address, data, len, user_config_mtu(forwards->config));
-	forwards->ops.passed(forwards->ops_data, session, true, len, forward->rule);
+	count_flow(forward, session, len);
 }
 
 /* The guest may be there without having said so. */

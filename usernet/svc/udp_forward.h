@@ -18,6 +18,7 @@
  *
  * Sessions end with the forward, with its guest, when the guest's address changes, and when idle.
  */
+struct flow_table;
 struct network;
 struct outbox;
 struct udp_forward;
@@ -35,15 +36,12 @@ struct udp_forward_ops {
 	bool (*has_room)(void *data);
 	/* @n more are held, or (negative) less. */
 	void (*hold_fds)(void *data, int n);
-	/* A datagram of @len bytes passed in @session; @rule: a GRefString. */
-	void (*passed)(void *data, const struct udp_session *session, bool to_guest, size_t len,
-		       const char *rule);
 };
 
 /* Those of a gateway. All but @ops outlive it; @ops is copied. */
 struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, const struct udp_forward_ops *ops,
-				      void *data);
+				      struct outbox *outbox, struct flow_table *flows,
+				      const struct udp_forward_ops *ops, void *data);
 /* Removes the forwards that are left. */
 void udp_forwards_free(struct udp_forwards *forwards);
 

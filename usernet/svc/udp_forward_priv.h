@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "net/network.h"
+#include "svc/flow_table.h"
 #include "svc/udp_forward.h"
 #include "svc/udp_hold.h"
 
@@ -37,6 +38,7 @@ struct udp_forwards {
 	struct network *network;
 	const struct user_config *config;
 	struct outbox *outbox;
+	struct flow_table *flows;
 	struct udp_forward_ops ops;
 	void *ops_data;
 	struct udp_sessions *sessions;
@@ -50,6 +52,18 @@ struct udp_forwards {
 static inline usec_t udp_forwards_now(const struct udp_forwards *forwards)
 {
 	return loop_now(forwards->network->loop);
+}
+
+/* The session as the flow table has it. */
+static inline struct flow_key udp_forward_flow(const struct udp_session *session)
+{
+	return (struct flow_key){
+		.guest = session->flow.guest,
+		.peer = session->flow.peer,
+		.guest_port = session->flow.guest_port,
+		.peer_port = session->flow.peer_port,
+		.proto = IPPROTO_UDP,
+	};
 }
 
 /* What was held for want of its guest goes there, if that is known now. */

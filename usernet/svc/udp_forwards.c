@@ -67,6 +67,7 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 			 struct port *port, mac_t mac, const struct packet *packet)
 {
 	struct udp_forward *forward = container_of(session->owner, struct udp_forward, sessions);
+	const struct flow_key key = udp_forward_flow(session);
 
 	if (session->mac != mac) {
 		port_drop(port, DROP_SPOOFED, 1);
@@ -81,8 +82,8 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 			     packet->len - packet->payload))
 		port_drop(port, errno == EAGAIN ? DROP_QUEUE_FULL : DROP_WRITE_ERROR, 1);
 	else
-		forwards->ops.passed(forwards->ops_data, session, false,
-				     packet->len - packet->payload, forward->rule);
+		flow_seen_from_guest(forwards->flows, &key, packet->len - packet->payload,
+				     udp_forwards_now(forwards));
 }
 
 unsigned udp_forwards_n_sessions(const struct udp_forwards *forwards)
@@ -134,18 +135,30 @@ static gboolean addr_equal(gconstpointer a, gconstpointer b)
 	return IN6_ARE_ADDR_EQUAL((const struct in6_addr *)a, (const struct in6_addr *)b);
 }
 
+static void on_session_ended(void *data, const struct udp_session *session)
+{
+	struct udp_forwards *forwards = data;
+	const struct flow_key key = udp_forward_flow(session);
+	struct flow *flow = flow_find(forwards->flows, &key);
+
+	if (flow && flow->opener == FLOW_BY_FORWARD)
+		flow_end(forwards->flows, flow);
+}
+
 struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, const struct udp_forward_ops *ops,
-				      void *data)
+				      struct outbox *outbox, struct flow_table *flows,
+				      const struct udp_forward_ops *ops, void *data)
 {
 	struct udp_forwards *forwards = g_new0(struct udp_forwards, 1);
 
 	forwards->network = network;
 	forwards->config = config;
 	forwards->outbox = outbox;
+	forwards->flows = flows;
 	forwards->ops = *ops;
 	forwards->ops_data = data;
-	forwards->sessions = udp_sessions_new(UDP_SESSIONS_MAX, UDP_SESSIONS_MAX_PER_RULE);
+	forwards->sessions = udp_sessions_new(UDP_SESSIONS_MAX, UDP_SESSIONS_MAX_PER_RULE,
+					      on_session_ended, forwards);
 	forwards->batch = udp_batch_new();
 	udp_hold_init(&forwards->hold);
 	forwards->targets = g_hash_table_new(addr_hash, addr_equal);

@@ -11,6 +11,8 @@ struct udp_sessions {
 	GHashTable *by_client; /* struct udp_session, keyed by owner and client */
 	GHashTable *by_flow;   /* struct udp_session, keyed by flow */
 	uint64_t evicted;
+	void (*ended)(void *data, const struct udp_session *session); /* may be NULL */
+	void *data;
 };
 
 /* Keys are hashed and compared as bytes. */
@@ -46,12 +48,16 @@ static gboolean flow_equal(gconstpointer a, gconstpointer b)
 	return !memcmp(&x->flow, &y->flow, sizeof(x->flow));
 }
 
-struct udp_sessions *udp_sessions_new(unsigned max, unsigned max_per_rule)
+struct udp_sessions *udp_sessions_new(unsigned max, unsigned max_per_rule,
+				      void (*ended)(void *data, const struct udp_session *session),
+				      void *data)
 {
 	struct udp_sessions *table = g_new0(struct udp_sessions, 1);
 
 	table->max = max;
 	table->max_per_rule = max_per_rule;
+	table->ended = ended;
+	table->data = data;
 	list_init(&table->all);
 	table->by_client = g_hash_table_new(client_hash, client_equal);
 	table->by_flow = g_hash_table_new(flow_hash, flow_equal);
@@ -68,6 +74,8 @@ void udp_sessions_free(struct udp_sessions *table)
 
 static void session_end(struct udp_sessions *table, struct udp_session *session)
 {
+	if (table->ended)
+		table->ended(table->data, session);
 	g_hash_table_remove(table->by_client, session);
 	g_hash_table_remove(table->by_flow, session);
 	list_remove(&session->link);

@@ -55,8 +55,13 @@ struct udp_session {
 	struct list owner_link; // udp_session_list::sessions
 };
 
-/* @max and @max_per_rule: at least 1. */
-struct udp_sessions *udp_sessions_new(unsigned max, unsigned max_per_rule);
+/*
+ * @max and @max_per_rule: at least 1. @ended, which may be NULL, is told of each one that ends,
+ * still whole.
+ */
+struct udp_sessions *udp_sessions_new(unsigned max, unsigned max_per_rule,
+				      void (*ended)(void *data, const struct udp_session *session),
+				      void *data);
 /* All lists must be empty. */
 void udp_sessions_free(struct udp_sessions *table);
 

@@ -99,6 +99,16 @@ static const struct wrong wrongs[] = {
 	{"tcp::80-tcp:127.0.0.1:80+masquerade=on", "Bad target port", "'80+masquerade=on'" PORT},
 };
 
+/* Good until the next call. */
+static const char *sockaddr_text(const struct sockaddr_any *addr)
+{
+	static char text[64];
+	g_autofree char *made = sockaddr_format(addr);
+
+	g_strlcpy(text, made, sizeof(text));
+	return text;
+}
+
 START_TEST(rules_read_and_print_the_same)
 {
 	const struct right *right = &rights[_i];
@@ -141,6 +151,46 @@ START_TEST(bad_rules_are_told_what_would_be_right)
 }
 END_TEST
 
+START_TEST(server_alone_is_read_with_a_target_or_without)
+{
+	static const char *const texts[] = {"tcp:10.0.2.100:80", ":10.0.2.100:80",
+					    "tcp:10.0.2.100:80-cmd:a-b"};
+	struct fwd_guestfwd rule;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+		ck_assert(fwd_guestfwd_parse_server(&rule, texts[i], NULL));
+		ck_assert_str_eq(sockaddr_text(&rule.server), "10.0.2.100:80");
+		ck_assert_ptr_null(rule.command);
+	}
+	ck_assert(fwd_guestfwd_parse_server(&rule, "tcp:[fec0::4]:8", NULL));
+	ck_assert_str_eq(sockaddr_text(&rule.server), "[fec0::4]:8");
+	ck_assert(fwd_guestfwd_parse_server(&rule, "tcp::8", NULL));
+	ck_assert_str_eq(sockaddr_text(&rule.server), "0.0.0.0:8");
+}
+END_TEST
+
+START_TEST(wrong_server_alone_is_told_what_would_be_right)
+{
+	static const struct wrong wrong[] = {
+		{"udp::8", "Bad protocol name", "'udp'" PROTOCOL},
+		{"tcp::", "Bad server port", "''" PORT},
+		{"tcp::-cmd:x", "Bad server port", "''" PORT},
+		{"tcp::70000", "Bad server port", "'70000'" PORT},
+	};
+	struct fwd_guestfwd rule;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *expected =
+			g_strdup_printf("Invalid guest forwarding rule '%s' (%s): %s",
+					wrong[i].text, wrong[i].reason, wrong[i].hint);
+
+		ck_assert(!fwd_guestfwd_parse_server(&rule, wrong[i].text, &error));
+		ck_assert_str_eq(error->message, expected);
+	}
+}
+END_TEST
+
 START_TEST(path_that_is_too_long_is_refused)
 {
 	char *name = g_strnfill(107, 'x');
@@ -169,6 +219,8 @@ int main(void)
 	tcase_add_loop_test(tcase, rules_read_and_print_the_same, 0, G_N_ELEMENTS(rights));
 	tcase_add_loop_test(tcase, bad_rules_are_told_what_would_be_right, 0, G_N_ELEMENTS(wrongs));
 	tcase_add_test(tcase, path_that_is_too_long_is_refused);
+	tcase_add_test(tcase, server_alone_is_read_with_a_target_or_without);
+	tcase_add_test(tcase, wrong_server_alone_is_told_what_would_be_right);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -178,7 +178,9 @@ static void hear(struct side *side)
 /* The other has said all, and @side has it: it is told. */
 static void shut_if_due(struct side *side)
 {
-	if (!other(side)->ended || is_full(side) || side->shut || side->connecting)
+	/* What was reset must not look like an end first. */
+	if (!other(side)->ended || other(side)->was_reset || is_full(side) || side->shut ||
+	    side->connecting)
 		return;
 	side->shut = true;
 	if (shutdown(side->fd, SHUT_WR) < 0)

@@ -52,6 +52,7 @@ class Rules(unittest.TestCase):
         self.finds("layers", "tools/usernetctl.c", '#include "ctl/qmp.h"\n')
 
     def test_libslirp_elsewhere(self):
+        self.write("usernet/svc/instance_slirp.c", "#include <slirp/libslirp.h>\n")
         self.finds("layers", "usernet/svc/dns.c", "#include <slirp/libslirp.h>\n")
 
     def test_library_with_threads(self):

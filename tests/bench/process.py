@@ -60,9 +60,11 @@ def listening(path):
 
 
 class Program:
-    """A child; what it says goes to the file LOG. With pipes=True its input and output are pipes."""
+    """A child; what it says goes to the file LOG. With pipes=True its input and output are pipes;
+    with ignore_pipe=True it is born with SIGPIPE ignored, as Python is."""
 
-    def __init__(self, words, log, pipes=False, pass_fds=(), environment=None):
+    def __init__(self, words, log, pipes=False, pass_fds=(), environment=None,
+                 ignore_pipe=False):
         self.words = words
         self.log = log
         pipe = subprocess.PIPE if pipes else None
@@ -70,7 +72,7 @@ class Program:
             self.child = subprocess.Popen(
                 words, stdin=pipe or subprocess.DEVNULL, stdout=pipe or file, stderr=file,
                 pass_fds=pass_fds, env={**os.environ, **(environment or {})},
-                preexec_fn=before_exec)
+                preexec_fn=before_exec, restore_signals=not ignore_pipe)
 
     @property
     def pid(self):
@@ -78,6 +80,11 @@ class Program:
 
     def running(self):
         return self.child.poll() is None
+
+    def epitaph(self):
+        status = self.child.returncode
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return f"{os.path.basename(self.words[0])} ended at work with {how}"
 
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:

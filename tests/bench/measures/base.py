@@ -36,10 +36,11 @@ class Case:
 class Bench:
     """What the cases share: where the tools are, how long to measure."""
 
-    def __init__(self, build, seconds, quick):
+    def __init__(self, build, seconds, quick, default_buffers=False):
         self.tools = os.path.abspath(os.path.join(build, "tests", "bench"))
         self.seconds = seconds
         self.quick = quick
+        self.default_buffers = default_buffers # do not try small send buffers
         self.sending = {} # (peer, direction, MTU, flows): options that served it best
 
     def tool(self, name):
@@ -54,6 +55,13 @@ class Bench:
         try:
             network = peer.start(folder, Wanted(**wanted), self.tool("tapguest"))
             yield network
+        except Failed as failure:
+            # A peer that is gone is the better explanation.
+            ended = [program.epitaph() for program in network.programs if not program.running()] \
+                if network else []
+            if ended:
+                raise Failed("; ".join(ended)) from failure
+            raise
         finally:
             if network:
                 network.stop()

@@ -10,6 +10,7 @@ from process import Failed, Program
 DIRECTIONS = ("up", "down") # up is away from the guest
 MORE_SECONDS = 12 # for the start and the end of a run
 PROBE_SECONDS = 1
+PROBE_MORE_SECONDS = 4 # a way that is slower to start is not the best
 
 
 class Bulk:
@@ -28,7 +29,7 @@ class Bulk:
         return self.cpu / max(self.end["sum_received"]["bytes"], 1) * 1e9
 
 
-def iperf3(network, guest, direction, seconds, more):
+def iperf3(network, guest, direction, seconds, more, patience=MORE_SECONDS):
     port = free_port()
     server = Program(["iperf3", "-s", "-1", "-B", LOOPBACK, "-p", str(port), "--forceflush"],
                      os.path.join(network.folder, f"iperf3-{port}.log"))
@@ -39,7 +40,7 @@ def iperf3(network, guest, direction, seconds, more):
             words.append("-R")
         # The CPU clock runs around the transfer and not the start of anything.
         before = network.cpu_seconds()
-        result = json.loads(guest.run(words, seconds + MORE_SECONDS))
+        result = json.loads(guest.run(words, seconds + patience))
         cpu = network.cpu_seconds() - before
     finally:
         server.stop()
@@ -60,12 +61,12 @@ def tcp(bench, peer, network, guest, direction, flows=1):
 SMALL_BUFFER = ["-w", "200K"]
 
 
-def ways():
+def ways(buffers):
     """Options of iperf3. It sets a congestion control at both ends, and a plain user's end may only
     have what is allowed."""
     with open("/proc/sys/net/ipv4/tcp_allowed_congestion_control", encoding="ascii") as file:
         names = file.read().split()
-    return [["-C", name, *buffer] for name in names for buffer in ([], SMALL_BUFFER)]
+    return [["-C", name, *buffer] for name in names for buffer in buffers]
 
 
 def sending(bench, peer, direction, mtu, flows):
@@ -75,11 +76,11 @@ def sending(bench, peer, direction, mtu, flows):
     key = (peer.name, direction, mtu, flows)
     if key not in bench.sending:
         rates = []
-        for way in ways():
+        for way in ways([[]] if bench.default_buffers else [[], SMALL_BUFFER]):
             with bench.network(peer, mtu=mtu) as network:
                 try:
                     run = iperf3(network, network.guest(), direction, PROBE_SECONDS,
-                                 ["-P", str(flows), *way])
+                                 ["-P", str(flows), *way], PROBE_MORE_SECONDS)
                 except Failed:
                     continue
                 rates.append((run.gbps, way))

@@ -58,7 +58,9 @@ class Vde(Peer):
             words = ["slirpvde", "--socket", control, "--network", "10.0.2.0"]
             if wanted.forward:
                 words += ["-L", "{}:10.0.2.15:{}".format(*wanted.forward)]
-            nat = Program(words, os.path.join(network.folder, "slirpvde.log"), pipes=True)
+            # A peer that hangs up would kill it: it does not ignore SIGPIPE by itself.
+            nat = Program(words, os.path.join(network.folder, "slirpvde.log"), pipes=True,
+                          ignore_pipe=True)
             network.programs.append(nat)
             nat.wait_for(lambda: any(name != "ctl" for name in os.listdir(control)))
         for number in range(wanted.guests):

@@ -45,7 +45,8 @@ static void make_pair(bool tcp, int pair[2])
 	ck_assert_int_eq(connect(pair[0], &addr.sa, addr.len), 0);
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	fcntl(listener, F_SETFL, 0);
-	pair[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	addr.len = sizeof(addr.storage);
+	pair[1] = accept4(listener, &addr.sa, &addr.len, SOCK_NONBLOCK);
 	ck_assert_int_ge(pair[1], 0);
 	close(listener);
 }

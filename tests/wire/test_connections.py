@@ -165,13 +165,16 @@ class Others(ConnectionsCase):
         self.assertEqual((row['direction'], row['opened-by'], row['guest-port'], row['peer-address'],
                           row['peer-port'], row['bytes-in'], row['bytes-out']),
                          ('in', 'forward', 53, p.net.src, p.udp.sport, 8, 9))
-        self.assertTrue(row['rule'].startswith('hostfwd=udp:127.0.0.1:'), row['rule'])
+        self.assertEqual(row['rule'], f"hostfwd=udp:127.0.0.1:{self.forward('udp')[1]}")
+        self.qmp.run('hostfwd-remove', rule=row['rule'].partition('=')[2])
+        self.assertEqual(self.rows(), [])
 
     def test_pings(self):
         own = own_address()
         if not own:
             self.skipTest('this machine has no address but loopback')
         self.a.send_ping(own)
+        self.a.ping(GATEWAY)  # answered after it
         row = self.row(protocol='icmp')
         self.assertEqual((row['peer-address'], row['bytes-out'], row['direction']),
                          (own, 5, 'out'))

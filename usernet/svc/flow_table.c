@@ -335,6 +335,7 @@ bool flow_seen_to_guest(struct flow_table *table, const struct flow_key *key, un
 		flow = flow_open(table, key, origin, now);
 	if (!flow)
 		return false;
+	flow->admitted = false;
 	add(table, flow, FLOW_TO_GUEST, bytes, now);
 	return true;
 }

@@ -64,8 +64,9 @@ void flow_end_guest(struct flow_table *table, const struct in6_addr *addr, bool 
 /* --- for forwards that go past libslirp --- */
 
 /*
- * A packet of a forward passes towards the guest: opens its flow if there is none. False: no room,
- * drop it. @bytes: of payload.
+ * A packet of a forward passes towards the guest: opens its flow if there is none. False: no room.
+ * @bytes: of payload. The forward says what the guest may answer, and ends the flow; to the gate it
+ * admits nothing.
  */
 bool flow_seen_to_guest(struct flow_table *table, const struct flow_key *key, unsigned bytes,
 			const struct flow_origin *origin, usec_t now);

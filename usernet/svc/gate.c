@@ -108,7 +108,10 @@ static bool open_flow(struct gate *gate, struct port *from, mac_t mac, const str
 		}
 		origin.rule = verdict.rule;
 	}
-	if (flow && !flow_is_closed(flow))
+	/* A datagram on a flow of the forward's is the guest's own; the forward's were not asked
+	 * here. */
+	if (flow && !flow_is_closed(flow) &&
+	    (packet->proto == IPPROTO_TCP || flow->opener != FLOW_BY_FORWARD))
 		flow_admit(gate->flows, flow, origin.rule, now(gate));
 	else
 		flow = flow_open(gate->flows, key, &origin, now(gate));

@@ -4,57 +4,53 @@
 #include <string.h>
 
 #include "ctl/error.h"
+#include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "net/reservation.h"
 #include "svc/gateway.h"
-#include "svc/nat.h"
+#include "svc/hostfwd.h"
 #include "svc/udp_forward.h"
 
 struct forwards {
 	struct netdev *netdev;
-	struct nat *nat;
+	struct callers *callers;
 	struct udp_forwards *udp;
 	struct in_addr host, guest; /* of rules that name none */
 	struct fwd_table *table;
+	struct network_observer observer;
+	struct reservation_observer reservations;
+	struct loop_task follow; /* names may mean another address */
 };
-
-static struct nat_hostfwd to_nat(const struct fwd_listener *listener)
-{
-	return (struct nat_hostfwd){.host = listener->bound, .guest = listener->guest};
-}
-
-/* What a rule may ask for and the NAT cannot do, or NULL. */
-static const char *beyond_nat(const struct fwd_listener *listener)
-{
-	if (listener->bound.sa.sa_family == AF_UNIX)
-		return "unix sockets are not served by this version";
-	if (listener->entry->rule.masquerade)
-		return "masquerade=on is not served by this version";
-	if (listener->bound.sa.sa_family != listener->guest.sa.sa_family)
-		return "host and guest address of different families are not served by this "
-		       "version";
-	return NULL;
-}
 
 /* --- TCP, and unix on the host's side --- */
 
-static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
+static struct caller_target target_of(const struct fwd_listener *listener)
 {
-	struct nat_hostfwd fwd = to_nat(listener);
-	const char *beyond = beyond_nat(listener);
-
-	if (beyond) {
-		g_set_error_literal(error, FWD_ERROR, FWD_ERROR_INVALID, beyond);
-		return false;
-	}
-	return nat_hostfwd_add(forwards->nat, &fwd, &listener->bound, error);
+	return (struct caller_target){.guest = listener->guest,
+				      .masquerade = listener->entry->rule.masquerade};
 }
 
-static void unbind_tcp(struct forwards *forwards, struct fwd_listener *listener)
+static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
 {
-	struct nat_hostfwd fwd = to_nat(listener);
+	struct gateway *gateway = gateway_from_netdev(forwards->netdev);
+	struct caller_target target = target_of(listener);
 
-	nat_hostfwd_remove(forwards->nat, &fwd, &listener->bound);
+	listener->data = hostfwd_new(forwards->netdev->network->loop, forwards->callers,
+				     gateway_nat(gateway), &listener->bound, &target, error);
+	return listener->data != NULL;
+}
+
+static void unbind_tcp(struct fwd_listener *listener)
+{
+	hostfwd_free(listener->data);
+}
+
+static void retarget_tcp(struct fwd_listener *listener)
+{
+	struct caller_target target = target_of(listener);
+
+	hostfwd_retarget(listener->data, &target);
 }
 
 /* --- UDP --- */
@@ -76,10 +72,33 @@ static void unbind_udp(struct fwd_listener *listener)
 	udp_forward_remove(listener->data);
 }
 
+static void retarget_udp(struct fwd_listener *listener)
+{
+	udp_forward_retarget(listener->data, &listener->guest);
+}
+
 /* --- the table's backend --- */
+
+/* Of a family that the network does not have. */
+static bool check_family(const struct forwards *forwards, const struct fwd_listener *listener,
+			 GError **error)
+{
+	const struct user_config *config = gateway_config(gateway_from_netdev(forwards->netdev));
+	bool v6 = listener->guest.sa.sa_family == AF_INET6;
+
+	/* A name without an address yet is taken for IPv4's. */
+	if ((v6 ? config->ipv6 : config->ipv4) || listener->entry->rule.guest_name[0])
+		return true;
+	g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID,
+		    "the guest's address is of IPv%c, which is off on this network",
+		    v6 ? '6' : '4');
+	return false;
+}
 
 static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 {
+	if (!check_family(data, listener, error))
+		return false;
 	return listener->entry->rule.udp ? bind_udp(data, listener, error)
 					 : bind_tcp(data, listener, error);
 }
@@ -89,8 +108,82 @@ static void unbind_rule(void *data, struct fwd_listener *listener)
 	if (listener->entry->rule.udp)
 		unbind_udp(listener);
 	else
-		unbind_tcp(data, listener);
+		unbind_tcp(listener);
 }
+
+static void retarget_rule(void *data, struct fwd_listener *listener,
+			  const struct sockaddr_any *from)
+{
+	if (listener->entry->rule.udp)
+		retarget_udp(listener);
+	else
+		retarget_tcp(listener);
+}
+
+/* --- names --- */
+
+static void add_guest(struct fwd_guest *out, const struct guest *guest)
+{
+	if (guest->v4.s_addr)
+		out->v4 = guest->v4;
+	/* The one seen last stands last; link-local ones the gateway cannot be answered from. */
+	for (unsigned i = 0; i < guest->n_v6; i++) {
+		if (!IN6_IS_ADDR_LINKLOCAL(&guest->v6[i]))
+			out->v6 = guest->v6[i];
+	}
+}
+
+/*
+ * A name of the configuration has an address as long as it stands there; any other while a guest
+ * goes by it.
+ */
+static bool resolve_name(void *data, const char *name, struct fwd_guest *out, GError **error)
+{
+	const struct forwards *forwards = data;
+	const struct network *network = forwards->netdev->network;
+	const struct reservation *reservation = reservation_by_name(network->reservations, name);
+	const struct guest *guest = reservation ? guest_by_mac(network->guests, reservation->mac)
+						: guest_by_name(network->guests, name);
+
+	*out = (struct fwd_guest){.v4 = {0}};
+	if (guest)
+		add_guest(out, guest);
+	if (reservation && reservation->addr.s_addr)
+		out->v4 = reservation->addr;
+	return true;
+}
+
+static void on_follow(struct loop_task *task)
+{
+	struct forwards *forwards = container_of(task, struct forwards, follow);
+
+	list_for_each (entry, fwd_table_entries(forwards->table), struct fwd_entry, link) {
+		struct fwd_guest guest;
+
+		if (entry->rule.guest_name[0] &&
+		    resolve_name(forwards, entry->rule.guest_name, &guest, NULL))
+			fwd_table_guest_moved(forwards->table, entry->rule.guest_name, &guest);
+	}
+}
+
+static void on_network_event(struct network_observer *observer, const struct network_event *event)
+{
+	struct forwards *forwards = container_of(observer, struct forwards, observer);
+
+	/* Once a turn, when what the guest table says is whole again. */
+	if (event->kind == NETWORK_GUEST_CHANGED || event->kind == NETWORK_GUEST_LEFT)
+		loop_task_defer(&forwards->follow);
+}
+
+static void on_reservation(struct reservation_observer *observer,
+			   const struct reservation *reservation)
+{
+	struct forwards *forwards = container_of(observer, struct forwards, reservations);
+
+	loop_task_defer(&forwards->follow);
+}
+
+/* --- the whole --- */
 
 static void emit(struct forwards *forwards, enum network_event_kind kind,
 		 const struct fwd_entry *entry)
@@ -106,20 +199,28 @@ static void rule_removed(void *data, const struct fwd_entry *entry)
 	emit(data, NETWORK_FORWARD_REMOVED, entry);
 }
 
-/* Without resolve: the NAT's listeners cannot follow a guest. */
-static const struct fwd_backend backend = {
-	.bind = bind_rule, .unbind = unbind_rule, .removed = rule_removed};
+static const struct fwd_backend backend = {.bind = bind_rule,
+					   .unbind = unbind_rule,
+					   .retarget = retarget_rule,
+					   .resolve = resolve_name,
+					   .removed = rule_removed};
 
 struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct in_addr guest)
 {
 	struct forwards *forwards = g_new0(struct forwards, 1);
+	struct network *network = user->network;
 
 	forwards->netdev = user;
-	forwards->nat = gateway_nat(gateway_from_netdev(user));
+	forwards->callers = gateway_callers(gateway_from_netdev(user));
 	forwards->udp = gateway_udp_forwards(gateway_from_netdev(user));
 	forwards->host = host;
 	forwards->guest = guest;
 	forwards->table = fwd_table_new(&backend, forwards, guest);
+	loop_task_init(network->loop, &forwards->follow, LOOP_SERVICE, on_follow);
+	forwards->observer.event = on_network_event;
+	network_observe(network, &forwards->observer);
+	forwards->reservations.added = forwards->reservations.removed = on_reservation;
+	reservation_observe(network->reservations, &forwards->reservations);
 	return forwards;
 }
 
@@ -127,6 +228,9 @@ void forwards_free(struct forwards *forwards)
 {
 	if (!forwards)
 		return;
+	list_remove(&forwards->observer.link);
+	list_remove(&forwards->reservations.link);
+	loop_task_cancel(&forwards->follow);
 	fwd_table_free(forwards->table);
 	g_free(forwards);
 }
@@ -196,6 +300,11 @@ void forwards_drop(struct forwards *forwards, const char *canonical)
 struct list *forwards_entries(struct forwards *forwards)
 {
 	return fwd_table_entries(forwards->table);
+}
+
+int forwards_fd(const struct fwd_listener *listener)
+{
+	return listener->entry->rule.udp ? -1 : hostfwd_fd(listener->data);
 }
 
 char *forwards_format(const struct fwd_rule *rule, const struct sockaddr_any *bound)

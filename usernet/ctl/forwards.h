@@ -33,6 +33,8 @@ GHashTable *forwards_canonicals(struct forwards *forwards);
 void forwards_drop(struct forwards *forwards, const char *canonical);
 struct list *forwards_entries(struct forwards *forwards); // heads fwd_entry::link
 
+/* The descriptor of a listener; -1: it has none of its own. */
+int forwards_fd(const struct fwd_listener *listener);
 /* The rule with the port it really listens on. Newly allocated. */
 char *forwards_format(const struct fwd_rule *rule, const struct sockaddr_any *bound);
 

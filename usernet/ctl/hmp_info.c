@@ -33,12 +33,6 @@ void hmp_info_network(struct control *control, GString *out)
 	}
 }
 
-struct rows {
-	GString *out;
-	struct list *forwards; // heads fwd_entry::link
-	GHashTable *shown;     /* fwd_entry: the NAT has a row for it */
-};
-
 /* Columns of slirp_connection_info (libslirp src/misc.c). */
 static void print_row(GString *out, const char *protocol, const char *state, int fd,
 		      const struct sockaddr_any *src, const struct sockaddr_any *dst,
@@ -60,40 +54,31 @@ static void print_row(GString *out, const char *protocol, const char *state, int
 
 static void print_flow(void *data, const struct nat_flow *flow)
 {
-	struct rows *rows = data;
+	print_row(data, flow->protocol, flow->state, flow->fd, &flow->src, &flow->dst, flow->recvq,
+		  flow->sendq);
+}
 
-	if (!strcmp(flow->state, "HOST_FORWARD")) {
-		list_for_each (entry, rows->forwards, struct fwd_entry, link) {
-			if (entry->bound.sa.sa_family == AF_INET &&
-			    entry->rule.udp == !strcmp(flow->protocol, "UDP") &&
-			    entry->bound.in.sin_port == flow->src.in.sin_port)
-				g_hash_table_add(rows->shown, entry);
-		}
+static void print_forward(GString *out, const struct fwd_entry *entry)
+{
+	for (unsigned i = 0; i < entry->n_listeners; i++) {
+		const struct fwd_listener *listener = &entry->listeners[i];
+
+		print_row(out, entry->rule.udp ? "UDP" : "TCP", "HOST_FORWARD",
+			  forwards_fd(listener), &listener->bound, &listener->guest, 0, 0);
 	}
-	print_row(rows->out, flow->protocol, flow->state, flow->fd, &flow->src, &flow->dst,
-		  flow->recvq, flow->sendq);
 }
 
 void hmp_info_usernet(struct control *control, GString *out)
 {
 	list_for_each (user, &control->attachments, struct attachment, link) {
-		struct rows rows = {.out = out};
-
 		if (!user->forwards)
 			continue;
-		rows.forwards = forwards_entries(user->forwards);
-		rows.shown = g_hash_table_new(NULL, NULL);
 		g_string_append_printf(out,
 				       "Hub -1 (%s):\n  Protocol[State]    FD  Source Address  Port"
 				       "   Dest. Address  Port RecvQ SendQ\n",
 				       user->netdev->id);
-		nat_foreach_flow(gateway_nat(gateway_from_netdev(user->netdev)), print_flow, &rows);
-		/* What libslirp's table leaves out: IPv6. */
-		list_for_each (entry, rows.forwards, struct fwd_entry, link) {
-			if (!g_hash_table_contains(rows.shown, entry))
-				print_row(out, entry->rule.udp ? "UDP" : "TCP", "HOST_FORWARD", -1,
-					  &entry->bound, &entry->rule.guest, 0, 0);
-		}
-		g_hash_table_unref(rows.shown);
+		nat_foreach_flow(gateway_nat(gateway_from_netdev(user->netdev)), print_flow, out);
+		list_for_each (entry, forwards_entries(user->forwards), struct fwd_entry, link)
+			print_forward(out, entry);
 	}
 }

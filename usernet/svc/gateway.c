@@ -10,6 +10,7 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 #include "svc/arp.h"
+#include "svc/callers.h"
 #include "svc/dhcp.h"
 #include "svc/dhcpv6.h"
 #include "svc/dns.h"
@@ -52,6 +53,7 @@ struct gateway {
 	struct user_config config; /* strings and lists owned */
 	mac_t mac;
 	struct nat *nat;
+	struct callers *callers;
 	struct udp_forwards *udp_forwards;
 	struct gate *gate;
 	struct dhcp *dhcp;
@@ -479,11 +481,19 @@ static void on_nat_closing(void *data, int fd)
 	guestfwds_closing(gateway->guestfwds, fd);
 }
 
+static void on_nat_arrived(void *data, const struct in6_addr *addr)
+{
+	const struct gateway *gateway = data;
+
+	callers_arrived(gateway->callers, addr);
+}
+
 static const struct nat_ops nat_ops = {
 	.wake = on_nat_wake,
 	.resolve = on_nat_resolve,
 	.redirected = on_nat_redirected,
 	.closing = on_nat_closing,
+	.arrived = on_nat_arrived,
 };
 
 /* An address behind a guest that routes is known to the NAT alone, from what came from there. */
@@ -639,6 +649,7 @@ static void gateway_destroy(struct netdev *netdev)
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	udp_forwards_free(gateway->udp_forwards);
+	callers_free(gateway->callers);
 	nat_free(gateway->nat);
 	guestfwds_free(gateway->guestfwds);
 	redirect_free(gateway->redirect);
@@ -741,6 +752,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
 	gateway->nat = nat_new(network, &gateway->config, &gateway->outbox, &nat_ops, gateway);
+	gateway->callers = callers_new(network->loop, &gateway->config, gateway->nat);
 	gateway->udp_forwards =
 		udp_forwards_new(network, &gateway->config, &gateway->outbox,
 				 gate_flows(gateway->gate), &udp_forward_ops, gateway);
@@ -800,6 +812,11 @@ struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)
 struct guestfwds *gateway_guestfwds(struct gateway *gateway)
 {
 	return gateway->guestfwds;
+}
+
+struct callers *gateway_callers(struct gateway *gateway)
+{
+	return gateway->callers;
 }
 
 struct dhcp *gateway_dhcp(struct gateway *gateway)

@@ -17,6 +17,7 @@
  */
 struct network;
 struct netdev;
+struct callers;
 struct nat;
 struct dhcp;
 struct dns;
@@ -95,6 +96,7 @@ struct gateway *gateway_from_netdev(struct netdev *netdev);
 struct gateway *gateway_find(struct network *network);
 const struct user_config *gateway_config(const struct gateway *gateway);
 struct nat *gateway_nat(struct gateway *gateway);
+struct callers *gateway_callers(struct gateway *gateway);
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);
 struct guestfwds *gateway_guestfwds(struct gateway *gateway);

@@ -5,6 +5,7 @@
 #include "svc/instance_priv.h"
 #include "svc/nat_flow.h"
 #include "svc/ndp.h"
+#include "svc/rewrite.h"
 
 /*
  * Theory of operation
@@ -68,8 +69,10 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 	instance->env = env;
 	instance->addr = *addr;
 	instance->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
+	instance->gateway =
+		instance->v6 ? env->config->host6 : packet_map4(env->config->host.s_addr);
+	instance_init_doors(instance);
 	instance_init_fds(instance);
-	list_init(&instance->listeners);
 	list_init(&instance->ready_link);
 	list_init(&instance->dirty_link);
 	loop_timer_init(env->network->loop, &instance->timer, on_instance_timer);
@@ -81,7 +84,10 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 static void instance_close(struct instance *instance)
 {
 	offload_forget(instance->env->offload, instance);
+	instance_close_doors(instance);
+	instance->closing = true;
 	slirp_cleanup(instance->slirp);
+	instance->closing = false;
 	instance->slirp = NULL;
 	nat_fdset_clear(&instance->fds);
 	list_remove(&instance->ready_link);
@@ -92,7 +98,6 @@ static void instance_close(struct instance *instance)
 void instance_free(struct instance *instance)
 {
 	instance_close(instance);
-	instance_forget_listeners(instance);
 	nat_fdset_fini(&instance->fds);
 	if (instance->share)
 		nat_share_give_back(&instance->env->budget, instance->share);
@@ -121,15 +126,10 @@ void instance_set_share(struct instance *instance, struct nat_share *share)
 	nat_share_count_fds(budget, share, held);
 }
 
-bool instance_has_forwards(const struct instance *instance)
-{
-	return !list_empty(&instance->listeners);
-}
-
 bool instance_is_idle(const struct instance *instance)
 {
-	return instance->fds.n == 0 && list_empty(&instance->ready_link) &&
-	       !instance_has_forwards(instance);
+	return instance->fds.n == instance->n_doors && !instance->knock.door &&
+	       list_empty(&instance->ready_link);
 }
 
 /* --- where the guest is --- */
@@ -201,12 +201,35 @@ static void deliver_redirected(struct instance *instance, const struct redirect_
 				     instance->share ? instance->share->port_id : 0);
 }
 
+/* Of a connection that came in: libslirp knows the client by another name (inflow.h). */
+static void deliver_inflow(struct instance *instance, struct inflow *flow,
+			   const struct packet *packet)
+{
+	/* Changed where it is, and changed back: the payload may be 64 KB. */
+	uint8_t *frame = (uint8_t *)packet->frame, saved[REWRITE_SPAN];
+	const size_t span = MIN(packet->l4 + 18u, REWRITE_SPAN);
+	bool masqueraded = flow->masqueraded;
+	int fd = flow->fd;
+
+	instance_inflow_segment(instance, flow, packet);
+	memcpy(saved, frame, span);
+	if (!masqueraded)
+		rewrite_dst(frame, packet->l4, &instance->gateway, flow->nat_port);
+	slirp_input(instance->slirp, frame, (int)packet->len);
+	/* The flow may be gone. */
+	if (!masqueraded)
+		memcpy(frame, saved, span);
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		instance_inflow_went_on(instance, fd);
+}
+
 void instance_deliver(void *owner, const struct packet *packet)
 {
 	struct instance *instance = owner;
 	struct instance_env *env = instance->env;
 	const struct redirect_server *server =
 		env->redirect ? redirect_find(env->redirect, packet) : NULL;
+	struct inflow *flow = inflow_from_guest(env->inflows, packet);
 	bool opens = packet->proto != IPPROTO_TCP || (packet->tcp_flags & TCP_FLAG_SYN);
 	bool clamp = opens && !instance_within_budget(instance);
 
@@ -218,7 +241,9 @@ void instance_deliver(void *owner, const struct packet *packet)
 	 */
 	if (clamp)
 		nat_budget_clamp(&env->budget);
-	if (server)
+	if (flow)
+		deliver_inflow(instance, flow, packet);
+	else if (server)
 		deliver_redirected(instance, server, packet);
 	else
 		slirp_input(instance->slirp, packet->frame, (int)packet->len);
@@ -269,25 +294,32 @@ void instances_run(struct instance_env *env)
 	}
 }
 
-void instance_reset(struct instance *instance)
-{
-	instance_close(instance);
-	instance_open(instance);
-	instance->offload = (struct offload_guest){0};
-	instance_bind_again(instance);
-}
-
 /* --- the whole --- */
+
+struct listing {
+	void (*each)(void *data, const struct nat_flow *flow);
+	void *data;
+};
+
+/* Doors are nobody's business. */
+static void list_flow(void *data, const struct nat_flow *flow)
+{
+	const struct listing *listing = data;
+
+	if (strcmp(flow->protocol, "TCP") || strcmp(flow->state, "HOST_FORWARD"))
+		listing->each(listing->data, flow);
+}
 
 void instance_foreach_flow(struct instance *instance,
 			   void (*each)(void *data, const struct nat_flow *flow), void *data)
 {
+	struct listing listing = {each, data};
 	char *text;
 
 	if (instance->v6) /* prints garbage for them (misc.c slirp_connection_info) */
 		return;
 	text = slirp_connection_info(instance->slirp);
-	nat_flow_parse(text, each, data);
+	nat_flow_parse(text, list_flow, &listing);
 	g_free(text);
 }
 
@@ -296,6 +328,7 @@ void instance_env_init(struct instance_env *env)
 	list_init(&env->ready);
 	list_init(&env->dirty);
 	env->fds = nat_fds_new(env->network->loop);
+	env->inflows = inflow_table_new();
 	nat_budget_init(&env->budget, env->config->max_guests);
 	env->offload = offload_new(!env->config->offload, instance_deliver);
 }
@@ -304,5 +337,6 @@ void instance_env_fini(struct instance_env *env)
 {
 	offload_free(env->offload);
 	nat_fds_free(env->fds);
+	inflow_table_free(env->inflows);
 	nat_budget_fini(&env->budget);
 }

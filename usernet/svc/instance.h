@@ -7,7 +7,7 @@
 #include "svc/redirect.h"
 
 /*
- * One Slirp for one guest address, with its sockets, forwards and timer. instance.c is the only
+ * One Slirp for one guest address, with its sockets and timer. instance*.c are the only
  * file that calls libslirp; what reaches it has passed scrub. Which instances there are is nat.h's.
  */
 struct gate;
@@ -22,6 +22,7 @@ struct instance_env {
 	struct outbox *outbox;
 	struct offload *offload;
 	struct nat_fds *fds;
+	struct inflow_table *inflows;
 	struct nat_budget budget;
 	const struct redirect *redirect; /* may be NULL */
 	struct gate *gate;
@@ -40,10 +41,8 @@ void instance_env_fini(struct instance_env *env);
 
 /* @addr: the guest's, v4-mapped or IPv6. */
 struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr);
-/* Ends its connections and forwards. */
+/* Ends its connections. */
 void instance_free(struct instance *instance);
-/* Ends its connections; its forwards wait for the next guest, at the ports they had. */
-void instance_reset(struct instance *instance);
 
 const struct in6_addr *instance_addr(const struct instance *instance);
 /* The guest's MAC, 0: not known. Setting it lets go what waited for it. */
@@ -53,8 +52,7 @@ void instance_forget_mac(struct instance *instance);
 /* The port share that its descriptors are charged to; taken over, given back at the end. */
 const struct nat_share *instance_share(const struct instance *instance);
 void instance_set_share(struct instance *instance, struct nat_share *share);
-bool instance_has_forwards(const struct instance *instance);
-/* No connections, sessions or forwards. */
+/* No connections and sessions. */
 bool instance_is_idle(const struct instance *instance);
 
 /* A packet from the guest, which offload may keep until offload_flush(). */
@@ -64,10 +62,6 @@ void instance_deliver(void *owner, const struct packet *packet);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
 
-/* As nat_hostfwd_add() and nat_hostfwd_remove(). */
-bool instance_bind(struct instance *instance, const struct nat_hostfwd *fwd,
-		   struct sockaddr_any *bound, GError **error);
-void instance_unbind(struct instance *instance, const struct sockaddr_any *bound);
 void instance_foreach_flow(struct instance *instance,
 			   void (*each)(void *data, const struct nat_flow *flow), void *data);
 

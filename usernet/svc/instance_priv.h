@@ -7,12 +7,14 @@
 #include "net/network.h"
 #include "svc/flow_table.h"
 #include "svc/instance.h"
+#include "svc/instance_door.h"
 #include "svc/nat_fds.h"
 #include "svc/offload.h"
 
 /*
  * An instance's parts, for instance*.c: instance.c has its life and the packets to libslirp,
- * instance_slirp.c what libslirp calls and its descriptors, instance_forward.c its own listeners.
+ * instance_slirp.c what libslirp calls and its descriptors,
+ * instance_door.c how connections come in.
  */
 struct instance {
 	struct instance_env *env;
@@ -25,8 +27,16 @@ struct instance {
 	struct offload_guest offload;
 	struct nat_fdset fds;
 	int opened;              /* the descriptor that libslirp opened last */
+	struct in6_addr gateway; /* what libslirp calls itself in the guest's family */
+	bool closing;            /* libslirp is being ended */
+	bool polling;            /* what libslirp opens it has accepted */
+	bool admitting;          /* instance_admit() runs */
+	struct list doors;       /* heads door::link (instance_door.c) */
+	unsigned n_doors;
+	struct door *new_door; /* not yet seen in a fill; else NULL */
+	struct knock knock;
+	struct loop_timer knock_timer;
 	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
-	struct list listeners;   /* heads listener::link */
 	struct loop_timer timer; /* when libslirp wants to be polled without an event */
 	struct list ready_link;  // instance_env::ready
 	struct list dirty_link;  // instance_env::dirty
@@ -60,14 +70,10 @@ bool instance_within_budget(const struct instance *instance);
 /* Of a new nat_fdset. */
 void instance_init_fds(struct instance *instance);
 
-/* --- instance_forward.c --- */
+/* --- instance_door.c --- */
 
-bool instance_is_listener(const struct instance *instance, int fd);
-/* Who opens the flow that begins with @packet, to the guest: a client of a forward, or nobody that
- * we know. */
-struct flow_origin instance_origin(const struct instance *instance, const struct packet *packet);
-/* The listeners, which libslirp has forgotten, listen again. */
-void instance_bind_again(struct instance *instance);
-void instance_forget_listeners(struct instance *instance);
+/* Who opens the flow that begins with @packet, to the guest: a client that came in by @flow, or
+ * with NULL nobody that we know. */
+struct flow_origin instance_origin(const struct instance *instance, const struct inflow *flow);
 
 #endif

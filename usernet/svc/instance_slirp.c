@@ -33,18 +33,21 @@ bool instance_within_budget(const struct instance *instance)
 static int on_add_poll(int fd, int events, void *opaque)
 {
 	struct instance *instance = opaque;
+	struct door *door;
 	uint32_t wanted = 0;
+	int number;
 
+	if (instance_is_door(instance, fd, &wanted, &door)) {
+		number = nat_fdset_wait(&instance->fds, fd, wanted);
+		instance_number_door(door, number);
+		return number;
+	}
 	if (events & SLIRP_POLL_IN)
 		wanted |= EPOLLIN;
 	if (events & SLIRP_POLL_OUT)
 		wanted |= EPOLLOUT;
 	if (events & SLIRP_POLL_PRI)
 		wanted |= EPOLLPRI;
-	/* Over budget, whoever wants in waits in the backlog. */
-	if (!list_empty(&instance->listeners) && !instance_within_budget(instance) &&
-	    instance_is_listener(instance, fd))
-		wanted = 0;
 	return nat_fdset_wait(&instance->fds, fd, wanted);
 }
 
@@ -94,8 +97,13 @@ void instance_fill(struct instance *instance)
 
 void instance_poll(struct instance *instance)
 {
+	bool knocked = instance_door_ready(instance);
+
 	instance->env->clock_turn = loop_turn(instance->env->network->loop);
+	instance->polling = true;
 	slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
+	instance->polling = false;
+	instance_knock_polled(instance, knocked);
 	instance_set_dirty(instance);
 }
 
@@ -129,7 +137,8 @@ static bool is_solicitation(const uint8_t *frame, size_t len, bool *is_ndp)
 	return *is_ndp && frame[icmp6] == 135;
 }
 
-static bool passes_gate(struct instance *instance, const uint8_t *buf, size_t len)
+static bool passes_gate(struct instance *instance, const struct inflow *flow, const uint8_t *buf,
+			size_t len)
 {
 	struct gate *gate = instance->env->gate;
 	const struct frame frame = {buf, (uint32_t)len};
@@ -141,7 +150,7 @@ static bool passes_gate(struct instance *instance, const uint8_t *buf, size_t le
 		return true;
 	answer = gate_to_guest(gate, &packet);
 	if (answer == GATE_OPENS) {
-		struct flow_origin origin = instance_origin(instance, &packet);
+		struct flow_origin origin = instance_origin(instance, flow);
 
 		answer = gate_open_to_guest(gate, &packet, &origin);
 	}
@@ -153,6 +162,7 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 	struct instance *instance = opaque;
 	struct instance_env *env = instance->env;
 	const struct frame frame = {buf, (uint32_t)len};
+	const struct inflow *flow;
 	bool is_ndp = false, wants = false;
 
 	if (len < ETH_HEADER)
@@ -168,9 +178,11 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 	}
 	if (is_ndp)
 		return (ssize_t)len;
-	if (env->redirect && redirect_out(env->redirect, buf, len, env->scratch))
+	/* The buffer is one of libslirp's stack (if.c if_encap), good for this call. */
+	flow = inflow_to_guest(env->inflows, &instance->gateway, (uint8_t *)buf, len);
+	if (!flow && env->redirect && redirect_out(env->redirect, buf, len, env->scratch))
 		buf = env->scratch;
-	if (!passes_gate(instance, buf, len))
+	if (!passes_gate(instance, flow, buf, len))
 		return (ssize_t)len;
 	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len,
 			 env->outbox);
@@ -218,6 +230,8 @@ static void on_register_fd(int fd, void *opaque)
 		count_over_budget(instance);
 		return;
 	}
+	if (instance->polling)
+		instance_take_in(instance, fd);
 	nat_fdset_claim(&instance->fds, fd);
 	instance->opened = fd;
 	instance_set_dirty(instance);
@@ -233,6 +247,7 @@ static void on_unregister_fd(int fd, void *opaque)
 	}
 	if (instance->env->ops->closing)
 		instance->env->ops->closing(instance->env->ops_data, fd);
+	instance_inflow_closing(instance, fd);
 	if (instance->opened == fd)
 		instance->opened = -1;
 	nat_fdset_release(&instance->fds, fd);

@@ -7,6 +7,7 @@
 #include "svc/gate.h"
 #include "svc/gateway.h"
 #include "svc/instance.h"
+#include "svc/instance_door.h"
 #include "svc/offload.h"
 
 /*
@@ -14,7 +15,7 @@
  * forward, and let go when it is idle or its guest has been gone for a while.
  */
 #define SWEEP_INTERVAL (30 * USEC_PER_SEC)
-#define INSTANCE_IDLE  (60 * USEC_PER_SEC) /* without sockets or forwards for so long: let go */
+#define INSTANCE_IDLE  (60 * USEC_PER_SEC) /* without sockets for so long: let go */
 
 /* A guest address, as the NAT knows it. */
 struct address {
@@ -87,10 +88,14 @@ static void let_go(struct nat *nat, struct address *address, bool gone)
 
 /* --- where guests are --- */
 
-static void set_mac(struct address *address, mac_t mac)
+static void set_mac(struct nat *nat, struct address *address, mac_t mac)
 {
+	bool came = !instance_mac(address->instance);
+
 	address->gone = 0;
 	instance_set_mac(address->instance, mac);
+	if (came)
+		nat->ops.arrived(nat->env.ops_data, &address->addr);
 }
 
 void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac)
@@ -98,7 +103,7 @@ void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac)
 	struct address *address = find(nat, addr);
 
 	if (address)
-		set_mac(address, mac);
+		set_mac(nat, address, mac);
 }
 
 static void set_gone(struct nat *nat, struct address *address)
@@ -133,16 +138,14 @@ static void on_sweep(struct loop_timer *timer)
 		mac_t mac = instance_mac(address->instance);
 		bool gone;
 
+		instance_sweep_doors(address->instance, now(nat));
+
 		/* Guests behind a router of their own have no entry: they go with the router. */
 		if (mac && !guest_by_mac(nat->env.network->guests, mac))
 			set_gone(nat, address);
 		gone = address->gone && now(nat) - address->gone >= NAT_GUEST_GRACE;
-		if (gone && instance_has_forwards(address->instance)) {
-			instance_reset(address->instance);
-			flow_end_guest(gate_flows(nat->env.gate), &address->addr, false);
-			address->gone = 0;
-		} else if (gone || (instance_is_idle(address->instance) &&
-				    now(nat) - address->used >= INSTANCE_IDLE)) {
+		if (gone || (instance_is_idle(address->instance) &&
+			     now(nat) - address->used >= INSTANCE_IDLE)) {
 			let_go(nat, address, gone);
 		} else if (address->gone) {
 			next = MIN(next, address->gone + NAT_GUEST_GRACE);
@@ -173,7 +176,7 @@ static struct address *address_for(struct nat *nat, struct port *port, mac_t mac
 	}
 	address->used = now(nat);
 	if (instance_mac(address->instance) != mac)
-		set_mac(address, mac);
+		set_mac(nat, address, mac);
 	return address;
 }
 
@@ -207,7 +210,7 @@ void nat_inject(struct nat *nat, const struct packet *packet)
 	offload_flush(nat->env.offload);
 }
 
-/* --- forwards --- */
+/* --- clients that come in --- */
 
 static struct in6_addr guest_address(const struct sockaddr_any *guest)
 {
@@ -215,27 +218,25 @@ static struct in6_addr guest_address(const struct sockaddr_any *guest)
 					       : packet_map4(guest->in.sin_addr.s_addr);
 }
 
-bool nat_hostfwd_add(struct nat *nat, const struct nat_hostfwd *fwd, struct sockaddr_any *bound,
-		     GError **error)
+enum nat_admission nat_admit(struct nat *nat, int fd, const struct sockaddr_any *guest,
+			     const struct nat_client *client)
 {
-	struct in6_addr addr = guest_address(&fwd->guest);
+	struct in6_addr addr = guest_address(guest);
 	struct address *address = find(nat, &addr);
+	uint16_t port =
+		ntohs(guest->sa.sa_family == AF_INET6 ? guest->in6.sin6_port : guest->in.sin_port);
 
 	if (!address)
 		address = add(nat, &addr);
-	return instance_bind(address->instance, fwd, bound, error);
-}
-
-void nat_hostfwd_remove(struct nat *nat, const struct nat_hostfwd *fwd,
-			const struct sockaddr_any *bound)
-{
-	struct in6_addr addr = guest_address(&fwd->guest);
-	struct address *address = find(nat, &addr);
-
-	if (!address)
-		return;
-	instance_unbind(address->instance, bound);
+	if (!instance_mac(address->instance)) {
+		/* Known by its lease, perhaps; else it is asked for. */
+		nat->ops.resolve(nat->env.ops_data, &addr);
+		nat->ops.wake(nat->env.ops_data);
+		if (!instance_mac(address->instance))
+			return NAT_ABSENT;
+	}
 	address->used = now(nat);
+	return instance_admit(address->instance, fd, port, client);
 }
 
 void nat_hold_fds(struct nat *nat, int n)
@@ -246,6 +247,16 @@ void nat_hold_fds(struct nat *nat, int n)
 bool nat_has_room(const struct nat *nat)
 {
 	return nat_share_allows(&nat->env.budget, NULL);
+}
+
+unsigned nat_max_fds(const struct nat *nat)
+{
+	return nat->env.budget.fds_max;
+}
+
+unsigned nat_n_inflows(const struct nat *nat)
+{
+	return inflow_count(nat->env.inflows);
 }
 
 /* --- the whole --- */

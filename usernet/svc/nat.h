@@ -11,8 +11,8 @@
 #include "svc/packet.h"
 
 /*
- * The NAT: one Slirp per guest address (instance.h), made by its first packet or by a forward, let
- * go when idle. What reaches it has passed scrub.
+ * The NAT: one Slirp per guest address (instance.h), made by its first packet or by a client of a
+ * forward, let go when idle. What reaches it has passed scrub.
  *
  * Instances know their guest's MAC from us (nat_neighbour); guests cannot write that map.
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
@@ -38,6 +38,9 @@ struct nat_ops {
 	void (*redirected)(void *data, int fd, const struct packet *packet, unsigned port_id);
 	/* @fd, any of libslirp's, is about to be closed. */
 	void (*closing)(void *data, int fd);
+	/* nat_admit() to @addr may end otherwise than last time: its guest came, or has room. From
+	 * within anything: not the place to call it. */
+	void (*arrived)(void *data, const struct in6_addr *addr);
 };
 
 /* @config, @outbox and @ops outlive the NAT. */
@@ -66,7 +69,7 @@ void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac);
 /* The MAC that @addr's instance answers to; 0: none. */
 mac_t nat_holder(struct nat *nat, const struct in6_addr *addr);
 /*
- * The guest at @addr went: its connections are reset, its instance is gone unless forwards keep it,
+ * The guest at @addr went: its connections are reset, its instance is gone,
  * after GUEST_GRACE, if it is not back by then.
  */
 void nat_guest_gone(struct nat *nat, const struct in6_addr *addr);
@@ -86,25 +89,44 @@ void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat
 unsigned nat_n_instances(const struct nat *nat);
 unsigned nat_n_fds(const struct nat *nat);
 
+/* --- clients that come in --- */
+
+/* As the guest will see it. */
+struct nat_client {
+	struct in6_addr addr; /* v4-mapped or IPv6 */
+	uint16_t port;
+	bool masquerade;  /* nobody the guest could answer: the gateway stands for it */
+	const char *rule; /* that let it in: GRefString, of which a reference is taken */
+};
+
+/*
+ * @client: inet, inet6, or anything else for one without an address; @guest_v6: the guest's family.
+ * @masquerade: in any case.
+ */
+struct nat_client nat_client_of(const struct user_config *config, const struct sockaddr_any *client,
+				bool guest_v6, bool masquerade);
+
+enum nat_admission {
+	NAT_ADMITTED, /* the descriptor is taken over; what comes of it, it will show */
+	NAT_ABSENT,   /* the guest is not there; nat_ops::arrived when it is */
+	NAT_LATER,    /* no descriptor left, or one is being led in; arrived, or try again */
+	NAT_REFUSED,
+};
+
+/*
+ * Leads @fd, a connected stream socket, non-blocking, to the TCP port of @guest (inet or inet6, not
+ * the any address). SO_LINGER of @fd with no time should be set: whoever is refused, by the guest
+ * too, is reset then; it is cleared when the guest has accepted.
+ */
+enum nat_admission nat_admit(struct nat *nat, int fd, const struct sockaddr_any *guest,
+			     const struct nat_client *client);
 /* @n more descriptors are held for forwards, or (negative) less. */
 void nat_hold_fds(struct nat *nat, int n);
 /* Is there room for one more? */
 bool nat_has_room(const struct nat *nat);
-
-/* TCP; UDP forwards are not the NAT's (udp_forward.h). */
-struct nat_hostfwd {
-	struct sockaddr_any host;  /* inet or inet6; port 0: the kernel chooses */
-	struct sockaddr_any guest; /* same family; never the any address */
-};
-
-/*
- * Binds @fwd; *@bound is where it listens, with the port that was chosen. Errors say why
- * (address in use, permission).
- */
-bool nat_hostfwd_add(struct nat *nat, const struct nat_hostfwd *fwd, struct sockaddr_any *bound,
-		     GError **error);
-/* @bound as it was returned. */
-void nat_hostfwd_remove(struct nat *nat, const struct nat_hostfwd *fwd,
-			const struct sockaddr_any *bound);
+/* All it may hold. */
+unsigned nat_max_fds(const struct nat *nat);
+/* Of connections that came in. */
+unsigned nat_n_inflows(const struct nat *nat);
 
 #endif

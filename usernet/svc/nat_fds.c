@@ -111,6 +111,11 @@ void nat_fdset_claim(struct nat_fdset *set, int fd)
 	claim(set, fd);
 }
 
+bool nat_fdset_has(const struct nat_fdset *set, int fd)
+{
+	return entry_of(set->fds, fd)->set == set;
+}
+
 void nat_fdset_release(struct nat_fdset *set, int fd)
 {
 	struct nat_fd *entry = entry_of(set->fds, fd);
@@ -159,15 +164,4 @@ void nat_fdset_hush(struct nat_fdset *set)
 		if (nat_fdset_revents(set, entry->number))
 			loop_io_events(&entry->io, 0);
 	}
-}
-
-int nat_fdset_newest(const struct nat_fdset *set)
-{
-	int newest = -1;
-
-	list_for_each (entry, &set->entries, struct nat_fd, link) {
-		if (entry->round == set->round)
-			newest = entry->fd;
-	}
-	return newest;
 }

@@ -44,6 +44,7 @@ void nat_fdset_clear(struct nat_fdset *set);
 
 /* @fd is the set's, and waits for nothing yet. Taken from another set that did not let it go. */
 void nat_fdset_claim(struct nat_fdset *set, int fd);
+bool nat_fdset_has(const struct nat_fdset *set, int fd);
 /* @fd is about to be closed. Harmless when it is not the set's. */
 void nat_fdset_release(struct nat_fdset *set, int fd);
 
@@ -55,7 +56,5 @@ void nat_fdset_end(struct nat_fdset *set);
 uint32_t nat_fdset_revents(const struct nat_fdset *set, int number);
 /* What has something to say waits for the next round, which finds it again. */
 void nat_fdset_hush(struct nat_fdset *set);
-/* The descriptor first seen last, of those waited for in this round; -1: none. */
-int nat_fdset_newest(const struct nat_fdset *set);
 
 #endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "svc/redirect.h"
 
-#include "base/checksum.h"
 #include "net/hash.h"
+#include "svc/rewrite.h"
 
 #define IP4_SRC (ETH_HEADER + 12)
-#define IP4_DST (ETH_HEADER + 16)
 #define IP6_SRC (ETH_HEADER + 8)
-#define IP6_DST (ETH_HEADER + 24)
-#define L4_4    (ETH_HEADER + 20u) /* libslirp's packets have no IPv4 options */
-#define L4_6    (ETH_HEADER + 40u)
-#define TCP_SUM 16 /* the checksum's place in the header */
 
 struct endpoint {
 	struct in6_addr addr;
@@ -131,43 +126,13 @@ const struct redirect_server *redirect_find(const struct redirect *redirect,
 
 /* --- the bytes --- */
 
-/* Replaces @len bytes at @at, and what they add to the checksums there are. */
-static void replace(uint8_t *at, const void *with, size_t len, uint8_t *sum, uint8_t *ip_sum)
-{
-	for (size_t i = 0; i < len; i += 2) {
-		uint16_t from, to;
-
-		memcpy(&from, at + i, 2);
-		memcpy(&to, (const uint8_t *)with + i, 2);
-		csum_update16(sum, from, to);
-		if (ip_sum)
-			csum_update16(ip_sum, from, to);
-	}
-	memcpy(at, with, len);
-}
-
-/* @addr: v4-mapped or IPv6, as the frame is. */
-static void rewrite(uint8_t *frame, size_t l4, bool v6, size_t addr_at, const struct in6_addr *addr,
-		    size_t port_at, uint16_t port)
-{
-	uint8_t *sum = frame + l4 + TCP_SUM, wire[2];
-
-	packet_put16(wire, port);
-	if (v6)
-		replace(frame + addr_at, addr, 16, sum, NULL);
-	else
-		replace(frame + addr_at, &addr->s6_addr[12], 4, sum, frame + ETH_HEADER + 10);
-	replace(frame + port_at, wire, 2, sum, NULL);
-}
-
 void redirect_in(const struct redirect_server *server, struct packet *packet, uint8_t *copy)
 {
 	struct in6_addr loopback = loopback_for(&server->addr);
 
 	memcpy(copy, packet->frame, packet->len);
 	packet->frame = copy;
-	rewrite(copy, packet->l4, packet->v6, packet->v6 ? IP6_DST : IP4_DST, &loopback,
-		packet->l4 + 2u, server->listener);
+	rewrite_dst(copy, packet->l4, &loopback, server->listener);
 	packet->dst = loopback;
 	packet->dport = server->listener;
 }
@@ -176,38 +141,26 @@ bool redirect_out(const struct redirect *redirect, const uint8_t *frame, size_t 
 {
 	const struct redirect_server *server;
 	struct endpoint from = {.port = 0};
-	bool v6;
-	size_t l4;
+	size_t l4 = rewrite_find_tcp(frame, len);
 
-	if (len < L4_4 + 20)
+	if (!l4)
 		return false;
-	switch (packet_u16(frame + 12)) {
-	case ETHERTYPE_V4:
+	if (packet_u16(frame + 12) == ETHERTYPE_V4) {
 		/* 127.0.0.1 is nobody's here but ours. */
-		if (frame[IP4_SRC] != 127 || frame[ETH_HEADER + 9] != IPPROTO_TCP)
+		if (frame[IP4_SRC] != 127)
 			return false;
-		v6 = false;
-		l4 = L4_4;
 		memcpy(&from.addr.s6_addr[12], frame + IP4_SRC, 4);
 		from.addr.s6_addr[10] = from.addr.s6_addr[11] = 0xff;
-		break;
-	case ETHERTYPE_V6:
-		if (len < L4_6 + 20 || frame[ETH_HEADER + 6] != IPPROTO_TCP)
-			return false;
-		v6 = true;
-		l4 = L4_6;
+	} else {
 		memcpy(&from.addr, frame + IP6_SRC, 16);
 		if (!IN6_IS_ADDR_LOOPBACK(&from.addr))
 			return false;
-		break;
-	default:
-		return false;
 	}
 	from.port = packet_u16(frame + l4);
 	server = g_hash_table_lookup(redirect->out, &from);
 	if (!server)
 		return false;
 	memcpy(copy, frame, len);
-	rewrite(copy, l4, v6, v6 ? IP6_SRC : IP4_SRC, &server->addr, l4, server->port);
+	rewrite_src(copy, l4, &server->addr, server->port);
 	return true;
 }

@@ -397,6 +397,50 @@ class Waiting(UdpForwardCase):
             found.append(frame)
 
 
+class Names(UdpForwardCase):
+    def named(self, name):
+        """A guest that calls itself so."""
+        station = self.station(lease=False)
+        station.dhcp(pk.dhcp_option(12, name.encode()))
+        return station
+
+    def test_a_guest_of_the_configuration_before_and_after_it_comes(self):
+        self.network('hostfwd=udp:127.0.0.1:0-web:53', '--guest',
+                     'web,mac=52:54:00:12:34:02,ip=10.0.2.20')
+        early = self.client(self.forwards()[0])
+        self.station()  # another one comes first
+        early.send(b'early')
+        a = self.station(lease=False, mac=pk.mac('52:54:00:12:34:02'))
+        a.dhcp()
+        self.assertEqual(a.ip, '10.0.2.20')
+        # In time only on a machine that is quick enough.
+        self.assert_talk(early, a, 53)
+        self.assert_talk(self.client(self.forwards()[0]), a, 53)
+
+    def test_a_guest_that_says_its_name_is_followed(self):
+        self.network('hostfwd=udp:127.0.0.1:0-db:53')
+        where = self.forwards()[0]
+        client, other = self.client(where), self.station()
+        a = self.named('db')
+        self.assert_talk(client, a, 53)
+        # It goes, and comes again elsewhere.
+        a.guest.close()
+        self.lan.wait_for_ports('lan', 1)
+        b = self.named('db')
+        self.assertNotEqual(b.ip, a.ip)
+        self.assert_talk(client, b, 53)
+        self.assertEqual(other.inbox, [])
+
+    def test_a_name_that_nobody_has_leads_nowhere(self):
+        self.network('hostfwd=udp:127.0.0.1:0-nobody:53')
+        a, client = self.station(), self.client(self.forwards()[0])
+        before = self.dropped('no-receiver')
+        for _ in range(10):
+            client.send(b'anybody?')
+        until(lambda: self.dropped('no-receiver') == before + 10, 'them to be dropped')
+        self.assertFalse([p for p in a.inbox if p.udp and p.udp.dport == 53])
+
+
 class Limited(UdpForwardCase):
     def test_no_descriptor_is_left_behind(self):
         self.network(files=64)

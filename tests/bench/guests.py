@@ -130,6 +130,10 @@ class IdleGuest:
         self.send(self.gateway + self.mac + b"\x08\x00" + header + echo)
 
     def take(self, frame):
+        if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and \
+                frame[38:42] == self.address:
+            self.send(frame[6:12] + self.mac + frame[12:20] + b"\0\2" + self.mac + self.address
+                      + frame[22:32])
         if frame[:6] != self.mac:
             return
         if frame[12:14] == b"\x08\x06" and not self.gateway:

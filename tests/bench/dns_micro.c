@@ -8,7 +8,7 @@
 #include "net/port.h"
 #include "svc/dns.h"
 #include "svc/dns_wire.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /*
  * What a query for a guest's name costs, datagram in to datagram out, with few guests and with

@@ -7,7 +7,7 @@
 #include "net/reservation.h"
 #include "svc/dhcp.h"
 #include "svc/dhcp_wire.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /*
  * A server of four addresses and a reservation, and clients that say what the input says: a byte

@@ -4,7 +4,7 @@
 #include "base/checksum.h"
 #include "harness.h"
 #include "svc/dhcpv6.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /*
  * The input's first byte says where to, the rest is a message; its headers are right, so that what

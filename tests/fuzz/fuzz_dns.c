@@ -12,7 +12,7 @@
 #include "svc/dns_server.h"
 #include "svc/dns_verify.h"
 #include "svc/dns_zone.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /*
  * The first byte says which way the rest goes: a query to the zone; a query (its length in the

@@ -6,7 +6,7 @@
 #include "net/dissect.h"
 #include "svc/arp.h"
 #include "svc/echo.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/ndp.h"
 #include "svc/scrub.h"
 

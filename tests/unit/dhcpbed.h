@@ -8,7 +8,7 @@
 #include "base/checksum.h"
 #include "dhcpclient.h"
 #include "svc/dhcp.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 #define MAC(n)  (UINT64_C(0x525400123400) + (n))
 #define GATEWAY UINT64_C(0x52550a000202)

@@ -5,7 +5,7 @@
 #include "fakedns.h"
 #include "linkbed.h"
 #include "svc/dns.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* The name server between a guest's datagrams and a world of two servers. */
 static struct user_config config;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 #include "svc/dhcpv6.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 #define GATEWAY UINT64_C(0x52550a000202)
 

@@ -7,7 +7,7 @@
 #include "net/port.h"
 #include "net/reservation.h"
 #include "svc/dns_zone.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 static struct user_config config;
 static struct network network;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/checksum.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/ndp.h"
 
 #define GUEST   UINT64_C(0x525400123401)

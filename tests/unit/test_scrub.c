@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/scrub.h"
 
 static uint8_t frame[2000];

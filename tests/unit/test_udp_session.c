@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/packet.h"
 #include "svc/udp_hold.h"
 #include "svc/udp_peer.h"

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 static struct user_config config;
 

@@ -8,6 +8,7 @@
 #include "net/netdev.h"
 #include "svc/dns_server.h"
 #include "svc/dns_zone.h"
+#include "svc/gateway.h"
 
 /* What the gateway would say when it is made: addresses that fit together, servers, the domain. */
 static bool check_config(const struct user_config *said, GError **error)

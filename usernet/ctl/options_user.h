@@ -3,7 +3,7 @@
 #define USERNET_CTL_OPTIONS_USER_H
 
 #include "ctl/optstr.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* The keys of the `user` netdev made a configuration, and the memory that it points into. */
 struct user_options {

@@ -16,6 +16,7 @@
 #include "ctl/records.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "svc/gateway.h"
 
 /*
  * First all that goes goes, then what comes comes: names, addresses and ports of the one may be the

@@ -8,7 +8,7 @@
 #include "svc/dhcp_options.h"
 #include "svc/dhcp_wire.h"
 #include "svc/dns_name.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* A client that never renews, as BOOTP's, keeps its address for this long after it last asked. */
 #define BOOTP_LEASE (7 * 86400 * USEC_PER_SEC)

@@ -6,7 +6,7 @@
 
 #include "base/reader.h"
 #include "svc/dns_name.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* RFC 4702 2.1 */
 enum { FQDN_S = 1, FQDN_O = 2, FQDN_E = 4, FQDN_N = 8 };

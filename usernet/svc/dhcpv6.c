@@ -6,7 +6,7 @@
 #include "base/checksum.h"
 #include "base/reader.h"
 #include "svc/dns_name.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* RFC 8415 7.3 */
 enum {

@@ -11,7 +11,7 @@
 #include "svc/dns_tcp.h"
 #include "svc/dns_upstream.h"
 #include "svc/dns_zone.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 struct dns {
 	struct loop *loop;

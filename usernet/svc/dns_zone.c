@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "svc/dns_zone_priv.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* --- life --- */
 

@@ -6,7 +6,7 @@
 #include "net/reservation.h"
 #include "svc/dns_special.h"
 #include "svc/dns_zone_priv.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 static const struct dns_name root = {.len = 1};
 

@@ -4,7 +4,7 @@
 #include "net/network.h"
 #include "svc/denials.h"
 #include "svc/egress.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/hostaddr.h"
 #include "svc/scrub.h"
 

@@ -12,7 +12,7 @@
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/reservation.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/guestfwd_priv.h"
 #include "svc/lease.h"
 #include "svc/served.h"

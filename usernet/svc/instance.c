@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/vswitch.h"
 #include "svc/arp.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/instance_priv.h"
 #include "svc/nat_flow.h"
 #include "svc/ndp.h"

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/instance_door.h"
 #include "svc/instance_priv.h"
 

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "net/vswitch.h"
 #include "svc/gate.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/instance_priv.h"
 
 /* What libslirp calls, and its descriptors in the loop. */

@@ -7,7 +7,7 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/lease_journal.h"
 
 struct lease_keeper {

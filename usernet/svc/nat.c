@@ -5,7 +5,7 @@
 #include "net/hash.h"
 #include "net/network.h"
 #include "svc/gate.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/instance.h"
 #include "svc/instance_door.h"
 #include "svc/offload.h"

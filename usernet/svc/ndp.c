@@ -4,7 +4,7 @@
 #include "base/checksum.h"
 #include "base/reader.h"
 #include "svc/dns_name.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/served.h"
 
 #define IP6_HEADER 40

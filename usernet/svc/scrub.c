@@ -2,7 +2,7 @@
 #include "svc/scrub.h"
 
 #include "base/checksum.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 #define PORT_TFTP 69
 

@@ -3,7 +3,7 @@
 
 #include "net/guest.h"
 #include "net/network.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/nat.h"
 #include "svc/ndp.h"
 #include "svc/served.h"

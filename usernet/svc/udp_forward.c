@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "net/vswitch.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/outbox.h"
 #include "svc/udp.h"
 #include "svc/udp_forward_priv.h"

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/packet.h"
 
 /* The gateway's own services, DHCP, DHCPv6, DNS and TFTP, are below. */

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 
 #include "svc/dns_zone.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 #include "svc/user_route.h"
 
 /* What QEMU's -netdev user has by itself (QEMU net/slirp.c net_slirp_init). */

@@ -2,7 +2,7 @@
 #ifndef USERNET_SVC_USER_LOOPBACK_H
 #define USERNET_SVC_USER_LOOPBACK_H
 
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 /* host-loopback=: "on", "off", or PORT;FIRST..LAST;… which are TCP's and UDP's. */
 #define USER_LOOPBACK_PORTS_MAX 256

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 
 #include "base/sockaddr.h"
-#include "svc/gateway.h"
+#include "svc/user_config.h"
 
 static uint32_t mask_of(unsigned len)
 {

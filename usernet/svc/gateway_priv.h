@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_SVC_GATEWAY_PRIV_H
+#define USERNET_SVC_GATEWAY_PRIV_H
+
+#include "net/netdev.h"
+#include "net/network.h"
+#include "svc/dhcpv6.h"
+#include "svc/gateway.h"
+#include "svc/ndp.h"
+#include "svc/outbox.h"
+#include "svc/redirect.h"
+#include "svc/source.h"
+
+/*
+ * What the files of the gateway share:
+ *
+ *     gateway.c         its life: services opened, joined, closed; what others ask of it
+ *     gateway_frames.c  the way of a frame: sorted, answered, or handed to the NAT
+ *     gateway_hooks.c   what NAT, forwards, gate and guest table ask, and are told
+ */
+struct dns_ops;
+struct gate_ops;
+struct nat_ops;
+struct reassembly;
+struct lease_keeper;
+struct served;
+struct udp_forward_ops;
+
+struct gateway {
+	struct netdev netdev;
+	struct port port;
+	struct user_config config; /* strings and lists owned */
+	mac_t mac;
+	struct nat *nat;
+	struct callers *callers;
+	struct udp_forwards *udp_forwards;
+	struct gate *gate;
+	struct dhcp *dhcp;
+	struct lease_keeper *keeper;
+	struct dhcpv6 dhcpv6;
+	struct dns *dns;
+	struct redirect *redirect;
+	struct served *served;
+	struct guestfwds *guestfwds;
+	struct redirect_server dns_tcp4, dns_tcp6; /* the name server, by TCP */
+	struct ndp ndp;
+	struct reassembly *reassembly;
+	struct outbox outbox;
+	struct frame *pending; /* what send() noted; grown geometrically, kept */
+	size_t n_pending, capacity;
+	struct loop_task service;
+	struct loop_timer advertise;
+	unsigned n_advertised;
+	struct network_observer observer;
+	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
+	struct source source;
+};
+
+#define GATEWAY_PORT_DNS 53
+
+/* gateway_frames.c; data is the gateway. */
+extern const struct port_ops gateway_port_ops;
+extern const struct dns_ops gateway_dns_ops;
+/* LOOP_SERVICE: all that was noted in this turn. */
+void gateway_serve(struct loop_task *task);
+
+/* gateway_hooks.c; data is the gateway. */
+extern const struct nat_ops gateway_nat_ops;
+extern const struct udp_forward_ops gateway_udp_forward_ops;
+extern const struct gate_ops gateway_gate_ops;
+void gateway_on_network_event(struct network_observer *observer, const struct network_event *event);
+/* @addr (v4-mapped or IPv6) is at @mac: whoever waits for it goes on. */
+void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac);
+
+#endif

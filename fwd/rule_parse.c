@@ -186,8 +186,11 @@ static bool take_guest(struct fwd_cursor *c, struct fwd_rule *rule)
 	if (*part && !fwd_parse_v4(part, &in) && !take_name(part, rule->guest_name))
 		return fwd_cursor_fail(c, bad,
 				       "'%s' should be an IPv4 address, an IPv6 address in "
-				       "brackets, or a guest's name",
-				       part);
+				       "brackets, or a guest's name%s",
+				       part,
+				       rule->host.sa.sa_family == AF_UNIX
+					       ? "; a path with '-' in it stands in brackets"
+					       : "");
 	fwd_set_v4(&rule->guest, in);
 	return true;
 }

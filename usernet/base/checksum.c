@@ -20,32 +20,27 @@ static csum_t narrow(csum_t sum)
 	return (sum & UINT32_MAX) + (sum >> 32);
 }
 
-/*
- * Words of 32 bits are as good as of 16, for 2^16 is 1 modulo 2^16 - 1. Their halves go to lanes
- * of 64 bits of their own: no carry to wait for, and no overflow below 2^32 words.
- */
-csum_t csum_add(csum_t sum, const void *data, size_t len)
+/* The sum of one block of 32 bytes, in @sums: low and high words of two vectors. */
+static inline void add_block(lanes sums[4], const lanes v[2])
 {
-	const uint8_t *p = data;
+	for (unsigned i = 0; i < 2; i++) {
+		sums[i] += v[i] & UINT32_MAX;
+		sums[2 + i] += v[i] >> 32;
+	}
+}
+
+static inline csum_t add_lanes(csum_t sum, const lanes sums[4])
+{
+	lanes low = sums[0] + sums[1], high = sums[2] + sums[3];
+
+	return sum + narrow(low[0]) + narrow(low[1]) + narrow(high[0]) + narrow(high[1]);
+}
+
+/* Fewer than 32 bytes. */
+static csum_t add_rest(csum_t sum, const uint8_t *p, size_t len)
+{
 	uint64_t word;
 
-	sum = narrow(sum);
-	if (len >= 32) {
-		lanes low[2] = {{0}}, high[2] = {{0}};
-
-		for (; len >= 32; p += 32, len -= 32) {
-			for (unsigned i = 0; i < 2; i++) {
-				lanes v = load_lanes(p + 16 * i);
-
-				low[i] += v & UINT32_MAX;
-				high[i] += v >> 32;
-			}
-		}
-		low[0] += low[1];
-		high[0] += high[1];
-		sum += narrow(low[0][0]) + narrow(low[0][1]);
-		sum += narrow(high[0][0]) + narrow(high[0][1]);
-	}
 	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
 		sum += narrow(word);
@@ -57,6 +52,54 @@ csum_t csum_add(csum_t sum, const void *data, size_t len)
 		sum += narrow(word);
 	}
 	return narrow(sum);
+}
+
+/*
+ * Words of 32 bits are as good as of 16, for 2^16 is 1 modulo 2^16 - 1. Their halves go to lanes
+ * of 64 bits of their own: no carry to wait for, and no overflow below 2^32 words.
+ */
+csum_t csum_add(csum_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	sum = narrow(sum);
+	if (len >= 32) {
+		lanes sums[4] = {{0}};
+
+		for (; len >= 32; p += 32, len -= 32)
+			add_block(sums, (lanes[2]){load_lanes(p), load_lanes(p + 16)});
+		sum = add_lanes(sum, sums);
+	}
+	return add_rest(sum, p, len);
+}
+
+csum_t csum_copy(csum_t sum, void *to, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint8_t *out = to;
+
+	sum = narrow(sum);
+	if (len >= 32) {
+		lanes sums[4] = {{0}};
+
+		for (; len >= 32; p += 32, out += 32, len -= 32) {
+			lanes v[2] = {load_lanes(p), load_lanes(p + 16)};
+
+			memcpy(out, &v[0], 16);
+			memcpy(out + 16, &v[1], 16);
+			add_block(sums, v);
+		}
+		sum = add_lanes(sum, sums);
+	}
+	memcpy(out, p, len);
+	return add_rest(sum, p, len);
+}
+
+csum_t csum_swap(csum_t sum)
+{
+	uint16_t folded = (uint16_t)~csum_fold(sum);
+
+	return (uint16_t)(folded << 8 | folded >> 8);
 }
 
 uint16_t csum_fold(csum_t sum)

@@ -13,6 +13,10 @@
 typedef uint64_t csum_t;
 
 csum_t csum_add(csum_t sum, const void *data, size_t len);
+/* As csum_add, and copies @data to @to in the same pass. They do not overlap. */
+csum_t csum_copy(csum_t sum, void *to, const void *data, size_t len);
+/* @sum of bytes that stand at an odd offset of the whole (RFC 1071 section 2 B). */
+csum_t csum_swap(csum_t sum);
 /* Folded and complemented, ready to be stored with memcpy (already in wire order). */
 uint16_t csum_fold(csum_t sum);
 /* @p_check: the field in place; @from, @to: the 16-bit word as stored before and after. */

@@ -203,9 +203,8 @@ static void on_udp_answer(struct gateway *gateway, struct udp_session *session, 
 		port_drop(from, why, 1);
 }
 
-/* An IP packet addressed to our MAC, whole. @now: its memory is good for this call only. */
-static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
-		      bool now)
+/* An IP packet addressed to our MAC, whole. */
+static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
 	struct udp_session *session = udp_forwards_match(gateway->udp_forwards, packet);
 	enum drop_reason why;
@@ -221,7 +220,7 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			port_drop(from, DROP_UNSUPPORTED,
 				  1); /* libslirp would ask the host's net */
 		else
-			nat_input_now(gateway->nat, from, mac, packet); /* answers in fragments */
+			nat_input(gateway->nat, from, mac, packet); /* answers in fragments */
 		return;
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&
@@ -240,14 +239,9 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 		port_drop(from, why, 1);
 		return;
 	}
-	if (scrub_has_urgent(packet)) {
+	if (scrub_has_urgent(packet))
 		scrub_urgent(packet, gateway->scratch);
-		now = true;
-	}
-	if (now)
-		nat_input_now(gateway->nat, from, mac, packet);
-	else
-		nat_input(gateway->nat, from, mac, packet);
+	nat_input(gateway->nat, from, mac, packet);
 }
 
 static void on_ip(struct gateway *gateway, struct port *from, const struct frame *frame,
@@ -297,13 +291,13 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 				   loop_now(gateway->netdev.network->loop), &whole)) {
 			why = DROP_MALFORMED; /* a fragment of fragments */
 			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
-				on_packet(gateway, from, mac, &packet, true);
+				on_packet(gateway, from, mac, &packet);
 			else
 				port_drop(from, why, 1);
 		}
 		return;
 	}
-	on_packet(gateway, from, mac, &packet, false);
+	on_packet(gateway, from, mac, &packet);
 }
 
 /* --- the turn --- */

@@ -67,6 +67,7 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 	struct instance *instance = g_new0(struct instance, 1);
 
 	instance->env = env;
+	offload_guest_init(&instance->offload, instance);
 	instance->addr = *addr;
 	instance->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
 	instance->gateway =
@@ -83,7 +84,7 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 /* Ends its connections; peers see a reset or an end. */
 static void instance_close(struct instance *instance)
 {
-	offload_forget(instance->env->offload, instance);
+	offload_forget(instance->env->offload, &instance->offload);
 	instance_close_doors(instance);
 	instance->closing = true;
 	slirp_cleanup(instance->slirp);
@@ -120,6 +121,7 @@ void instance_set_share(struct instance *instance, struct nat_share *share)
 	int held = (int)instance->fds.n;
 
 	nat_share_count_fds(budget, instance->share, -held);
+	offload_guest_set_port(&instance->offload, share ? &share->blocks : NULL);
 	if (instance->share)
 		nat_share_give_back(budget, instance->share);
 	instance->share = share;
@@ -129,7 +131,7 @@ void instance_set_share(struct instance *instance, struct nat_share *share)
 bool instance_is_idle(const struct instance *instance)
 {
 	return instance->fds.n == instance->n_doors && !instance->knock.door &&
-	       list_empty(&instance->ready_link);
+	       instance->offload.n_flows == 0 && list_empty(&instance->ready_link);
 }
 
 /* --- where the guest is --- */
@@ -183,7 +185,7 @@ void instance_forget_mac(struct instance *instance)
 
 void instance_input(struct instance *instance, const struct packet *packet)
 {
-	offload_from_guest(instance->env->offload, instance, &instance->offload, packet);
+	offload_from_guest(instance->env->offload, &instance->offload, packet);
 }
 
 /* To a server of ours. */
@@ -223,7 +225,7 @@ static void deliver_inflow(struct instance *instance, struct inflow *flow,
 		instance_inflow_went_on(instance, fd);
 }
 
-void instance_deliver(void *owner, const struct packet *packet)
+static void instance_deliver(void *owner, const struct packet *packet)
 {
 	struct instance *instance = owner;
 	struct instance_env *env = instance->env;
@@ -264,6 +266,24 @@ static bool instance_held(const struct instance *instance)
 	return port && port->congested;
 }
 
+static bool may_send(void *owner)
+{
+	return !instance_held(owner);
+}
+
+static void on_offload_timer(void *data)
+{
+	struct instance_env *env = data;
+
+	env->ops->wake(env->ops_data);
+}
+
+static const struct offload_ops offload_ops = {
+	.deliver = instance_deliver,
+	.may_send = may_send,
+	.wake = on_offload_timer,
+};
+
 void instances_run(struct instance_env *env)
 {
 	struct loop *loop = env->network->loop;
@@ -283,6 +303,7 @@ void instances_run(struct instance_env *env)
 		}
 		instance_poll(instance);
 	}
+	offload_flush(env->offload);
 	while (!list_empty(&env->dirty)) {
 		struct instance *instance = list_first(&env->dirty, struct instance, dirty_link);
 
@@ -330,7 +351,8 @@ void instance_env_init(struct instance_env *env)
 	env->fds = nat_fds_new(env->network->loop);
 	env->inflows = inflow_table_new();
 	nat_budget_init(&env->budget, env->config->max_guests);
-	env->offload = offload_new(!env->config->offload, instance_deliver);
+	env->offload = offload_new(env->network->loop, env->outbox, &offload_ops, env,
+				   !env->config->offload);
 }
 
 void instance_env_fini(struct instance_env *env)

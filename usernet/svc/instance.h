@@ -55,10 +55,8 @@ void instance_set_share(struct instance *instance, struct nat_share *share);
 /* No connections and sessions. */
 bool instance_is_idle(const struct instance *instance);
 
-/* A packet from the guest, which offload may keep until offload_flush(). */
+/* A packet from the guest; offload may keep what it carries until offload_flush(). */
 void instance_input(struct instance *instance, const struct packet *packet);
-/* offload's way to libslirp; @owner is the instance. */
-void instance_deliver(void *owner, const struct packet *packet);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
 

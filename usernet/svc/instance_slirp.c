@@ -184,8 +184,7 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 		buf = env->scratch;
 	if (!passes_gate(instance, flow, buf, len))
 		return (ssize_t)len;
-	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len,
-			 env->outbox);
+	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len);
 	return (ssize_t)len;
 }
 

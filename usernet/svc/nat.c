@@ -188,12 +188,6 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 		instance_input(address->instance, packet);
 }
 
-void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet)
-{
-	nat_input(nat, port, mac, packet);
-	offload_flush(nat->env.offload);
-}
-
 void nat_run(struct nat *nat)
 {
 	offload_flush(nat->env.offload);
@@ -204,10 +198,8 @@ void nat_inject(struct nat *nat, const struct packet *packet)
 {
 	struct address *address = find(nat, &packet->src);
 
-	if (!address)
-		return;
-	instance_input(address->instance, packet);
-	offload_flush(nat->env.offload);
+	if (address)
+		instance_input(address->instance, packet);
 }
 
 /* --- clients that come in --- */

@@ -54,11 +54,9 @@ void nat_set_redirect(struct nat *nat, const struct redirect *redirect);
 /* What libslirp says passes it. Required. */
 void nat_set_gate(struct nat *nat, struct gate *gate);
 
-/* A packet from the guest with @mac at @port, allowed and without fragments; borrowed until
- * nat_run. */
+/* A packet from the guest with @mac at @port, allowed and without fragments; borrowed for the
+ * call. What is done with it may wait for nat_run. */
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
-/* As nat_input, for a packet whose memory is good for this call only. */
-void nat_input_now(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
 /* A packet that we say in the guest's name; nothing happens when it has no instance. */
 void nat_inject(struct nat *nat, const struct packet *packet);
 /* Delivers what is merged, polls, refills; fills the outbox. */

@@ -21,6 +21,7 @@
 struct nat_share {
 	unsigned port_id;
 	unsigned fds, instances;
+	unsigned blocks; /* offload's, which bounds them (offload_pool.h) */
 };
 
 struct nat_budget {

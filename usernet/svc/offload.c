@@ -3,269 +3,347 @@
 
 #include <glib.h>
 
-#include "base/checksum.h"
+#include "svc/offload_flow.h"
 #include "svc/split.h"
 
-#define TCP_HEADER      20
-#define TCP_OPT_MSS     2   /* RFC 9293 3.2 */
-#define TCP_DEFAULT_MSS 536 /* RFC 9293 3.7.1, when none is announced */
-#define MERGE_BUFFER    (FRAME_PREFIX + ETH_HEADER + OFFLOAD_IF_MTU)
-
 /*
- * One flow's segments, being merged. The first one stays where it is until a second follows it: a
- * lone segment is handed on without a copy.
+ * Theory of operation
+ *
+ * Libslirp's TCP knows no window scaling, no SACK and no timestamps; 64 KB are in flight at most,
+ * and guest and daemon take turns to wait for one another. Every packet costs it two passes over
+ * the bytes, a buffer and a walk through its machine. So a connection is cut in two here, as little
+ * as will do: sequence numbers stay, both ends still speak to one another, but each is shown more
+ * than the other has, and libslirp sees few large packets.
+ *
+ *        guest                        offload                           libslirp
+ *                    ┌──────────────────────────────────────────────┐
+ *      small         │  up     merge ──► hold ─ ─ when the edge ─ ─►│  one large segment a turn,
+ *      segments ────►│       (segment)  (beyond    moves            │  never beyond its window
+ *                    │                   edge)                      │
+ *      window        │                                              │
+ *      + 256 KB ◄────│◄──────────── acknowledgement, edge ◄─────────│  64 KB window
+ *                    │                                              │
+ *      segments of   │  down                          ┌─────────────│◄ large segments
+ *      its MSS ◄─────│◄── pump ◄── ring until acknowledged          │
+ *                    │                 ▲              └────────────►│  acknowledged at once,
+ *      acknow-  ────►│─────────────────┘                            │  as far as the ring has room
+ *      ledgement     └──────────────────────────────────────────────┘
+ *
+ * Opening (offload_open.c). Windows are scaled if the guest's SYN asks for it, or its SYN,ACK
+ * accepts what was put into libslirp's SYN. No other option is ever agreed upon, so none comes.
+ * SACK would be: but a guest that has it counts no duplicate acknowledgement that does not carry
+ * it, and libslirp's do not; loss on the way up would wait for a timeout each time.
+ *
+ * Up (offload_up.c). Nothing is acknowledged that libslirp has not acknowledged, so what is held
+ * may be dropped at any time, and a reset may overtake it. What the guest is shown is libslirp's
+ * right edge and 256 KB; what ends beyond the edge is held, behind a gap too. Libslirp moves the
+ * edge when its socket takes more; if it does not, an empty segment from before its window makes it
+ * say where the edge is, and that answer is for us alone: of answers that bring nothing new the
+ * guest hears only those to what was passed on for the sake of the answer (offload_up::replies).
+ * The guest's segments lie beyond libslirp's window, their acknowledgements too: so libslirp hears
+ * of those in segments of our own, from where it is.
+ *
+ * Down (offload_down.c). What libslirp sends is kept in the ring before it is told so; what it was
+ * told it forgets, its FIN included. From there on we are the sender: the guest's window, duplicate
+ * acknowledgements (RFC 6582, without a congestion window: the wire to the guest is not shared), a
+ * retransmission timer (RFC 6298), a closed window. Without room in the budget nothing is kept: the
+ * segment is split and passed, libslirp hears the guest's own acknowledgements and sends again
+ * itself; once everything before some byte has been acknowledged, keeping may begin there.
+ *
+ * End. When libslirp has acknowledged the guest's FIN, and has been told that the guest has its
+ * own, it may forget the connection. Then everything from the guest is answered here, until it has
+ * acknowledged what is kept. A reset passes at once, either way, with the number that its receiver
+ * must see to believe it (RFC 5961 3.2), and ends all.
+ *
+ * When. A turn's packets from guests only fill merges and rings; offload_flush() gives and
+ * acknowledges, round after round until neither makes libslirp say more. So libslirp is never
+ * called from within its callbacks, and one acknowledgement stands for a whole turn.
+ *
+ * Memory is in blocks of 16 KB from a pool, charged to the guest's port before a window is promised
+ * for it; nothing is allocated for a frame.
  */
-struct merge {
-	void *owner; /* NULL: vacant */
-	struct packet first;
-	uint32_t next_seq;
-	uint32_t n;    /* segments */
-	uint32_t len;  /* of the merged frame */
-	csum_t sum;    /* of the payload so far */
-	uint64_t used; /* offload::clock when last touched */
-	uint8_t *buffer;
-};
 
-struct offload {
-	bool off;
-	void (*deliver)(void *owner, const struct packet *packet);
-	uint64_t clock;
-	unsigned n_open;
-	struct merge merges[OFFLOAD_MERGES];
-};
-
-struct offload *offload_new(bool off, void (*deliver)(void *owner, const struct packet *packet))
+struct offload *offload_new(struct loop *loop, struct outbox *outbox, const struct offload_ops *ops,
+			    void *data, bool off)
 {
 	struct offload *offload = g_new0(struct offload, 1);
 
 	offload->off = off;
-	offload->deliver = deliver;
-	for (unsigned i = 0; i < OFFLOAD_MERGES; i++)
-		offload->merges[i].buffer = g_malloc(MERGE_BUFFER);
+	offload->loop = loop;
+	offload->outbox = outbox;
+	offload->ops = ops;
+	offload->ops_data = data;
+	offload_pool_init(&offload->pool, OFFLOAD_BYTES, OFFLOAD_PORT_BYTES);
+	offload_table_init(offload);
 	return offload;
 }
 
 void offload_free(struct offload *offload)
 {
-	for (unsigned i = 0; i < OFFLOAD_MERGES; i++)
-		g_free(offload->merges[i].buffer);
+	offload_table_fini(offload);
+	offload_pool_fini(&offload->pool);
 	g_free(offload);
 }
 
-static uint32_t tcp_seq(const struct packet *p)
+void offload_guest_init(struct offload_guest *guest, void *owner)
 {
-	return packet_u32(p->frame + p->l4 + 4);
+	*guest = (struct offload_guest){.owner = owner};
+	list_init(&guest->flows);
 }
 
-static csum_t pseudo_sum(const struct packet *p, uint32_t len)
+void offload_guest_set_port(struct offload_guest *guest, unsigned *port_blocks)
 {
-	if (p->v6)
-		return csum_pseudo6(&p->src, &p->dst, IPPROTO_TCP, len);
-	return csum_pseudo4(packet_v4(&p->src).s_addr, packet_v4(&p->dst).s_addr, IPPROTO_TCP,
-			    (uint16_t)len);
+	if (guest->port_blocks)
+		*guest->port_blocks -= guest->blocks;
+	guest->port_blocks = port_blocks;
+	if (port_blocks)
+		*port_blocks += guest->blocks;
 }
 
-/*
- * The sum of @p's payload, without reading it: pseudo-header, header and payload of a right segment
- * add up to zero. A wrong one makes the merged segment wrong, and the guest sends all of it again.
- */
-static csum_t payload_sum(const struct packet *p)
+uint64_t offload_bytes(const struct offload *offload)
 {
-	csum_t rest = csum_add(pseudo_sum(p, p->len - p->l4), p->frame + p->l4, TCP_HEADER);
-
-	return csum_fold(rest);
+	return (uint64_t)offload->pool.charged * OFFLOAD_BLOCK_SIZE;
 }
 
-/* Data and nothing else: no options, only ACK and PSH (RFC 9293 3.1), whole words but at the end.
- */
-static bool mergeable(const struct packet *p)
+unsigned offload_n_flows(const struct offload *offload)
 {
-	return p->proto == IPPROTO_TCP && !p->fragment &&
-	       (p->tcp_flags & (uint8_t)~TCP_FLAG_PSH) == TCP_FLAG_ACK &&
-	       p->payload - p->l4 == TCP_HEADER && p->len > p->payload &&
-	       p->len <= ETH_HEADER + OFFLOAD_IF_MTU;
+	return offload->n_flows;
 }
 
-static bool same_flow(const struct packet *a, const struct packet *b)
+/* --- from the guest --- */
+
+/* It must lie where libslirp awaits it to be believed, in front of what is held. */
+static void reset_from_guest(struct offload_flow *flow, const struct packet *packet)
 {
-	return a->sport == b->sport && a->dport == b->dport && a->v6 == b->v6 &&
-	       IN6_ARE_ADDR_EQUAL(&a->src, &b->src) && IN6_ARE_ADDR_EQUAL(&a->dst, &b->dst);
-}
+	const struct offload_up *up = &flow->up;
+	uint32_t seq = packet_seq(packet);
 
-/* Lengths and checksums of the merged frame, which has the first header and the last's ACK and
- * window. */
-static void merge_finish(struct merge *m, struct packet *whole)
-{
-	uint8_t *frame = m->buffer + FRAME_PREFIX, *ip = frame + ETH_HEADER;
-	uint8_t *tcp = frame + m->first.l4;
-	uint32_t tcp_len = m->len - m->first.l4;
-	uint16_t check;
-
-	if (m->first.v6) {
-		packet_put16(ip + 4, (uint16_t)tcp_len);
-	} else {
-		packet_put16(ip + 2, (uint16_t)(m->len - ETH_HEADER));
-		memset(ip + 10, 0, 2);
-		check = csum_fold(csum_add(0, ip, 20));
-		memcpy(ip + 10, &check, 2);
-	}
-	memset(tcp + 16, 0, 2);
-	check = csum_fold(csum_add(m->sum + pseudo_sum(&m->first, tcp_len), tcp, TCP_HEADER));
-	memcpy(tcp + 16, &check, 2);
-	*whole = m->first;
-	whole->frame = frame;
-	whole->len = m->len;
-	whole->tcp_flags = tcp[13];
-}
-
-static void merge_deliver(struct offload *offload, struct merge *m)
-{
-	struct packet whole = m->first;
-	void *owner = m->owner;
-
-	if (!owner)
+	offload_up_flush(flow);
+	if (flow->dead)
 		return;
-	m->owner = NULL;
-	offload->n_open--;
-	if (m->n > 1)
-		merge_finish(m, &whole);
-	offload->deliver(owner, &whole);
-}
-
-static void merge_begin(struct offload *offload, void *owner, const struct packet *p)
-{
-	struct merge *m = offload->merges;
-
-	for (unsigned i = 1; i < OFFLOAD_MERGES && m->owner; i++) {
-		struct merge *other = &offload->merges[i];
-
-		if (!other->owner || other->used < m->used)
-			m = other;
+	if (flow->state == OFFLOAD_OPEN && !seq_before(seq, up->acked) &&
+	    !seq_after(seq, seq_max(up->next, up->edge + OFFLOAD_INFLATE))) {
+		offload_up_empty(flow, up->given, packet->tcp_flags);
+		offload_flow_kill(flow);
+		return;
 	}
-	merge_deliver(offload, m);
-	m->owner = owner;
-	m->first = *p;
-	m->next_seq = tcp_seq(p) + (p->len - p->payload);
-	m->n = 1;
-	m->len = p->len;
-	m->used = offload->clock;
-	offload->n_open++;
+	flow->offload->ops->deliver(flow->guest->owner, packet);
+	if (flow->state != OFFLOAD_OPEN)
+		offload_flow_kill(flow);
 }
 
-static bool merge_append(struct merge *m, const struct packet *p)
+/* Libslirp has nothing to do with it any more. */
+static void take_after_end(struct offload_flow *flow, const struct packet *packet)
 {
-	uint8_t *tcp = m->buffer + FRAME_PREFIX + m->first.l4;
-	uint32_t len = p->len - p->payload;
-
-	if (tcp_seq(p) != m->next_seq || m->len + len > ETH_HEADER + OFFLOAD_IF_MTU ||
-	    (m->len - m->first.payload) % 2 != 0)
-		return false;
-	if (m->n == 1) {
-		memcpy(m->buffer + FRAME_PREFIX, m->first.frame, m->first.len);
-		m->sum = payload_sum(&m->first);
-	}
-	m->sum += payload_sum(p);
-	memcpy(m->buffer + FRAME_PREFIX + m->len, p->frame + p->payload, len);
-	memcpy(tcp + 8, p->frame + p->l4 + 8, 4); /* acknowledgement */
-	tcp[13] |= p->tcp_flags;
-	memcpy(tcp + 14, p->frame + p->l4 + 14, 2); /* window */
-	m->len += len;
-	m->next_seq += len;
-	m->n++;
-	return true;
+	if (flow->down.una == flow->down.end)
+		offload_flow_kill(flow);
+	else if (packet->len > packet->payload || packet_seq(packet) != flow->up.next)
+		offload_down_say(flow);
 }
 
-/* The MSS option of a SYN, or the default. */
-static uint16_t announced_mss(const struct packet *p)
+static void flow_from_guest(struct offload_flow *flow, const struct packet *packet)
 {
-	const uint8_t *opt = p->frame + p->l4 + TCP_HEADER, *end = p->frame + p->payload;
+	struct offload *offload = flow->offload;
+	bool empty = packet->len == packet->payload;
 
-	while (opt < end && *opt != 0) {
-		if (*opt == 1) {
-			opt++;
-			continue;
-		}
-		if (end - opt < 2 || opt[1] < 2 || opt[1] > end - opt)
-			break;
-		if (opt[0] == TCP_OPT_MSS && opt[1] == 4)
-			return MAX(packet_u16(opt + 2), 64);
-		opt += opt[1];
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		reset_from_guest(flow, packet);
+		return;
 	}
-	return TCP_DEFAULT_MSS;
+	if (flow->state == OFFLOAD_OPENING || !(packet->tcp_flags & TCP_FLAG_ACK)) {
+		offload->ops->deliver(flow->guest->owner, packet);
+		return;
+	}
+	/* Who lets go what was kept must have read it right. Data alone libslirp will look at. */
+	if ((empty || packet_ack(packet) != flow->down.una) && !offload_sum_right(packet)) {
+		offload->ops->deliver(flow->guest->owner, packet);
+		return;
+	}
+	if (!offload_down_acked(flow, packet)) {
+		offload_down_say(flow); /* RFC 9293 3.10.7.4: acknowledges what was not sent */
+		return;
+	}
+	if (offload_flow_is_done(flow)) {
+		take_after_end(flow, packet);
+		if (!flow->dead)
+			offload_flow_due(flow);
+		return;
+	}
+	offload_flow_due(flow);
+	offload_up_take(flow, packet);
 }
 
-void offload_from_guest(struct offload *offload, void *owner, struct offload_guest *guest,
+void offload_from_guest(struct offload *offload, struct offload_guest *guest,
 			const struct packet *packet)
 {
-	struct merge *m = NULL;
+	struct offload_key key = {packet->src, packet->dst, packet->sport, packet->dport};
+	struct offload_flow *flow;
 
-	if (packet->proto == IPPROTO_TCP && packet->tcp_flags & TCP_FLAG_SYN) {
-		uint16_t mss = announced_mss(packet);
-
-		guest->mss = guest->mss ? MIN(guest->mss, mss) : mss;
-	}
-	if (offload->off || (packet->proto != IPPROTO_TCP)) {
-		offload->deliver(owner, packet);
+	if (packet->proto != IPPROTO_TCP || packet->fragment) {
+		offload->ops->deliver(guest->owner, packet);
 		return;
 	}
-	offload->clock++;
-	for (unsigned i = 0, seen = 0; seen < offload->n_open; i++) {
-		if (!offload->merges[i].owner)
-			continue;
-		seen++;
-		if (same_flow(&offload->merges[i].first, packet)) {
-			m = &offload->merges[i];
-			break;
-		}
-	}
-	if (m && mergeable(packet) && merge_append(m, packet)) {
-		m->used = offload->clock;
-		return;
-	}
-	if (m) /* what came before it goes before it */
-		merge_deliver(offload, m);
-	if (mergeable(packet))
-		merge_begin(offload, owner, packet);
+	flow = offload->n_flows ? offload_find(offload, &key) : NULL;
+	if (packet->tcp_flags & TCP_FLAG_SYN)
+		offload_syn_from_guest(offload, guest, flow, &key, packet);
+	else if (flow)
+		flow_from_guest(flow, packet);
 	else
-		offload->deliver(owner, packet);
+		offload->ops->deliver(guest->owner, packet);
 }
 
-void offload_flush(struct offload *offload)
+/* --- from libslirp --- */
+
+static void reset_to_guest(struct offload_flow *flow, const struct packet *packet)
 {
-	for (unsigned i = 0; offload->n_open > 0 && i < OFFLOAD_MERGES; i++)
-		merge_deliver(offload, &offload->merges[i]);
+	struct offload *offload = flow->offload;
+	uint32_t seq = packet_seq(packet);
+	uint8_t *frame = outbox_reserve(offload->outbox, packet->len);
+
+	if (frame) {
+		struct offload_tcp tcp = {
+			/* The guest awaits what it was not sent. */
+			.seq = seq == flow->down.end ? flow->down.top : seq,
+			.ack = packet_ack(packet),
+			.window = packet_window(packet),
+			.flags = packet->tcp_flags,
+		};
+
+		memcpy(frame, packet->frame, packet->len);
+		offload_rewrite(frame, packet->l4, &tcp);
+		outbox_commit(offload->outbox, packet->len);
+	}
+	offload_flow_kill(flow);
 }
 
-void offload_forget(struct offload *offload, void *owner)
+static void flow_to_guest(struct offload_flow *flow, const struct packet *packet)
 {
-	for (unsigned i = 0; i < OFFLOAD_MERGES; i++) {
-		if (offload->merges[i].owner == owner) {
-			offload->merges[i].owner = NULL;
-			offload->n_open--;
-		}
+	bool news;
+
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		reset_to_guest(flow, packet);
+		return;
+	}
+	if (flow->state != OFFLOAD_OPEN)
+		return;                                        /* its last words; we have them */
+	memcpy(flow->down.head.bytes, packet->frame, MAC_LEN); /* the guest may have moved */
+	news = offload_up_acked(flow, packet);
+	if (news) {
+		flow->say = true;
+		offload_flow_due(flow);
+	}
+	if (packet->len > packet->payload || packet->tcp_flags & TCP_FLAG_FIN) {
+		offload_down_take(flow, packet);
+	} else if (!news && flow->up.replies > 0) {
+		flow->up.replies--;
+		offload_down_say(flow);
 	}
 }
 
-void offload_to_guest(struct offload *offload, const struct offload_guest *guest, unsigned mtu,
-		      const uint8_t *frame, size_t len, struct outbox *outbox)
+/* What has no flow: cut to what the guest takes. */
+static void plain_to_guest(struct offload *offload, const struct offload_guest *guest, unsigned mtu,
+			   const uint8_t *frame, size_t len, const struct packet *packet)
 {
-	struct frame whole = {frame, (uint32_t)len};
-	struct packet packet;
-	enum drop_reason why;
 	uint8_t *room;
 
 	/* A guest that announces a large MSS has a large MTU, told so or not. */
 	if (guest->mss + 40u > mtu)
 		mtu = MIN(guest->mss + 40u, 65535);
-	if (len > ETH_HEADER + mtu || (guest->mss && len > guest->mss + 54u)) {
-		if (!packet_parse(&packet, &whole, &why))
-			return;
-		split_packet(&packet, guest->mss, mtu, outbox);
+	if (packet && (len > ETH_HEADER + mtu || (guest->mss && len > guest->mss + 54u))) {
+		split_packet(packet, guest->mss, mtu, offload->outbox);
 		return;
 	}
-	room = outbox_reserve(outbox, len);
+	room = outbox_reserve(offload->outbox, len);
 	if (!room)
 		return;
 	memcpy(room, frame, len);
-	outbox_commit(outbox, len);
+	outbox_commit(offload->outbox, len);
+}
+
+void offload_to_guest(struct offload *offload, struct offload_guest *guest, unsigned mtu,
+		      const uint8_t *frame, size_t len)
+{
+	const struct frame whole = {frame, (uint32_t)len};
+	struct packet packet;
+	enum drop_reason why;
+	struct offload_flow *flow = NULL;
+	bool tcp;
+
+	if (!packet_parse(&packet, &whole, &why)) {
+		plain_to_guest(offload, guest, mtu, frame, len, NULL);
+		return;
+	}
+	tcp = packet.proto == IPPROTO_TCP && !packet.fragment && !offload->off;
+	if (tcp) {
+		struct offload_key key = {packet.dst, packet.src, packet.dport, packet.sport};
+
+		flow = offload->n_flows ? offload_find(offload, &key) : NULL;
+		if (packet.tcp_flags & TCP_FLAG_SYN) {
+			offload_syn_to_guest(offload, guest, flow, &key, &packet);
+			return;
+		}
+	}
+	if (flow && flow->state != OFFLOAD_OPENING) {
+		flow_to_guest(flow, &packet);
+		return;
+	}
+	if (flow && packet.tcp_flags & TCP_FLAG_RST)
+		offload_flow_kill(flow);
+	plain_to_guest(offload, guest, mtu, frame, len, &packet);
+}
+
+/* --- the turn --- */
+
+/* Has everything been said? */
+static void look_for_end(struct offload_flow *flow)
+{
+	struct offload_down *down = &flow->down;
+
+	if (offload_flow_is_done(flow) && down->una == down->end)
+		offload_flow_kill(flow);
+	else if (down->ended && down->una == down->end && flow->end_at == 0) {
+		flow->end_at = down->heard_at + OFFLOAD_HALF_OPEN;
+		offload_flow_arm(flow);
+	}
+}
+
+static void serve(struct offload_flow *flow)
+{
+	if (!offload_flow_is_done(flow))
+		offload_up_release(flow);
+	if (!flow->dead)
+		offload_down_pump(flow);
+	if (!flow->dead && !offload_flow_is_done(flow) && offload_down_has_news(flow))
+		offload_up_empty(flow, flow->up.given, TCP_FLAG_ACK);
+	if (!flow->dead && flow->say)
+		offload_down_say(flow);
+	if (!flow->dead)
+		look_for_end(flow);
+}
+
+void offload_flush(struct offload *offload)
+{
+	while (!list_empty(&offload->merging) || !list_empty(&offload->due)) {
+		while (!list_empty(&offload->merging)) {
+			struct offload_flow *flow =
+				list_first(&offload->merging, struct offload_flow, merging_link);
+
+			offload_up_flush(flow);
+		}
+		if (!list_empty(&offload->due)) {
+			struct offload_flow *flow =
+				list_first(&offload->due, struct offload_flow, due_link);
+
+			list_remove(&flow->due_link);
+			serve(flow);
+		}
+	}
+	offload_reap(offload);
+}
+
+void offload_forget(struct offload *offload, struct offload_guest *guest)
+{
+	while (!list_empty(&guest->flows))
+		offload_flow_kill(list_first(&guest->flows, struct offload_flow, guest_link));
+	offload_reap(offload);
 }

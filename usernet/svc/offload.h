@@ -2,45 +2,77 @@
 #ifndef USERNET_SVC_OFFLOAD_H
 #define USERNET_SVC_OFFLOAD_H
 
+#include "base/list.h"
+#include "base/loop.h"
 #include "svc/outbox.h"
 #include "svc/packet.h"
 
 /*
- * Stands between scrub and libslirp, because what costs is the packet, not the byte. Towards
- * libslirp, a guest's in-order TCP segments of one turn are merged into one; towards the guest,
- * libslirp's large segments are split to the guest's MSS and large datagrams fragmented to its MTU.
+ * Stands between a guest and libslirp and makes TCP fast: what costs is the packet, not the byte,
+ * and what limits is libslirp's window of 64 KB (offload.c has the theory).
  *
- *     guest ── offload_from_guest ──► [merge] ── deliver() ──► libslirp
- *     guest ◄── outbox ◄── [split] ◄── offload_to_guest ── libslirp
+ *     guest ── offload_from_guest ──► [merge, hold] ── ops::deliver ──► libslirp
+ *     guest ◄── outbox ◄── [split, keep until acknowledged] ◄── offload_to_guest ── libslirp
  *
- * A merge holds nothing past offload_flush(), which ends every turn's input.
+ * Life: offload_new, then per guest address offload_guest_init, packets both ways, offload_flush at
+ * the end of each turn's input and output, offload_forget; offload_free when all are forgotten.
  */
 
 /* libslirp's if_mtu: it makes segments of this less headers, whatever the guest's MTU. */
 #define OFFLOAD_IF_MTU 16120
-/* Flows merged at once in a turn; the one touched longest ago gives way. */
-#define OFFLOAD_MERGES 8
+/*
+ * Bytes that rings and holds may take, of all guests and of those at one port. Who finds no room is
+ * served as if there were no offload: acknowledged by its own acknowledgements, nothing held.
+ */
+#define OFFLOAD_BYTES      (96 << 20)
+#define OFFLOAD_PORT_BYTES (24 << 20)
+/* Connections that are known, of all guests and of one; what is opened beyond passes as it is. */
+#define OFFLOAD_FLOWS       65536
+#define OFFLOAD_GUEST_FLOWS 32768
 
 struct offload;
 
-/* What offload knows of one guest address; lives in the NAT's instance. Zero to begin with. */
+/* What offload knows of one guest address; lives in the NAT's instance. */
 struct offload_guest {
-	uint16_t mss; /* smallest it has announced; 0: none yet */
+	void *owner;
+	struct list flows;     /* heads offload_flow::guest_link */
+	unsigned n_flows;      /* on it */
+	unsigned blocks;       /* charged to it (offload_pool.h) */
+	unsigned *port_blocks; /* those of all guests at its port; NULL: at none */
+	uint16_t mss;          /* smallest it has announced, for what has no flow; 0: none yet */
 };
 
-/* @deliver: @packet goes to libslirp for @owner. @off: merge and split nothing that need not be. */
-struct offload *offload_new(bool off, void (*deliver)(void *owner, const struct packet *packet));
+struct offload_ops {
+	/* @packet goes to libslirp. Not called from within offload_to_guest. */
+	void (*deliver)(void *owner, const struct packet *packet);
+	/* Does the guest's port take more? Asked again a millisecond later. */
+	bool (*may_send)(void *owner);
+	/* A timer has put something into the outbox: flush both this turn. */
+	void (*wake)(void *data);
+};
+
+/* @outbox: what goes to guests. @off: split what must be, and nothing else. All outlive it. */
+struct offload *offload_new(struct loop *loop, struct outbox *outbox, const struct offload_ops *ops,
+			    void *data, bool off);
 void offload_free(struct offload *offload);
 
-/* @packet's frame is borrowed until offload_flush. */
-void offload_from_guest(struct offload *offload, void *owner, struct offload_guest *guest,
+void offload_guest_init(struct offload_guest *guest, void *owner);
+/* What it holds counts at @port_blocks from now on; NULL: at no port. */
+void offload_guest_set_port(struct offload_guest *guest, unsigned *port_blocks);
+
+/* @packet is borrowed for the call. */
+void offload_from_guest(struct offload *offload, struct offload_guest *guest,
 			const struct packet *packet);
-void offload_flush(struct offload *offload);
-/* @owner goes: what is held for it is forgotten. It has not been acknowledged, so nothing is lost.
- */
-void offload_forget(struct offload *offload, void *owner);
 /* @frame: IPv4 or IPv6 from libslirp, any size, valid for the call. @mtu: the guest's, in bytes. */
-void offload_to_guest(struct offload *offload, const struct offload_guest *guest, unsigned mtu,
-		      const uint8_t *frame, size_t len, struct outbox *outbox);
+void offload_to_guest(struct offload *offload, struct offload_guest *guest, unsigned mtu,
+		      const uint8_t *frame, size_t len);
+/* Delivers what was merged, sends what was kept, acknowledges. Not from libslirp's callbacks. */
+void offload_flush(struct offload *offload);
+/* The guest, or its libslirp, goes: its connections are forgotten, libslirp is told nothing. */
+void offload_forget(struct offload *offload, struct offload_guest *guest);
+
+/* Bytes charged for rings and holds; connections known. */
+uint64_t offload_bytes(const struct offload *offload);
+unsigned offload_n_flows(const struct offload *offload);
 
 #endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <glib.h>
+
+#include "svc/offload_flow.h"
+#include "svc/offload_segment.h"
+
+/* Blocks one flow may hold: what was promised to the guest, in whole segments, and room for some
+ * that are not full. */
+#define HELD_MAX (OFFLOAD_INFLATE / (OFFLOAD_IF_MTU - 60) + 8)
+
+#define PROBE_MIN                                                                                  \
+	(200 * USEC_PER_MSEC) /* libslirp tells when it takes more; in case it did not             \
+			       */
+#define PROBE_MAX (5 * USEC_PER_SEC)
+/* Blocked for longer, the guest is shown a closed window: there it waits for ever, where one that
+ * is shown an open window and not acknowledged gives up after a quarter of an hour (tcp(7)
+ * tcp_retries2). */
+#define DEFLATE_AFTER (2 * USEC_PER_SEC)
+
+static usec_t now(const struct offload_flow *flow)
+{
+	return loop_now(flow->offload->loop);
+}
+
+void offload_up_open(struct offload_up *up, uint32_t next, uint32_t edge)
+{
+	up->acked = up->given = up->next = next;
+	up->edge = edge;
+	up->ended = up->deflated = false;
+	up->replies = 0;
+}
+
+void offload_up_clear(struct offload_flow *flow)
+{
+	struct offload_pool *pool = &flow->offload->pool;
+	struct offload_up *up = &flow->up;
+
+	list_for_each_safe (segment, &up->held, struct offload_segment, link)
+		offload_segment_free(segment, pool, flow->guest);
+	up->n_held = 0;
+	if (up->open)
+		offload_segment_free(up->open, pool, flow->guest);
+	up->open = NULL;
+	list_remove(&flow->merging_link);
+	up->probe_at = 0;
+}
+
+uint16_t offload_up_window(const struct offload_flow *flow)
+{
+	const struct offload_up *up = &flow->up;
+	uint32_t bytes = OFFLOAD_INFLATE;
+
+	if (up->deflated)
+		return 0;
+	if (seq_after(up->edge, up->acked))
+		bytes += up->edge - up->acked;
+	if (flow->scaled)
+		bytes >>= OFFLOAD_SHIFT;
+	return (uint16_t)MIN(bytes, UINT16_MAX);
+}
+
+/* --- to libslirp --- */
+
+static void deliver(struct offload_flow *flow, const uint8_t *frame, uint32_t len)
+{
+	const struct frame whole = {frame, len};
+	struct packet packet;
+	enum drop_reason why;
+
+	if (packet_parse(&packet, &whole, &why))
+		flow->offload->ops->deliver(flow->guest->owner, &packet);
+}
+
+void offload_up_empty(struct offload_flow *flow, uint32_t seq, uint8_t flags)
+{
+	struct offload_tcp tcp = offload_down_tell(flow);
+	uint8_t frame[OFFLOAD_HEAD_MAX];
+
+	tcp.seq = seq;
+	tcp.flags = flags;
+	offload_head_write(&flow->up.head, frame, &tcp, 0, 0);
+	deliver(flow, frame, flow->up.head.len);
+}
+
+void offload_up_pass(struct offload_flow *flow, const struct packet *packet, uint32_t seq)
+{
+	struct offload_tcp tcp = offload_down_tell(flow);
+	struct packet changed = *packet;
+	uint8_t *scratch = flow->offload->scratch;
+
+	tcp.seq = seq;
+	tcp.flags = packet->tcp_flags;
+	memcpy(scratch, packet->frame, packet->len);
+	offload_rewrite(scratch, packet->l4, &tcp);
+	changed.frame = scratch;
+	flow->offload->ops->deliver(flow->guest->owner, &changed);
+}
+
+/* Takes the segment over. */
+static void give(struct offload_flow *flow, struct offload_segment *segment)
+{
+	struct offload_tcp tcp = offload_down_tell(flow);
+	uint32_t len = segment->len, end = offload_segment_end(segment);
+
+	tcp.seq = segment->seq;
+	tcp.flags = segment->flags;
+	if (!seq_after(segment->seq, flow->up.given))
+		flow->up.given = seq_max(flow->up.given, end);
+	offload_head_write(&flow->up.head, segment->frame, &tcp, len, segment->sum);
+	deliver(flow, segment->frame, flow->up.head.len + len);
+	offload_segment_free(segment, &flow->offload->pool, flow->guest);
+}
+
+/* What was held with a gap in front of it may have none now. */
+static void advance(struct offload_up *up)
+{
+	list_for_each (segment, &up->held, struct offload_segment, link) {
+		if (segment->seq == up->next) {
+			up->next = offload_segment_end(segment);
+			up->ended = segment->flags & TCP_FLAG_FIN;
+		}
+	}
+}
+
+/* Where in the order of what is held something from @seq to @end belongs: behind what is returned.
+ * NULL: some of it is there already. */
+static struct list *place(struct offload_up *up, uint32_t seq, uint32_t end)
+{
+	struct list *at = up->held.prev;
+
+	for (; at != &up->held; at = at->prev) {
+		struct offload_segment *segment = container_of(at, struct offload_segment, link);
+
+		if (!seq_after(segment->seq, seq))
+			return seq_after(offload_segment_end(segment), seq) ? NULL : at;
+		if (seq_before(segment->seq, end))
+			return NULL;
+	}
+	return at;
+}
+
+/* Nothing of it was acknowledged: the guest sends it again. */
+static void forget(struct offload_flow *flow, struct offload_segment *segment)
+{
+	if (seq_after(flow->up.next, segment->seq)) {
+		flow->up.next = segment->seq;
+		flow->up.ended = false;
+	}
+	offload_segment_free(segment, &flow->offload->pool, flow->guest);
+}
+
+static void hold(struct offload_flow *flow, struct offload_segment *segment)
+{
+	struct offload_up *up = &flow->up;
+	struct list *at = place(up, segment->seq, offload_segment_end(segment));
+
+	if (!at || up->n_held == HELD_MAX) {
+		forget(flow, segment);
+		return;
+	}
+	list_append(at->next, &segment->link);
+	up->n_held++;
+	advance(up);
+	if (up->probe_at == 0) {
+		up->blocked_at = now(flow);
+		up->tries = 0;
+		up->probe_at = up->blocked_at + PROBE_MIN;
+		offload_flow_arm(flow);
+	}
+}
+
+void offload_up_flush(struct offload_flow *flow)
+{
+	struct offload_up *up = &flow->up;
+	struct offload_segment *segment = up->open;
+	uint32_t end;
+
+	if (!segment)
+		return;
+	up->open = NULL;
+	list_remove(&flow->merging_link);
+	end = offload_segment_data_end(segment);
+	if (!seq_after(end, up->edge) && place(up, segment->seq, end) == &up->held) {
+		give(flow, segment); /* in front of all that is held */
+		if (!flow->dead)
+			advance(up);
+	} else {
+		hold(flow, segment);
+	}
+}
+
+void offload_up_release(struct offload_flow *flow)
+{
+	struct offload_up *up = &flow->up;
+
+	while (!flow->dead && !list_empty(&up->held)) {
+		struct offload_segment *segment =
+			list_first(&up->held, struct offload_segment, link);
+
+		if (seq_after(offload_segment_data_end(segment), up->edge))
+			return;
+		list_remove(&segment->link);
+		up->n_held--;
+		up->blocked_at = now(flow);
+		up->tries = 0;
+		give(flow, segment);
+	}
+	up->probe_at = 0;
+	if (up->deflated) {
+		up->deflated = false;
+		flow->say = true;
+	}
+}
+
+/* --- from libslirp --- */
+
+bool offload_up_acked(struct offload_flow *flow, const struct packet *packet)
+{
+	struct offload_up *up = &flow->up;
+	uint32_t ack = packet_ack(packet), edge = ack + packet_window(packet);
+	bool news = ack != up->acked || seq_after(edge, up->edge);
+
+	if (seq_before(ack, up->acked))
+		return false;
+	/* It may have put together what it was given out of order. */
+	up->given = seq_max(up->given, ack);
+	up->next = seq_max(up->next, ack);
+	advance(up);
+	up->acked = ack;
+	up->edge = seq_max(up->edge, edge);
+	if (news && !list_empty(&up->held))
+		offload_flow_due(flow);
+	return news;
+}
+
+void offload_up_timeout(struct offload_flow *flow, usec_t when)
+{
+	struct offload_up *up = &flow->up;
+
+	up->probe_at = when + MIN(PROBE_MIN << MIN(up->tries, 8), PROBE_MAX);
+	up->tries++;
+	/* A gap is the guest's to fill. */
+	if (list_first(&up->held, struct offload_segment, link)->seq == up->given &&
+	    when - up->blocked_at >= DEFLATE_AFTER && !up->deflated) {
+		up->deflated = true;
+		offload_down_say(flow);
+	}
+	/* Out of its window, so it answers with what the window is; nobody else hears that. */
+	offload_up_empty(flow, up->acked - 1, TCP_FLAG_ACK);
+}
+
+/* --- from the guest --- */
+
+static bool nothing_waits(const struct offload_up *up)
+{
+	return list_empty(&up->held) && !up->open;
+}
+
+static void pass_for_reply(struct offload_flow *flow, const struct packet *packet)
+{
+	flow->up.replies++;
+	offload_up_pass(flow, packet, packet_seq(packet));
+}
+
+static void take_in_order(struct offload_flow *flow, const struct packet *packet)
+{
+	struct offload *offload = flow->offload;
+	struct offload_up *up = &flow->up;
+	uint32_t seq = packet_seq(packet), end = seq + packet->len - packet->payload;
+	bool fin = packet->tcp_flags & TCP_FLAG_FIN;
+
+	if (seq_after(end, up->edge + OFFLOAD_INFLATE))
+		return; /* more than it was promised */
+	if (!up->open && !list_empty(&up->held) &&
+	    offload_segment_append(container_of(up->held.prev, struct offload_segment, link),
+				   packet))
+		goto taken;
+	if (up->open && offload_segment_append(up->open, packet))
+		goto taken;
+	offload_up_flush(flow);
+	if (flow->dead || seq != up->next)
+		return;
+	up->open = offload_segment_new(&offload->pool, flow->guest, seq);
+	if (!up->open) {
+		if (seq_after(end, up->edge) || place(up, seq, end) != &up->held)
+			return; /* no room for it now: it comes again */
+		up->next = up->given = end + fin;
+		up->ended = fin;
+		advance(up);
+		offload_up_pass(flow, packet, seq);
+		return;
+	}
+	offload_segment_append(up->open, packet);
+	list_append(&offload->merging, &flow->merging_link);
+taken:
+	up->next = end + fin;
+	up->ended = fin;
+	advance(up);
+}
+
+/* Behind a gap, beyond libslirp's edge: it waits, that the guest need not send it again. */
+static void hold_early(struct offload_flow *flow, const struct packet *packet)
+{
+	struct offload_up *up = &flow->up;
+	uint32_t seq = packet_seq(packet), end = seq + packet->len - packet->payload;
+	struct offload_segment *segment;
+	struct list *at = place(up, seq, end);
+
+	if (!at || seq_after(end, up->edge + OFFLOAD_INFLATE) || !offload_segment_takes(packet))
+		return;
+	if (at != &up->held &&
+	    offload_segment_append(container_of(at, struct offload_segment, link), packet))
+		return;
+	segment = offload_segment_new(&flow->offload->pool, flow->guest, seq);
+	if (!segment)
+		return;
+	offload_segment_append(segment, packet);
+	hold(flow, segment);
+}
+
+/* Came before, or too early. Libslirp puts in order what it may take, and answers. */
+static void take_out_of_order(struct offload_flow *flow, const struct packet *packet)
+{
+	struct offload_up *up = &flow->up;
+	uint32_t seq = packet_seq(packet), end = seq + packet->len - packet->payload;
+
+	offload_up_flush(flow);
+	if (flow->dead)
+		return;
+	if (offload_flow_is_done(flow)) {
+		offload_down_say(flow);
+		return;
+	}
+	if (!seq_after(end, up->given) || (nothing_waits(up) && !seq_after(end, up->edge))) {
+		pass_for_reply(flow, packet);
+		return;
+	}
+	if (seq_after(seq, up->next))
+		hold_early(flow, packet);
+	offload_down_say(flow); /* this is where we are */
+}
+
+void offload_up_take(struct offload_flow *flow, const struct packet *packet)
+{
+	struct offload_up *up = &flow->up;
+	uint32_t seq = packet_seq(packet), len = packet->len - packet->payload;
+
+	if (len == 0 && !(packet->tcp_flags & TCP_FLAG_FIN)) {
+		if (seq_before(seq, up->acked)) { /* a keepalive (RFC 9293 3.8.4) */
+			pass_for_reply(flow, packet);
+		} else if (!offload_down_is_ours(flow) && flow->down.una != flow->down.end) {
+			/* Libslirp counts its duplicates, and would take it for lost if it lay
+			 * beyond its window. */
+			offload_up_pass(flow, packet, up->given);
+		}
+		return;
+	}
+	/* What libslirp was given and has not acknowledged it may have dropped. */
+	if (seq == up->acked && seq != up->next && nothing_waits(up)) {
+		up->next = up->given = seq;
+		up->ended = false;
+	}
+	if (seq == up->next && !up->ended && offload_segment_takes(packet))
+		take_in_order(flow, packet);
+	else
+		take_out_of_order(flow, packet);
+}

@@ -101,8 +101,9 @@ static int run_leases(struct ctl_session *session, char **params)
 static int run_forwards(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
-		{"NETDEV", "netdev"},  {"PROTOCOL", "protocol"},   {"HOST", "host-address"},
-		{"PORT", "host-port"}, {"GUEST", "guest-address"}, {"PORT", "guest-port"},
+		{"NETDEV", "netdev"},
+		{"RULE", "rule"},
+		{"LEADS TO", "guest-address"},
 		{NULL, NULL},
 	};
 	static const struct ctl_column servers[] = {

@@ -276,10 +276,13 @@ class Ctl(unittest.TestCase):
         rule = self.ctl("hostfwd", "add", "tcp:127.0.0.1:0-:22").strip()
         port = re.fullmatch(r"tcp:127\.0\.0\.1:(\d+)-10\.0\.2\.15:22", rule).group(1)
         lines = self.ctl("forwards").splitlines()
-        self.assertEqual(lines[0].split(),
-                         ["NETDEV", "PROTOCOL", "HOST", "PORT", "GUEST", "PORT"])
-        self.assertEqual(lines[1].split(), ["nat", "tcp", "127.0.0.1", port, "10.0.2.15", "22"])
-        self.assertEqual(lines[0].index("GUEST"), lines[1].index("10.0.2.15"))
+        self.assertEqual(lines[0].split(), ["NETDEV", "RULE", "LEADS", "TO"])
+        self.assertEqual(lines[1].split(), ["nat", rule, "10.0.2.15"])
+        self.assertEqual(lines[0].index("LEADS"), lines[1].rindex("10.0.2.15"))
+        row = json.loads(self.ctl("--json", "forwards"))[0]
+        self.assertEqual((row["host-address"], row["host-port"], row["guest-address"],
+                          row["guest-port"], row["ports"], row["masquerade"], row["rule"]),
+                         ("127.0.0.1", int(port), "10.0.2.15", 22, 1, False, rule))
         self.assertIn("HOST_FORWARD", self.ctl("hmp", "info", "usernet"))
         self.assertEqual(self.ctl("hostfwd", "remove", "--id", "nat", f"tcp:127.0.0.1:{port}"),
                          "")

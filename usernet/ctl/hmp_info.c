@@ -42,8 +42,12 @@ static void print_row(GString *out, const char *protocol, const char *state, int
 	g_autofree char *from = sockaddr_host_text(src);
 	g_autofree char *to = sockaddr_host_text(dst);
 	bool any = !strcmp(from, "0.0.0.0") || !strcmp(from, "::");
+	bool local = src->sa.sa_family == AF_UNIX;
 
-	g_string_append_printf(out, "%-19.19s %3d %15s ", head, fd, any ? "*" : from);
+	g_string_append_printf(out, "%-19.19s %3d %15s ", head, fd,
+			       any     ? "*"
+			       : local ? src->un.sun_path
+				       : from);
 	if (!strcmp(protocol, "ICMP"))
 		g_string_append_printf(out, " -    %15s  -   ", to);
 	else

@@ -52,8 +52,15 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 	json_object_set_string_member(object, "type", "hostfwd");
 	json_object_set_string_member(object, "netdev", user->netdev->id);
 	json_object_set_string_member(object, "protocol", entry->rule.udp ? "udp" : "tcp");
-	set_sockaddr(object, "host", &entry->bound);
+	if (entry->bound.sa.sa_family == AF_UNIX)
+		json_object_set_string_member(object, "path", entry->bound.un.sun_path);
+	else
+		set_sockaddr(object, "host", &entry->bound);
+	if (entry->rule.guest_name[0])
+		json_object_set_string_member(object, "guest-name", entry->rule.guest_name);
 	set_sockaddr(object, "guest", &entry->rule.guest);
+	json_object_set_int_member(object, "ports", entry->rule.n_ports);
+	json_object_set_boolean_member(object, "masquerade", entry->rule.masquerade);
 	json_object_set_string_member(object, "rule", rule);
 	return object;
 }

@@ -61,12 +61,38 @@ JsonNode *ctl_client_read(struct ctl_client *client, GError **error)
 	return node;
 }
 
+/* With the first byte goes @fd, unless it is -1. */
+static ssize_t send_some(const struct ctl_client *client, char *text, size_t len, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.room = {0}};
+	struct iovec iov = {text, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	}
+	return sendmsg(client->fd, &msg, MSG_NOSIGNAL);
+}
+
 JsonNode *ctl_client_request(struct ctl_client *client, JsonNode *request, GError **error)
+{
+	return ctl_client_pass(client, request, -1, error);
+}
+
+JsonNode *ctl_client_pass(struct ctl_client *client, JsonNode *request, int fd, GError **error)
 {
 	g_autofree char *text = json_to_string(request, FALSE);
 
 	for (size_t done = 0, len = strlen(text); done < len;) {
-		ssize_t n = send(client->fd, text + done, len - done, MSG_NOSIGNAL);
+		ssize_t n = send_some(client, text + done, len - done, done ? -1 : fd);
 
 		if (n < 0 && errno != EINTR)
 			return fail_errno(error, "usernet");

@@ -20,6 +20,8 @@ void ctl_client_free(struct ctl_client *client);
  * are dropped. NULL: the connection broke.
  */
 JsonNode *ctl_client_request(struct ctl_client *client, JsonNode *request, GError **error);
+/* The same, with @fd passed along (SCM_RIGHTS), which stays the caller's. */
+JsonNode *ctl_client_pass(struct ctl_client *client, JsonNode *request, int fd, GError **error);
 /* The next message, whatever it is. */
 JsonNode *ctl_client_read(struct ctl_client *client, GError **error);
 

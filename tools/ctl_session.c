@@ -24,11 +24,11 @@ int ctl_lost(GError *error)
 	return CTL_UNREACHABLE;
 }
 
-/* Runs a request; *@result is its "return". An error answer is shown, and is the status. */
-int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **result)
+/* Takes @answer over; NULL, with @error: there is none. */
+static int take_answer(const struct ctl_session *session, JsonNode *answer, GError *error,
+		       JsonNode **result)
 {
-	GError *error = NULL;
-	g_autoptr(JsonNode) answer = ctl_client_request(session->client, request, &error);
+	g_autoptr(JsonNode) owned = answer;
 	JsonObject *object;
 
 	*result = NULL;
@@ -47,6 +47,26 @@ int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **
 	}
 	*result = json_node_copy(json_object_get_member(object, "return"));
 	return CTL_DONE;
+}
+
+/* Runs a request; *@result is its "return". An error answer is shown, and is the status. */
+int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **result)
+{
+	GError *error = NULL;
+	JsonNode *answer = ctl_client_request(session->client, request, &error);
+
+	return take_answer(session, answer, error, result);
+}
+
+int ctl_pass_fd(struct ctl_session *session, int fd, const char *name)
+{
+	g_autofree char *text =
+		g_strdup_printf("{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"%s\"}}", name);
+	g_autoptr(JsonNode) request = json_from_string(text, NULL), result = NULL;
+	GError *error = NULL;
+	JsonNode *answer = ctl_client_pass(session->client, request, fd, &error);
+
+	return take_answer(session, answer, error, &result);
 }
 
 /* @args is taken over; may be NULL. */

@@ -31,6 +31,8 @@ int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **
 /* @args is taken over; may be NULL. */
 int ctl_request(struct ctl_session *session, const char *command, JsonObject *args,
 		JsonNode **result);
+/* Passes @fd and has it called @name (getfd); it stays the caller's. */
+int ctl_pass_fd(struct ctl_session *session, int fd, const char *name);
 /* A request whose answer says nothing; then @done is shown, if it is not NULL. */
 int ctl_change(struct ctl_session *session, const char *command, JsonObject *args,
 	       const char *done);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "ctl_client.h"
+#include "ctl_connect.h"
 #include "ctl_names.h"
 #include "ctl_policy.h"
 #include "ctl_session.h"
@@ -317,6 +318,8 @@ static const struct verb verbs[] = {
 	 false, run_guestfwd_add},
 	{"guestfwd remove", "[--id NETDEV] RULE", "end one: [tcp]:[ADDR]:PORT", 1, false,
 	 run_guestfwd_remove},
+	{"connect", "[--id NETDEV] GUEST PORT",
+	 "standard input and output become a connection into a guest", 2, false, ctl_run_connect},
 	{"netdev add", "NETDEV", "attach, as --netdev of usernet does", 1, false, run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
 	{"link", "GUEST up|down", "plug or unplug a guest, port or netdev", 2, false, run_link},
@@ -368,6 +371,7 @@ static char *describe_verbs(void)
 		"\nExamples:\n"
 		"  usernetctl guests\n"
 		"  usernetctl hostfwd add tcp:127.0.0.1:2222-:22\n"
+		"  ssh -o ProxyCommand='usernetctl connect %h %p' root@web\n"
 		"  usernetctl hostfwd remove tcp:127.0.0.1:2222\n"
 		"  usernetctl netdev add stream,id=two,server=on,addr.type=unix,addr.path=/tmp/two.sock\n"
 		"  usernetctl link 52:54:00:12:34:01 down\n"

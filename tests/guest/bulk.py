@@ -72,8 +72,9 @@ def exchange(outward, inward, size, slow, seeds):
         raise SystemExit(f"wrong bytes: {result[0]} instead of {wanted(seeds[1], size)}")
 
 
-def listen(server, size, slow=False):
+def listen(server, size, slow=False, accepted=lambda: None):
     first, _ = server.accept()
+    accepted()
     second, _ = server.accept()
     exchange(second, first, size, slow, (SEED + 1000, SEED))
 
@@ -90,7 +91,7 @@ def main():
     if words[0] == "listen":
         with socket.create_server(("", int(words[1]))) as server:
             print("listening", flush=True)
-            listen(server, int(words[2]), slow)
+            listen(server, int(words[2]), slow, lambda: print("accepted", flush=True))
     else:
         connect(words[1], int(words[2]), int(words[3]), slow)
 

@@ -5,8 +5,9 @@
 
 #include "ctl/error.h"
 
-static const struct command *const tables[] = {commands_session, commands_config, commands_guest,
-					       commands_dns,     commands_policy, commands_query};
+static const struct command *const tables[] = {commands_session, commands_config, commands_connect,
+					       commands_guest,   commands_dns,    commands_policy,
+					       commands_query};
 
 void command_foreach(void (*each)(void *data, const struct command *command), void *data)
 {

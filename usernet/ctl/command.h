@@ -38,6 +38,7 @@ struct command {
 /* Tables end with a NULL name. */
 extern const struct command commands_session[]; /* command_session.c */
 extern const struct command commands_config[];  /* command_config.c */
+extern const struct command commands_connect[]; /* command_connect.c */
 extern const struct command commands_guest[];   /* command_guest.c */
 extern const struct command commands_dns[];     /* command_dns.c */
 extern const struct command commands_policy[];  /* command_policy.c */

@@ -28,6 +28,7 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	struct control *control = call->control;
 	JsonObject *object = json_object_new();
 	usec_t up = loop_now(control->network->loop) - control->started;
+	struct gateway *gateway = gateway_find(control->network);
 
 	json_object_set_string_member(object, "status", "running");
 	json_object_set_boolean_member(object, "running", TRUE);
@@ -36,6 +37,8 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
+	if (gateway) /* of connections, sessions and forwards */
+		json_object_set_int_member(object, "descriptors", nat_n_fds(gateway_nat(gateway)));
 	return command_object(object);
 }
 

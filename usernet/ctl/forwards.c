@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/forwards.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "ctl/error.h"
@@ -80,14 +82,13 @@ static void retarget_udp(struct fwd_listener *listener)
 /* --- the table's backend --- */
 
 /* Of a family that the network does not have. */
-static bool check_family(const struct forwards *forwards, const struct fwd_listener *listener,
+static bool check_family(const struct forwards *forwards, const struct sockaddr_any *guest,
 			 GError **error)
 {
 	const struct user_config *config = gateway_config(gateway_from_netdev(forwards->netdev));
-	bool v6 = listener->guest.sa.sa_family == AF_INET6;
+	bool v6 = guest->sa.sa_family == AF_INET6;
 
-	/* A name without an address yet is taken for IPv4's. */
-	if ((v6 ? config->ipv6 : config->ipv4) || listener->entry->rule.guest_name[0])
+	if (v6 ? config->ipv6 : config->ipv4)
 		return true;
 	g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID,
 		    "the guest's address is of IPv%c, which is off on this network",
@@ -97,7 +98,8 @@ static bool check_family(const struct forwards *forwards, const struct fwd_liste
 
 static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 {
-	if (!check_family(data, listener, error))
+	/* A name without an address yet is taken for IPv4's. */
+	if (!listener->entry->rule.guest_name[0] && !check_family(data, &listener->guest, error))
 		return false;
 	return listener->entry->rule.udp ? bind_udp(data, listener, error)
 					 : bind_tcp(data, listener, error);
@@ -300,6 +302,81 @@ void forwards_drop(struct forwards *forwards, const char *canonical)
 struct list *forwards_entries(struct forwards *forwards)
 {
 	return fwd_table_entries(forwards->table);
+}
+
+/* --- connections without a rule --- */
+
+/* A connected stream socket, non-blocking then. */
+static bool check_stream(int fd, struct sockaddr_any *peer, GError **error)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	peer->len = sizeof(peer->storage);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+	    getpeername(fd, &peer->sa, &peer->len) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+		return true;
+	g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		    "Parameter 'fdname' expects a connected stream socket");
+	return false;
+}
+
+static bool find_guest(const struct forwards *forwards, const char *text, uint16_t port,
+		       struct sockaddr_any *guest, GError **error)
+{
+	const struct network *network = forwards->netdev->network;
+	g_autofree char *name = g_ascii_strdown(text, -1);
+	struct in_addr v4;
+	struct in6_addr v6;
+	struct fwd_guest where;
+
+	if (inet_pton(AF_INET, text, &v4) == 1) {
+		*guest = (struct sockaddr_any){.len = sizeof(guest->in)};
+		guest->in.sin_family = AF_INET;
+		guest->in.sin_addr = v4;
+		guest->in.sin_port = htons(port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &v6) == 1) {
+		*guest = (struct sockaddr_any){.len = sizeof(guest->in6)};
+		guest->in6.sin6_family = AF_INET6;
+		guest->in6.sin6_addr = v6;
+		guest->in6.sin6_port = htons(port);
+		return true;
+	}
+	resolve_name((void *)forwards, name, &where, NULL);
+	if (where.v4.s_addr || !IN6_IS_ADDR_UNSPECIFIED(&where.v6)) {
+		char found[INET6_ADDRSTRLEN];
+
+		if (where.v4.s_addr)
+			inet_ntop(AF_INET, &where.v4, found, sizeof(found));
+		else
+			inet_ntop(AF_INET6, &where.v6, found, sizeof(found));
+		return find_guest(forwards, found, port, guest, error);
+	}
+	g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND,
+		    reservation_by_name(network->reservations, name)
+			    ? "Guest '%s' has no address yet"
+			    : "Guest '%s' not found: neither an address, nor the name of a guest "
+			      "that is known",
+		    text);
+	return false;
+}
+
+bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t port, int fd,
+		      GError **error)
+{
+	struct caller_target target = {.masquerade = true};
+	struct sockaddr_any peer;
+
+	if (!check_stream(fd, &peer, error) ||
+	    !find_guest(forwards, guest, port, &target.guest, error) ||
+	    !check_family(forwards, &target.guest, error))
+		return false;
+	target.rule = g_ref_string_new_intern("connect");
+	callers_add(forwards->callers, NULL, fd, &peer, &target);
+	g_ref_string_release((char *)target.rule);
+	return true;
 }
 
 int forwards_fd(const struct fwd_listener *listener)

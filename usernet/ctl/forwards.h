@@ -33,6 +33,13 @@ GHashTable *forwards_canonicals(struct forwards *forwards);
 void forwards_drop(struct forwards *forwards, const char *canonical);
 struct list *forwards_entries(struct forwards *forwards); // heads fwd_entry::link
 
+/*
+ * Leads @fd, a connected stream socket, to a port of @guest, a name or an address, as a client of a
+ * forward; it is taken over. One whose guest is not there waits. False: @error says who is not
+ * known, or what is wrong with @fd, which stays the caller's.
+ */
+bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t port, int fd,
+		      GError **error);
 /* The descriptor of a listener; -1: it has none of its own. */
 int forwards_fd(const struct fwd_listener *listener);
 /* The rule with the port it really listens on. Newly allocated. */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl_connect.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "ctl_client.h"
+
+/*
+ * One end of a socket pair goes to usernet, which leads it into the guest; the bytes of the other
+ * end are ours to carry. Each way is a process, so that neither waits for the other; an end on one
+ * is passed on, and the other goes on.
+ */
+#define BUFFER (256 * 1024)
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* To the end of @from, or as long as @to takes it. Errors are the ends of connections here. */
+static void carry(int from, int to)
+{
+	g_autofree char *buffer = g_malloc(BUFFER);
+
+	for (;;) {
+		ssize_t n = read(from, buffer, BUFFER);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || !write_all(to, buffer, (size_t)n))
+			return;
+	}
+}
+
+/* Until the child is done with our input, which closes @done, or nobody wants it any more. */
+static void wait_for_input(int sock, int done)
+{
+	struct pollfd fds[] = {{.fd = done, .events = POLLIN}, {.fd = sock}};
+
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+}
+
+static int carry_both(int sock)
+{
+	int done[2];
+	pid_t child;
+
+	if (pipe(done) < 0 || (child = fork()) < 0) {
+		fprintf(stderr, "usernetctl: %s\n", g_strerror(errno));
+		return CTL_REFUSED;
+	}
+	if (child == 0) {
+		close(done[0]);
+		close(STDOUT_FILENO);
+		carry(STDIN_FILENO, sock);
+		shutdown(sock, SHUT_WR);
+		_exit(0);
+	}
+	close(done[1]);
+	close(STDIN_FILENO);
+	carry(sock, STDOUT_FILENO);
+	/* It may be a socket, and our input too. */
+	shutdown(STDOUT_FILENO, SHUT_WR);
+	close(STDOUT_FILENO);
+	wait_for_input(sock, done[0]);
+	kill(child, SIGTERM);
+	waitpid(child, NULL, 0);
+	return CTL_DONE;
+}
+
+int ctl_run_connect(struct ctl_session *session, char **params)
+{
+	g_autoptr(JsonNode) result = NULL;
+	JsonObject *args;
+	guint64 port;
+	int pair[2], status;
+
+	if (!g_ascii_string_to_unsigned(params[1], 10, 1, 65535, &port, NULL))
+		return ctl_usage("connect %s '%s': a port is a number from 1 to 65535", params[0],
+				 params[1]);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		fprintf(stderr, "usernetctl: %s\n", g_strerror(errno));
+		return CTL_REFUSED;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	status = ctl_pass_fd(session, pair[1], "connection");
+	close(pair[1]);
+	if (status == CTL_DONE) {
+		args = json_object_new();
+		json_object_set_string_member(args, "guest", params[0]);
+		json_object_set_int_member(args, "port", (gint64)port);
+		json_object_set_string_member(args, "fdname", "connection");
+		if (session->id)
+			json_object_set_string_member(args, "id", session->id);
+		status = ctl_request(session, "connect", args, &result);
+	}
+	if (status == CTL_DONE)
+		status = carry_both(pair[0]);
+	close(pair[0]);
+	return status;
+}

@@ -47,7 +47,6 @@ struct daemon {
 	struct options options;
 	struct config *config; /* until control has it */
 	pid_t parent;
-	GMainLoop *main_loop;
 	struct loop *loop;
 	struct spawner *spawner; /* NULL: no commands are run */
 	struct network *network;
@@ -66,7 +65,7 @@ static void request_end(void *data)
 {
 	struct daemon *daemon = data;
 
-	g_main_loop_quit(daemon->main_loop);
+	loop_quit(daemon->loop);
 }
 
 static void caught_signal(int signo, void *data)
@@ -174,11 +173,9 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	setrlimit(RLIMIT_CORE, &no_core);
 	raise_fd_limit();
 	signal(SIGPIPE, SIG_IGN);
-	daemon->main_loop = g_main_loop_new(NULL, FALSE);
 	daemon->loop = loop_new(error);
 	if (!daemon->loop || !loop_signals(daemon->loop, signals, caught_signal, daemon, error))
 		return false;
-	loop_attach(daemon->loop, NULL);
 	if (daemon->spawner)
 		spawner_attach(daemon->spawner, daemon->loop);
 	return follow_parent(daemon, error);
@@ -257,7 +254,7 @@ static void stage_run(struct daemon *daemon)
 	fputs(text, stdout);
 	fflush(stdout);
 	ready_notify(daemon->control->config->settings.ready_fd, daemon->network->name);
-	g_main_loop_run(daemon->main_loop);
+	loop_run(daemon->loop);
 	log_info("network %s ends", daemon->network->name);
 }
 
@@ -278,8 +275,6 @@ static void leave(struct daemon *daemon)
 		rundir_close(&daemon->rundir);
 	if (daemon->loop)
 		loop_free(daemon->loop);
-	if (daemon->main_loop)
-		g_main_loop_unref(daemon->main_loop);
 	config_free(daemon->config);
 	options_clear(&daemon->options);
 }

@@ -329,6 +329,51 @@ START_TEST(other_sources_find_the_clock_right_after_a_sleep)
 }
 END_TEST
 
+/* --- without a context --- */
+
+static unsigned n_runs;
+
+static void on_due(struct loop_timer *timer)
+{
+	if (++n_runs == 3)
+		loop_quit(loop);
+	else
+		loop_timer_set(timer, loop_now(loop) + 2 * USEC_PER_MSEC);
+}
+
+static void on_task(struct loop_task *task)
+{
+	n_idle++;
+}
+
+START_TEST(the_loop_runs_by_itself_until_it_is_told_to_quit)
+{
+	struct loop *own = loop;
+	struct loop_timer timer;
+	struct loop_task task;
+	struct probe *probe;
+
+	loop = loop_new(NULL);
+	ck_assert_ptr_nonnull(loop);
+	n_runs = n_idle = 0;
+	probe = probe_new(EPOLLIN);
+	probe_poke(probe);
+	loop_task_init(loop, &task, LOOP_SERVICE, on_task);
+	loop_task_defer(&task);
+	loop_timer_init(loop, &timer, on_due);
+	loop_timer_set(&timer, loop_now(loop) + USEC_PER_MSEC);
+	loop_run(loop);
+	ck_assert_uint_eq(n_runs, 3);
+	ck_assert_uint_eq(n_idle, 1);
+	ck_assert_uint_ge(probe->calls, 1);
+	loop_run(loop);
+	ck_assert_uint_eq(n_runs, 3);
+	probe_free(probe);
+	loop_free(loop);
+	loop = own;
+}
+END_TEST
+
 /* --- signals --- */
 
 static int caught[4];
@@ -382,6 +427,7 @@ int main(void)
 	tcase_add_test(tc, many_ready_fds_all_get_their_turn);
 	tcase_add_test(tc, other_sources_of_the_context_run_beside_a_busy_loop);
 	tcase_add_test(tc, other_sources_find_the_clock_right_after_a_sleep);
+	tcase_add_test(tc, the_loop_runs_by_itself_until_it_is_told_to_quit);
 	tcase_add_test(tc, signals_arrive_from_the_loop);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

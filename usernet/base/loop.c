@@ -2,6 +2,7 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,6 +35,7 @@ struct loop {
 	gpointer epoll_tag;
 	int epoll_fd;
 	bool in_turn;
+	bool quit;
 
 	usec_t now;
 	uint64_t turn;
@@ -69,10 +71,9 @@ static usec_t clock_now(void)
 
 /* --- the turn --- */
 
-static void run_ios(struct loop *loop)
+/* @n of loop->events have come. */
+static void run_ios(struct loop *loop, int n)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, 0);
-
 	for (int i = 0; i < n; i++) {
 		uint64_t data = loop->events[i].data.u64;
 		const struct slot *slot = &loop->slots[(uint32_t)data];
@@ -114,12 +115,57 @@ static void run_tasks(struct loop *loop, enum loop_phase phase)
 	}
 }
 
+static void run_turn(struct loop *loop, int n)
+{
+	loop->in_turn = true;
+	loop->turn++;
+	loop->now = clock_now();
+	run_ios(loop, n);
+	run_timers(loop);
+	for (unsigned phase = 0; phase < LOOP_N_PHASES; phase++)
+		run_tasks(loop, phase);
+	loop->in_turn = false;
+}
+
 static bool tasks_pending(const struct loop *loop)
 {
 	for (unsigned i = 0; i < LOOP_N_PHASES; i++)
 		if (!list_empty(&loop->tasks[i]))
 			return true;
 	return false;
+}
+
+/* Sets the clock, and says for how long nothing is to do, in milliseconds; -1: for ever. */
+static int sleep_time(struct loop *loop)
+{
+	usec_t at, msec;
+
+	loop->now = clock_now();
+	if (tasks_pending(loop))
+		return 0;
+	if (!timerheap_next(&loop->timers, &at))
+		return -1;
+	if (at <= loop->now)
+		return 0;
+	/* Rounded up: waking early would only make us sleep again. */
+	msec = (at - loop->now - 1) / USEC_PER_MSEC + 1;
+	return (int)MIN(msec, INT_MAX);
+}
+
+static int wait_for_ios(struct loop *loop, int msec)
+{
+	return epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, msec);
+}
+
+void loop_run(struct loop *loop)
+{
+	while (!loop->quit)
+		run_turn(loop, wait_for_ios(loop, sleep_time(loop)));
+}
+
+void loop_quit(struct loop *loop)
+{
+	loop->quit = true;
 }
 
 /* --- the GSource --- */
@@ -136,28 +182,9 @@ static bool tasks_pending(const struct loop *loop)
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
 	struct loop *loop = ((struct loop_source *)source)->loop;
-	usec_t at;
 
-	*timeout = -1;
-	if (loop->in_turn)
-		return FALSE;
-	loop->now = clock_now();
-	if (tasks_pending(loop)) {
-		*timeout = 0;
-		return TRUE;
-	}
-	if (timerheap_next(&loop->timers, &at)) {
-		usec_t msec;
-
-		if (at <= loop->now) {
-			*timeout = 0;
-			return TRUE;
-		}
-		/* Rounded up: waking early would only make us sleep again. */
-		msec = (at - loop->now - 1) / USEC_PER_MSEC + 1;
-		*timeout = (gint)MIN(msec, G_MAXINT);
-	}
-	return FALSE;
+	*timeout = loop->in_turn ? -1 : sleep_time(loop);
+	return *timeout == 0;
 }
 
 static gboolean source_check(GSource *source)
@@ -176,14 +203,7 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
 {
 	struct loop *loop = ((struct loop_source *)source)->loop;
 
-	loop->in_turn = true;
-	loop->turn++;
-	loop->now = clock_now();
-	run_ios(loop);
-	run_timers(loop);
-	for (unsigned phase = 0; phase < LOOP_N_PHASES; phase++)
-		run_tasks(loop, phase);
-	loop->in_turn = false;
+	run_turn(loop, wait_for_ios(loop, 0));
 	return G_SOURCE_CONTINUE;
 }
 

@@ -9,8 +9,8 @@
 #include "base/list.h"
 
 /*
- * The event loop: one epoll set inside one GSource, so that it runs in a plain
- * GMainContext beside whatever a library wants there, and costs one source to it.
+ * The event loop: one epoll set. It runs by itself, with one system call to wait in each turn, or
+ * as one GSource in a GMainContext, beside what else is there, with two.
  *
  * A turn is: the ready descriptors, each callback once; the timers that are due;
  * then what was deferred, phase by phase:
@@ -32,7 +32,11 @@ typedef int64_t usec_t;
 
 /* Owned by the caller. NULL and @error (G_FILE_ERROR) when epoll is not to be had. */
 struct loop *loop_new(GError **error);
-/* Attaches to @context (NULL: the default one). */
+/* Turns, until loop_quit(), which may have been called before. Not for a loop that is attached. */
+void loop_run(struct loop *loop);
+/* loop_run() returns at the end of the turn. */
+void loop_quit(struct loop *loop);
+/* Attaches to @context (NULL: the default one), which then runs it. */
 void loop_attach(struct loop *loop, GMainContext *context);
 /*
  * All descriptors and timers must have been removed. Runs what is deferred to LOOP_REAP first and

@@ -309,6 +309,7 @@ void gateway_serve(struct loop_task *task)
 	struct port *from = NULL;
 	mac_t from_mac = 0;
 
+	nat_begin(gateway->nat);
 	gate_run(gateway->gate);
 	for (size_t i = 0; i < gateway->n_pending; i++) {
 		const struct frame *frame = &gateway->pending[i];

@@ -313,6 +313,9 @@ void instances_run(struct instance_env *env)
 			env->ops->resolve(env->ops_data, &instance->addr);
 		}
 	}
+	env->serving = false;
+	if (!list_empty(&env->ready))
+		env->ops->wake(env->ops_data);
 }
 
 /* --- the whole --- */

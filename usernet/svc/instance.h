@@ -29,6 +29,7 @@ struct instance_env {
 	const struct nat_ops *ops;
 	void *ops_data;
 	uint64_t clock_turn;                    /* loop_turn() in which libslirp's clock was set */
+	bool serving;                           /* instances_run() comes yet, this turn */
 	struct list ready;                      /* heads instance::ready_link: to be polled */
 	struct list dirty;                      /* heads instance::dirty_link: to be filled */
 	uint8_t scratch[ETH_HEADER + 65535];    /* redirected, from libslirp */

@@ -180,6 +180,11 @@ static struct address *address_for(struct nat *nat, struct port *port, mac_t mac
 	return address;
 }
 
+void nat_begin(struct nat *nat)
+{
+	nat->env.serving = true;
+}
+
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet)
 {
 	struct address *address = address_for(nat, port, mac, packet);

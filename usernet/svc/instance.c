@@ -203,6 +203,22 @@ static void deliver_redirected(struct instance *instance, const struct redirect_
 				     instance->share ? instance->share->port_id : 0);
 }
 
+/*
+ * A SYN to a client that came in is no answer. libslirp may take it for a new connection, in
+ * TIME_WAIT (tcp_input.c), and the client's name there is a port of the host's loopback.
+ */
+static bool calls_client(const struct instance *instance, const struct packet *packet)
+{
+	struct port *port;
+
+	if ((packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
+		return false;
+	port = vswitch_lookup(instance->env->network->vswitch, instance->mac);
+	if (port)
+		port_drop(port, DROP_POLICY, 1);
+	return true;
+}
+
 /* Of a connection that came in: libslirp knows the client by another name (inflow.h). */
 static void deliver_inflow(struct instance *instance, struct inflow *flow,
 			   const struct packet *packet)
@@ -213,6 +229,8 @@ static void deliver_inflow(struct instance *instance, struct inflow *flow,
 	bool masqueraded = flow->masqueraded;
 	int fd = flow->fd;
 
+	if (calls_client(instance, packet))
+		return;
 	instance_inflow_segment(instance, flow, packet);
 	memcpy(saved, frame, span);
 	if (!masqueraded)
@@ -229,13 +247,15 @@ static void instance_deliver(void *owner, const struct packet *packet)
 {
 	struct instance *instance = owner;
 	struct instance_env *env = instance->env;
-	const struct redirect_server *server =
-		env->redirect ? redirect_find(env->redirect, packet) : NULL;
-	struct inflow *flow = inflow_from_guest(env->inflows, packet);
+	const struct redirect_server *server;
+	struct inflow *flow;
 	bool opens = packet->proto != IPPROTO_TCP || (packet->tcp_flags & TCP_FLAG_SYN);
 	bool clamp = opens && !instance_within_budget(instance);
 
+	/* First: it runs libslirp's timers, and what they end is no more to be found. */
 	instance_set_clock(instance);
+	server = env->redirect ? redirect_find(env->redirect, packet) : NULL;
+	flow = inflow_from_guest(env->inflows, packet);
 	/*
 	 * Every SYN, UDP source port and ping costs a descriptor. A guest over its budget may use
 	 * what it has: only libslirp knows which datagram opens a socket, so socket() is made to

@@ -208,12 +208,12 @@ class Guest(Process):
 
 
 class WebServer:
-    """On the host's loopback only; /data is SIZE random bytes whose SHA-256 is known."""
+    """On the host's loopback only; /data is SIZE random bytes, or DATA, whose SHA-256 is known."""
 
-    def __init__(self, size):
-        data = random.Random(size).randbytes(size)
+    def __init__(self, size, data=None):
+        data = data or random.Random(size).randbytes(size)
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self.size = size
+        self.size = len(data)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -302,8 +302,8 @@ class Lab:
         self.processes.append(guest)
         return guest.wait_boot() if wait else guest
 
-    def web_server(self, size=10 * 1000 * 1000):
-        server = WebServer(size)
+    def web_server(self, size=10 * 1000 * 1000, data=None):
+        server = WebServer(size, data)
         self.closing.append(server)
         return server
 

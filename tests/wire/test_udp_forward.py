@@ -297,10 +297,13 @@ class Bounds(UdpForwardCase):
         longest, busy = self.client(where), self.client(where)
         first, second = self.ask(longest, a, 53, b'longest'), self.ask(busy, a, 53, b'busy')
         ports = set()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_address:
+            any_address.bind(('', 0))
+            port = any_address.getsockname()[1]
         # With it they are as many as a rule may have, and one.
         for n in range(RULE_SESSIONS - 1):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-                client.bind((f'127.1.{n >> 8}.{n & 255}', 5000))
+                client.bind((f'127.1.{n >> 8}.{n & 255}', port))
                 client.sendto(b'%d' % n, where)
                 p = a.expect_udp(53)
             self.assertEqual(p.udp.payload, b'%d' % n)

@@ -99,6 +99,38 @@ START_TEST(the_peer_ends_first)
 }
 END_TEST
 
+START_TEST(it_is_over_when_the_guest_has_answered_the_peers_end_and_both_know)
+{
+	by_forward();
+	peer(A, 500, 100, 900);
+	peer(F | A, 1400, 100, 0);
+	guest(F | A, 100, 1400, 0); /* it has the data, not the end */
+	peer(A, 1401, 101, 0);
+	assert_state("CLOSED");
+	ck_assert(!flow_is_over(&flow));
+	guest(A, 101, 1401, 0);
+	ck_assert(flow_is_over(&flow));
+	by_guest();
+	guest(F | A, 100, 500, 0);
+	peer(F | A, 500, 101, 0);
+	guest(A, 101, 501, 0);
+	assert_state("TIME_WAIT"); /* libslirp has none */
+	ck_assert(!flow_is_over(&flow));
+}
+END_TEST
+
+START_TEST(what_the_peer_wants_is_known_from_its_first_acknowledgement)
+{
+	by_forward();
+	ck_assert_uint_eq(flow.tcp.peer_ack, 100);
+	flow = (struct flow){.key.proto = IPPROTO_TCP, .state = FLOW_SYN_RECEIVED};
+	peer(S, 499, 0, 0); /* no ACK, so its number, 0, is none */
+	guest(S | A, 0xf0000000, 500, 0);
+	peer(A, 500, 0xf0000001, 0);
+	ck_assert_uint_eq(flow.tcp.peer_ack, 0xf0000001);
+}
+END_TEST
+
 START_TEST(both_end_at_once)
 {
 	by_guest();
@@ -200,6 +232,8 @@ int main(void)
 
 	tcase_add_test(tcase, the_guest_ends_first);
 	tcase_add_test(tcase, the_peer_ends_first);
+	tcase_add_test(tcase, it_is_over_when_the_guest_has_answered_the_peers_end_and_both_know);
+	tcase_add_test(tcase, what_the_peer_wants_is_known_from_its_first_acknowledgement);
 	tcase_add_test(tcase, both_end_at_once);
 	tcase_add_test(tcase, sequence_numbers_wrap);
 	tcase_add_test(tcase, a_reset_ends_it);

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """query-connections: what goes through the gateway, with the addresses that the guest sees."""
 import json
+import socket
+import threading
 import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, own_address, recv_exactly, scale
 from lib.daemon import become_unprivileged, run_ctl
-from lib.wait import until
+from lib.wait import Never, until
 
+WORD = 1 << 32
 WEB = b'\x52\x54\0\x12\x34\x99'
 
 
@@ -69,6 +72,52 @@ class Tcp(ConnectionsCase):
         self.becomes('CLOSE_WAIT', protocol='tcp')
         flow.segment(pk.FIN | pk.ACK)
         self.becomes('CLOSED', protocol='tcp')
+
+    def descriptors(self):
+        return self.qmp.run('query-status')['descriptors']
+
+    def test_one_that_the_host_ended_and_the_guest_holds_no_descriptor(self):
+        listener, port = self.host_tcp()
+        before = self.descriptors()
+        flow = self.a.tcp(GATEWAY, port)
+        self.accept(listener).close()
+        self.a.listen(22)
+        conn = self.dial(*self.forward('tcp'))
+        came_in = self.a.accept(22)
+        conn.close()
+        for one in flow, came_in:
+            one.expect_end()
+            one.segment(pk.FIN | pk.ACK)
+        until(lambda: self.descriptors() <= before + 1, 'nothing but the forward\'s door')
+        self.assertNotIn('TIME_WAIT', self.qmp.hmp('info usernet'))
+        self.assertEqual([row['state'] for row in self.rows(protocol='tcp')], ['CLOSED'] * 2)
+
+    def test_what_the_guest_said_before_its_end_reaches_a_host_that_reads_late(self):
+        self.a.listen(22)
+        conn = self.dial(*self.forward('tcp'))
+        flow = self.a.accept(22)
+        conn.shutdown(socket.SHUT_WR)
+        flow.expect_end()
+        # Until nobody takes any more: the last of it waits in libslirp, or before it.
+        sent, taken = b'', -1
+        while taken != flow.acked:
+            taken = flow.acked
+            while (room := flow.peer_window - (flow.seq - flow.acked) % WORD) > 0:
+                part = bytes([len(sent) // 1000 % 251]) * min(room, 1000)
+                flow.segment(pk.ACK, part)
+                flow.seq = (flow.seq + len(part)) % WORD
+                sent += part
+            try:
+                self.a.run_until(lambda: flow.acked == flow.seq, 'acknowledgements', 0.3)
+            except Never:
+                pass
+        got = []
+        reader = threading.Thread(target=lambda: got.append(b''.join(iter(lambda: conn.recv(65536), b''))))
+        reader.start()
+        self.a.run_until(lambda: flow.acked == flow.seq, 'acknowledgements')
+        flow.shutdown()
+        reader.join()
+        self.assertTrue(got[0] == sent)
 
     def test_a_reset_ends_it(self):
         listener, port = self.host_tcp()

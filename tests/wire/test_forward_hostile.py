@@ -65,10 +65,13 @@ class TimeWait(HostileForward):
 
         self.assertGreater(len(listeners), LAST - FIRST - 5)
         ephemeral_ports(LAST + 1, LAST + 100)  # not to run out of them
-        # Behind what was sent, so that it begins anew (RFC 9293 3.10.7.4, RFC 6191).
         def send():
+            # Behind what was sent, so that it begins anew (RFC 9293 3.10.7.4, RFC 6191).
             flow.segment(pk.SYN, seq=(flow.seq + 1000000) % (1 << 32))
             return a
+        send()
+        a.ping(GATEWAY)
+        conn, flow = self.through(a, 22, HOST)
         self.assert_drops('policy', send)
         for listener in listeners:
             self.assert_nobody_came(listener)

@@ -93,12 +93,16 @@ static bool believes_reset(const struct flow_tcp *tcp, uint32_t seq, enum flow_w
 {
 	int32_t off = (int32_t)(seq - tcp->peer_ack);
 
-	return way == FLOW_TO_GUEST || !tcp->peer_began ||
+	return way == FLOW_TO_GUEST || !tcp->peer_acked ||
 	       (off > -RESET_SLACK && off < RESET_SLACK);
 }
 
-static void guest_sent(struct flow_tcp *tcp, uint32_t next, bool fin)
+static void guest_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_t flags)
 {
+	bool fin = flags & TCP_FLAG_FIN;
+
+	if (flags & TCP_FLAG_ACK && tcp->peer_ended && !before(ack, tcp->peer_next))
+		tcp->peer_end_acked = true;
 	if (!tcp->guest_began || before(tcp->guest_next, next))
 		tcp->guest_next = next;
 	tcp->guest_began = true;
@@ -113,8 +117,11 @@ static void peer_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_t
 {
 	if (!tcp->peer_began || before(tcp->peer_next, next))
 		tcp->peer_next = next;
-	if (flags & TCP_FLAG_ACK && (!tcp->peer_began || before(tcp->peer_ack, ack)))
-		tcp->peer_ack = ack;
+	if (flags & TCP_FLAG_ACK) {
+		if (!tcp->peer_acked || before(tcp->peer_ack, ack))
+			tcp->peer_ack = ack;
+		tcp->peer_acked = true;
+	}
 	tcp->peer_began = true;
 	if (flags & TCP_FLAG_FIN)
 		tcp->peer_ended = true;
@@ -141,7 +148,7 @@ void flow_tcp_seen(struct flow *flow, const struct packet *packet, enum flow_way
 	next = seq + (packet->len - packet->payload) + !!(flags & TCP_FLAG_SYN) +
 	       !!(flags & TCP_FLAG_FIN);
 	if (way == FLOW_FROM_GUEST)
-		guest_sent(tcp, next, flags & TCP_FLAG_FIN);
+		guest_sent(tcp, next, ack, flags);
 	else
 		peer_sent(tcp, next, ack, flags);
 	if (flow_is_syn(packet))

@@ -53,10 +53,11 @@ struct flow_tcp {
 	uint32_t guest_next, peer_next; /* behind the last byte that was sent */
 	uint32_t peer_ack;              /* the next one that the peer wants */
 	uint32_t guest_fin;             /* behind the guest's FIN */
-	bool guest_began, peer_began;   /* guest_next, peer_next and peer_ack mean something */
+	bool guest_began, peer_began;   /* guest_next, peer_next mean something */
+	bool peer_acked;                /* so does peer_ack: the SYN of a forward has none */
 	bool guest_ended, peer_ended;   /* FIN was sent */
 	bool guest_ended_first;
-	bool guest_end_acked;
+	bool guest_end_acked, peer_end_acked;
 	bool reset;
 };
 
@@ -82,6 +83,7 @@ struct flow {
 	bool admitted;  /* the guest may send on it without being judged again */
 	bool served;    /* by a server of ours: no policy is asked */
 	bool cut;       /* policy has changed its mind: nothing passes, either way */
+	int fd;         /* that libslirp opened for it, and may have closed; -1: not known */
 	mac_t mac;      /* of the guest when it was opened */
 	unsigned port_id;
 	const char *rule; /* GRefString: of policy or forward, that let it in; NULL: none had to */
@@ -113,6 +115,15 @@ static inline bool flow_is_syn(const struct packet *packet)
 static inline bool flow_is_closed(const struct flow *flow)
 {
 	return flow->state == FLOW_CLOSED || flow->state == FLOW_TIME_WAIT;
+}
+/*
+ * Both ends are closed and both know it, in the order that leaves libslirp with its TIME_WAIT: the
+ * guest's FIN answered the peer's.
+ */
+static inline bool flow_is_over(const struct flow *flow)
+{
+	return flow->tcp.peer_end_acked && flow->tcp.guest_end_acked &&
+	       !flow->tcp.guest_ended_first && !flow->tcp.reset;
 }
 enum flow_class flow_class_of(const struct flow *flow);
 

@@ -261,6 +261,7 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key,
 		.state = (uint8_t)first_state(key, origin->opener),
 		.admitted = origin->opener != FLOW_BY_PEER,
 		.served = origin->served,
+		.fd = -1,
 		.mac = origin->mac,
 		.port_id = origin->port_id,
 		.rule = origin->rule ? g_ref_string_acquire((char *)origin->rule) : NULL,
@@ -307,6 +308,11 @@ void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, u
 	flow->admitted = true;
 	flow->cut = false;
 	touch(table, flow, now);
+}
+
+void flow_set_fd(struct flow *flow, int fd)
+{
+	flow->fd = fd;
 }
 
 void flow_close(struct flow_table *table, struct flow *flow, usec_t now)

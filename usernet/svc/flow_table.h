@@ -55,6 +55,8 @@ void flow_pass(struct flow_table *table, struct flow *flow, const struct packet 
 void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, usec_t now);
 /* Policy has changed its mind: nothing passes any more. */
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now);
+/* libslirp has opened @fd for it. */
+void flow_set_fd(struct flow *flow, int fd);
 /* A TCP flow is over, though no segment has said so. */
 void flow_close(struct flow_table *table, struct flow *flow, usec_t now);
 void flow_end(struct flow_table *table, struct flow *flow);

@@ -31,6 +31,16 @@ static usec_t now(const struct gate *gate)
 	return loop_now(gate->network->loop);
 }
 
+static void pass(struct gate *gate, struct flow *flow, const struct packet *packet,
+		 enum flow_way way)
+{
+	bool was_over = flow_is_over(flow);
+
+	flow_pass(gate->flows, flow, packet, way, now(gate));
+	if (!was_over && flow_is_over(flow))
+		gate->ops->over(gate->ops_data, flow);
+}
+
 /* --- judging --- */
 
 static bool is_gateway(const struct user_config *config, const struct in6_addr *addr)
@@ -119,7 +129,7 @@ static bool open_flow(struct gate *gate, struct port *from, mac_t mac, const str
 		*why = DROP_BUDGET;
 		return false;
 	}
-	flow_pass(gate->flows, flow, packet, FLOW_FROM_GUEST, now(gate));
+	pass(gate, flow, packet, FLOW_FROM_GUEST);
 	return true;
 }
 
@@ -157,7 +167,7 @@ bool gate_from_guest(struct gate *gate, struct port *from, mac_t mac, const stru
 	if (!goes_on(flow, packet))
 		return open_flow(gate, from, mac, packet, &key, flow, served, why);
 pass:
-	flow_pass(gate->flows, flow, packet, FLOW_FROM_GUEST, now(gate));
+	pass(gate, flow, packet, FLOW_FROM_GUEST);
 	return true;
 }
 
@@ -207,7 +217,7 @@ static enum gate_answer pass_to_guest(struct gate *gate, struct flow *flow,
 	bool is_reset = packet->proto == IPPROTO_TCP && packet->tcp_flags & TCP_FLAG_RST;
 
 	if (!flow->cut) {
-		flow_pass(gate->flows, flow, packet, FLOW_TO_GUEST, now(gate));
+		pass(gate, flow, packet, FLOW_TO_GUEST);
 		return GATE_PASS;
 	}
 	/* libslirp has not taken it in yet: it was still connecting. */

@@ -28,6 +28,8 @@ struct user_config;
 struct gate_ops {
 	/* A TCP flow was cut: reset the guest's end. Then, from gate_run(), libslirp's. */
 	void (*reset)(void *data, const struct flow *flow, enum flow_way way);
+	/* A TCP flow became flow_is_over(), by a packet that has not gone on yet. */
+	void (*over)(void *data, const struct flow *flow);
 	/* gate_run() has something to do; may be called from libslirp's callbacks. */
 	void (*wake)(void *data);
 };

@@ -148,8 +148,16 @@ static void on_gate_reset(void *data, const struct flow *flow, enum flow_way way
 	loop_task_defer(&gateway->service);
 }
 
+static void on_gate_over(void *data, const struct flow *flow)
+{
+	struct gateway *gateway = data;
+
+	nat_flow_over(gateway->nat, &flow->key);
+}
+
 const struct gate_ops gateway_gate_ops = {
 	.reset = on_gate_reset,
+	.over = on_gate_over,
 	.wake = on_nat_wake,
 };
 

@@ -3,8 +3,10 @@
 #include "svc/arp.h"
 #include "svc/user_config.h"
 #include "svc/instance_priv.h"
+#include "svc/gate.h"
 #include "svc/nat_flow.h"
 #include "svc/ndp.h"
+#include "svc/reset.h"
 #include "svc/rewrite.h"
 
 /*
@@ -219,19 +221,14 @@ static bool calls_client(const struct instance *instance, const struct packet *p
 	return true;
 }
 
-/* Of a connection that came in: libslirp knows the client by another name (inflow.h). */
-static void deliver_inflow(struct instance *instance, struct inflow *flow,
-			   const struct packet *packet)
+static void deliver_rewritten(struct instance *instance, const struct inflow *flow,
+			      const struct packet *packet)
 {
 	/* Changed where it is, and changed back: the payload may be 64 KB. */
 	uint8_t *frame = (uint8_t *)packet->frame, saved[REWRITE_SPAN];
 	const size_t span = MIN(packet->l4 + 18u, REWRITE_SPAN);
 	bool masqueraded = flow->masqueraded;
-	int fd = flow->fd;
 
-	if (calls_client(instance, packet))
-		return;
-	instance_inflow_segment(instance, flow, packet);
 	memcpy(saved, frame, span);
 	if (!masqueraded)
 		rewrite_dst(frame, packet->l4, &instance->gateway, flow->nat_port);
@@ -239,8 +236,33 @@ static void deliver_inflow(struct instance *instance, struct inflow *flow,
 	/* The flow may be gone. */
 	if (!masqueraded)
 		memcpy(frame, saved, span);
+}
+
+/* Of a connection that came in: libslirp knows the client by another name (inflow.h). */
+static void deliver_inflow(struct instance *instance, struct inflow *flow,
+			   const struct packet *packet)
+{
+	int fd = flow->fd;
+
+	if (calls_client(instance, packet))
+		return;
+	instance_inflow_segment(instance, flow, packet);
+	deliver_rewritten(instance, flow, packet);
 	if (packet->tcp_flags & TCP_FLAG_RST)
 		instance_inflow_went_on(instance, fd);
+}
+
+/* libslirp says which descriptor it opens, not for whom. */
+static void note_fd(struct instance *instance, const struct packet *packet)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (instance->opened < 0 || !flow_key_of(&key, packet, FLOW_FROM_GUEST))
+		return;
+	flow = flow_find(gate_flows(instance->env->gate), &key);
+	if (flow)
+		flow_set_fd(flow, instance->opened);
 }
 
 static void instance_deliver(void *owner, const struct packet *packet)
@@ -261,6 +283,7 @@ static void instance_deliver(void *owner, const struct packet *packet)
 	 * what it has: only libslirp knows which datagram opens a socket, so socket() is made to
 	 * fail for the call.
 	 */
+	instance->opened = -1;
 	if (clamp)
 		nat_budget_clamp(&env->budget);
 	if (flow)
@@ -271,7 +294,43 @@ static void instance_deliver(void *owner, const struct packet *packet)
 		slirp_input(instance->slirp, packet->frame, (int)packet->len);
 	if (clamp)
 		nat_budget_unclamp(&env->budget);
+	if (flow_is_syn(packet))
+		note_fd(instance, packet);
 	instance_set_dirty(instance);
+}
+
+void instance_bury(struct instance *instance, const struct flow *flow)
+{
+	struct instance_env *env = instance->env;
+	uint8_t bytes[RESET_FRAME_MAX];
+	struct frame frame = {bytes, 0};
+	const struct redirect_server *server;
+	struct inflow *inflow;
+	struct packet packet;
+	enum drop_reason why;
+	int fd;
+
+	frame.len = (uint32_t)reset_build(bytes, flow, FLOW_FROM_GUEST, flow->mac,
+					  user_config_mac(env->config));
+	if (!packet_parse(&packet, &frame, &why))
+		return;
+	inflow = inflow_from_guest(env->inflows, &packet);
+	server = env->redirect ? redirect_find(env->redirect, &packet) : NULL;
+	fd = inflow ? inflow->fd : flow->fd;
+	/* Quiet: both ways are shut (slirp.c slirp_pollfds_fill). In TIME_WAIT a reset just closes
+	 * the descriptor (tcp_input.c), which the kernel sees to its end. */
+	if (fd < 0 || !nat_fdset_is_quiet(&instance->fds, fd))
+		return;
+	instance_set_clock(instance);
+	if (inflow) {
+		deliver_rewritten(instance, inflow, &packet);
+	} else {
+		if (server)
+			redirect_in(server, &packet, env->scratch_in);
+		slirp_input(instance->slirp, packet.frame, (int)packet.len);
+	}
+	/* What it waits for is what it was: no fill is due. */
+	list_remove(&instance->dirty_link);
 }
 
 /* The guest does not take what it is sent: its sockets wait, in the kernel, instead of its frames
@@ -333,9 +392,6 @@ void instances_run(struct instance_env *env)
 			env->ops->resolve(env->ops_data, &instance->addr);
 		}
 	}
-	env->serving = false;
-	if (!list_empty(&env->ready))
-		env->ops->wake(env->ops_data);
 }
 
 /* --- the whole --- */

@@ -10,6 +10,7 @@
  * One Slirp for one guest address, with its sockets and timer. instance*.c are the only
  * file that calls libslirp; what reaches it has passed scrub. Which instances there are is nat.h's.
  */
+struct flow;
 struct gate;
 struct instance;
 struct nat_fds;
@@ -29,7 +30,7 @@ struct instance_env {
 	const struct nat_ops *ops;
 	void *ops_data;
 	uint64_t clock_turn;                    /* loop_turn() in which libslirp's clock was set */
-	bool serving;                           /* instances_run() comes yet, this turn */
+	bool serving;                           /* instances_run() comes in this turn yet */
 	struct list ready;                      /* heads instance::ready_link: to be polled */
 	struct list dirty;                      /* heads instance::dirty_link: to be filled */
 	uint8_t scratch[ETH_HEADER + 65535];    /* redirected, from libslirp */
@@ -58,6 +59,11 @@ bool instance_is_idle(const struct instance *instance);
 
 /* A packet from the guest; offload may keep what it carries until offload_flush(). */
 void instance_input(struct instance *instance, const struct packet *packet);
+/*
+ * Nothing more is to come of @flow: libslirp's part of it goes now, if all that the guest sent has
+ * been written; else when its TIME_WAIT ends. After instances_run().
+ */
+void instance_bury(struct instance *instance, const struct flow *flow);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
 

@@ -32,6 +32,7 @@ struct nat {
 	GHashTable *addresses; /* struct in6_addr -> struct address */
 	struct list all;       /* heads address::link */
 	struct address *cached;
+	GArray *over; /* struct flow_key, until the end of the turn */
 	struct loop_timer sweep;
 };
 
@@ -193,10 +194,39 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 		instance_input(address->instance, packet);
 }
 
+void nat_flow_over(struct nat *nat, const struct flow_key *key)
+{
+	g_array_append_val(nat->over, *key);
+	if (!nat->env.serving)
+		nat->ops.wake(nat->env.ops_data);
+}
+
+/*
+ * libslirp keeps what has ended for 10 s more, with its descriptor, and looks at it in every poll.
+ * So a guest with many short connections would run out of the one and become slower by the other.
+ * What TIME_WAIT is for, a FIN that is sent again, is answered by a reset then, and ends as well.
+ */
+static void bury(struct nat *nat)
+{
+	for (guint i = 0; i < nat->over->len; i++) {
+		const struct flow_key *key = &g_array_index(nat->over, struct flow_key, i);
+		const struct flow *flow = flow_find(gate_flows(nat->env.gate), key);
+		struct address *address = find(nat, &key->guest);
+
+		if (flow && address && flow_is_over(flow))
+			instance_bury(address->instance, flow);
+	}
+	g_array_set_size(nat->over, 0);
+}
+
 void nat_run(struct nat *nat)
 {
 	offload_flush(nat->env.offload);
 	instances_run(&nat->env);
+	bury(nat);
+	nat->env.serving = false;
+	if (!list_empty(&nat->env.ready))
+		nat->ops.wake(nat->env.ops_data);
 }
 
 void nat_inject(struct nat *nat, const struct packet *packet)
@@ -298,6 +328,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 	nat->env.ops_data = data;
 	instance_env_init(&nat->env);
 	nat->addresses = g_hash_table_new(addr_hash, addr_equal);
+	nat->over = g_array_new(FALSE, FALSE, sizeof(struct flow_key));
 	list_init(&nat->all);
 	loop_timer_init(network->loop, &nat->sweep, on_sweep);
 	loop_timer_set(&nat->sweep, loop_now(network->loop) + SWEEP_INTERVAL);
@@ -310,6 +341,7 @@ void nat_free(struct nat *nat)
 		let_go(nat, address, true);
 	loop_timer_cancel(&nat->sweep);
 	g_hash_table_destroy(nat->addresses);
+	g_array_free(nat->over, TRUE);
 	instance_env_fini(&nat->env);
 	g_free(nat);
 }

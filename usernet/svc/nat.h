@@ -18,6 +18,7 @@
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
  * nat_run() polls the instances whose sockets are ready and refills those where something happened.
  */
+struct flow_key;
 struct gate;
 struct nat;
 struct network;
@@ -61,6 +62,8 @@ void nat_begin(struct nat *nat);
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
 /* A packet that we say in the guest's name; nothing happens when it has no instance. */
 void nat_inject(struct nat *nat, const struct packet *packet);
+/* A TCP flow of this key became flow_is_over(): libslirp need not keep it for long. */
+void nat_flow_over(struct nat *nat, const struct flow_key *key);
 /* Delivers what is merged, polls, refills; fills the outbox. */
 void nat_run(struct nat *nat);
 

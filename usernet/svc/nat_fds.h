@@ -45,6 +45,8 @@ void nat_fdset_clear(struct nat_fdset *set);
 /* @fd is the set's, and waits for nothing yet. Taken from another set that did not let it go. */
 void nat_fdset_claim(struct nat_fdset *set, int fd);
 bool nat_fdset_has(const struct nat_fdset *set, int fd);
+/* @fd is the set's, and nothing was waited for there in the last round. */
+bool nat_fdset_is_quiet(const struct nat_fdset *set, int fd);
 /* @fd is about to be closed. Harmless when it is not the set's. */
 void nat_fdset_release(struct nat_fdset *set, int fd);
 

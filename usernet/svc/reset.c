@@ -45,7 +45,7 @@ size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, m
 	bool out = way == FLOW_FROM_GUEST, v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
 	const struct in6_addr *from = out ? &key->guest : &key->peer;
 	const struct in6_addr *to = out ? &key->peer : &key->guest;
-	uint32_t guest_seq = flow->tcp.peer_began ? flow->tcp.peer_ack : flow->tcp.guest_next;
+	uint32_t guest_seq = flow->tcp.peer_acked ? flow->tcp.peer_ack : flow->tcp.guest_next;
 	uint8_t *tcp = frame + ETH_HEADER + (v6 ? 40 : 20);
 	uint16_t check;
 	csum_t sum;

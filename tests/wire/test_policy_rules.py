@@ -299,6 +299,11 @@ class Live(RulesCase):
         sport = self.a.send_udp(GATEWAY, port, b'question')
         _, client = first.recvfrom(64)
         other.sendto(b'unasked', client)
+        other.sendto(b'unasked' * 6000, client)  # in fragments
+        first.sendto(b'answer' * 6000, client)
+        self.assertEqual(self.a.expect_udp(sport).udp.payload, b'answer' * 6000)
+        self.assertEqual(self.a.fragments, {})
+        other.sendto(b'unasked' * 6000, client)
         first.sendto(b'answer', client)
         self.assertEqual(self.a.expect_udp(sport).udp.payload, b'answer')
 

@@ -2,6 +2,7 @@
 #include "svc/gate.h"
 
 #include "net/network.h"
+#include "svc/cut_fragments.h"
 #include "svc/denials.h"
 #include "svc/egress.h"
 #include "svc/user_config.h"
@@ -23,6 +24,7 @@ struct gate {
 	char *host_addresses; /* GRefString */
 	struct flow_key resets[RESETS_MAX];
 	unsigned n_resets;
+	struct cut_fragments cut_fragments;
 	unsigned n_cut; /* by the judgement that runs */
 };
 
@@ -226,7 +228,7 @@ static enum gate_answer pass_to_guest(struct gate *gate, struct flow *flow,
 	return GATE_DROP;
 }
 
-enum gate_answer gate_to_guest(struct gate *gate, const struct packet *packet)
+static enum gate_answer ask_to_guest(struct gate *gate, const struct packet *packet)
 {
 	bool is_tcp = packet->proto == IPPROTO_TCP, is_udp = packet->proto == IPPROTO_UDP;
 	struct flow_key key;
@@ -246,8 +248,8 @@ enum gate_answer gate_to_guest(struct gate *gate, const struct packet *packet)
 	return GATE_OPENS;
 }
 
-enum gate_answer gate_open_to_guest(struct gate *gate, const struct packet *packet,
-				    const struct flow_origin *origin)
+static enum gate_answer open_to_guest(struct gate *gate, const struct packet *packet,
+				      const struct flow_origin *origin)
 {
 	struct flow_origin adopted = *origin;
 	struct flow_key key;
@@ -268,6 +270,37 @@ enum gate_answer gate_open_to_guest(struct gate *gate, const struct packet *pack
 	if (!allowed)
 		flow_cut(gate->flows, flow, now(gate));
 	return pass_to_guest(gate, flow, packet);
+}
+
+/* What becomes of the first fragment becomes of the rest. */
+static enum gate_answer keep(struct gate *gate, const struct packet *first, enum gate_answer answer)
+{
+	if (answer == GATE_DROP)
+		cut_fragments_add(&gate->cut_fragments, first);
+	return answer;
+}
+
+enum gate_answer gate_to_guest(struct gate *gate, const struct packet *packet)
+{
+	struct packet first;
+
+	if (!packet->fragment)
+		return ask_to_guest(gate, packet);
+	if (cut_fragments_is_first(packet, &first))
+		return keep(gate, packet, ask_to_guest(gate, &first));
+	return cut_fragments_has(&gate->cut_fragments, packet) ? GATE_DROP : GATE_PASS;
+}
+
+enum gate_answer gate_open_to_guest(struct gate *gate, const struct packet *packet,
+				    const struct flow_origin *origin)
+{
+	struct packet first;
+
+	if (!packet->fragment)
+		return open_to_guest(gate, packet, origin);
+	if (cut_fragments_is_first(packet, &first))
+		return keep(gate, packet, open_to_guest(gate, &first, origin));
+	return GATE_PASS;
 }
 
 /* --- what changes --- */

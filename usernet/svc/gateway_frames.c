@@ -192,35 +192,51 @@ const struct dns_ops gateway_dns_ops = {
 };
 
 /* A guest answers a client of a UDP forward: that may be, whatever policy says of the address. */
-static void on_udp_answer(struct gateway *gateway, struct udp_session *session, struct port *from,
-			  mac_t mac, const struct packet *packet)
+static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
+			  const struct packet *packet)
 {
+	struct udp_session *session;
 	enum drop_reason why;
 
-	if (source_allows(&gateway->source, from, mac, packet, &why))
+	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
+		port_drop(from, why, 1);
+		return;
+	}
+	/* Only now: that the guest is there may have opened sessions, for which others gave way. */
+	session = udp_forwards_match(gateway->udp_forwards, packet);
+	if (session)
 		udp_forwards_answer(gateway->udp_forwards, session, from, mac, packet);
 	else
+		port_drop(from, DROP_POLICY, 1);
+}
+
+/* Larger than the MTU, to an address of ours: libslirp answers it in fragments. */
+static void on_large_echo(struct gateway *gateway, struct port *from, mac_t mac,
+			  const struct packet *packet)
+{
+	enum drop_reason why = DROP_UNSUPPORTED; /* libslirp would ask the host's net */
+
+	if (served_has(gateway->served, &packet->dst) ||
+	    !source_allows(&gateway->source, from, mac, packet, &why))
 		port_drop(from, why, 1);
+	else
+		nat_input(gateway->nat, from, mac, packet);
 }
 
 /* An IP packet addressed to our MAC, whole. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
-	struct udp_session *session = udp_forwards_match(gateway->udp_forwards, packet);
 	enum drop_reason why;
 
-	if (session) {
-		on_udp_answer(gateway, session, from, mac, packet);
+	if (udp_forwards_match(gateway->udp_forwards, packet)) {
+		on_udp_answer(gateway, from, mac, packet);
 		return;
 	}
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
 		if (packet->len <= ETH_HEADER + user_config_mtu(&gateway->config))
 			on_echo(gateway, packet);
-		else if (served_has(gateway->served, &packet->dst))
-			port_drop(from, DROP_UNSUPPORTED,
-				  1); /* libslirp would ask the host's net */
 		else
-			nat_input(gateway->nat, from, mac, packet); /* answers in fragments */
+			on_large_echo(gateway, from, mac, packet);
 		return;
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&

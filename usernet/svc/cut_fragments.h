@@ -9,7 +9,8 @@
  * the first one first, those of several sockets mixed. Only the first tells whose they are: it is
  * judged, and the rest goes where it went.
  */
-#define CUT_FRAGMENTS 32 /* datagrams whose rest may still come; more than sockets mix in a turn   \
+/* Datagrams whose rest may still come: more than sockets mix in a turn. */
+#define CUT_FRAGMENTS 32
 			  */
 
 struct cut_fragments {

@@ -11,7 +11,6 @@
  */
 /* Datagrams whose rest may still come: more than sockets mix in a turn. */
 #define CUT_FRAGMENTS 32
-			  */
 
 struct cut_fragments {
 	struct {

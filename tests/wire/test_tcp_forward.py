@@ -455,6 +455,28 @@ class Ends(TcpForwardCase):
         Waiting.reset(lazy)
         flow.expect_reset()
 
+    def test_a_connection_that_the_client_has_ended_holds_nothing(self):
+        """No TIME_WAIT of libslirp's: it would hold a descriptor for 10 s."""
+        for _ in range(5):
+            conn, flow = self.through(self.a, self.where)
+            self.assert_talk(conn, flow)
+            conn.close()
+            flow.expect_end()
+            flow.shutdown()
+            # In the very turn in which the guest's end was acknowledged.
+            self.assertEqual(self.descriptors(), self.idle + 1)
+
+    def test_a_client_that_reads_late_gets_all(self):
+        conn, flow = self.through(self.a, self.where)
+        conn.shutdown(socket.SHUT_WR)
+        flow.expect_end()
+        data = os.urandom(60000)
+        flow.send(data)
+        flow.shutdown()
+        self.a.ping(GATEWAY)
+        self.assertEqual(recv_exactly(conn, len(data)), data)
+        self.assertEqual(conn.recv(1), b'')
+
     def test_200_clients_at_once(self):
         self.a.listen(22)
         conns = [self.keep(socket.create_connection(self.where, LIMIT)) for _ in range(200)]

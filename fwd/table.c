@@ -283,26 +283,48 @@ struct list *fwd_table_entries(struct fwd_table *table)
 
 /* --- names --- */
 
+static unsigned lead_all(struct fwd_table *table, struct fwd_entry *entry,
+			 const struct fwd_guest *guest)
+{
+	unsigned moved = 0;
+
+	for (unsigned i = 0; i < entry->n_listeners; i++) {
+		struct fwd_listener *listener = &entry->listeners[i];
+		struct sockaddr_any from = listener->guest;
+
+		listener->guest = lead_to(entry, i, guest);
+		if (sockaddr_equal(&listener->guest, &from))
+			continue;
+		if (i == 0)
+			entry->rule.guest = listener->guest;
+		table->backend->retarget(table->data, listener, &from);
+		moved++;
+	}
+	return moved;
+}
+
 unsigned fwd_table_guest_moved(struct fwd_table *table, const char *name,
 			       const struct fwd_guest *guest)
 {
 	unsigned moved = 0;
 
 	list_for_each (entry, &table->entries, struct fwd_entry, link) {
-		if (strcmp(entry->rule.guest_name, name) != 0)
-			continue;
-		for (unsigned i = 0; i < entry->n_listeners; i++) {
-			struct fwd_listener *listener = &entry->listeners[i];
-			struct sockaddr_any from = listener->guest;
+		if (strcmp(entry->rule.guest_name, name) == 0)
+			moved += lead_all(table, entry, guest);
+	}
+	return moved;
+}
 
-			listener->guest = lead_to(entry, i, guest);
-			if (sockaddr_equal(&listener->guest, &from))
-				continue;
-			if (i == 0)
-				entry->rule.guest = listener->guest;
-			table->backend->retarget(table->data, listener, &from);
-			moved++;
-		}
+unsigned fwd_table_follow(struct fwd_table *table)
+{
+	unsigned moved = 0;
+
+	list_for_each (entry, &table->entries, struct fwd_entry, link) {
+		struct fwd_guest guest;
+
+		if (entry->rule.guest_name[0] &&
+		    table->backend->resolve(table->data, entry->rule.guest_name, &guest, NULL))
+			moved += lead_all(table, entry, &guest);
 	}
 	return moved;
 }

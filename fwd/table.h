@@ -94,6 +94,8 @@ struct list *fwd_table_entries(struct fwd_table *table); // heads fwd_entry::lin
  */
 unsigned fwd_table_guest_moved(struct fwd_table *table, const char *name,
 			       const struct fwd_guest *guest);
+/* The same for all names, each rule asking once: cheap enough for whenever a guest changes. */
+unsigned fwd_table_follow(struct fwd_table *table);
 /* How many rules mention @name (lower case)? */
 unsigned fwd_table_guest_uses(const struct fwd_table *table, const char *name);
 

@@ -8,9 +8,10 @@
 
 static struct fwd_table *table;
 static unsigned n_bound, n_binds, n_retargeted, n_removed, next_port;
-static uint16_t refused_port;   /* 0: none */
-static unsigned refused_v6;     /* so many IPv6 binds fail */
-static bool refuse;             /* all */
+static uint16_t refused_port; /* 0: none */
+static unsigned refused_v6;   /* so many IPv6 binds fail */
+static bool refuse;           /* all */
+static unsigned n_resolved;
 static struct fwd_guest web;    /* what "web" resolves to; other names are unknown */
 static char last_retarget[128]; /* FROM > TO */
 static char last_removed[128];
@@ -59,6 +60,7 @@ static void fake_retarget(void *data, struct fwd_listener *listener,
 
 static bool fake_resolve(void *data, const char *name, struct fwd_guest *guest, GError **error)
 {
+	n_resolved++;
 	if (strcmp(name, "web") != 0) {
 		g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID, "no guest is called '%s'", name);
 		return false;
@@ -397,6 +399,23 @@ START_TEST(rule_by_name_follows_the_guest)
 }
 END_TEST
 
+START_TEST(every_rule_asks_once_where_its_guest_is)
+{
+	for (unsigned port = 1; port <= 100; port++) {
+		g_autofree char *rule = g_strdup_printf("tcp::%u-web:80", port);
+
+		add(rule, NULL);
+	}
+	n_resolved = 0;
+	ck_assert_uint_eq(fwd_table_follow(table), 0);
+	ck_assert_uint_eq(n_resolved, 100);
+	web.v4.s_addr = inet_addr("10.0.2.30");
+	ck_assert_uint_eq(fwd_table_follow(table), 100);
+	ck_assert_uint_eq(n_resolved, 200);
+	ck_assert_uint_eq(n_retargeted, 100);
+}
+END_TEST
+
 START_TEST(name_without_an_address_is_bound_and_waits)
 {
 	const struct fwd_entry *entry;
@@ -479,6 +498,7 @@ int main(void)
 	tcase_add_test(tcase, star_listens_in_both_families);
 	tcase_add_test(tcase, star_with_port_zero_is_the_same_port_in_both);
 	tcase_add_test(tcase, rule_by_name_follows_the_guest);
+	tcase_add_test(tcase, every_rule_asks_once_where_its_guest_is);
 	tcase_add_test(tcase, name_without_an_address_is_bound_and_waits);
 	tcase_add_test(tcase, listener_leads_to_the_guests_address_of_its_family);
 	tcase_add_test(tcase, unknown_name_is_the_backends_to_refuse);

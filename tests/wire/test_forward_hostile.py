@@ -10,10 +10,10 @@ from lib import packet as pk
 from lib.case import GATEWAY, GatewayCase, recv_exactly
 from lib.daemon import become_unprivileged
 from lib.namespace import with_addresses
-from lib.wait import LIMIT, Never, until
+from lib.qmp import QmpError
+from lib.wait import LIMIT
 
 HOST = '198.51.100.7'  # RFC 5737
-SERVER = '10.0.2.100'
 FIRST, LAST = 40000, 40015  # of the host's ephemeral ports
 # Of libslirp: two times TCPTV_MSL, and a tick (tcp_timer.h).
 TIME_WAIT = 10.5
@@ -94,6 +94,23 @@ class TimeWait(HostileForward):
         conn, flow = self.through(a, 22)
         flow.send(b'answer')
         self.assertEqual(recv_exactly(conn, 6), b'answer')
+
+
+class Descriptors(HostileForward):
+    def test_rules_leave_some_to_the_guests(self):
+        """A range that would take all there are is refused, whole."""
+        self.network('hostfwd=tcp:127.0.0.1:0-:22', files=256)
+        a = self.station()
+        with self.assertRaises(QmpError) as caught:
+            self.lan.ask('hostfwd-add', rule='tcp:127.9.8.7:20000..20199-:2000')
+        self.assertIn('raise the limit of open files', caught.exception.desc)
+        self.lan.ask('hostfwd-add', rule='tcp:127.9.8.7:20000..20099-:2000')
+        conn, flow = self.through(a, 22)
+        flow.send(b'answer')
+        self.assertEqual(recv_exactly(conn, 6), b'answer')
+        listener, port = self.host_tcp()
+        a.tcp(GATEWAY, port).send(b'out')
+        self.assertEqual(recv_exactly(self.accept(listener), 3), b'out')
 
 
 class Going(HostileForward):

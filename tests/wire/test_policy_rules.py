@@ -217,6 +217,34 @@ class Guests(RulesCase):
         self.a.guest.close()
         self.assert_closed(self.join(), GATEWAY, port)
 
+    def test_who_takes_the_address_of_a_guest_does_not_go_on_with_what_it_opened(self):
+        sock, port = self.host_udp()
+        listener, tcp_port = self.host_tcp()
+        self.start('restrict=on', '--guest',
+                   f'web,mac={pk.mac_text(WEB)},allow=udp:10.0.2.2:{port},'
+                   f'allow=tcp:10.0.2.2:{tcp_port}',
+                   mac=WEB)
+        b = self.join()
+        self.a.configure('10.0.2.77')  # beside its own, which nobody else may have
+        flow, conn = self.open_tcp(self.a, GATEWAY, listener)
+        sport = self.a.send_udp(GATEWAY, port, b'question')
+        self.assertEqual(sock.recvfrom(64)[0], b'question')
+        b.configure(self.a.ip)
+        b.resolve(GATEWAY)
+
+        def send_udp():
+            b.send_udp(GATEWAY, port, b'evil', sport=sport)
+            return b
+        self.assert_drops('policy', send_udp)
+        self.assert_nobody_came(sock)
+
+        def send_tcp():
+            b.send_ip(GATEWAY, pk.TCP, pk.tcp(b.ip, GATEWAY, flow.port, tcp_port, flow.seq,
+                                              flow.ack, pk.ACK | pk.PSH, b'evil'))
+            return b
+        self.assert_drops('policy', send_tcp)
+        self.assertEqual(conn.recv(64), b'')
+
     def test_rules_follow_a_guest_that_is_named_and_removed_live(self):
         self.start()
         self.qmp.run('guest-add', name='web', mac='52:54:00:12:34:99')

@@ -159,13 +159,7 @@ static void on_follow(struct loop_task *task)
 {
 	struct forwards *forwards = container_of(task, struct forwards, follow);
 
-	list_for_each (entry, fwd_table_entries(forwards->table), struct fwd_entry, link) {
-		struct fwd_guest guest;
-
-		if (entry->rule.guest_name[0] &&
-		    resolve_name(forwards, entry->rule.guest_name, &guest, NULL))
-			fwd_table_guest_moved(forwards->table, entry->rule.guest_name, &guest);
-	}
+	fwd_table_follow(forwards->table);
 }
 
 static void on_network_event(struct network_observer *observer, const struct network_event *event)

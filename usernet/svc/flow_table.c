@@ -322,6 +322,11 @@ void flow_close(struct flow_table *table, struct flow *flow, usec_t now)
 	touch(table, flow, now);
 }
 
+void flow_take_over(struct flow *flow, mac_t mac)
+{
+	flow->mac = mac;
+}
+
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now)
 {
 	flow->admitted = false;

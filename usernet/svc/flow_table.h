@@ -53,6 +53,8 @@ void flow_pass(struct flow_table *table, struct flow *flow, const struct packet 
 	       enum flow_way way, usec_t now);
 /* Admits what the peer began, or what was cut. @rule as in struct flow_origin. */
 void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, usec_t now);
+/* The guest's address is another machine's now, which may go on with it. */
+void flow_take_over(struct flow *flow, mac_t mac);
 /* Policy has changed its mind: nothing passes any more. */
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now);
 /* libslirp has opened @fd for it. */

@@ -102,6 +102,38 @@ static bool scrub(struct gate *gate, const struct port *from, mac_t mac,
 
 /* --- from the guest --- */
 
+static void reset_later(struct gate *gate, const struct flow *flow)
+{
+	if (gate->n_resets == RESETS_MAX)
+		return;
+	gate->resets[gate->n_resets++] = flow->key;
+	gate->ops->wake(gate->ops_data);
+}
+
+/*
+ * The guest that opened @flow has gone, or its address to the one with @mac: what the one may, the
+ * other need not. False: it may not, and the flow is cut.
+ */
+static bool inherits(struct gate *gate, const struct port *from, mac_t mac,
+		     const struct packet *packet, struct flow *flow)
+{
+	struct egress_verdict verdict;
+
+	if (flow->opener == FLOW_BY_FORWARD || flow->served || !flow->admitted ||
+	    flow_is_closed(flow))
+		return true;
+	verdict = judge(gate, mac, &flow->key, true);
+	if (verdict.allow) {
+		flow_take_over(flow, mac);
+		return true;
+	}
+	deny(gate, from, mac, packet, verdict.rule);
+	flow_cut(gate->flows, flow, now(gate));
+	if (packet->proto == IPPROTO_TCP)
+		reset_later(gate, flow);
+	return false;
+}
+
 /* @packet may open a flow: an admitted one, or @flow, which is not admitted yet. */
 static bool open_flow(struct gate *gate, struct port *from, mac_t mac, const struct packet *packet,
 		      const struct flow_key *key, struct flow *flow, bool served,
@@ -154,6 +186,10 @@ bool gate_from_guest(struct gate *gate, struct port *from, mac_t mac, const stru
 	if (!flow_key_of(&key, packet, FLOW_FROM_GUEST))
 		return scrub(gate, from, mac, packet, why);
 	flow = flow_find(gate->flows, &key);
+	if (flow && flow->mac != mac && !inherits(gate, from, mac, packet, flow)) {
+		*why = DROP_POLICY;
+		return false;
+	}
 	if (flow && flow->opener == FLOW_BY_FORWARD && flow->admitted && !flow_is_syn(packet))
 		goto pass;
 	if (!served && !scrub(gate, from, mac, packet, why))
@@ -203,14 +239,6 @@ static void note_error(struct gate *gate, const struct packet *packet)
 	flow = flow_find(gate->flows, &key);
 	if (flow && flow->state == FLOW_SYN_SENT)
 		flow_close(gate->flows, flow, now(gate));
-}
-
-static void reset_later(struct gate *gate, const struct flow *flow)
-{
-	if (gate->n_resets == RESETS_MAX)
-		return;
-	gate->resets[gate->n_resets++] = flow->key;
-	gate->ops->wake(gate->ops_data);
 }
 
 static enum gate_answer pass_to_guest(struct gate *gate, struct flow *flow,

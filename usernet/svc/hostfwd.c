@@ -85,9 +85,16 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct callers *callers, struct n
 			    struct sockaddr_any *bound, const struct caller_target *target,
 			    GError **error)
 {
-	int fd = socket_bind(bound, SOCK_STREAM, error);
 	struct hostfwd *hostfwd;
+	int fd;
 
+	if (!nat_has_room(nat)) {
+		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_MFILE,
+				    "all descriptors that connections and forwards may have are in "
+				    "use: raise the limit of open files (ulimit -n)");
+		return NULL;
+	}
+	fd = socket_bind(bound, SOCK_STREAM, error);
 	if (fd < 0)
 		return NULL;
 	if (bound->sa.sa_family != AF_UNIX) {

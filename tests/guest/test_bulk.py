@@ -3,7 +3,8 @@
 forward, by usernetctl connect, and with a slow reader at either end.
 
 The guest is a kernel in a network namespace behind a tap (tests/bench/tapguest.c), since an emulated
-one would take minutes. argv: outward | forwarded | connect | slow-guest | slow-host
+one would take minutes. argv: outward | forwarded | connect | slow-guest | slow-host,
+and options of the user netdev if any
 """
 
 import os
@@ -30,12 +31,14 @@ def connect(lab):
     return ours
 
 
-def main(kind):
+def main(kind, *options):
     with Lab() as lab:
         sock = lab.path("lan.sock")
         forward_port = free_port()
-        daemon = lab.usernet("--netdev", f"user,id=nat,hostfwd=tcp:127.0.0.1:{forward_port}-:7000",
-                             "--run-dir", lab.path("run"), "--netdev", f"stream,id=lan,server=on,addr.type=unix,addr.path={sock}")
+        daemon = lab.usernet("--netdev", ",".join(
+            ("user", "id=nat", f"hostfwd=tcp:127.0.0.1:{forward_port}-:7000", *options)),
+                             "--run-dir", lab.path("run"),
+                             "--netdev", f"stream,id=lan,server=on,addr.type=unix,addr.path={sock}")
         inside = [os.environ["TAPGUEST"], "--address", "10.0.2.15/24", "--gateway", "10.0.2.2", sock,
                   "python3", GUEST_SIDE]
         if kind in ("forwarded", "connect"):
@@ -68,4 +71,4 @@ def main(kind):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -263,9 +263,9 @@ static inline void end_take_data(struct end *end, const struct packet *p)
 	for (uint32_t i = 0; i < len; i++) {
 		uint64_t at = (uint32_t)(seq + i - end->irs - 1);
 
-		ck_assert_msg(data[i] == end_byte(other(end), at),
-			      "byte %" G_GUINT64_FORMAT ": %u in place of %u", at, data[i],
-			      end_byte(other(end), at));
+		if (data[i] != end_byte(other(end), at)) /* an assertion a byte would take long */
+			ck_abort_msg("byte %" G_GUINT64_FORMAT ": %u in place of %u", at, data[i],
+				     end_byte(other(end), at));
 		if (!seq_before(seq + i, next) && seq_before(seq + i, end->edge) &&
 		    seq + i - next < BED_AHEAD) {
 			end->ahead[seq + i - next] = 1;

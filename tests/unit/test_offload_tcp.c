@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "offloadbed.h"
 
-#define RUNS 10 /* of random troubles, for each family and way */
+#define RUNS 60 /* of random troubles, for each family and way */
 
 static struct bed bed;
 static const unsigned sizes[] = {0, 1, 1440, 100000, 700000};
@@ -43,7 +43,7 @@ static void run_with_troubles(bool v6, bool forwarded, uint32_t seed)
 	bed.loss = (double[]){0, 0, 0.001, 0.05}[g_rand_int_range(rand, 0, 4)];
 	bed.twice = (double[]){0, 0.01}[g_rand_int_range(rand, 0, 2)];
 	bed.disorder = (double[]){0, 0.01, 0.1}[g_rand_int_range(rand, 0, 3)];
-	ck_assert_msg(bed_run(&bed, 600000),
+	ck_assert_msg(bed_run(&bed, 6000000),
 		      "seed %u v6 %d forwarded %d: up %u of %u, down %u of %u, resets %d %d", seed,
 		      v6, forwarded, (unsigned)bed.slirp.received, (unsigned)up,
 		      (unsigned)bed.guest.received, (unsigned)down, bed.guest.reset,
@@ -362,7 +362,7 @@ START_TEST(memory_is_bounded_and_what_finds_none_passes)
 	ck_assert(offload_charge(&bed.offload->pool, &bed.owner, others - 1));
 	ck_assert(!offload_charge(&bed.offload->pool, &bed.owner, 2));
 	bed.loss = 0.01;
-	bed_must_run(&bed, 2000000);
+	bed_must_run(&bed, 20000000);
 	bed_check(&bed);
 	ck_assert_uint_le(bed.most_bytes, OFFLOAD_PORT_BYTES);
 	ck_assert_uint_ge(blocks, others - 1);
@@ -495,10 +495,10 @@ static Suite *offload_suite(void)
 	TCase *tcase = tcase_create("troubles");
 
 	tcase_add_loop_test(tcase, all_bytes_come_in_order_whatever_the_wire_does, 0, 4);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("offload");
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, a_clean_wire_needs_no_second_segment);
 	tcase_add_test(tcase, a_lost_segment_costs_no_timeout);
 	tcase_add_test(tcase, numbers_wrap_both_ways);

@@ -19,7 +19,7 @@ static struct offload_flow **bucket(struct offload *offload, const struct offloa
 	memcpy(words, &key->guest, sizeof(words)); /* both addresses */
 	for (unsigned i = 0; i < 4; i++)
 		h = hash_mix(h ^ words[i]);
-	h = hash_mix(h ^ (uint64_t)(key->guest_port << 16 | key->peer_port));
+	h = hash_mix(h ^ ((uint64_t)key->guest_port << 16 | key->peer_port));
 	return &offload->buckets[h & (offload->n_buckets - 1)];
 }
 

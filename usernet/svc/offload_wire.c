@@ -11,6 +11,9 @@
 #define WSCALE_LEN   4  /* with a NOP in front, a whole word */
 #define HEADER_MAX   60
 #define SMALLEST_MSS 64 /* what a guest may make us cut its segments to */
+#define IP4_LEN      2  /* where a field is in its header */
+#define IP4_SUM      10
+#define IP6_LEN      4
 #define TCP_SEQ      4
 #define TCP_ACK      8
 #define TCP_OFFSET   12
@@ -31,13 +34,13 @@ static void set_ip_len(uint8_t *ip, bool v6, uint32_t tcp_len)
 	uint16_t check;
 
 	if (v6) {
-		packet_put16(ip + 4, (uint16_t)tcp_len);
+		packet_put16(ip + IP6_LEN, (uint16_t)tcp_len);
 		return;
 	}
-	packet_put16(ip + 2, (uint16_t)(20 + tcp_len));
-	memset(ip + 10, 0, 2);
+	packet_put16(ip + IP4_LEN, (uint16_t)(20 + tcp_len));
+	memset(ip + IP4_SUM, 0, 2);
 	check = csum_fold(csum_add(0, ip, 20));
-	memcpy(ip + 10, &check, 2);
+	memcpy(ip + IP4_SUM, &check, 2);
 }
 
 void offload_head_init(struct offload_head *head, const struct packet *packet)
@@ -47,26 +50,39 @@ void offload_head_init(struct offload_head *head, const struct packet *packet)
 	head->l4 = (uint8_t)l4;
 	head->len = (uint8_t)(l4 + OFFLOAD_TCP_HEADER);
 	head->v6 = packet->v6;
-	head->pseudo = pseudo_sum(packet, 0);
 	memcpy(head->bytes, packet->frame, head->len);
+	memset(head->bytes + l4 + TCP_SEQ, 0, OFFLOAD_TCP_HEADER - TCP_SEQ);
 	head->bytes[l4 + TCP_OFFSET] = OFFLOAD_TCP_HEADER / 4 << 4;
-	memset(head->bytes + l4 + TCP_SUM, 0, 4); /* and no urgent pointer */
+	head->tcp_sum = csum_add(pseudo_sum(packet, 0), head->bytes + l4, OFFLOAD_TCP_HEADER);
+	if (!packet->v6) {
+		memset(head->bytes + ETH_HEADER + IP4_LEN, 0, 2);
+		memset(head->bytes + ETH_HEADER + IP4_SUM, 0, 2);
+		head->ip_sum = csum_add(0, head->bytes + ETH_HEADER, 20);
+	}
 }
 
 void offload_head_write(const struct offload_head *head, uint8_t *frame,
 			const struct offload_tcp *tcp, uint32_t len, csum_t sum)
 {
-	uint8_t *p = frame + head->l4;
+	uint8_t *ip = frame + ETH_HEADER, *p = frame + head->l4;
+	uint32_t tcp_len = OFFLOAD_TCP_HEADER + len;
 	uint16_t check;
 
 	memcpy(frame, head->bytes, head->len);
-	set_ip_len(frame + ETH_HEADER, head->v6, OFFLOAD_TCP_HEADER + len);
+	if (head->v6) {
+		packet_put16(ip + IP6_LEN, (uint16_t)tcp_len);
+	} else {
+		packet_put16(ip + IP4_LEN, (uint16_t)(20 + tcp_len));
+		check = csum_fold(head->ip_sum + htons((uint16_t)(20 + tcp_len)));
+		memcpy(ip + IP4_SUM, &check, 2);
+	}
 	packet_put32(p + TCP_SEQ, tcp->seq);
 	packet_put32(p + TCP_ACK, tcp->ack);
 	p[TCP_FLAGS] = tcp->flags;
 	packet_put16(p + TCP_WINDOW, tcp->window);
-	sum += head->pseudo + htons((uint16_t)(OFFLOAD_TCP_HEADER + len));
-	check = csum_fold(csum_add(sum, p, OFFLOAD_TCP_HEADER));
+	sum += head->tcp_sum + htonl(tcp->seq) + htonl(tcp->ack) + htons(tcp->flags) +
+	       htons(tcp->window) + htons((uint16_t)tcp_len);
+	check = csum_fold(sum);
 	memcpy(p + TCP_SUM, &check, 2);
 }
 

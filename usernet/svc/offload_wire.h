@@ -55,7 +55,8 @@ struct offload_head {
 	uint8_t len; /* of all */
 	uint8_t l4;
 	bool v6;
-	csum_t pseudo; /* of addresses and protocol */
+	csum_t ip_sum;  /* of the IPv4 header without its length */
+	csum_t tcp_sum; /* of pseudo-header and header, without what differs */
 };
 
 /* What differs from one to the next. */

@@ -41,6 +41,7 @@ class Station:
         self.accepted = []
         self.fragments = {}
         self.pings_answered = 0
+        self.tcp_class = Tcp
 
     def configure(self, ip, net='10.0.2.0/24', router='10.0.2.2'):
         """An address by hand."""
@@ -139,7 +140,7 @@ class Station:
         key = p.net.src, p.tcp.sport, p.tcp.dport
         flow = self.flows.get(key)
         if not flow and p.tcp.flags & pk.SYN and p.tcp.dport in self.listening:
-            flow = Tcp(self, p.net.src, p.tcp.sport, p.tcp.dport, own=p.net.dst)
+            flow = self.tcp_class(self, p.net.src, p.tcp.sport, p.tcp.dport, own=p.net.dst)
             flow.hop = p.src
             self.flows[key] = flow
             self.accepted.append(flow)
@@ -296,7 +297,7 @@ class Station:
 
     def connect(self, dst, dport, **more):
         """Sends the SYN; the connection, not open yet."""
-        flow = Tcp(self, dst, dport, next(_ports), **more)
+        flow = self.tcp_class(self, dst, dport, next(_ports), **more)
         self.flows[dst, dport, flow.port] = flow
         flow.open()
         return flow

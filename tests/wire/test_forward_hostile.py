@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Forwards whose guest does its worst: names it takes anew, segments for what is over, its going."""
 import contextlib
+import json
+import random
 import socket
 import time
 import unittest
 
 from lib import packet as pk
-from lib.case import GATEWAY, GatewayCase, recv_exactly
+from lib.case import GATEWAY, GatewayCase, recv_exactly, scale
 from lib.daemon import become_unprivileged
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
@@ -152,6 +154,82 @@ class Going(HostileForward):
         self.open_all()
         self.lan.stop()
         self.assert_over(self.conn, *self.waiting, *self.unanswered)
+
+    def connect(self, qmp, guest, port):
+        """As `usernetctl connect`: the client's end."""
+        ours, theirs = socket.socketpair()
+        self.keep(ours).settimeout(LIMIT)
+        with theirs:
+            qmp.send_fd('{"execute":"getfd","arguments":{"fdname":"it"}}', theirs.fileno())
+            self.assertEqual(qmp.answer(), {'return': {}})
+        qmp.run('connect', guest=guest, port=port, fdname='it')
+        return ours
+
+    def test_connections_without_a_rule_are_given_up_at_any_moment(self):
+        self.network(files=192)
+        a, qmp = self.station(), self.keep(self.lan.daemon.qmp())
+        a.listen(22)
+        for n in range(scale(200)):
+            guest = a.ip if n % 2 else '10.0.2.99'  # who is not there
+            conn = self.connect(qmp, guest, 22)
+            if n % 3 == 0:
+                with contextlib.suppress(BrokenPipeError):  # too many wait
+                    conn.sendall(bytes(1000))
+            if n % 4 == 1:
+                a.accept(22)
+            conn.close()
+            if n % 5 == 0:
+                a.ping(GATEWAY)
+        self.lan.ask('netdev_del', id='nat')
+        self.lan.ask('netdev_add', type='user', id='nat')
+        conn = self.connect(qmp, a.ip, 22)
+        a.accepted.clear()
+        a.ping(GATEWAY)
+        conn.sendall(b'hello')
+        self.assertEqual(a.accept(22).recv(5), b'hello')
+
+    def test_two_clients_change_everything_at_once_while_guests_talk(self):
+        self.network(self.OPTIONS, files=256)
+        a, choose = self.station(), random.Random(4)
+        a.listen(22)
+        hop, (_, port) = a.resolve(GATEWAY), self.host_tcp()
+        commands = [('netdev_del', {'id': 'nat'}), ('netdev_add', {'type': 'user', 'id': 'nat'}),
+                    ('netdev_add', {'type': 'user', 'id': 'nat'}),
+                    ('hostfwd-add', {'rule': 'tcp:127.9.8.7:20000..20004-:22'}),
+                    ('hostfwd-remove', {'rule': 'tcp:127.9.8.7:20000..20004'}),
+                    ('hostfwd-add', {'rule': 'udp:127.9.8.7:20000-web:22'}),
+                    ('hostfwd-remove', {'rule': 'udp:127.9.8.7:20000'}),
+                    ('guestfwd-add', {'rule': f'tcp:10.0.2.100:80-tcp:127.0.0.1:{port}'}),
+                    ('guestfwd-remove', {'rule': 'tcp:10.0.2.100:80'}),
+                    ('guest-add', {'name': 'web', 'mac': pk.mac_text(a.mac)}),
+                    ('guest-remove', {'name': 'web'}),
+                    ('policy-add', {'rule': f'deny=tcp:10.0.2.2:{port}'}),
+                    ('policy-remove', {'rule': f'deny=tcp:10.0.2.2:{port}'}),
+                    ('query-connections', {}), ('query-forwards', {})]
+        clients = [self.keep(self.lan.daemon.qmp()) for _ in range(2)]
+        known = {entry['name'] for entry in clients[0].run('query-commands')}
+        self.assertEqual({name for name, _ in commands} - known, set())
+        for _ in range(scale(20)):
+            for qmp in clients:
+                for name, arguments in choose.choices(commands, k=20):
+                    qmp.send(json.dumps({'execute': name, 'arguments': arguments}))
+            for n in range(10):
+                with socket.socket() as conn, contextlib.suppress(OSError):
+                    conn.connect(('127.9.8.7', 20000 + n % 5))
+                    conn.sendall(b'hello')
+                a.connect('10.0.2.100', 80, hop=hop)
+                a.connect(GATEWAY, port, hop=hop)
+                while a.step():
+                    pass
+            for qmp in clients:
+                for _ in range(20):
+                    self.assertTrue(qmp.answer().keys() & {'return', 'error'})
+        with contextlib.suppress(QmpError):
+            clients[0].run('netdev_del', id='nat')
+        clients[0].run('netdev_add', type='user', id='nat')
+        a.flows.clear()
+        flow = a.tcp(GATEWAY, port)
+        flow.send(b'still here')
 
     def test_rules_go_while_their_clients_wait(self):
         self.network(self.OPTIONS)

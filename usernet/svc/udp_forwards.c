@@ -18,6 +18,9 @@ void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *ad
 		return;
 	target->mac = mac;
 	target->heard = udp_forwards_now(forwards);
+	/* A range is many forwards, and a guest may come and go with each packet. */
+	if (list_empty(&forwards->hold.all))
+		return;
 	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
 		udp_forward_deliver_held(forward);
 }

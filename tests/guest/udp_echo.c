@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What busybox has no program for: sends every datagram back to where it came from. Runs in a guest,
- * so it is linked statically. udp_echo PORT, of both families.
+ * What busybox has no program for: sends every datagram back to where it came from. Runs in a
+ * guest, so it is linked statically. udp_echo PORT, of both families.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -25,8 +25,8 @@ int main(int argc, char **argv)
 	}
 	for (;;) {
 		socklen_t len = sizeof(peer);
-		ssize_t n = recvfrom(fd, datagram, sizeof(datagram), 0, (struct sockaddr *)&peer,
-				     &len);
+		ssize_t n =
+			recvfrom(fd, datagram, sizeof(datagram), 0, (struct sockaddr *)&peer, &len);
 
 		if (n >= 0 && sendto(fd, datagram, (size_t)n, 0, (struct sockaddr *)&peer, len) < 0)
 			perror("sendto");

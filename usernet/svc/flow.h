@@ -80,6 +80,7 @@ struct flow {
 	uint8_t opener; /* enum flow_opener */
 	uint8_t state;  /* enum flow_state */
 	uint8_t class;  /* enum flow_class */
+	uint8_t shard;  /* which of its guest's instances has it (shards.h) */
 	bool admitted;  /* the guest may send on it without being judged again */
 	bool served;    /* by a server of ours: no policy is asked */
 	bool cut;       /* policy has changed its mind: nothing passes, either way */

@@ -261,6 +261,7 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key,
 		.state = (uint8_t)first_state(key, origin->opener),
 		.admitted = origin->opener != FLOW_BY_PEER,
 		.served = origin->served,
+		.shard = origin->shard,
 		.fd = -1,
 		.mac = origin->mac,
 		.port_id = origin->port_id,
@@ -313,6 +314,11 @@ void flow_admit(struct flow_table *table, struct flow *flow, const char *rule, u
 void flow_set_fd(struct flow *flow, int fd)
 {
 	flow->fd = fd;
+}
+
+void flow_set_shard(struct flow *flow, unsigned shard)
+{
+	flow->shard = (uint8_t)shard;
 }
 
 void flow_close(struct flow_table *table, struct flow *flow, usec_t now)
@@ -412,6 +418,17 @@ void flow_foreach(struct flow_table *table, void (*each)(void *data, struct flow
 			each(data, flow);
 		}
 	}
+}
+
+void flow_foreach_of(struct flow_table *table, const struct in6_addr *addr,
+		     void (*each)(void *data, const struct flow *flow), void *data)
+{
+	struct flow_guest *guest = g_hash_table_lookup(table->guests, addr);
+
+	if (!guest)
+		return;
+	list_for_each (flow, &guest->flows, struct flow, guest_link)
+		each(data, flow);
 }
 
 void flow_table_expire(struct flow_table *table, usec_t now)

@@ -35,6 +35,7 @@ struct flow_origin {
 	mac_t mac;
 	unsigned port_id; /* port::id of the guest's port, charged for it; 0: not known */
 	bool served;      /* as flow::served */
+	uint8_t shard;    /* as flow::shard */
 };
 
 struct flow_table *flow_table_new(struct loop *loop);
@@ -59,6 +60,7 @@ void flow_take_over(struct flow *flow, mac_t mac);
 void flow_cut(struct flow_table *table, struct flow *flow, usec_t now);
 /* libslirp has opened @fd for it. */
 void flow_set_fd(struct flow *flow, int fd);
+void flow_set_shard(struct flow *flow, unsigned shard);
 /* A TCP flow is over, though no segment has said so. */
 void flow_close(struct flow_table *table, struct flow *flow, usec_t now);
 void flow_end(struct flow_table *table, struct flow *flow);
@@ -86,6 +88,9 @@ unsigned flow_count_port(const struct flow_table *table, unsigned port_id);
 /* @each may end the flow it is given, and no other. */
 void flow_foreach(struct flow_table *table, void (*each)(void *data, struct flow *flow),
 		  void *data);
+/* Those of the guest at @addr. @each ends none. */
+void flow_foreach_of(struct flow_table *table, const struct in6_addr *addr,
+		     void (*each)(void *data, const struct flow *flow), void *data);
 /* Lets go what is due; the table's own timer does it. */
 void flow_table_expire(struct flow_table *table, usec_t now);
 

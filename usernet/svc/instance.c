@@ -64,13 +64,14 @@ static void instance_open(struct instance *instance)
 	instance->slirp = slirp_new(&slirp, &instance_callbacks, instance);
 }
 
-struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr)
+struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr, unsigned shard)
 {
 	struct instance *instance = g_new0(struct instance, 1);
 
 	instance->env = env;
 	offload_guest_init(&instance->offload, instance);
 	instance->addr = *addr;
+	instance->shard = shard;
 	instance->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
 	instance->gateway =
 		instance->v6 ? env->config->host6 : packet_map4(env->config->host.s_addr);
@@ -102,8 +103,6 @@ void instance_free(struct instance *instance)
 {
 	instance_close(instance);
 	nat_fdset_fini(&instance->fds);
-	if (instance->share)
-		nat_share_give_back(&instance->env->budget, instance->share);
 	g_free(instance);
 }
 
@@ -112,7 +111,17 @@ const struct in6_addr *instance_addr(const struct instance *instance)
 	return &instance->addr;
 }
 
-const struct nat_share *instance_share(const struct instance *instance)
+unsigned instance_shard(const struct instance *instance)
+{
+	return instance->shard;
+}
+
+unsigned instance_n_fds(const struct instance *instance)
+{
+	return instance->fds.n;
+}
+
+struct nat_share *instance_share(const struct instance *instance)
 {
 	return instance->share;
 }
@@ -124,8 +133,6 @@ void instance_set_share(struct instance *instance, struct nat_share *share)
 
 	nat_share_count_fds(budget, instance->share, -held);
 	offload_guest_set_port(&instance->offload, share ? &share->blocks : NULL);
-	if (instance->share)
-		nat_share_give_back(budget, instance->share);
 	instance->share = share;
 	nat_share_count_fds(budget, share, held);
 }

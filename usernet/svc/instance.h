@@ -7,8 +7,9 @@
 #include "svc/redirect.h"
 
 /*
- * One Slirp for one guest address, with its sockets and timer. instance*.c are the only
- * file that calls libslirp; what reaches it has passed scrub. Which instances there are is nat.h's.
+ * One Slirp for a guest address, or one of several (shards.h), with its sockets and timer.
+ * instance*.c are the only file that calls libslirp; what reaches it has passed scrub. Which
+ * instances there are is nat.h's.
  */
 struct flow;
 struct gate;
@@ -41,18 +42,22 @@ void instance_env_init(struct instance_env *env);
 /* All instances must be gone. */
 void instance_env_fini(struct instance_env *env);
 
-/* @addr: the guest's, v4-mapped or IPv6. */
-struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr);
+/* @addr: the guest's, v4-mapped or IPv6. @shard: its place among those of @addr (shards.h). */
+struct instance *instance_new(struct instance_env *env, const struct in6_addr *addr,
+			      unsigned shard);
 /* Ends its connections. */
 void instance_free(struct instance *instance);
 
 const struct in6_addr *instance_addr(const struct instance *instance);
+unsigned instance_shard(const struct instance *instance);
+/* Its descriptors. */
+unsigned instance_n_fds(const struct instance *instance);
 /* The guest's MAC, 0: not known. Setting it lets go what waited for it. */
 mac_t instance_mac(const struct instance *instance);
 void instance_set_mac(struct instance *instance, mac_t mac);
 void instance_forget_mac(struct instance *instance);
-/* The port share that its descriptors are charged to; taken over, given back at the end. */
-const struct nat_share *instance_share(const struct instance *instance);
+/* The port share that its descriptors are charged to, which is its owner's; NULL: none. */
+struct nat_share *instance_share(const struct instance *instance);
 void instance_set_share(struct instance *instance, struct nat_share *share);
 /* No connections and sessions. */
 bool instance_is_idle(const struct instance *instance);

@@ -407,6 +407,7 @@ struct flow_origin instance_origin(const struct instance *instance, const struct
 		.rule = flow ? flow->rule : NULL,
 		.mac = instance->mac,
 		.port_id = instance->share ? instance->share->port_id : 0,
+		.shard = (uint8_t)instance->shard,
 	};
 }
 

@@ -20,6 +20,7 @@ struct instance {
 	struct instance_env *env;
 	Slirp *slirp;
 	struct in6_addr addr; /* the guest's; v4-mapped */
+	unsigned shard;       /* its place among its address's (shards.h) */
 	bool v6;
 	mac_t mac;               /* 0: not known yet */
 	bool wants_mac;          /* libslirp has asked, we have not passed it on yet */

@@ -9,9 +9,10 @@
 #include "svc/instance.h"
 #include "svc/instance_door.h"
 #include "svc/offload.h"
+#include "svc/shards.h"
 
 /*
- * Which guest addresses have an instance (instance.h): one is made by a guest's first packet or a
+ * Which guest addresses have instances (shards.h): one is made by a guest's first packet or a
  * forward, and let go when it is idle or its guest has been gone for a while.
  */
 #define SWEEP_INTERVAL (30 * USEC_PER_SEC)
@@ -20,7 +21,8 @@
 /* A guest address, as the NAT knows it. */
 struct address {
 	struct in6_addr addr; /* v4-mapped, or IPv6 */
-	struct instance *instance;
+	struct shards shards;
+	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
 	usec_t used;
 	usec_t gone;      /* its guest went then; 0: it is there */
 	struct list link; // nat::all
@@ -62,12 +64,18 @@ static struct address *find(struct nat *nat, const struct in6_addr *addr)
 	return nat->cached;
 }
 
+/* What they know alike, any of them knows. */
+static const struct instance *any(const struct address *address)
+{
+	return address->shards.all[0];
+}
+
 static struct address *add(struct nat *nat, const struct in6_addr *addr)
 {
 	struct address *address = g_new0(struct address, 1);
 
 	address->addr = *addr;
-	address->instance = instance_new(&nat->env, addr);
+	shards_init(&address->shards, &nat->env, addr);
 	address->used = now(nat);
 	list_append(&nat->all, &address->link);
 	g_hash_table_insert(nat->addresses, &address->addr, address);
@@ -82,7 +90,9 @@ static void let_go(struct nat *nat, struct address *address, bool gone)
 		nat->cached = NULL;
 	g_hash_table_remove(nat->addresses, &address->addr);
 	list_remove(&address->link);
-	instance_free(address->instance);
+	shards_fini(&address->shards);
+	if (address->share)
+		nat_share_give_back(&nat->env.budget, address->share);
 	flow_end_guest(gate_flows(nat->env.gate), &address->addr, !gone);
 	g_free(address);
 }
@@ -91,10 +101,11 @@ static void let_go(struct nat *nat, struct address *address, bool gone)
 
 static void set_mac(struct nat *nat, struct address *address, mac_t mac)
 {
-	bool came = !instance_mac(address->instance);
+	bool came = !instance_mac(any(address));
 
 	address->gone = 0;
-	instance_set_mac(address->instance, mac);
+	for (unsigned i = 0; i < address->shards.n; i++)
+		instance_set_mac(address->shards.all[i], mac);
 	if (came)
 		nat->ops.arrived(nat->env.ops_data, &address->addr);
 }
@@ -110,7 +121,8 @@ void nat_neighbour(struct nat *nat, const struct in6_addr *addr, mac_t mac)
 static void set_gone(struct nat *nat, struct address *address)
 {
 	address->gone = now(nat);
-	instance_forget_mac(address->instance);
+	for (unsigned i = 0; i < address->shards.n; i++)
+		instance_forget_mac(address->shards.all[i]);
 	if (!loop_timer_is_set(&nat->sweep) || nat->sweep.at > address->gone + NAT_GUEST_GRACE)
 		loop_timer_set(&nat->sweep, address->gone + NAT_GUEST_GRACE);
 }
@@ -127,7 +139,16 @@ mac_t nat_holder(struct nat *nat, const struct in6_addr *addr)
 {
 	const struct address *address = find(nat, addr);
 
-	return address ? instance_mac(address->instance) : 0;
+	return address ? instance_mac(any(address)) : 0;
+}
+
+static bool is_idle(const struct address *address)
+{
+	for (unsigned i = 0; i < address->shards.n; i++) {
+		if (!instance_is_idle(address->shards.all[i]))
+			return false;
+	}
+	return true;
 }
 
 static void on_sweep(struct loop_timer *timer)
@@ -136,17 +157,17 @@ static void on_sweep(struct loop_timer *timer)
 	usec_t next = now(nat) + SWEEP_INTERVAL;
 
 	list_for_each_safe (address, &nat->all, struct address, link) {
-		mac_t mac = instance_mac(address->instance);
+		mac_t mac = instance_mac(any(address));
 		bool gone;
 
-		instance_sweep_doors(address->instance, now(nat));
+		for (unsigned i = 0; i < address->shards.n; i++)
+			instance_sweep_doors(address->shards.all[i], now(nat));
 
 		/* Guests behind a router of their own have no entry: they go with the router. */
 		if (mac && !guest_by_mac(nat->env.network->guests, mac))
 			set_gone(nat, address);
 		gone = address->gone && now(nat) - address->gone >= NAT_GUEST_GRACE;
-		if (gone || (instance_is_idle(address->instance) &&
-			     now(nat) - address->used >= INSTANCE_IDLE)) {
+		if (gone || (is_idle(address) && now(nat) - address->used >= INSTANCE_IDLE)) {
 			let_go(nat, address, gone);
 		} else if (address->gone) {
 			next = MIN(next, address->gone + NAT_GUEST_GRACE);
@@ -157,11 +178,21 @@ static void on_sweep(struct loop_timer *timer)
 
 /* --- packets --- */
 
+/* What the guest holds is charged to @share from now on. */
+static void set_share(struct nat *nat, struct address *address, struct nat_share *share)
+{
+	for (unsigned i = 0; i < address->shards.n; i++)
+		instance_set_share(address->shards.all[i], share);
+	if (address->share)
+		nat_share_give_back(&nat->env.budget, address->share);
+	address->share = share;
+}
+
 static struct address *address_for(struct nat *nat, struct port *port, mac_t mac,
 				   const struct packet *packet)
 {
 	struct address *address = find(nat, &packet->src);
-	const struct nat_share *held = address ? instance_share(address->instance) : NULL;
+	const struct nat_share *held = address ? address->share : NULL;
 
 	/* New, or at another port than before: what it holds counts there. */
 	if (!held || held->port_id != port->id) {
@@ -173,10 +204,10 @@ static struct address *address_for(struct nat *nat, struct port *port, mac_t mac
 		}
 		if (!address)
 			address = add(nat, &packet->src);
-		instance_set_share(address->instance, share);
+		set_share(nat, address, share);
 	}
 	address->used = now(nat);
-	if (instance_mac(address->instance) != mac)
+	if (instance_mac(any(address)) != mac)
 		set_mac(nat, address, mac);
 	return address;
 }
@@ -191,7 +222,7 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 	struct address *address = address_for(nat, port, mac, packet);
 
 	if (address)
-		instance_input(address->instance, packet);
+		instance_input(shards_for(&address->shards, packet), packet);
 }
 
 void nat_flow_over(struct nat *nat, const struct flow_key *key)
@@ -213,8 +244,8 @@ static void bury(struct nat *nat)
 		const struct flow *flow = flow_find(gate_flows(nat->env.gate), key);
 		struct address *address = find(nat, &key->guest);
 
-		if (flow && address && flow_is_over(flow))
-			instance_bury(address->instance, flow);
+		if (flow && address && flow_is_over(flow) && flow->shard < address->shards.n)
+			instance_bury(address->shards.all[flow->shard], flow);
 	}
 	g_array_set_size(nat->over, 0);
 }
@@ -234,7 +265,7 @@ void nat_inject(struct nat *nat, const struct packet *packet)
 	struct address *address = find(nat, &packet->src);
 
 	if (address)
-		instance_input(address->instance, packet);
+		instance_input(shards_for(&address->shards, packet), packet);
 }
 
 /* --- clients that come in --- */
@@ -255,15 +286,15 @@ enum nat_admission nat_admit(struct nat *nat, int fd, const struct sockaddr_any 
 
 	if (!address)
 		address = add(nat, &addr);
-	if (!instance_mac(address->instance)) {
+	if (!instance_mac(any(address))) {
 		/* Known by its lease, perhaps; else it is asked for. */
 		nat->ops.resolve(nat->env.ops_data, &addr);
 		nat->ops.wake(nat->env.ops_data);
-		if (!instance_mac(address->instance))
+		if (!instance_mac(any(address)))
 			return NAT_ABSENT;
 	}
 	address->used = now(nat);
-	return instance_admit(address->instance, fd, port, client);
+	return instance_admit(shards_for_client(&address->shards), fd, port, client);
 }
 
 void nat_hold_fds(struct nat *nat, int n)
@@ -291,8 +322,10 @@ unsigned nat_n_inflows(const struct nat *nat)
 void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat_flow *flow),
 		      void *data)
 {
-	list_for_each (address, &nat->all, struct address, link)
-		instance_foreach_flow(address->instance, each, data);
+	list_for_each (address, &nat->all, struct address, link) {
+		for (unsigned i = 0; i < address->shards.n; i++)
+			instance_foreach_flow(address->shards.all[i], each, data);
+	}
 }
 
 unsigned nat_n_instances(const struct nat *nat)

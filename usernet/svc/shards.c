@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "svc/shards.h"
+
+#include "svc/gate.h"
+#include "svc/instance.h"
+
+#define PORTS 65536
+
+_Static_assert(SHARDS_MAX < UINT8_MAX, "a place fits struct flow and the table of ports");
+
+void shards_init(struct shards *shards, struct instance_env *env, const struct in6_addr *addr)
+{
+	*shards = (struct shards){.env = env, .n = 1};
+	shards->all[0] = instance_new(env, addr, 0);
+}
+
+void shards_fini(struct shards *shards)
+{
+	for (unsigned i = 0; i < shards->n; i++)
+		instance_free(shards->all[i]);
+	g_free(shards->ports);
+}
+
+/* What is open already is at the first. */
+static void note_port(void *data, const struct flow *flow)
+{
+	struct shards *shards = data;
+
+	if (flow->key.proto != IPPROTO_TCP)
+		shards->ports[flow->key.guest_port] = 1;
+}
+
+static struct instance *grow(struct shards *shards)
+{
+	struct instance *first = shards->all[0];
+	struct instance *added = instance_new(shards->env, instance_addr(first), shards->n);
+
+	if (!shards->ports) {
+		shards->ports = g_malloc0(PORTS);
+		flow_foreach_of(gate_flows(shards->env->gate), instance_addr(first), note_port,
+				shards);
+	}
+	instance_set_share(added, instance_share(first));
+	if (instance_mac(first))
+		instance_set_mac(added, instance_mac(first));
+	shards->all[shards->n++] = added;
+	return added;
+}
+
+static struct instance *pick(struct shards *shards)
+{
+	struct instance *least = shards->all[0];
+
+	for (unsigned i = 1; i < shards->n; i++) {
+		if (instance_n_fds(shards->all[i]) < instance_n_fds(least))
+			least = shards->all[i];
+	}
+	if (instance_n_fds(least) >= SHARD_FULL && shards->n < SHARDS_MAX)
+		return grow(shards);
+	return least;
+}
+
+static struct instance *for_tcp(struct shards *shards, const struct packet *packet)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!flow_key_of(&key, packet, FLOW_FROM_GUEST))
+		return shards->all[0];
+	flow = flow_find(gate_flows(shards->env->gate), &key);
+	if (!flow) /* whichever: it answers with a reset */
+		return shards->all[0];
+	if (flow_is_syn(packet) && flow->opener == FLOW_BY_GUEST &&
+	    flow->count[FLOW_FROM_GUEST].packets == 1)
+		flow_set_shard(flow, instance_shard(pick(shards)));
+	return shards->all[flow->shard < shards->n ? flow->shard : 0];
+}
+
+static struct instance *for_port(struct shards *shards, uint16_t port)
+{
+	uint8_t *at = &shards->ports[port];
+
+	if (!*at)
+		*at = (uint8_t)(instance_shard(pick(shards)) + 1);
+	return shards->all[*at - 1];
+}
+
+struct instance *shards_for(struct shards *shards, const struct packet *packet)
+{
+	struct flow_key key;
+
+	if (shards->n == 1) {
+		if (instance_n_fds(shards->all[0]) < SHARD_FULL)
+			return shards->all[0];
+		grow(shards);
+	}
+	if (packet->proto == IPPROTO_TCP)
+		return for_tcp(shards, packet);
+	if (flow_key_of(&key, packet, FLOW_FROM_GUEST))
+		return for_port(shards, key.guest_port);
+	return shards->all[0];
+}
+
+struct instance *shards_for_client(struct shards *shards)
+{
+	return pick(shards);
+}

@@ -91,7 +91,7 @@ END_TEST
 START_TEST(what_is_no_json_is_an_error)
 {
 	struct request_session session = {.control = control, .negotiated = &negotiated};
-	static const char *const texts[] = {"", "{", "{\"execute\":}", "nothing", "{}{}"};
+	static const char *const texts[] = {"", "{", "{\"execute\":}", "nothing", "[}"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
 		g_autoptr(JsonNode) node = request_run(&session, texts[i]);

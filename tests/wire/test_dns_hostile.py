@@ -11,7 +11,7 @@ from lib import dns
 from lib import packet as pk
 from lib.case import DNS, scale
 from lib.daemon import become_unprivileged
-from lib.hostile import EVIL, GATEWAY_MAC, MEGABYTE, HostileCase
+from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
 from lib.wait import until
 
 TRUTH, LIE = '192.0.2.1', '198.51.100.66'
@@ -241,7 +241,7 @@ class Flooding(DnsCase):
             self.assert_told('gateway.usernet.internal', '10.0.2.2')
             self.assert_told(f'n{turn}.example.org', TRUTH)
             self.assertLessEqual(self.counters()['outstanding'], PER_GUEST)
-        self.assertLess(self.lan.memory() - memory, 8 * MEGABYTE)
+        self.assertLess(self.lan.memory() - memory, megabytes(8))
 
     def test_a_hundred_thousand_queries_for_what_nobody_answers(self):
         n = scale(100000)

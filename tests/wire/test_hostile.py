@@ -9,7 +9,7 @@ from lib import packet as pk
 from lib.case import DNS, GATEWAY, GATEWAY6, scale
 from lib.daemon import become_unprivileged
 from lib.guest import FRAME_MAX, StreamGuest
-from lib.hostile import EVIL, GATEWAY_MAC, MEGABYTE, HostileCase
+from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
 from lib.mutate import lies, mutation, truncations
 from lib.wait import LIMIT, until
 
@@ -148,7 +148,7 @@ class Exhaustion(HostileCase):
         self.attack((pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
             a.ip, GATEWAY, pk.UDP, bytes(1400), ident=n & 0xffff, fragment=0x2000))
             for n in range(scale(60000))), each=2000)
-        self.assertLess(self.lan.memory() - before, 8 * MEGABYTE)
+        self.assertLess(self.lan.memory() - before, megabytes(8))
         self.assertGreater(self.dropped('fragment'), 0)
 
     def test_a_guest_of_endless_connections_leaves_descriptors_to_others(self):
@@ -356,7 +356,7 @@ class Links(HostileCase):
         for _ in range(40):
             silent.guest.send_all([echo] * scale(500))
             self.assert_good_is_served()
-        self.assertLess(self.lan.memory() - before, 24 * MEGABYTE)
+        self.assertLess(self.lan.memory() - before, megabytes(24))
 
     def test_links_that_come_and_go_leave_nothing(self):
         self.start()

@@ -7,7 +7,7 @@ import unittest
 from lib import packet as pk
 from lib.case import GatewayCase, scale
 from lib.daemon import become_unprivileged
-from lib.hostile import MEGABYTE, HostileCase
+from lib.hostile import HostileCase, megabytes
 
 MACS = [b'\x52\x54\0\x1e\0' + bytes([n]) for n in range(40)]
 
@@ -79,7 +79,7 @@ class Starvation(HostileCase):
         held = sum(lease['state'] == 'offered' for lease in leases)
         self.assertLessEqual(held, 120)  # half of 10.0.2.15 to .254
         self.assertEqual(sum(lease['state'] == 'bound' for lease in leases), len(beside) + 2)
-        self.assertLess(self.lan.memory() - memory, 16 * MEGABYTE)
+        self.assertLess(self.lan.memory() - memory, megabytes(16))
 
     def test_under_ever_other_hardware_addresses(self):
         """In the message and on the frame."""

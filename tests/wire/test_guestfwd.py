@@ -413,12 +413,14 @@ class Strangers(GuestfwdCase):
     def listener_of(self, rule):
         """The port on the loopback that came with this rule, and its family."""
         def listening():
+            fds = f'/proc/{self.lan.daemon.pid}/fd'
+            daemons = {os.readlink(os.path.join(fds, fd)) for fd in os.listdir(fds)}
             found = set()
             for name, family in (('tcp', socket.AF_INET), ('tcp6', socket.AF_INET6)):
                 with open(f'/proc/net/{name}', encoding='ascii') as file:
                     for line in list(file)[1:]:
                         fields = line.split()
-                        if fields[3] == '0A' and int(fields[7]) == os.getuid():  # TCP_LISTEN
+                        if fields[3] == '0A' and f'socket:[{fields[9]}]' in daemons:  # TCP_LISTEN
                             found.add((family, fields[1], fields[9]))
             return found
         before = listening()

@@ -12,6 +12,7 @@ import unittest
 from lib import packet as pk
 from lib.case import DNS, GATEWAY, GatewayCase, recv_exactly, scale
 from lib.daemon import become_unprivileged, run_ctl
+from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT, Never, until
 
@@ -410,17 +411,17 @@ def recv_all(sock):
 
 
 class Strangers(GuestfwdCase):
+    """In a network of their own: nobody else listens there."""
+
     def listener_of(self, rule):
         """The port on the loopback that came with this rule, and its family."""
         def listening():
-            fds = f'/proc/{self.lan.daemon.pid}/fd'
-            daemons = {os.readlink(os.path.join(fds, fd)) for fd in os.listdir(fds)}
             found = set()
             for name, family in (('tcp', socket.AF_INET), ('tcp6', socket.AF_INET6)):
                 with open(f'/proc/net/{name}', encoding='ascii') as file:
                     for line in list(file)[1:]:
                         fields = line.split()
-                        if fields[3] == '0A' and f'socket:[{fields[9]}]' in daemons:  # TCP_LISTEN
+                        if fields[3] == '0A' and int(fields[7]) == os.getuid():  # TCP_LISTEN
                             found.add((family, fields[1], fields[9]))
             return found
         before = listening()
@@ -430,6 +431,7 @@ class Strangers(GuestfwdCase):
         self.assertEqual(len(new), 1)
         return new[0]
 
+    @with_addresses()
     def test_a_process_of_the_host_is_no_guest(self):
         self.start(more=('--live-commands',))
         for n, server in enumerate((SERVER, f'[{SERVER6}]')):
@@ -443,6 +445,7 @@ class Strangers(GuestfwdCase):
         self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), b'secret\n')
         self.assertEqual(self.read_all(self.a.tcp(SERVER6, 7)), b'secret\n')
 
+    @with_addresses()
     def test_one_of_another_address_with_a_guests_port_is_none_either(self):
         self.start(more=('--live-commands',))
         _, port = self.listener_of(f'tcp:{SERVER}:7-cmd:echo secret; cat')
@@ -460,6 +463,7 @@ class Strangers(GuestfwdCase):
         flow.send(b'mine')
         self.assertEqual(flow.recv(4), b'mine')
 
+    @with_addresses()
     def test_a_guest_that_dials_the_listener_by_the_gateway_is_a_stranger(self):
         self.start(more=('--live-commands',))
         for n, (server, gateway) in enumerate(((SERVER, GATEWAY), (f'[{SERVER6}]', 'fec0::2'))):

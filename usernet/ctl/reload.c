@@ -7,37 +7,20 @@
 #include "ctl/config.h"
 #include "ctl/control.h"
 #include "ctl/error.h"
-#include "ctl/forwards.h"
-#include "ctl/guest_forwards.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_options.h"
-#include "ctl/options_user.h"
-#include "ctl/policies.h"
 #include "ctl/records.h"
+#include "ctl/reload_priv.h"
 #include "net/netdev.h"
-#include "net/network.h"
-#include "svc/gateway.h"
 
 /*
  * First all that goes goes, then what comes comes: names, addresses and ports of the one may be the
  * other's.
  */
-struct reload {
-	struct control *control;
-	struct config *next;
-	GHashTable *changed; /* "netdev lan": went, to come again otherwise */
-	JsonArray *applied, *restart, *failed;
-};
-
-/* Where it is said that a rule came or went. */
-struct rule_report {
-	struct reload *reload;
-	const char *kind, *name;
-};
 
 /* --- the report --- */
 
-static void report(JsonArray *to, const char *kind, const char *name, const char *member,
+void reload_report(JsonArray *to, const char *kind, const char *name, const char *member,
 		   const char *text)
 {
 	g_autofree char *what = g_strdup_printf("%s%s%s", kind, name ? " " : "", name ? name : "");
@@ -49,9 +32,9 @@ static void report(JsonArray *to, const char *kind, const char *name, const char
 	json_array_add_object_element(to, object);
 }
 
-static void report_failure(struct reload *reload, const char *kind, const char *name, GError *error)
+void reload_report_failure(struct reload *reload, const char *kind, const char *name, GError *error)
 {
-	report(reload->failed, kind, name, "error", error->message);
+	reload_report(reload->failed, kind, name, "error", error->message);
 	g_error_free(error);
 }
 
@@ -66,7 +49,7 @@ static void report_gone(struct reload *reload, const char *kind, const char *nam
 	if (comes_again)
 		g_hash_table_add(reload->changed, label(kind, name));
 	else
-		report(reload->applied, kind, name, "action", "removed");
+		reload_report(reload->applied, kind, name, "action", "removed");
 }
 
 static void report_come(struct reload *reload, const char *kind, const char *name)
@@ -74,7 +57,7 @@ static void report_come(struct reload *reload, const char *kind, const char *nam
 	g_autofree char *key = label(kind, name);
 	bool again = g_hash_table_contains(reload->changed, key);
 
-	report(reload->applied, kind, name, "action", again ? "changed" : "added");
+	reload_report(reload->applied, kind, name, "action", again ? "changed" : "added");
 }
 
 static bool same(const struct optstr *a, const struct optstr *b, const struct opt_spec *specs)
@@ -96,10 +79,10 @@ static void reload_settings(struct reload *reload)
 		if (optstr_same(old->said, next->said, spec))
 			continue;
 		if (!strcmp(spec->key, "log-level")) {
-			report(reload->applied, "network", NULL, "action", "log-level");
+			reload_report(reload->applied, "network", NULL, "action", "log-level");
 			continue;
 		}
-		report(reload->restart, "network", NULL, "key", spec->key);
+		reload_report(reload->restart, "network", NULL, "key", spec->key);
 		/* What holds is what it was, and will be reported again. */
 		optstr_take(next->said, old->said, spec->key);
 	}
@@ -165,189 +148,8 @@ static void add_netdevs(struct reload *reload)
 				       ORIGIN_FILE, &error))
 			report_come(reload, "netdev", entry->name);
 		else
-			report_failure(reload, "netdev", entry->name, error);
+			reload_report_failure(reload, "netdev", entry->name, error);
 	}
-}
-
-/* --- the keys of user --- */
-
-static GHashTable *canonical_rules(struct forwards *forwards, const struct optstr *opts)
-{
-	GHashTable *rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autofree const char **texts = optstr_all(opts, "hostfwd");
-
-	for (unsigned i = 0; texts[i]; i++) {
-		char *text = forwards_canonical(forwards, texts[i], NULL);
-
-		if (text)
-			g_hash_table_add(rules, text);
-	}
-	return rules;
-}
-
-static void report_forward(struct reload *reload, const char *id, const char *key, const char *rule,
-			   const char *did)
-{
-	g_autofree char *action = g_strdup_printf("%s %s %s", key, rule, did);
-
-	report(reload->applied, "netdev", id, "action", action);
-}
-
-static void remove_forwards(struct reload *reload, const struct attachment *user,
-			    const struct optstr *opts)
-{
-	g_autoptr(GHashTable) old = canonical_rules(user->forwards, user->opts);
-	g_autoptr(GHashTable) next = canonical_rules(user->forwards, opts);
-	g_autoptr(GHashTable) now = forwards_canonicals(user->forwards);
-	GHashTableIter iter;
-	void *rule;
-
-	g_hash_table_iter_init(&iter, old);
-	while (g_hash_table_iter_next(&iter, &rule, NULL)) {
-		if (g_hash_table_contains(next, rule) || !g_hash_table_contains(now, rule))
-			continue;
-		forwards_drop(user->forwards, rule);
-		report_forward(reload, user->netdev->id, "hostfwd", rule, "removed");
-	}
-}
-
-/* In the file's order. */
-static void add_forwards(struct reload *reload, const struct attachment *user)
-{
-	g_autoptr(GHashTable) now = forwards_canonicals(user->forwards);
-	g_autofree const char **texts = optstr_all(user->opts, "hostfwd");
-
-	for (unsigned i = 0; texts[i]; i++) {
-		g_autofree char *rule = forwards_canonical(user->forwards, texts[i], NULL);
-		GError *error = NULL;
-
-		if (!rule || g_hash_table_contains(now, rule))
-			continue;
-		if (forwards_add(user->forwards, texts[i], &error))
-			report_forward(reload, user->netdev->id, "hostfwd", rule, "added");
-		else
-			report_failure(reload, "netdev", user->netdev->id, error);
-	}
-}
-
-static GHashTable *canonical_guest_rules(struct guest_forwards *forwards, const struct optstr *opts)
-{
-	GHashTable *rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autofree const char **texts = optstr_all(opts, "guestfwd");
-
-	for (unsigned i = 0; texts[i]; i++) {
-		char *text = guest_forwards_canonical(forwards, texts[i]);
-
-		if (text)
-			g_hash_table_add(rules, text);
-	}
-	return rules;
-}
-
-static void remove_guest_forwards(struct reload *reload, const struct attachment *user,
-				  const struct optstr *opts)
-{
-	g_autoptr(GHashTable) old = canonical_guest_rules(user->guest_forwards, user->opts);
-	g_autoptr(GHashTable) next = canonical_guest_rules(user->guest_forwards, opts);
-	g_autoptr(GHashTable) now = guest_forwards_canonicals(user->guest_forwards);
-	GHashTableIter iter;
-	void *rule;
-
-	g_hash_table_iter_init(&iter, old);
-	while (g_hash_table_iter_next(&iter, &rule, NULL)) {
-		if (g_hash_table_contains(next, rule) || !g_hash_table_contains(now, rule))
-			continue;
-		guest_forwards_drop(user->guest_forwards, rule);
-		report_forward(reload, user->netdev->id, "guestfwd", rule, "removed");
-	}
-}
-
-static void add_guest_forwards(struct reload *reload, const struct attachment *user)
-{
-	g_autoptr(GHashTable) now = guest_forwards_canonicals(user->guest_forwards);
-	g_autofree const char **texts = optstr_all(user->opts, "guestfwd");
-
-	for (unsigned i = 0; texts[i]; i++) {
-		g_autofree char *rule = guest_forwards_canonical(user->guest_forwards, texts[i]);
-		GError *error = NULL;
-
-		if (!rule || g_hash_table_contains(now, rule))
-			continue;
-		if (guest_forwards_add(user->guest_forwards, texts[i], &error))
-			report_forward(reload, user->netdev->id, "guestfwd", rule, "added");
-		else
-			report_failure(reload, "netdev", user->netdev->id, error);
-	}
-}
-
-static void report_rule(void *data, const char *what)
-{
-	const struct rule_report *to = data;
-
-	report(to->reload->applied, to->kind, to->name, "action", what);
-}
-
-/* Of the user netdev, then @guest is NULL, or of a guest. */
-static void reload_rules(struct reload *reload, const char *guest, const char *kind,
-			 const char *name, struct optstr *old, const struct optstr *next)
-{
-	struct rule_report to = {reload, kind, name};
-
-	policies_change(reload->control->network, guest, old, next, report_rule, &to);
-	optstr_take(old, next, "allow");
-	optstr_take(old, next, "deny");
-}
-
-/* What guests reach of the host. */
-static void reload_host(struct reload *reload, struct attachment *user, const struct optstr *next)
-{
-	struct gateway *gateway = gateway_from_netdev(user->netdev);
-	const char *loopback = optstr_get(next, "host-loopback");
-	bool addresses = optstr_bool(next, "host-addresses", true);
-	GError *error = NULL;
-
-	if (g_strcmp0(optstr_get(user->opts, "host-loopback"), loopback)) {
-		if (gateway_set_loopback(gateway, loopback ? loopback : "on", &error))
-			report(reload->applied, "netdev", user->netdev->id, "action",
-			       "host-loopback");
-		else
-			report_failure(reload, "netdev", user->netdev->id, error);
-		optstr_take(user->opts, next, "host-loopback");
-	}
-	error = NULL;
-	if (optstr_bool(user->opts, "host-addresses", true) != addresses) {
-		if (gateway_set_host_addresses(gateway, addresses, &error))
-			report(reload->applied, "netdev", user->netdev->id, "action",
-			       "host-addresses");
-		else
-			report_failure(reload, "netdev", user->netdev->id, error);
-		optstr_take(user->opts, next, "host-addresses");
-	}
-}
-
-static bool changes_live(const char *key)
-{
-	static const char *const keys[] = {"hostfwd",       "guestfwd",       "allow", "deny",
-					   "host-loopback", "host-addresses", NULL};
-
-	return g_strv_contains(keys, key);
-}
-
-static void reload_user(struct reload *reload, struct attachment *user,
-			const struct config_entry *entry)
-{
-	for (const struct opt_spec *spec = user_option_specs; spec->key; spec++) {
-		if (!changes_live(spec->key) && !optstr_same(user->opts, entry->opts, spec))
-			report(reload->restart, "netdev", user->netdev->id, "key", spec->key);
-	}
-	reload_rules(reload, NULL, "netdev", user->netdev->id, user->opts, entry->opts);
-	reload_host(reload, user, entry->opts);
-	remove_forwards(reload, user, entry->opts);
-	remove_guest_forwards(reload, user, entry->opts);
-	optstr_take(user->opts, entry->opts, "hostfwd");
-	optstr_take(user->opts, entry->opts, "guestfwd");
-	add_forwards(reload, user);
-	add_guest_forwards(reload, user);
 }
 
 static void reload_users(struct reload *reload)
@@ -416,7 +218,7 @@ static void add_guests(struct reload *reload)
 		if (guests_add(reload->control, g_steal_pointer(&entry->opts), ORIGIN_FILE, &error))
 			report_come(reload, "guest", name);
 		else
-			report_failure(reload, "guest", name, error);
+			reload_report_failure(reload, "guest", name, error);
 	}
 }
 
@@ -435,7 +237,8 @@ static void remove_records(struct reload *reload)
 	}
 	for (guint i = 0; i < gone->len; i++) {
 		records_remove_file(reload->control, g_ptr_array_index(gone, i));
-		report(reload->applied, "dns", g_ptr_array_index(gone, i), "action", "removed");
+		reload_report(reload->applied, "dns", g_ptr_array_index(gone, i), "action",
+			      "removed");
 	}
 }
 
@@ -449,9 +252,9 @@ static void add_records(struct reload *reload)
 		if (g_hash_table_contains(reload->control->records, key))
 			continue;
 		if (records_add_file(reload->control, entry->name, entry->address, &error))
-			report(reload->applied, "dns", key, "action", "added");
+			reload_report(reload->applied, "dns", key, "action", "added");
 		else
-			report_failure(reload, "dns", key, error);
+			reload_report_failure(reload, "dns", key, error);
 	}
 }
 

@@ -50,6 +50,8 @@ struct end {
 	uint32_t buffered, capacity; /* not read yet */
 	uint32_t reads;              /* bytes a step */
 	bool peer_ended;
+	bool has_fin; /* the peer's, at fin, perhaps before what is in front of it */
+	uint32_t fin;
 	bool last;        /* its FIN came after the peer's */
 	bool closed;      /* libslirp's: forgot the connection */
 	uint8_t *ahead;   /* 1: the byte at rcv_nxt + i is there */
@@ -285,7 +287,11 @@ static inline void end_take_data(struct end *end, const struct packet *p)
 	end->received += len;
 	end->buffered += len;
 	end->rcv_nxt += len;
-	if (fin && seq + (p->len - p->payload) == end->rcv_nxt && !end->peer_ended) {
+	if (fin && !seq_after(seq + (p->len - p->payload), end->edge)) {
+		end->has_fin = true; /* tcp_reass keeps it too */
+		end->fin = seq + (p->len - p->payload);
+	}
+	if (end->has_fin && end->fin == end->rcv_nxt && !end->peer_ended) {
 		ck_assert_uint_eq(end->received, other(end)->total);
 		end->peer_ended = true;
 		end->rcv_nxt++;

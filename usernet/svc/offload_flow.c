@@ -184,7 +184,7 @@ bool offload_flow_is_done(struct offload_flow *flow)
 	const struct offload_down *down = &flow->down;
 
 	if (flow->state == OFFLOAD_OPEN && down->ended && down->told_ack == down->end &&
-	    up->ended && up->acked == up->next)
+	    offload_up_ended(up) && up->acked == up->next)
 		flow->state = OFFLOAD_DONE;
 	return flow->state == OFFLOAD_DONE;
 }

@@ -41,8 +41,9 @@ struct offload_up {
 	uint32_t edge;  /* libslirp takes nothing from here on */
 	uint32_t given; /* libslirp was given all before this, in order */
 	uint32_t next;  /* the guest has sent all before this, in order: given, or held */
-	bool ended;     /* its FIN is the one before next */
-	bool deflated;  /* blocked for long: the guest is shown a closed window */
+	bool has_fin;   /* libslirp has its FIN, or it is held: the one before fin */
+	uint32_t fin;
+	bool deflated; /* blocked for long: the guest is shown a closed window */
 	uint8_t tries;
 	unsigned replies;             /* segments given out of order, whose answer is the guest's */
 	struct offload_segment *open; /* being merged this turn */
@@ -158,6 +159,12 @@ void offload_syn_to_guest(struct offload *offload, struct offload_guest *guest,
 			  const struct packet *packet);
 
 /* --- offload_up.c --- */
+
+/* Is the guest's FIN the one before offload_up::next? */
+static inline bool offload_up_ended(const struct offload_up *up)
+{
+	return up->has_fin && up->next == up->fin;
+}
 
 /* @next: the first byte that libslirp awaits; it takes those before @edge. */
 void offload_up_open(struct offload_up *up, uint32_t next, uint32_t edge);

@@ -90,6 +90,10 @@ void offload_syn_from_guest(struct offload *offload, struct offload_guest *guest
 		flow->syn_seq = packet_seq(packet);
 		flow->syn_window = packet_window(packet);
 		flow->syn_options = options;
+		/* It does not take it, perhaps, and says where the old one is: so that the guest
+		 * resets that (RFC 5961 4.2). */
+		if (flow->state == OFFLOAD_OPEN)
+			flow->up.replies++;
 		if (flow->state == OFFLOAD_OPENING) {
 			offload_head_init(&flow->up.head, packet);
 			flow->end_at = now(offload) + OPENING;

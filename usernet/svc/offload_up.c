@@ -26,7 +26,7 @@ void offload_up_open(struct offload_up *up, uint32_t next, uint32_t edge)
 {
 	up->acked = up->given = up->next = next;
 	up->edge = edge;
-	up->ended = up->deflated = false;
+	up->has_fin = up->deflated = false;
 	up->replies = 0;
 }
 
@@ -111,14 +111,19 @@ static void give(struct offload_flow *flow, struct offload_segment *segment)
 	offload_segment_free(segment, &flow->offload->pool, flow->guest);
 }
 
+/* It may come before what is in front of it. */
+static void note_fin(struct offload_up *up, uint32_t end)
+{
+	up->has_fin = true;
+	up->fin = end;
+}
+
 /* What was held with a gap in front of it may have none now. */
 static void advance(struct offload_up *up)
 {
 	list_for_each (segment, &up->held, struct offload_segment, link) {
-		if (segment->seq == up->next) {
-			up->next = offload_segment_end(segment);
-			up->ended = segment->flags & TCP_FLAG_FIN;
-		}
+		if (!seq_after(segment->seq, up->next))
+			up->next = seq_max(up->next, offload_segment_end(segment));
 	}
 }
 
@@ -142,10 +147,8 @@ static struct list *place(struct offload_up *up, uint32_t seq, uint32_t end)
 /* Nothing of it was acknowledged: the guest sends it again. */
 static void forget(struct offload_flow *flow, struct offload_segment *segment)
 {
-	if (seq_after(flow->up.next, segment->seq)) {
+	if (seq_after(flow->up.next, segment->seq))
 		flow->up.next = segment->seq;
-		flow->up.ended = false;
-	}
 	offload_segment_free(segment, &flow->offload->pool, flow->guest);
 }
 
@@ -258,6 +261,8 @@ static bool nothing_waits(const struct offload_up *up)
 
 static void pass_for_reply(struct offload_flow *flow, const struct packet *packet)
 {
+	if (packet->tcp_flags & TCP_FLAG_FIN && offload_sum_right(packet))
+		note_fin(&flow->up, packet_seq(packet) + packet->len - packet->payload + 1);
 	flow->up.replies++;
 	offload_up_pass(flow, packet, packet_seq(packet));
 }
@@ -285,7 +290,8 @@ static void take_in_order(struct offload_flow *flow, const struct packet *packet
 		if (seq_after(end, up->edge) || place(up, seq, end) != &up->held)
 			return; /* no room for it now: it comes again */
 		up->next = up->given = end + fin;
-		up->ended = fin;
+		if (fin)
+			note_fin(up, up->next);
 		advance(up);
 		offload_up_pass(flow, packet, seq);
 		return;
@@ -294,7 +300,8 @@ static void take_in_order(struct offload_flow *flow, const struct packet *packet
 	list_append(&offload->merging, &flow->merging_link);
 taken:
 	up->next = end + fin;
-	up->ended = fin;
+	if (fin)
+		note_fin(up, up->next);
 	advance(up);
 }
 
@@ -308,6 +315,8 @@ static void hold_early(struct offload_flow *flow, const struct packet *packet)
 
 	if (!at || seq_after(end, up->edge + OFFLOAD_INFLATE) || !offload_segment_takes(packet))
 		return;
+	if (packet->tcp_flags & TCP_FLAG_FIN)
+		note_fin(up, end + 1);
 	if (at != &up->held &&
 	    offload_segment_append(container_of(at, struct offload_segment, link), packet))
 		return;
@@ -356,11 +365,9 @@ void offload_up_take(struct offload_flow *flow, const struct packet *packet)
 		return;
 	}
 	/* What libslirp was given and has not acknowledged it may have dropped. */
-	if (seq == up->acked && seq != up->next && nothing_waits(up)) {
+	if (seq == up->acked && seq != up->next && nothing_waits(up))
 		up->next = up->given = seq;
-		up->ended = false;
-	}
-	if (seq == up->next && !up->ended && offload_segment_takes(packet))
+	if (seq == up->next && !offload_up_ended(up) && offload_segment_takes(packet))
 		take_in_order(flow, packet);
 	else
 		take_out_of_order(flow, packet);

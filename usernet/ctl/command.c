@@ -52,20 +52,6 @@ static bool has_type(JsonNode *node, enum command_arg_type type)
 	return false;
 }
 
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool fail(GError **error, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, CTL_ERROR, CTL_ERROR_USAGE, text);
-	return false;
-}
-
 static bool check_args(const struct command *command, JsonObject *args, GError **error)
 {
 	static const char *const type_names[] = {"string", "boolean", "integer", "array"};
@@ -76,17 +62,19 @@ static bool check_args(const struct command *command, JsonObject *args, GError *
 	for (int i = 0; i < COMMAND_MAX_ARGS && command->args[i].name; i++) {
 		if (!command->args[i].optional &&
 		    !json_object_has_member(args, command->args[i].name))
-			return fail(error, "Parameter '%s' is missing", command->args[i].name);
+			return ctl_error_usage(error, "Parameter '%s' is missing",
+					       command->args[i].name);
 	}
 	json_object_iter_init_ordered(&iter, args);
 	while (json_object_iter_next_ordered(&iter, &name, &node)) {
 		const struct command_arg *arg = find_arg(command, name);
 
 		if (!arg)
-			return fail(error, "Parameter '%s' is unexpected", name);
+			return ctl_error_usage(error, "Parameter '%s' is unexpected", name);
 		if (!has_type(node, arg->type))
-			return fail(error, "Invalid parameter type for '%s', expected: %s", name,
-				    type_names[arg->type]);
+			return ctl_error_usage(error,
+					       "Invalid parameter type for '%s', expected: %s",
+					       name, type_names[arg->type]);
 	}
 	return true;
 }

@@ -57,8 +57,7 @@ static JsonNode *policy_set(struct command_call *call, GError **error)
 	if (!gateway)
 		return NULL;
 	if (!loopback && !addresses) {
-		netdev_options_fail(error,
-				    "Parameter 'host-loopback' or 'host-addresses' is missing");
+		ctl_error_usage(error, "Parameter 'host-loopback' or 'host-addresses' is missing");
 		return NULL;
 	}
 	if (loopback && !gateway_set_loopback(gateway, loopback, error)) {

@@ -45,10 +45,10 @@ static bool check_netdevs(struct config *config, GError **error)
 
 		if (ok && is_user(entry)) {
 			if (user)
-				ok = netdev_options_fail(error,
-							 "a network has one user netdev, and '%s' "
-							 "is one",
-							 user->name);
+				ok = ctl_error_usage(error,
+						     "a network has one user netdev, and '%s' "
+						     "is one",
+						     user->name);
 			user = entry;
 		}
 		if (!ok) {
@@ -71,8 +71,8 @@ static bool check_port(const struct config *config, const char *port, GError **e
 		if (!is_user(entry))
 			g_string_append_printf(known, "%s%s", known->len ? ", " : "", entry->name);
 	}
-	return netdev_options_fail(error, "port=%s is not the id of a netdev; there are: %s", port,
-				   known->str);
+	return ctl_error_usage(error, "port=%s is not the id of a netdev; there are: %s", port,
+			       known->str);
 }
 
 /* What the user netdev makes of its options; cleared with user_options_clear() in either case. */
@@ -136,9 +136,8 @@ static bool check_records(struct config *config, GError **error)
 		return true;
 	first = g_ptr_array_index(config->records, 0);
 	if (!user) {
-		netdev_options_fail(error,
-				    "names are told by the name server of a user netdev, and "
-				    "there is none");
+		ctl_error_usage(error, "names are told by the name server of a user netdev, and "
+				       "there is none");
 		config_blame(config, first, error);
 		return false;
 	}

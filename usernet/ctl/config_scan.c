@@ -23,20 +23,6 @@ static void free_group(void *data)
 	g_free(group);
 }
 
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool fail(GError **error, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, CTL_ERROR, CTL_ERROR_USAGE, text);
-	return false;
-}
-
 /* @seen: what was there already -> its line. */
 static bool note(GHashTable *seen, char *what, unsigned line, const char *shown, GError **error)
 {
@@ -44,8 +30,8 @@ static bool note(GHashTable *seen, char *what, unsigned line, const char *shown,
 
 	if (before) {
 		g_free(what);
-		return fail(error, "%s is given twice: it is in line %u already", shown,
-			    GPOINTER_TO_UINT(before));
+		return ctl_error_usage(error, "%s is given twice: it is in line %u already", shown,
+				       GPOINTER_TO_UINT(before));
 	}
 	g_hash_table_insert(seen, what, GUINT_TO_POINTER(line));
 	return true;
@@ -59,13 +45,13 @@ static bool take_group(struct config_scan *scan, GHashTable *seen, char *line, G
 	char *blank;
 
 	if (line[len - 1] != ']')
-		return fail(error, "'%s': a group is [NAME], alone on its line", line);
+		return ctl_error_usage(error, "'%s': a group is [NAME], alone on its line", line);
 	header = g_strstrip(g_strndup(line + 1, len - 2));
 	if (!header[0] || strpbrk(header, "[]"))
-		return fail(error, "'%s': a group is [NAME], alone on its line", line);
+		return ctl_error_usage(error, "'%s': a group is [NAME], alone on its line", line);
 	for (const char *p = header; *p; p++) {
 		if (g_ascii_iscntrl(*p))
-			return fail(error, "a control character in a group's name");
+			return ctl_error_usage(error, "a control character in a group's name");
 	}
 	shown = g_strdup_printf("[%s]", header);
 	if (!note(seen, g_strdup(shown), scan->line, shown, error))
@@ -94,12 +80,13 @@ static bool take_key(struct config_scan *scan, GHashTable *seen, char *line, GEr
 	struct config_key *key;
 
 	if (!equals)
-		return fail(error, "'%s' is neither [GROUP] nor KEY=VALUE nor a # comment", line);
+		return ctl_error_usage(
+			error, "'%s' is neither [GROUP] nor KEY=VALUE nor a # comment", line);
 	name = g_strchomp(g_strndup(line, (gsize)(equals - line)));
 	if (!name[0] || strpbrk(name, "[]"))
-		return fail(error, "'%s' is not a key", name);
+		return ctl_error_usage(error, "'%s' is not a key", name);
 	if (!group)
-		return fail(error, "'%s' stands before the first [GROUP]", name);
+		return ctl_error_usage(error, "'%s' stands before the first [GROUP]", name);
 	shown = g_strdup_printf("[%s] %s", group->header, name);
 	if (!note(seen, g_strdup_printf("%s\n%s", group->header, name), scan->line, shown, error))
 		return false;
@@ -129,7 +116,7 @@ bool config_scan_run(struct config_scan *scan, const char *text, size_t len, GEr
 
 		scan->line++;
 		if (memchr(p, '\0', n) || !g_utf8_validate(p, (gssize)n, NULL))
-			return fail(error, "not text in UTF-8");
+			return ctl_error_usage(error, "not text in UTF-8");
 		line = g_strstrip(g_strndup(p, n));
 		if (line[0] == '[')
 			ok = take_group(scan, seen, line, error);

@@ -2,3 +2,15 @@
 #include "ctl/error.h"
 
 G_DEFINE_QUARK(usernet - ctl - error - quark, ctl_error)
+
+bool ctl_error_usage(GError **error, const char *format, ...)
+{
+	va_list args;
+	GError *made;
+
+	va_start(args, format);
+	made = g_error_new_valist(CTL_ERROR, CTL_ERROR_USAGE, format, args);
+	va_end(args);
+	g_propagate_error(error, made);
+	return false;
+}

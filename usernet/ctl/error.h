@@ -2,6 +2,8 @@
 #ifndef USERNET_CTL_ERROR_H
 #define USERNET_CTL_ERROR_H
 
+#include <stdbool.h>
+
 #include <glib.h>
 
 /*
@@ -16,5 +18,8 @@ enum ctl_error {
 	CTL_ERROR_COMMAND_NOT_FOUND, /* CommandNotFound */
 };
 GQuark ctl_error_quark(void);
+
+/* Sets CTL_ERROR_USAGE. Always false. */
+bool ctl_error_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 #endif

@@ -33,13 +33,13 @@ bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GErro
 	out->name = optstr_get(opts, "name");
 	out->netdev = optstr_get(opts, "port");
 	if (mac && !guest_mac_parse(mac, &out->mac))
-		return netdev_options_fail(error,
-					   "mac=%s is not the MAC address of one machine, such as "
-					   "52:54:00:12:34:02",
-					   mac);
+		return ctl_error_usage(error,
+				       "mac=%s is not the MAC address of one machine, such as "
+				       "52:54:00:12:34:02",
+				       mac);
 	if (ip && (inet_pton(AF_INET, ip, &out->addr) != 1 || !out->addr.s_addr))
-		return netdev_options_fail(error, "ip=%s is not an IPv4 address, such as 10.0.2.20",
-					   ip);
+		return ctl_error_usage(error, "ip=%s is not an IPv4 address, such as 10.0.2.20",
+				       ip);
 	return true;
 }
 

@@ -15,18 +15,6 @@ static const struct netdev_kind *const kinds[] = {
 	&netdev_kind_socket,
 };
 
-bool netdev_options_fail(GError **error, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, CTL_ERROR, CTL_ERROR_USAGE, text);
-	return false;
-}
-
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error)
 {
 	const char *name = optstr_get(opts, "type");
@@ -38,12 +26,12 @@ const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **err
 		g_string_append_printf(known, "%s%s", i ? ", " : "", kinds[i]->name);
 	}
 	if (name)
-		netdev_options_fail(
-			error, "Parameter 'type' does not accept value '%s'; the netdevs are %s",
-			name, known->str);
+		ctl_error_usage(error,
+				"Parameter 'type' does not accept value '%s'; the netdevs are %s",
+				name, known->str);
 	else
-		netdev_options_fail(error, "Parameter 'type' is missing; the netdevs are %s",
-				    known->str);
+		ctl_error_usage(error, "Parameter 'type' is missing; the netdevs are %s",
+				known->str);
 	return NULL;
 }
 
@@ -63,8 +51,8 @@ bool attachment_check(struct optstr *opts, GError **error)
 	if (!kind || !optstr_check(opts, kind->name, kind->specs, error))
 		return false;
 	if (!optstr_get(opts, "id"))
-		return netdev_options_fail(error, "Parameter 'id' is missing: write %s,id=NAME",
-					   kind->name);
+		return ctl_error_usage(error, "Parameter 'id' is missing: write %s,id=NAME",
+				       kind->name);
 	if (!netdev_check_id(NULL, optstr_get(opts, "id"), error))
 		return netdev_options_blame(error);
 	return kind->check(opts, error);

@@ -55,8 +55,6 @@ bool address_bind_port_0(struct sockaddr_any *addr, int *fd, GError **error);
 /* NULL and CTL_ERROR_USAGE: the options do not say which, or one that there is not. */
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error);
 
-/* Sets CTL_ERROR_USAGE and returns false. */
-bool netdev_options_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A lower layer found the words wrong: the error is CTL_ERROR_USAGE from now on. Returns false. */
 bool netdev_options_blame(GError **error);
 

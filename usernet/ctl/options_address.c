@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
+#include "ctl/error.h"
 #include "ctl/netdev_options.h"
 
 /* PREFIX.NAME's value, or NULL; the key is left in @key for errors. */
@@ -22,7 +23,7 @@ static bool parse_unix(struct address *out, const struct optstr *opts, const cha
 		abstract = optstr_bool(opts, key, false);
 	path = get(opts, prefix, "path", key);
 	if (!path)
-		return netdev_options_fail(error, "Parameter '%s' is missing", key);
+		return ctl_error_usage(error, "Parameter '%s' is missing", key);
 	out->type = ADDRESS_UNIX;
 	return sockaddr_unix(&out->addr, path, abstract, error) || netdev_options_blame(error);
 }
@@ -35,11 +36,11 @@ static bool parse_inet(struct address *out, const struct optstr *opts, const cha
 	const char *port;
 
 	if (!host)
-		return netdev_options_fail(error, "Parameter '%s' is missing", key);
+		return ctl_error_usage(error, "Parameter '%s' is missing", key);
 	port = get(opts, prefix, "port", key);
 	/* A multicast bus names an interface and no port (QEMU net/dgram.c). */
 	if (!port && strcmp(prefix, "local"))
-		return netdev_options_fail(error, "Parameter '%s' is missing", key);
+		return ctl_error_usage(error, "Parameter '%s' is missing", key);
 	out->type = ADDRESS_INET;
 	if (!sockaddr_inet(&out->addr, host, port ? port : "0", error)) {
 		g_prefix_error(error, "%s.*: ", prefix);
@@ -66,17 +67,16 @@ bool address_parse(struct address *out, const struct optstr *opts, const char *p
 	if (!optstr_has_prefix(opts, dotted))
 		return true;
 	if (!type)
-		return netdev_options_fail(error, "Parameter '%s' is missing: unix, inet or fd",
-					   key);
+		return ctl_error_usage(error, "Parameter '%s' is missing: unix, inet or fd", key);
 	if (strcmp(type, "unix") && strcmp(type, "inet") && strcmp(type, "fd"))
-		return netdev_options_fail(
+		return ctl_error_usage(
 			error, "Parameter '%s.type' does not accept value '%s': unix, inet or fd",
 			prefix, type);
 	/* Keys of another type would be ignored: say so instead. */
 	for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
 		for (int k = 0; k < 3 && own[i].keys[k] && strcmp(own[i].type, type); k++) {
 			if (get(opts, prefix, own[i].keys[k], key))
-				return netdev_options_fail(
+				return ctl_error_usage(
 					error,
 					"Parameter '%s' is unexpected: it belongs to %s.type=%s",
 					key, prefix, own[i].type);
@@ -89,7 +89,7 @@ bool address_parse(struct address *out, const struct optstr *opts, const char *p
 	out->type = ADDRESS_FD;
 	out->fd_name = get(opts, prefix, "str", key);
 	if (!out->fd_name)
-		return netdev_options_fail(error, "Parameter '%s' is missing", key);
+		return ctl_error_usage(error, "Parameter '%s' is missing", key);
 	return true;
 }
 
@@ -100,7 +100,7 @@ bool address_parse_host_port(struct sockaddr_any *out, const char *key, const ch
 	g_autofree char *host = NULL;
 
 	if (!colon)
-		return netdev_options_fail(
+		return ctl_error_usage(
 			error,
 			"%s=: host address '%s' doesn't contain ':' separating host from port", key,
 			text);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "ctl/error.h"
 #include "ctl/netdev_options.h"
 #include "link/dgram.h"
 #include "net/netdev.h"
@@ -29,7 +30,7 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 	attachment->addr = remote->addr;
 	if (is_multicast(remote)) {
 		if (local->type != ADDRESS_NONE && local->type != ADDRESS_INET)
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error,
 				"A multicast remote.host takes local.type=inet, or no local");
 		config->mode = DGRAM_MULTICAST;
@@ -37,13 +38,12 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 		return true;
 	}
 	if (local->type == ADDRESS_NONE)
-		return netdev_options_fail(error,
-					   "dgram requires local= parameter: local.type=unix, "
-					   "inet or fd, unless remote.host is a multicast "
-					   "address");
+		return ctl_error_usage(error, "dgram requires local= parameter: local.type=unix, "
+					      "inet or fd, unless remote.host is a multicast "
+					      "address");
 	if (local->type == ADDRESS_FD) {
 		if (remote->type != ADDRESS_NONE)
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error, "don't set remote with local.type=fd: the descriptor "
 				       "is connected already");
 		config->mode = DGRAM_FD;
@@ -57,11 +57,11 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 		return true;
 	}
 	if (remote->type == ADDRESS_NONE)
-		return netdev_options_fail(error, "type=inet requires remote parameter");
+		return ctl_error_usage(error, "type=inet requires remote parameter");
 	if (remote->type != local->type)
-		return netdev_options_fail(error, "local.type and remote.type must be the same");
+		return ctl_error_usage(error, "local.type and remote.type must be the same");
 	if (local->type == ADDRESS_INET && !optstr_get(opts, "local.port"))
-		return netdev_options_fail(error, "Parameter 'local.port' is missing");
+		return ctl_error_usage(error, "Parameter 'local.port' is missing");
 	config->mode = DGRAM_PAIR;
 	attachment->role = ATTACHMENT_PAIR;
 	return true;
@@ -79,7 +79,7 @@ static bool read_options(struct attachment *attachment, struct dgram_config *con
 	    !choose_mode(attachment, config, opts, local, &remote, error))
 		return false;
 	if (remote.type == ADDRESS_FD)
-		return netdev_options_fail(error, "remote.type does not accept value 'fd'");
+		return ctl_error_usage(error, "remote.type does not accept value 'fd'");
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "ctl/error.h"
 #include "ctl/netdev_options.h"
 #include "link/dgram.h"
 #include "link/stream.h"
@@ -56,7 +57,7 @@ static bool read_dgram(struct dgram_config *config, const struct optstr *opts, c
 	if (multicast) {
 		if (config->remote.sa.sa_family != AF_INET ||
 		    !IN_MULTICAST(ntohl(config->remote.in.sin_addr.s_addr)))
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error,
 				"mcast=%s: not an IPv4 multicast address (224.0.0.0 to "
 				"239.255.255.255)",
@@ -68,7 +69,7 @@ static bool read_dgram(struct dgram_config *config, const struct optstr *opts, c
 		}
 	} else {
 		if (!local)
-			return netdev_options_fail(error, "localaddr= is mandatory with udp=");
+			return ctl_error_usage(error, "localaddr= is mandatory with udp=");
 		if (!address_parse_host_port(&config->local, "localaddr", local, error))
 			return false;
 	}
@@ -100,8 +101,8 @@ static bool build_fd(struct attachment *attachment, struct network *network, str
 	if (fd < 0)
 		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
-		return netdev_options_fail(error, "fd=%s: not a socket (%s)",
-					   optstr_get(attachment->opts, "fd"), g_strerror(errno));
+		return ctl_error_usage(error, "fd=%s: not a socket (%s)",
+				       optstr_get(attachment->opts, "fd"), g_strerror(errno));
 	attachment->role = ATTACHMENT_FD;
 	if (type == SOCK_DGRAM) {
 		struct dgram_config config = {
@@ -139,12 +140,12 @@ static const char *find_way(const struct optstr *opts, GError **error)
 		}
 	}
 	if (n != 1) {
-		netdev_options_fail(
+		ctl_error_usage(
 			error, "exactly one of listen=, connect=, mcast=, udp= or fd= is required");
 		return NULL;
 	}
 	if (optstr_get(opts, "localaddr") && !is_dgram(way)) {
-		netdev_options_fail(error, "localaddr= is only valid with mcast= or udp=");
+		ctl_error_usage(error, "localaddr= is only valid with mcast= or udp=");
 		return NULL;
 	}
 	return way;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "ctl/error.h"
 #include "ctl/netdev_options.h"
 #include "link/stream.h"
 #include "net/netdev.h"
@@ -27,15 +28,14 @@ static bool read_options(struct stream_config *config, struct address *addr,
 	if (!address_parse(addr, opts, "addr", error))
 		return false;
 	if (addr->type == ADDRESS_NONE)
-		return netdev_options_fail(error,
-					   "Parameter 'addr' is missing: write addr.type=unix,"
-					   "addr.path=PATH or addr.type=inet,addr.host=HOST,"
-					   "addr.port=PORT");
+		return ctl_error_usage(error, "Parameter 'addr' is missing: write addr.type=unix,"
+					      "addr.path=PATH or addr.type=inet,addr.host=HOST,"
+					      "addr.port=PORT");
 	if (seconds && msec)
-		return netdev_options_fail(error,
-					   "'reconnect' and 'reconnect-ms' are mutually exclusive");
+		return ctl_error_usage(error,
+				       "'reconnect' and 'reconnect-ms' are mutually exclusive");
 	if (server && (seconds || msec))
-		return netdev_options_fail(
+		return ctl_error_usage(
 			error, "'%s' option is incompatible with socket in server listen mode",
 			seconds ? "reconnect" : "reconnect-ms");
 	config->reconnect = optstr_number(opts, "reconnect", 0) * USEC_PER_SEC +

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "ctl/error.h"
 #include "ctl/netdev_options.h"
 #include "ctl/options_user.h"
 #include "svc/dns_zone.h"
@@ -55,7 +56,7 @@ static bool parse_v4(const struct optstr *opts, const char *key, const char *qem
 
 	if (!text || inet_pton(AF_INET, text, out) == 1)
 		return true;
-	return netdev_options_fail(error, "%s: %s=%s is not an IPv4 address", qemu_text, key, text);
+	return ctl_error_usage(error, "%s: %s=%s is not an IPv4 address", qemu_text, key, text);
 }
 
 static bool parse_v6(const struct optstr *opts, const char *key, const char *qemu_text,
@@ -65,7 +66,7 @@ static bool parse_v6(const struct optstr *opts, const char *key, const char *qem
 
 	if (!text || inet_pton(AF_INET6, text, out) == 1)
 		return true;
-	return netdev_options_fail(error, "%s: %s=%s is not an IPv6 address", qemu_text, key, text);
+	return ctl_error_usage(error, "%s: %s=%s is not an IPv6 address", qemu_text, key, text);
 }
 
 /* Without a length QEMU goes by the address class (QEMU net/slirp.c net_slirp_init). */
@@ -120,14 +121,14 @@ static bool parse_net(const struct optstr *opts, struct user_config *config, GEr
 		return true;
 	addr = slash ? g_strndup(text, (gsize)(slash - text)) : g_strdup(text);
 	if (inet_pton(AF_INET, addr, &config->net) != 1)
-		return netdev_options_fail(error,
-					   "Failed to parse netmask: net=%s is not an IPv4 network "
-					   "such as 10.0.2.0/24",
-					   text);
+		return ctl_error_usage(error,
+				       "Failed to parse netmask: net=%s is not an IPv4 network "
+				       "such as 10.0.2.0/24",
+				       text);
 	if (!slash)
 		config->net_len = class_length(config->net);
 	else if (!parse_netmask(slash + 1, &config->net_len))
-		return netdev_options_fail(
+		return ctl_error_usage(
 			error, "Invalid netmask provided (must be in range 4-32): net=%s", text);
 	mask = (uint32_t)(UINT64_C(0xffffffff) << (32 - config->net_len));
 	config->net.s_addr &= htonl(mask);
@@ -142,26 +143,24 @@ static bool parse_net6(const struct optstr *opts, struct user_config *config, GE
 	guint64 len;
 
 	if (text && (optstr_get(opts, "ipv6-prefix") || optstr_get(opts, "ipv6-prefixlen")))
-		return netdev_options_fail(error,
-					   "'ipv6-net' and 'ipv6-prefix' are the same: give one");
+		return ctl_error_usage(error,
+				       "'ipv6-net' and 'ipv6-prefix' are the same: give one");
 	config->net6_len = (unsigned)optstr_number(opts, "ipv6-prefixlen", config->net6_len);
 	if (!text)
 		return parse_v6(opts, "ipv6-prefix", "Failed to parse IPv6 prefix", &config->net6,
 				error);
 	if (inet_pton(AF_INET6, addr, &config->net6) != 1)
-		return netdev_options_fail(
-			error,
-			"Failed to parse IPv6 prefix: ipv6-net=%s is not an IPv6 "
-			"network such as fec0::/64",
-			text);
+		return ctl_error_usage(error,
+				       "Failed to parse IPv6 prefix: ipv6-net=%s is not an IPv6 "
+				       "network such as fec0::/64",
+				       text);
 	if (!slash)
 		return true;
 	if (!g_ascii_string_to_unsigned(slash + 1, 10, 1, 126, &len, NULL))
-		return netdev_options_fail(
-			error,
-			"Invalid IPv6 prefix provided (IPv6 prefix length must be "
-			"between 1 and 126): ipv6-net=%s",
-			text);
+		return ctl_error_usage(error,
+				       "Invalid IPv6 prefix provided (IPv6 prefix length must be "
+				       "between 1 and 126): ipv6-net=%s",
+				       text);
 	config->net6_len = (unsigned)len;
 	return true;
 }
@@ -183,15 +182,15 @@ static bool check_families(const struct optstr *opts, const struct user_config *
 	static const char *const v6[] = {"ipv6-net", "ipv6-prefix", "ipv6-host", "ipv6-dns"};
 
 	if (!config->ipv4 && !config->ipv6)
-		return netdev_options_fail(error, "IPv4 and IPv6 disabled");
+		return ctl_error_usage(error, "IPv4 and IPv6 disabled");
 	for (size_t i = 0; i < G_N_ELEMENTS(v4) && !config->ipv4; i++) {
 		if (optstr_get(opts, v4[i]))
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error, "IPv4 disabled but netmask/host/dns provided: %s=", v4[i]);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(v6) && !config->ipv6; i++) {
 		if (optstr_get(opts, v6[i]))
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error, "IPv6 disabled but prefix/host6/dns6 provided: %s=", v6[i]);
 	}
 	return true;
@@ -239,7 +238,7 @@ static bool parse_ntp(struct user_options *out, const struct optstr *opts, GErro
 	out->ntp = g_new0(struct in_addr, n + 1);
 	for (unsigned i = 0; i < n; i++) {
 		if (inet_pton(AF_INET, words[i], &out->ntp[i]) != 1 || !out->ntp[i].s_addr)
-			return netdev_options_fail(
+			return ctl_error_usage(
 				error, "ntp=%s is not the IPv4 address of a time server", words[i]);
 	}
 	out->config.ntp = n ? out->ntp : NULL;

@@ -5,20 +5,6 @@
 #include "ctl/error.h"
 #include "ctl/optstr_priv.h"
 
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool fail(GError **error, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, CTL_ERROR, CTL_ERROR_USAGE, text);
-	return false;
-}
-
 static const struct opt_spec *find_spec(const struct opt_spec *specs, const char *key)
 {
 	for (; specs->key; specs++) {
@@ -35,7 +21,8 @@ static bool fail_unexpected(GError **error, const char *kind, const struct opt_s
 
 	for (; specs->key; specs++)
 		g_string_append_printf(known, "%s%s", known->len ? ", " : "", specs->key);
-	return fail(error, "Parameter '%s' is unexpected; %s knows %s", key, kind, known->str);
+	return ctl_error_usage(error, "Parameter '%s' is unexpected; %s knows %s", key, kind,
+			       known->str);
 }
 
 /* QEMU's names of JSON types (QEMU qapi/qobject-input-visitor.c). */
@@ -48,12 +35,13 @@ static bool check_json_type(const struct opt_spec *spec, const struct opt *opt, 
 	if (spec->flags & OPT_REPEATS) {
 		if (opt->form == OPT_FORM_JSON_ITEM)
 			return true;
-		return fail(error, "Invalid parameter type for '%s', expected: array", opt->key);
+		return ctl_error_usage(error, "Invalid parameter type for '%s', expected: array",
+				       opt->key);
 	}
 	if (opt->form == form[spec->type])
 		return true;
-	return fail(error, "Invalid parameter type for '%s', expected: %s", opt->key,
-		    expected[spec->type]);
+	return ctl_error_usage(error, "Invalid parameter type for '%s', expected: %s", opt->key,
+			       expected[spec->type]);
 }
 
 static bool check_value(const struct opt_spec *spec, const struct opt *opt, GError **error)
@@ -64,21 +52,24 @@ static bool check_value(const struct opt_spec *spec, const struct opt *opt, GErr
 	switch (spec->type) {
 	case OPT_BOOL:
 		if (!optstr_parse_bool(opt->value, &value))
-			return fail(error, "Parameter '%s' expects 'on' or 'off', not '%s'",
-				    opt->key, opt->value);
+			return ctl_error_usage(error,
+					       "Parameter '%s' expects 'on' or 'off', not '%s'",
+					       opt->key, opt->value);
 		return true;
 	case OPT_NUMBER:
 		if (!g_ascii_string_to_signed(opt->value, 10, spec->min, spec->max, &number, NULL))
-			return fail(error,
-				    "Parameter '%s' expects a number from %" G_GINT64_FORMAT
-				    " to %" G_GINT64_FORMAT ", not '%s'",
-				    opt->key, spec->min, spec->max, opt->value);
+			return ctl_error_usage(
+				error,
+				"Parameter '%s' expects a number from %" G_GINT64_FORMAT
+				" to %" G_GINT64_FORMAT ", not '%s'",
+				opt->key, spec->min, spec->max, opt->value);
 		return true;
 	case OPT_STRING:
 		if (!opt->value[0] && !(spec->flags & OPT_EMPTY))
-			return fail(error,
-				    "Parameter '%s' has no value: write %s=VALUE, or leave it out",
-				    opt->key, opt->key);
+			return ctl_error_usage(
+				error,
+				"Parameter '%s' has no value: write %s=VALUE, or leave it out",
+				opt->key, opt->key);
 		return true;
 	}
 	return true;
@@ -107,7 +98,8 @@ static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec
 	if (!spec && (!also || strcmp(opt->key, also)))
 		return fail_unexpected(error, kind, specs, also, opt->key);
 	if (!spec || spec->type != OPT_BOOL)
-		return fail(error, "Expected '=' after parameter '%s': it needs a value", opt->key);
+		return ctl_error_usage(error, "Expected '=' after parameter '%s': it needs a value",
+				       opt->key);
 	opt->form = OPT_FORM_TEXT;
 	return true;
 }
@@ -134,11 +126,11 @@ static bool check(struct optstr *opts, const char *kind, const struct opt_spec *
 		if (!check_value(spec, opt, error))
 			return false;
 		if (!(spec->flags & OPT_REPEATS) && optstr_nth(opts, opt->key, 1))
-			return fail(error, "Parameter '%s' is given twice", opt->key);
+			return ctl_error_usage(error, "Parameter '%s' is given twice", opt->key);
 	}
 	for (; specs->key; specs++) {
 		if ((specs->flags & OPT_REQUIRED) && !optstr_get(opts, specs->key))
-			return fail(error, "Parameter '%s' is missing", specs->key);
+			return ctl_error_usage(error, "Parameter '%s' is missing", specs->key);
 	}
 	return true;
 }

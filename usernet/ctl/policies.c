@@ -146,7 +146,7 @@ static struct gate *prepare(struct control *control, const char *guest, const ch
 
 	*allow = g_str_has_prefix(rule, "allow=");
 	if (!*allow && !g_str_has_prefix(rule, "deny=")) {
-		netdev_options_fail(error, "rule '%s' should begin with allow= or deny=", rule);
+		ctl_error_usage(error, "rule '%s' should begin with allow= or deny=", rule);
 		return NULL;
 	}
 	*text = strchr(rule, '=') + 1;

@@ -5,11 +5,12 @@
  * to be what a benchmark measures, and the way to run iperf3 or a checksum of 400 MB "inside".
  *
  *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] [--lose N]
- *              SOCKET COMMAND...
+ *              [--rough N] SOCKET COMMAND...
  *
  * SOCKET: a unix path, HOST:PORT, or fd:N, an inherited socket. --lose: one frame in N towards the
- * guest is lost. Needs no root: user and network namespaces, and a /dev/net/tun that the user may
- * open. Exits with COMMAND's status.
+ * guest is lost. --rough: one frame in N either way is lost, one is overtaken by others; says at
+ * the end how many, on standard error. Needs no root: user and network namespaces, and a
+ * /dev/net/tun that the user may open. Exits with COMMAND's status.
  */
 #include <err.h>
 #include <errno.h>
@@ -32,21 +33,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rough.h"
 #include "wire.h"
 
 #define BATCH 64
+/* Frames. The kernel's 1000 are less than 8 flows have in flight, and what comes beyond is lost. */
+#define QUEUE 10000
 
 struct options {
 	const char *mac, *addresses, *gateway, *socket;
 	int mtu;
-	unsigned long lose;
+	unsigned long lose, rough;
 	char **command;
 };
 
 static void usage(void)
 {
 	fputs("usage: tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,…]] [--gateway ADDR] "
-	      "[--lose N] SOCKET COMMAND...\n",
+	      "[--lose N] [--rough N] SOCKET COMMAND...\n",
 	      stderr);
 	exit(2);
 }
@@ -68,6 +72,8 @@ static struct options parse(char **argv)
 			o.gateway = argv[1];
 		else if (!strcmp(*argv, "--lose"))
 			o.lose = strtoul(argv[1], NULL, 10);
+		else if (!strcmp(*argv, "--rough"))
+			o.rough = strtoul(argv[1], NULL, 10);
 		else
 			usage();
 	}
@@ -131,7 +137,7 @@ static void run(const char *format, ...)
 static void configure(const struct options *o)
 {
 	run("ip link set lo up");
-	run("ip link set eth0 address %s mtu %d up", o->mac, o->mtu);
+	run("ip link set eth0 address %s mtu %d txqueuelen %d up", o->mac, o->mtu, QUEUE);
 	if (o->addresses) {
 		char *list = strdup(o->addresses), *save = NULL;
 
@@ -151,23 +157,56 @@ struct bridge {
 	struct wire wire;
 	int tap;
 	unsigned long lose, seen; /* one frame in so many, 0 for none; frames so far */
+	struct rough up, down;
 };
 
-static uint8_t frames[BATCH * (WIRE_PREFIX + WIRE_FRAME_MAX)];
+/* With room for the one of an earlier batch that was late. */
+static uint8_t frames[(BATCH + 1) * (WIRE_PREFIX + WIRE_FRAME_MAX)];
+
+/* The late one at @at, if it is its time; returns what lies behind it. */
+static size_t append_late(struct rough *up, size_t at, bool now)
+{
+	size_t len = up->late_len;
+
+	if (!rough_due(up, now))
+		return at;
+	wire_prefix(frames + at, len);
+	memcpy(frames + at + WIRE_PREFIX, up->late, len);
+	rough_sent(up);
+	return at + WIRE_PREFIX + len;
+}
 
 static void tap_to_wire(struct bridge *bridge)
 {
 	size_t at = 0;
 
 	for (int n = 0; n < BATCH; n++) {
-		ssize_t len = read(bridge->tap, frames + at + WIRE_PREFIX, WIRE_FRAME_MAX);
+		uint8_t *frame = frames + at + WIRE_PREFIX;
+		ssize_t len = read(bridge->tap, frame, WIRE_FRAME_MAX);
 
 		if (len <= 0)
 			break;
+		if (rough_fate(&bridge->up, frame, (size_t)len) != ROUGH_GOES)
+			continue;
 		wire_prefix(frames + at, (size_t)len);
-		at += WIRE_PREFIX + (size_t)len;
+		at = append_late(&bridge->up, at + WIRE_PREFIX + (size_t)len, false);
 	}
+	at = append_late(&bridge->up, at, true);
 	wire_send(&bridge->wire, frames, at);
+}
+
+static void write_tap(const struct bridge *bridge, const uint8_t *frame, size_t len)
+{
+	if (write(bridge->tap, frame, len) < 0 && errno != EIO && errno != EAGAIN)
+		err(1, "tap");
+}
+
+static void write_late(struct bridge *bridge, bool now)
+{
+	if (!rough_due(&bridge->down, now))
+		return;
+	write_tap(bridge, bridge->down.late, bridge->down.late_len);
+	rough_sent(&bridge->down);
 }
 
 static void to_tap(void *data, const uint8_t *frame, size_t len)
@@ -176,8 +215,18 @@ static void to_tap(void *data, const uint8_t *frame, size_t len)
 
 	if (bridge->lose && ++bridge->seen % bridge->lose == 0)
 		return;
-	if (write(bridge->tap, frame, len) < 0 && errno != EIO && errno != EAGAIN)
-		err(1, "tap");
+	if (rough_fate(&bridge->down, frame, len) != ROUGH_GOES)
+		return;
+	write_tap(bridge, frame, len);
+	write_late(bridge, false);
+}
+
+static bool wire_to_tap(struct bridge *bridge)
+{
+	bool more = wire_receive(&bridge->wire, to_tap, bridge);
+
+	write_late(bridge, true);
+	return more;
 }
 
 static int status_of(pid_t child)
@@ -192,11 +241,14 @@ static int status_of(pid_t child)
 int main(int argc, char **argv)
 {
 	struct options o = parse(argv);
-	struct bridge bridge = {.lose = o.lose};
+	static struct bridge bridge;
 	sigset_t set;
 	pid_t child;
 	int sigchld;
 
+	bridge.lose = o.lose;
+	rough_init(&bridge.up, o.rough, 1);
+	rough_init(&bridge.down, o.rough, 2);
 	/* Before the namespaces: an inet socket stays in the one it was made in. */
 	wire_open(&bridge.wire, o.socket);
 	enter_namespaces();
@@ -227,11 +279,15 @@ int main(int argc, char **argv)
 			err(1, "poll");
 		if (fds[0].revents)
 			tap_to_wire(&bridge);
-		if (fds[1].revents && !wire_receive(&bridge.wire, to_tap, &bridge)) {
+		if (fds[1].revents && !wire_to_tap(&bridge)) {
 			kill(child, SIGTERM);
 			status_of(child);
 			errx(1, "the network went away");
 		}
+		if (fds[2].revents && o.rough)
+			fprintf(stderr, "up: %lu lost, %lu late; down: %lu lost, %lu late\n",
+				bridge.up.lost, bridge.up.delayed, bridge.down.lost,
+				bridge.down.delayed);
 		if (fds[2].revents)
 			return status_of(child);
 	}

@@ -2,11 +2,12 @@
 """One end of a bulk transfer: sends SIZE known bytes and receives SIZE known bytes at the same
 time, on a connection each, and says whether the SHA-1 of what came is right.
 
-    bulk.py (listen PORT | connect HOST PORT) SIZE [slow]
+    bulk.py (listen PORT | connect HOST PORT) SIZE [FLOWS] [slow]
 
-A slow reader takes little at a time and rests often, so that every buffer on the way fills up.
+FLOWS such pairs of connections move SIZE bytes each, all at once. A slow reader takes little at a time and rests often, so that every buffer on the way fills up.
 """
 
+import functools
 import hashlib
 import random
 import socket
@@ -18,14 +19,15 @@ BLOCK = 1 << 20
 SEED = 20240229
 
 
+@functools.cache
+def block_of(number):
+    return random.Random(number).randbytes(BLOCK)
+
+
 def blocks(seed, size):
     """SIZE bytes that repeat only after 64 MB, so that a lost or doubled piece shows."""
-    pool = [random.Random(seed + i).randbytes(BLOCK) for i in range(64)]
-    i = 0
-    while size > 0:
-        yield pool[i % 64][:size]
-        size -= BLOCK
-        i += 1
+    for i in range((size + BLOCK - 1) // BLOCK):
+        yield block_of(seed + i % 64)[:size - i * BLOCK]
 
 
 def send(connection, seed, size):
@@ -72,28 +74,55 @@ def exchange(outward, inward, size, slow, seeds):
         raise SystemExit(f"wrong bytes: {result[0]} instead of {wanted(seeds[1], size)}")
 
 
-def listen(server, size, slow=False, accepted=lambda: None):
-    first, _ = server.accept()
-    accepted()
-    second, _ = server.accept()
-    exchange(second, first, size, slow, (SEED + 1000, SEED))
+def exchange_all(flows, size, slow, seeds):
+    """FLOWS are pairs (outward, inward). What they carry differs: a flow's seed is its number more."""
+    failed = []
+
+    def one(i, flow):
+        try:
+            exchange(*flow, size, slow, (seeds[0] + i, seeds[1] + i))
+        except (OSError, SystemExit) as error:
+            failed.append(f"flow {i}: {error}")
+
+    threads = [threading.Thread(target=one, args=each) for each in enumerate(flows)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
-def connect(host, port, size, slow=False):
-    first = socket.create_connection((host, port))
-    second = socket.create_connection((host, port))
-    exchange(first, second, size, slow, (SEED, SEED + 1000))
+def listen(server, size, flows=1, slow=False, accepted=lambda: None):
+    def accept():
+        connection, _ = server.accept()
+        accepted()
+        return connection
+
+    pairs = [(accept(), accept()) for _ in range(flows)]
+    exchange_all([(second, first) for first, second in pairs], size, slow, (SEED + 1000, SEED))
+
+
+def connect(host, port, size, flows=1, slow=False):
+    # One after the other, that both ends know which is which.
+    exchange_all([(socket.create_connection((host, port)), socket.create_connection((host, port)))
+                  for _ in range(flows)], size, slow, (SEED, SEED + 1000))
 
 
 def main():
     words = sys.argv[1:]
     slow = words[-1] == "slow"
+    if slow:
+        words.pop()
+    where, numbers = (words[1:2], words[2:]) if words[0] == "listen" else (words[1:3], words[3:])
+    numbers = [int(number) for number in numbers]
     if words[0] == "listen":
-        with socket.create_server(("", int(words[1]))) as server:
+        with socket.create_server(("::", int(where[0])), family=socket.AF_INET6,
+                                  dualstack_ipv6=True, backlog=64) as server:
             print("listening", flush=True)
-            listen(server, int(words[2]), slow, lambda: print("accepted", flush=True))
+            listen(server, *numbers, slow=slow, accepted=lambda: print("accepted", flush=True))
     else:
-        connect(words[1], int(words[2]), int(words[3]), slow)
+        connect(where[0], int(where[1]), *numbers, slow=slow)
 
 
 if __name__ == "__main__":

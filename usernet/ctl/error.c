@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/error.h"
 
-G_DEFINE_QUARK(usernet - ctl - error - quark, ctl_error)
+/* G_DEFINE_QUARK is a riddle to cppcheck and clang-format. */
+GQuark ctl_error_quark(void)
+{
+	return g_quark_from_static_string("usernet-ctl-error-quark");
+}
 
 bool ctl_error_usage(GError **error, const char *format, ...)
 {

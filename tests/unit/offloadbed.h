@@ -64,12 +64,35 @@ static inline struct bed_frame *bed_next(GQueue *queue)
 	return NULL;
 }
 
+/* The others at the port. */
+static inline void bed_let_go(struct bed *bed)
+{
+	offload_uncharge(&bed->offload->pool, &bed->owner, bed->taken);
+	bed->taken = 0;
+}
+
+static inline void bed_change_mood(struct bed *bed)
+{
+	const unsigned all = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE;
+	unsigned left = (unsigned)g_rand_int_range(bed->rand, 0, 12);
+
+	if (bed->moody && chance(bed, 0.05))
+		bed->blocked = !bed->blocked;
+	if (bed->tight && chance(bed, 0.2)) {
+		bed_let_go(bed);
+		bed->taken = all - bed->owner.blocks;
+		bed->taken -= MIN(bed->taken, left);
+		ck_assert(offload_charge(&bed->offload->pool, &bed->owner, bed->taken));
+	}
+}
+
 /* A turn of @ms milliseconds. */
 static inline void bed_step(struct bed *bed, unsigned ms)
 {
 	struct bed_frame *frame;
 
 	bed_now += ms * USEC_PER_MSEC;
+	bed_change_mood(bed);
 	g_main_context_iteration(NULL, FALSE);
 	end_read(&bed->slirp);
 	if (bed->owed && chance(bed, 0.5)) {
@@ -133,6 +156,7 @@ static inline void bed_init(struct bed *bed, bool v6, uint32_t seed, uint64_t up
 
 static inline void bed_fini(struct bed *bed)
 {
+	bed_let_go(bed);
 	offload_forget(bed->offload, &bed->owner);
 	ck_assert_uint_eq(offload_bytes(bed->offload), 0);
 	ck_assert_uint_eq(offload_n_flows(bed->offload), 0);

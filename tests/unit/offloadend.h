@@ -82,6 +82,9 @@ struct bed {
 	bool forwarded; /* libslirp opens */
 	bool blocked;   /* may_send says no */
 	bool cut;       /* nothing comes through the wire */
+	bool moody;     /* blocked and not, now and then */
+	bool tight;     /* others at the port take what there is, and give it back, now and then */
+	unsigned taken; /* blocks, by those others */
 	bool in_callback;
 	bool damaged; /* libslirp may be given wrong sums, and drops them */
 	unsigned n_damaged;

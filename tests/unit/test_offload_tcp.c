@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "offloadbed.h"
 
-#define RUNS 60 /* of random troubles, for each family and way */
+#include <stdlib.h>
+
+#define RUNS 60 /* of random troubles, for each family and way; OFFLOAD_RUNS says otherwise */
 
 static struct bed bed;
 static const unsigned sizes[] = {0, 1, 1440, 100000, 700000};
@@ -43,11 +45,14 @@ static void run_with_troubles(bool v6, bool forwarded, uint32_t seed)
 	bed.loss = (double[]){0, 0, 0.001, 0.05}[g_rand_int_range(rand, 0, 4)];
 	bed.twice = (double[]){0, 0.01}[g_rand_int_range(rand, 0, 2)];
 	bed.disorder = (double[]){0, 0.01, 0.1}[g_rand_int_range(rand, 0, 3)];
+	bed.moody = g_rand_int_range(rand, 0, 3) == 0;
+	bed.tight = g_rand_int_range(rand, 0, 2) == 0;
 	ck_assert_msg(bed_run(&bed, 6000000),
 		      "seed %u v6 %d forwarded %d: up %u of %u, down %u of %u, resets %d %d", seed,
 		      v6, forwarded, (unsigned)bed.slirp.received, (unsigned)up,
 		      (unsigned)bed.guest.received, (unsigned)down, bed.guest.reset,
 		      bed.slirp.reset);
+	bed.moody = bed.blocked = false;
 	bed_check(&bed);
 	/* Nobody waits for anything any more. */
 	for (unsigned i = 0; i < 30 && offload_n_flows(bed.offload) > 0; i++)
@@ -59,7 +64,10 @@ static void run_with_troubles(bool v6, bool forwarded, uint32_t seed)
 
 START_TEST(all_bytes_come_in_order_whatever_the_wire_does)
 {
-	for (uint32_t seed = 0; seed < RUNS; seed++)
+	const char *runs = g_getenv("OFFLOAD_RUNS");
+	uint32_t n = runs ? (uint32_t)atoi(runs) : RUNS;
+
+	for (uint32_t seed = 0; seed < n; seed++)
 		run_with_troubles(_i & 1, _i & 2, seed * 4 + (uint32_t)_i);
 }
 END_TEST

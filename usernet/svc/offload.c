@@ -183,8 +183,14 @@ void offload_from_guest(struct offload *offload, struct offload_guest *guest,
 		offload->ops->deliver(guest->owner, packet);
 		return;
 	}
+	/* Nothing is concluded from what libslirp will not read. */
+	if (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST) && !offload_sum_right(packet)) {
+		offload->ops->deliver(guest->owner, packet);
+		return;
+	}
 	flow = offload->n_flows ? offload_find(offload, &key) : NULL;
-	if (packet->tcp_flags & TCP_FLAG_SYN)
+	/* With both it is a reset (RFC 9293 3.10.7). */
+	if ((packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) == TCP_FLAG_SYN)
 		offload_syn_from_guest(offload, guest, flow, &key, packet);
 	else if (flow)
 		flow_from_guest(flow, packet);
@@ -260,6 +266,11 @@ static void plain_to_guest(struct offload *offload, const struct offload_guest *
 	outbox_commit(offload->outbox, len);
 }
 
+static bool opens(const struct packet *packet)
+{
+	return (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN;
+}
+
 void offload_to_guest(struct offload *offload, struct offload_guest *guest, unsigned mtu,
 		      const uint8_t *frame, size_t len)
 {
@@ -278,6 +289,9 @@ void offload_to_guest(struct offload *offload, struct offload_guest *guest, unsi
 		struct offload_key key = {packet.dst, packet.src, packet.dport, packet.sport};
 
 		flow = offload->n_flows ? offload_find(offload, &key) : NULL;
+		/* What another libslirp has left of a connection whose name is used anew. */
+		if (flow && flow->guest != guest && !opens(&packet))
+			return;
 		if (packet.tcp_flags & TCP_FLAG_SYN) {
 			offload_syn_to_guest(offload, guest, flow, &key, &packet);
 			return;

@@ -78,10 +78,14 @@ void offload_syn_from_guest(struct offload *offload, struct offload_guest *guest
 		guest_accepts(flow, packet);
 		return;
 	}
-	if (flow && flow->state == OFFLOAD_DONE) {
+	/* It goes to another libslirp than the old one did (shards.h): that one hears of its end.
+	 */
+	if (flow && flow->guest != guest)
+		offload_flow_abort(flow);
+	else if (flow && flow->state == OFFLOAD_DONE)
 		offload_flow_kill(flow);
+	if (flow && flow->dead)
 		flow = NULL;
-	}
 	if (!flow && !(packet->tcp_flags & TCP_FLAG_ACK))
 		flow = offload_flow_new(offload, guest, key);
 	if (flow) {

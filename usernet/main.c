@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/spawner.h"
@@ -164,6 +165,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 			    "--ready-fd %d: no such descriptor is open", ready_fd);
 		return false;
 	}
+	heap_set_up();
 	log_take_libraries();
 	close_stray_fds(daemon->config);
 	if (!fill_standard_fds(error) || !start_spawner(daemon, error))

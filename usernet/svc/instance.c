@@ -41,6 +41,8 @@ static void on_instance_timer(struct loop_timer *timer)
 static void instance_open(struct instance *instance)
 {
 	const struct user_config *config = instance->env->config;
+	const unsigned headers = (instance->v6 ? 40 : 20) + 20;
+	const size_t if_mtu = OFFLOAD_MSS + headers;
 	SlirpConfig slirp = {
 		.version = 4,
 		.in_enabled = !instance->v6,
@@ -55,8 +57,8 @@ static void instance_open(struct instance *instance)
 		.vdhcp_start = config->dhcp_start,
 		.vnameserver = config->dns,
 		.vnameserver6 = config->dns6,
-		.if_mtu = OFFLOAD_IF_MTU,
-		.if_mru = OFFLOAD_IF_MTU,
+		.if_mtu = if_mtu,
+		.if_mru = if_mtu,
 		.disable_dhcp = true,
 		.disable_dns = true,
 	};

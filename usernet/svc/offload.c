@@ -59,7 +59,7 @@
  * acknowledges, round after round until neither makes libslirp say more. So libslirp is never
  * called from within its callbacks, and one acknowledgement stands for a whole turn.
  *
- * Memory is in blocks of 16 KB from a pool, charged to the guest's port before a window is promised
+ * Memory is in blocks of 17 KB from a pool, charged to the guest's port before a window is promised
  * for it; nothing is allocated for a frame.
  */
 

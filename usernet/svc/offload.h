@@ -18,8 +18,14 @@
  * the end of each turn's input and output, offload_forget; offload_free when all are forgotten.
  */
 
-/* libslirp's if_mtu: it makes segments of this less headers, whatever the guest's MTU. */
-#define OFFLOAD_IF_MTU 16120
+/*
+ * The segments that libslirp makes, whatever the guest's MTU. They fit its buffers of 128 KB a
+ * whole number of times: else it makes both longer when a connection opens (tcp_input.c tcp_mss,
+ * sbuf.c sbreserve), and on the heap that copies, and so touches, all of them.
+ */
+#define OFFLOAD_MSS 16384
+/* libslirp's if_mtu, at most: that less headers. */
+#define OFFLOAD_IF_MTU (OFFLOAD_MSS + 60)
 /*
  * Bytes that rings and holds may take, of all guests and of those at one port. Who finds no room is
  * served as if there were no offload: acknowledged by its own acknowledgements, nothing held.

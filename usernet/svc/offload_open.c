@@ -8,7 +8,7 @@
 /* How long an unanswered SYN is remembered: over libslirp's 75 s (tcp_timer.h TCPTV_KEEP_INIT). */
 #define OPENING (80 * USEC_PER_SEC)
 /* What a forwarded connection's segments may be, whatever the guest's MSS: they are split here. */
-#define LARGE_MSS (OFFLOAD_IF_MTU - 60)
+#define LARGE_MSS OFFLOAD_MSS
 #define MSS_MAX   (65535 - 60)
 
 static usec_t now(const struct offload *offload)

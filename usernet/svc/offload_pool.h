@@ -10,7 +10,7 @@
  * many (offload.h has the limits). A block is charged before it is taken; charging may be refused,
  * taking never is. So a window that was told is always one that can be kept.
  */
-#define OFFLOAD_BLOCK_SIZE (16 * 1024)
+#define OFFLOAD_BLOCK_SIZE (17 * 1024) /* a merged segment of OFFLOAD_IF_MTU fits one */
 #define OFFLOAD_BLOCK_DATA (OFFLOAD_BLOCK_SIZE - sizeof(void *))
 
 struct offload_guest;

@@ -15,7 +15,7 @@
  *
  * Room is reserved (charged to the guest) before it is promised to libslirp.
  */
-#define OFFLOAD_RING_BLOCKS 32 /* 512 KB, what a flow's ring may take */
+#define OFFLOAD_RING_BLOCKS 30 /* 510 KB, what a flow's ring may take */
 
 struct offload_ring {
 	struct offload_block *blocks[OFFLOAD_RING_BLOCKS]; /* circular */

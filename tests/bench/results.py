@@ -14,7 +14,7 @@ class Results:
         self.rows = {} # id -> (label, unit, better)
         self.values = {} # id -> peer -> [number]
         self.reasons = {} # id -> peer -> why there is none
-        self.sending = [] # peer, direction, MTU, flows, the options of iperf3 that served it best
+        self.sending = [] # peer, direction, MTU, flows, buffer, iperf3's options
         self.failures = [] # what went wrong and should not have
 
     def add_row(self, row):

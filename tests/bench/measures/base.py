@@ -36,12 +36,11 @@ class Case:
 class Bench:
     """What the cases share: where the tools are, how long to measure."""
 
-    def __init__(self, build, seconds, quick, default_buffers=False):
+    def __init__(self, build, seconds, quick):
         self.tools = os.path.abspath(os.path.join(build, "tests", "bench"))
         self.seconds = seconds
         self.quick = quick
-        self.default_buffers = default_buffers # do not try small send buffers
-        self.sending = {} # (peer, direction, MTU, flows): options that served it best
+        self.sending = {} # (peer, direction, MTU, flows, buffer): options that served it best
 
     def tool(self, name):
         return os.path.join(self.tools, name)

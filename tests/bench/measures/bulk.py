@@ -49,34 +49,31 @@ def iperf3(network, guest, direction, seconds, more, patience=MORE_SECONDS):
     return Bulk(result["end"], cpu)
 
 
-def tcp(bench, peer, network, guest, direction, flows=1):
-    chosen = sending(bench, peer, direction, network.mtu, flows)
+def tcp(bench, peer, network, guest, direction, flows=1, buffer=None):
+    """BUFFER: of who sends, as iperf3's -w has it; None: what the kernel gives."""
+    chosen = sending(bench, peer, direction, network.mtu, flows, buffer)
     return iperf3(network, guest, direction, bench.seconds, ["-P", str(flows), *chosen])
 
 
-# --- how TCP sends: each peer gets what serves it best, and the results say which ---
-
-# The send buffer bounds what is under way. Debian's passt drops what the host's socket does not take
-# at once, and lives on retransmission when that is much.
-SMALL_BUFFER = ["-w", "200K"]
+# --- how TCP sends: each peer gets the congestion control that serves it best, and the results say
+# which ---
 
 
-def ways(buffers):
-    """Options of iperf3. It sets a congestion control at both ends, and a plain user's end may only
-    have what is allowed."""
+def controls():
+    """iperf3 sets it at both ends, and a plain user's end may only have what is allowed."""
     with open("/proc/sys/net/ipv4/tcp_allowed_congestion_control", encoding="ascii") as file:
-        names = file.read().split()
-    return [["-C", name, *buffer] for name in names for buffer in buffers]
+        return file.read().split()
 
 
-def sending(bench, peer, direction, mtu, flows):
-    """What sends best through PEER, tried once for each kind of run."""
+def sending(bench, peer, direction, mtu, flows, buffer):
+    """What sends best through PEER, tried once for each kind of run: options of iperf3."""
     if bench.quick:
         mtu, flows = 1500, 1
-    key = (peer.name, direction, mtu, flows)
+    key = (peer.name, direction, mtu, flows, buffer)
     if key not in bench.sending:
         rates = []
-        for way in ways([[]] if bench.default_buffers else [[], SMALL_BUFFER]):
+        for name in controls():
+            way = ["-C", name, *(["-w", buffer] if buffer else [])]
             with bench.network(peer, mtu=mtu) as network:
                 try:
                     run = iperf3(network, network.guest(), direction, PROBE_SECONDS,

@@ -294,6 +294,27 @@ class Live(RulesCase):
         flow.expect_reset()
         self.assertEqual(conn.recv(1), b'')
 
+    def test_a_guest_that_was_not_sent_all_yet_believes_the_reset(self):
+        self.start()
+        listener, port = self.host_tcp()
+        flow = self.a.tcp(GATEWAY, port, window=0)
+        conn = self.accept(listener)
+        conn.sendall(bytes(30000))
+        until(lambda: any(row['bytes-in'] >= 30000 for row in self.qmp.run('query-connections')),
+              'the bytes on their way')
+        resets = []
+        take = flow.take
+
+        def note(segment):
+            if segment.flags & pk.RST:
+                resets.append(segment.seq)
+            take(segment)
+        flow.take = note
+        self.qmp.run('policy-add', rule='deny=*')
+        flow.expect_reset()
+        self.assertEqual(resets, [flow.ack])  # RFC 5961 3.2
+        self.assertEqual(conn.recv(1), b'')
+
     def test_without_offload_too(self):
         self.start('offload=off')
         flow, conn = self.open_tcp(self.a, GATEWAY, self.host_tcp()[0])

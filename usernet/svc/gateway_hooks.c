@@ -130,21 +130,18 @@ static void address_gone(struct gateway *gateway, const struct in6_addr *addr)
 static void on_gate_reset(void *data, const struct flow *flow, enum flow_way way)
 {
 	struct gateway *gateway = data;
-	uint8_t frame[RESET_FRAME_MAX], *out;
+	bool out = way == FLOW_FROM_GUEST;
+	uint8_t frame[RESET_FRAME_MAX];
 	struct frame whole = {frame, 0};
 	struct packet packet;
 	enum drop_reason why;
 
-	if (way == FLOW_FROM_GUEST) {
-		whole.len = (uint32_t)reset_build(frame, flow, way, flow->mac, gateway->mac);
-		if (packet_parse(&packet, &whole, &why))
-			nat_inject(gateway->nat, &packet);
-	} else {
-		out = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
-		if (out)
-			outbox_commit(&gateway->outbox,
-				      reset_build(out, flow, way, gateway->mac, flow->mac));
-	}
+	whole.len = (uint32_t)reset_build(frame, flow, way, out ? flow->mac : gateway->mac,
+					  out ? gateway->mac : flow->mac);
+	if (!out)
+		nat_inject_to_guest(gateway->nat, flow, frame, whole.len);
+	else if (packet_parse(&packet, &whole, &why))
+		nat_inject(gateway->nat, &packet);
 	loop_task_defer(&gateway->service);
 }
 

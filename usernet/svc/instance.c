@@ -199,6 +199,14 @@ void instance_input(struct instance *instance, const struct packet *packet)
 	offload_from_guest(instance->env->offload, &instance->offload, packet);
 }
 
+void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t len)
+{
+	struct instance_env *env = instance->env;
+
+	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), frame,
+			 len);
+}
+
 /* To a server of ours. */
 static void deliver_redirected(struct instance *instance, const struct redirect_server *server,
 			       const struct packet *packet)

@@ -64,6 +64,8 @@ bool instance_is_idle(const struct instance *instance);
 
 /* A packet from the guest; offload may keep what it carries until offload_flush(). */
 void instance_input(struct instance *instance, const struct packet *packet);
+/* @frame, for the guest, as if libslirp said it. Not from within its callbacks. */
+void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t len);
 /*
  * Nothing more is to come of @flow: libslirp's part of it goes now, if all that the guest sent has
  * been written; else when its TIME_WAIT ends. After instances_run().

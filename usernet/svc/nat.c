@@ -268,6 +268,14 @@ void nat_inject(struct nat *nat, const struct packet *packet)
 		instance_input(shards_for(&address->shards, packet), packet);
 }
 
+void nat_inject_to_guest(struct nat *nat, const struct flow *flow, const uint8_t *frame, size_t len)
+{
+	struct address *address = find(nat, &flow->key.guest);
+
+	if (address && flow->shard < address->shards.n)
+		instance_to_guest(address->shards.all[flow->shard], frame, len);
+}
+
 /* --- clients that come in --- */
 
 static struct in6_addr guest_address(const struct sockaddr_any *guest)

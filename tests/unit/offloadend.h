@@ -77,6 +77,7 @@ struct bed {
 	GQueue up, down; /* struct bed_frame */
 	GRand *rand;
 	double loss, twice, disorder;
+	double repacks; /* how many of the guest's segments are of another size than its MSS */
 	unsigned lose;  /* of the frames that come, this one is lost; 0: none */
 	bool scaled;    /* the guest asks for it, or accepts it */
 	bool forwarded; /* libslirp opens */
@@ -197,9 +198,12 @@ static inline uint32_t end_send_at(struct end *end, uint32_t seq)
 	uint64_t at = end->total - data;
 	bool fin = false;
 	int32_t room = (int32_t)(end->peer_edge - seq);
+	uint32_t mss = end->mss;
 
+	if (!end->slirp && chance(end->bed, end->bed->repacks))
+		mss = (uint32_t)g_rand_int_range(end->bed->rand, 1, (int32_t)mss);
 	if ((int32_t)data > 0)
-		len = (uint32_t)CLAMP(room, 0, (int32_t)MIN(end->mss, data));
+		len = (uint32_t)CLAMP(room, 0, (int32_t)MIN(mss, data));
 	else
 		data = 0;
 	fin = end->ends && len == data && !seq_after(seq, end_fin(end));

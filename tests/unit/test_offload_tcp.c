@@ -45,9 +45,10 @@ static void run_with_troubles(bool v6, bool forwarded, uint32_t seed)
 	bed.loss = (double[]){0, 0, 0.001, 0.05}[g_rand_int_range(rand, 0, 4)];
 	bed.twice = (double[]){0, 0.01}[g_rand_int_range(rand, 0, 2)];
 	bed.disorder = (double[]){0, 0.01, 0.1}[g_rand_int_range(rand, 0, 3)];
+	bed.repacks = (double[]){0, 0.01, 0.5}[g_rand_int_range(rand, 0, 3)];
 	bed.moody = g_rand_int_range(rand, 0, 3) == 0;
 	bed.tight = g_rand_int_range(rand, 0, 2) == 0;
-	ck_assert_msg(bed_run(&bed, 6000000),
+	ck_assert_msg(bed_run(&bed, 600000),
 		      "seed %u v6 %d forwarded %d: up %u of %u, down %u of %u, resets %d %d", seed,
 		      v6, forwarded, (unsigned)bed.slirp.received, (unsigned)up,
 		      (unsigned)bed.guest.received, (unsigned)down, bed.guest.reset,
@@ -158,6 +159,26 @@ START_TEST(a_host_that_does_not_read_for_an_hour_gets_all_in_the_end)
 	bed.slirp.reads = UINT32_MAX;
 	bed_must_run(&bed, 100000);
 	bed_check(&bed);
+	bed_fini(&bed);
+}
+END_TEST
+
+/* Whoever fills it must be let. */
+START_TEST(a_gap_in_what_was_held_for_long_is_filled_at_once)
+{
+	usec_t began;
+
+	open_bed(false, 29, 300000, 0, false);
+	bed.slirp.reads = 0;
+	bed.lose = 150; /* some way behind what libslirp takes */
+	for (unsigned i = 0; i < 5; i++)
+		bed_step(&bed, 1000);
+	ck_assert_msg(bed.guest.peer_edge == bed.guest.una, "%s", bed_state(&bed));
+	bed.slirp.reads = UINT32_MAX;
+	began = bed_now;
+	bed_must_run(&bed, 100000);
+	bed_check(&bed);
+	ck_assert_int_lt(bed_now - began, 5 * USEC_PER_SEC);
 	bed_fini(&bed);
 }
 END_TEST
@@ -564,6 +585,7 @@ static Suite *offload_suite(void)
 	tcase_add_test(tcase, a_tiny_window_is_kept_to_and_gets_all);
 	tcase_add_test(tcase, a_guest_that_does_not_read_for_an_hour_gets_all_in_the_end);
 	tcase_add_test(tcase, a_host_that_does_not_read_for_an_hour_gets_all_in_the_end);
+	tcase_add_test(tcase, a_gap_in_what_was_held_for_long_is_filled_at_once);
 	tcase_add_test(tcase, the_guest_is_shown_more_than_libslirp_takes);
 	tcase_add_test(tcase, what_the_guest_has_not_acknowledged_libslirp_may_forget);
 	tcase_add_test(tcase, a_port_that_is_full_waits_and_loses_nothing);

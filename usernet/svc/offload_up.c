@@ -206,13 +206,12 @@ void offload_up_release(struct offload_flow *flow)
 		up->n_held--;
 		up->blocked_at = now(flow);
 		up->tries = 0;
+		/* Not only when all is gone: there may be a gap, for the guest to fill. */
+		flow->say = flow->say || up->deflated;
+		up->deflated = false;
 		give(flow, segment);
 	}
 	up->probe_at = 0;
-	if (up->deflated) {
-		up->deflated = false;
-		flow->say = true;
-	}
 }
 
 /* --- from libslirp --- */

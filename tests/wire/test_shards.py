@@ -9,7 +9,7 @@ from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly
 from lib.daemon import become_unprivileged
 from lib.wait import until
 
-FLOWS = 600  # over two times SHARD_FULL (shards.h)
+FLOWS = 600  # over nine times SHARD_FULL (shards.h)
 
 
 class Shards(GatewayCase):

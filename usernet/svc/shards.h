@@ -20,8 +20,8 @@
  * Most guests have one instance, and cost no more for this. Instances that were made stay until the
  * address goes. What the guest may hold in all is nat_budget.h's.
  */
-#define SHARD_FULL 256 /* descriptors: with so many in each, there is one more */
-#define SHARDS_MAX 64
+#define SHARD_FULL 64 /* descriptors: with so many in each, there is one more */
+#define SHARDS_MAX 254
 
 struct instance;
 struct instance_env;

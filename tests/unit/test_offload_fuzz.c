@@ -39,7 +39,8 @@ static struct owner owners[OWNERS];
 static struct ends keys[KEYS];
 static uint32_t guest_base[KEYS], guest_heard[KEYS]; /* about where each side is */
 static bool in_callback, blocked;
-static unsigned n_delivered, n_wakes, port_blocks, taken;
+static unsigned n_delivered, n_wakes, taken;
+static struct offload_share share;
 static uint32_t seed_now;
 
 static uint32_t below(uint32_t n)
@@ -470,7 +471,7 @@ static void others_take(void)
 	taken = 0;
 	if (once_in(2))
 		return;
-	taken = all - port_blocks;
+	taken = all - share.blocks;
 	left = below(20);
 	taken -= MIN(taken, left);
 	ck_assert(offload_charge(&offload->pool, &owners[0].guest, taken));
@@ -489,10 +490,11 @@ static void begin(uint32_t seed)
 	outbox_init(&outbox, pool, &port);
 	offload = offload_new(loop, &outbox, &ops, NULL, false);
 	blocked = in_callback = false;
-	port_blocks = taken = 0;
+	taken = 0;
+	share = (struct offload_share){0};
 	for (unsigned i = 0; i < OWNERS; i++) {
 		offload_guest_init(&owners[i].guest, &owners[i]);
-		offload_guest_set_port(&owners[i].guest, &port_blocks);
+		offload_guest_set_share(&owners[i].guest, &share);
 	}
 	for (unsigned i = 0; i < KEYS; i++) {
 		keys[i] = i == 2 ? flow6 : flow4;
@@ -508,8 +510,8 @@ static void end(void)
 	taken = 0;
 	for (unsigned i = 0; i < OWNERS; i++)
 		offload_forget(offload, &owners[i].guest);
-	ck_assert_msg(offload_bytes(offload) == 0 && port_blocks == 0, "seed %u: bytes are left",
-		      seed_now);
+	ck_assert_msg(offload_bytes(offload) == 0 && share.blocks == 0 && share.n_flows == 0,
+		      "seed %u: bytes are left", seed_now);
 	ck_assert_uint_eq(offload_n_flows(offload), 0);
 	offload_free(offload);
 	drain();

@@ -432,10 +432,11 @@ END_TEST
 /* Many flows to one guest that reads nothing; each would take 512 KB. */
 START_TEST(memory_is_bounded_and_what_finds_none_passes)
 {
-	unsigned others = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE, blocks = 0;
+	unsigned others = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE;
+	struct offload_share share = {0};
 
 	open_bed(false, 20, 500000, 500000, false);
-	offload_guest_set_port(&bed.owner, &blocks);
+	offload_guest_set_share(&bed.owner, &share);
 	/* The port's other guests have it all but one block. */
 	ck_assert(offload_charge(&bed.offload->pool, &bed.owner, others - 1));
 	ck_assert(!offload_charge(&bed.offload->pool, &bed.owner, 2));
@@ -443,9 +444,9 @@ START_TEST(memory_is_bounded_and_what_finds_none_passes)
 	bed_must_run(&bed, 20000000);
 	bed_check(&bed);
 	ck_assert_uint_le(bed.most_bytes, OFFLOAD_PORT_BYTES);
-	ck_assert_uint_ge(blocks, others - 1);
+	ck_assert_uint_ge(share.blocks, others - 1);
 	offload_uncharge(&bed.offload->pool, &bed.owner, others - 1);
-	ck_assert_uint_eq(blocks, 0);
+	ck_assert_uint_eq(share.blocks, 0);
 	bed_fini(&bed);
 }
 END_TEST
@@ -471,8 +472,9 @@ END_TEST
 
 START_TEST(the_budget_of_all_holds_for_all_ports)
 {
-	static struct offload_guest guests[OFFLOAD_BYTES / OFFLOAD_PORT_BYTES + 1];
+	static struct offload_guest guests[OFFLOAD_BYTES / OFFLOAD_PORT_BYTES], few;
 	unsigned each = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE;
+	unsigned some = OFFLOAD_FEW_BYTES / OFFLOAD_BLOCK_SIZE;
 
 	bed_init(&bed, false, 22, 0, 0);
 	for (unsigned i = 0; i < G_N_ELEMENTS(guests); i++) {
@@ -483,31 +485,57 @@ START_TEST(the_budget_of_all_holds_for_all_ports)
 	ck_assert_uint_eq(offload_bytes(bed.offload),
 			  (G_N_ELEMENTS(guests) - 1) * each * OFFLOAD_BLOCK_SIZE);
 	ck_assert_uint_le(offload_bytes(bed.offload), OFFLOAD_BYTES);
+	/* The last quarter is not for those who have taken much. */
+	offload_guest_init(&few, &bed);
+	ck_assert(offload_charge(&bed.offload->pool, &few, some));
+	ck_assert(!offload_charge(&bed.offload->pool, &few, each - some));
+	offload_uncharge(&bed.offload->pool, &few, some);
 	for (unsigned i = 0; i + 1 < G_N_ELEMENTS(guests); i++)
 		offload_uncharge(&bed.offload->pool, &guests[i], each);
 	bed_fini(&bed);
 }
 END_TEST
 
-START_TEST(connections_beyond_the_bound_pass_as_they_are)
+/* @n SYNs, to a port of their own. */
+static void open_many(struct offload_guest *guest, uint16_t port, unsigned n)
 {
 	static uint8_t frame[2000];
 
-	bed_init(&bed, false, 23, 1000, 1000);
-	for (unsigned i = 0; i < OFFLOAD_GUEST_FLOWS + 10; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct ends flow = flow4;
 		struct packet packet;
 
 		flow.sport = (uint16_t)i;
-		flow.dport = (uint16_t)(1000 + i / 65536);
+		flow.dport = port;
 		packet = parsed(frame, put_tcp(frame, &flow, 1, 0, TCP_FLAG_SYN, NULL, 0, NULL, 0));
-		offload_from_guest(bed.offload, &bed.owner, &packet);
+		offload_from_guest(bed.offload, guest, &packet);
 	}
-	ck_assert_uint_eq(offload_n_flows(bed.offload), OFFLOAD_GUEST_FLOWS);
+}
+
+START_TEST(connections_beyond_the_bound_pass_as_they_are)
+{
+	struct offload_guest others[4];
+	struct offload_share share = {0};
+
+	bed_init(&bed, false, 23, 1000, 1000);
+	for (unsigned i = 0; i < G_N_ELEMENTS(others); i++)
+		offload_guest_init(&others[i], &bed);
+	/* Two addresses at a port have together what one has. */
+	offload_guest_set_share(&others[0], &share);
+	offload_guest_set_share(&others[1], &share);
+	open_many(&others[0], 1, OFFLOAD_PORT_FLOWS - 10);
+	open_many(&others[1], 2, 20);
+	ck_assert_uint_eq(offload_n_flows(bed.offload), OFFLOAD_PORT_FLOWS);
+	/* The last quarter is for those with few. */
+	open_many(&others[2], 3, OFFLOAD_PORT_FLOWS);
+	ck_assert_uint_eq(offload_n_flows(bed.offload), OFFLOAD_FLOWS / 4 * 3);
+	open_many(&others[3], 4, OFFLOAD_FEW_FLOWS + 10);
+	ck_assert_uint_eq(others[3].n_flows, OFFLOAD_FEW_FLOWS);
 	/* Unanswered, they are forgotten. */
 	for (unsigned i = 0; i < 3; i++)
 		bed_step(&bed, 41000);
 	ck_assert_uint_eq(offload_n_flows(bed.offload), 0);
+	ck_assert_uint_eq(share.n_flows, 0);
 	bed_fini(&bed);
 }
 END_TEST

@@ -134,7 +134,7 @@ void instance_set_share(struct instance *instance, struct nat_share *share)
 	int held = (int)instance->fds.n;
 
 	nat_share_count_fds(budget, instance->share, -held);
-	offload_guest_set_port(&instance->offload, share ? &share->blocks : NULL);
+	offload_guest_set_share(&instance->offload, share ? &share->offload : NULL);
 	instance->share = share;
 	nat_share_count_fds(budget, share, held);
 }

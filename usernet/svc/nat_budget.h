@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
+#include "svc/offload_pool.h"
+
 /*
  * What the guests behind one port may hold of the NAT: descriptors (each connection, UDP session
  * and ping is one) and instances (each source address is one). The last quarter of both is kept for
@@ -21,7 +23,7 @@
 struct nat_share {
 	unsigned port_id;
 	unsigned fds, instances;
-	unsigned blocks; /* offload's, which bounds them (offload_pool.h) */
+	struct offload_share offload; /* which bounds it itself (offload.h) */
 };
 
 struct nat_budget {

@@ -91,13 +91,17 @@ void offload_guest_init(struct offload_guest *guest, void *owner)
 	list_init(&guest->flows);
 }
 
-void offload_guest_set_port(struct offload_guest *guest, unsigned *port_blocks)
+void offload_guest_set_share(struct offload_guest *guest, struct offload_share *share)
 {
-	if (guest->port_blocks)
-		*guest->port_blocks -= guest->blocks;
-	guest->port_blocks = port_blocks;
-	if (port_blocks)
-		*port_blocks += guest->blocks;
+	if (guest->share) {
+		guest->share->blocks -= guest->blocks;
+		guest->share->n_flows -= guest->n_flows;
+	}
+	guest->share = share;
+	if (share) {
+		share->blocks += guest->blocks;
+		share->n_flows += guest->n_flows;
+	}
 }
 
 uint64_t offload_bytes(const struct offload *offload)

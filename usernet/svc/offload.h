@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/loop.h"
+#include "svc/offload_pool.h"
 #include "svc/outbox.h"
 #include "svc/packet.h"
 
@@ -32,20 +33,25 @@
  */
 #define OFFLOAD_BYTES      (96 << 20)
 #define OFFLOAD_PORT_BYTES (24 << 20)
-/* Connections that are known, of all guests and of one; what is opened beyond passes as it is. */
-#define OFFLOAD_FLOWS       65536
-#define OFFLOAD_GUEST_FLOWS 32768
+/*
+ * Connections that are known, of all guests and of those at one port; what is opened beyond passes
+ * as it is. The last quarter of both these and the bytes is for ports that hold few.
+ */
+#define OFFLOAD_FLOWS      65536
+#define OFFLOAD_PORT_FLOWS 32768
+#define OFFLOAD_FEW_FLOWS  1024
+#define OFFLOAD_FEW_BYTES  (1 << 20)
 
 struct offload;
 
 /* What offload knows of one guest address; lives in the NAT's instance. */
 struct offload_guest {
 	void *owner;
-	struct list flows;     /* heads offload_flow::guest_link */
-	unsigned n_flows;      /* on it */
-	unsigned blocks;       /* charged to it (offload_pool.h) */
-	unsigned *port_blocks; /* those of all guests at its port; NULL: at none */
-	uint16_t mss;          /* smallest it has announced, for what has no flow; 0: none yet */
+	struct list flows;           /* heads offload_flow::guest_link */
+	unsigned n_flows;            /* on it */
+	unsigned blocks;             /* charged to it (offload_pool.h) */
+	struct offload_share *share; /* of its port; NULL: at none */
+	uint16_t mss; /* smallest it has announced, for what has no flow; 0: none yet */
 };
 
 struct offload_ops {
@@ -63,8 +69,8 @@ struct offload *offload_new(struct loop *loop, struct outbox *outbox, const stru
 void offload_free(struct offload *offload);
 
 void offload_guest_init(struct offload_guest *guest, void *owner);
-/* What it holds counts at @port_blocks from now on; NULL: at no port. */
-void offload_guest_set_port(struct offload_guest *guest, unsigned *port_blocks);
+/* What it holds counts at @share from now on; NULL: at no port. */
+void offload_guest_set_share(struct offload_guest *guest, struct offload_share *share);
 
 /* @packet is borrowed for the call. */
 void offload_from_guest(struct offload *offload, struct offload_guest *guest,

@@ -125,12 +125,21 @@ void offload_table_fini(struct offload *offload)
 	g_free(offload->buckets);
 }
 
+static bool has_room(const struct offload *offload, const struct offload_guest *guest)
+{
+	unsigned at_port = guest->share ? guest->share->n_flows : guest->n_flows;
+
+	if (offload->n_flows >= OFFLOAD_FLOWS - OFFLOAD_FLOWS / 4)
+		return offload->n_flows < OFFLOAD_FLOWS && at_port < OFFLOAD_FEW_FLOWS;
+	return at_port < OFFLOAD_PORT_FLOWS;
+}
+
 struct offload_flow *offload_flow_new(struct offload *offload, struct offload_guest *guest,
 				      const struct offload_key *key)
 {
 	struct offload_flow *flow, **at;
 
-	if (offload->n_flows >= OFFLOAD_FLOWS || guest->n_flows >= OFFLOAD_GUEST_FLOWS)
+	if (!has_room(offload, guest))
 		return NULL;
 	if (offload->n_flows >= offload->n_buckets)
 		grow(offload);
@@ -149,6 +158,8 @@ struct offload_flow *offload_flow_new(struct offload *offload, struct offload_gu
 	offload->n_flows++;
 	list_append(&guest->flows, &flow->guest_link);
 	guest->n_flows++;
+	if (guest->share)
+		guest->share->n_flows++;
 	return flow;
 }
 
@@ -172,6 +183,8 @@ void offload_flow_kill(struct offload_flow *flow)
 	offload_down_clear(flow);
 	list_remove(&flow->guest_link);
 	flow->guest->n_flows--;
+	if (flow->guest->share)
+		flow->guest->share->n_flows--;
 	list_remove(&flow->merging_link);
 	list_remove(&flow->due_link);
 	list_append(&offload->dead, &flow->due_link);

@@ -5,6 +5,7 @@
 
 #include "svc/offload.h"
 
+#define FEW       (OFFLOAD_FEW_BYTES / OFFLOAD_BLOCK_SIZE)
 #define KEEP_IDLE 128 /* blocks, 2 MB: what a few busy flows come and go with */
 
 void offload_pool_init(struct offload_pool *pool, uint64_t max, uint64_t port_max)
@@ -29,14 +30,15 @@ void offload_pool_fini(struct offload_pool *pool)
 
 bool offload_charge(struct offload_pool *pool, struct offload_guest *guest, unsigned n)
 {
-	unsigned at_port = guest->port_blocks ? *guest->port_blocks : guest->blocks;
+	unsigned at_port = (guest->share ? guest->share->blocks : guest->blocks) + n;
+	unsigned max = at_port <= FEW ? pool->max : pool->max - pool->max / 4;
 
-	if (pool->charged + n > pool->max || at_port + n > pool->port_max)
+	if (pool->charged + n > max || at_port > pool->port_max)
 		return false;
 	pool->charged += n;
 	guest->blocks += n;
-	if (guest->port_blocks)
-		*guest->port_blocks += n;
+	if (guest->share)
+		guest->share->blocks += n;
 	return true;
 }
 
@@ -44,8 +46,8 @@ void offload_uncharge(struct offload_pool *pool, struct offload_guest *guest, un
 {
 	pool->charged -= n;
 	guest->blocks -= n;
-	if (guest->port_blocks)
-		*guest->port_blocks -= n;
+	if (guest->share)
+		guest->share->blocks -= n;
 }
 
 struct offload_block *offload_block_take(struct offload_pool *pool)

@@ -15,6 +15,11 @@
 
 struct offload_guest;
 
+/* What the guests of one port hold together. */
+struct offload_share {
+	unsigned blocks, n_flows;
+};
+
 struct offload_block {
 	struct offload_block *next;
 	uint8_t data[OFFLOAD_BLOCK_DATA] __attribute__((aligned(sizeof(void *))));

@@ -336,6 +336,8 @@ static void serve(struct offload_flow *flow)
 	if (!flow->dead && flow->say)
 		offload_down_say(flow);
 	if (!flow->dead)
+		offload_up_tell_gap(flow);
+	if (!flow->dead)
 		look_for_end(flow);
 }
 

@@ -45,6 +45,7 @@ struct offload_up {
 	uint32_t fin;
 	bool deflated; /* blocked for long: the guest is shown a closed window */
 	uint8_t tries;
+	unsigned early;               /* segments behind a gap, of which the guest was not told */
 	unsigned replies;             /* segments given out of order, whose answer is the guest's */
 	struct offload_segment *open; /* being merged this turn */
 	struct list held;             /* heads offload_segment::link, beyond the edge */
@@ -178,6 +179,8 @@ void offload_up_empty(struct offload_flow *flow, uint32_t seq, uint8_t flags);
 void offload_up_flush(struct offload_flow *flow);
 /* What is held goes as far as libslirp takes it. */
 void offload_up_release(struct offload_flow *flow);
+/* Tells the guest of a gap, once libslirp has acknowledged all before it. */
+void offload_up_tell_gap(struct offload_flow *flow);
 /* Libslirp's word on what it has; true when it has or takes more than before. */
 bool offload_up_acked(struct offload_flow *flow, const struct packet *packet);
 /* What the guest is shown, as it stands in the header. */

@@ -8,6 +8,10 @@
  * that are not full. */
 #define HELD_MAX (OFFLOAD_INFLATE / (OFFLOAD_IF_MTU - 60) + 8)
 
+/* Of segments behind a gap, told at once when their time comes: more than three, that one may be
+ * lost (RFC 5681 3.2). */
+#define EARLY_TOLD 8u
+
 #define PROBE_MIN                                                                                  \
 	(200 * USEC_PER_MSEC) /* libslirp tells when it takes more; in case it did not             \
 			       */
@@ -27,7 +31,7 @@ void offload_up_open(struct offload_up *up, uint32_t next, uint32_t edge)
 	up->acked = up->given = up->next = next;
 	up->edge = edge;
 	up->has_fin = up->deflated = false;
-	up->replies = 0;
+	up->early = up->replies = 0;
 }
 
 void offload_up_clear(struct offload_flow *flow)
@@ -305,7 +309,7 @@ taken:
 }
 
 /* Behind a gap, beyond libslirp's edge: it waits, that the guest need not send it again. */
-static void hold_early(struct offload_flow *flow, const struct packet *packet)
+static bool hold_early(struct offload_flow *flow, const struct packet *packet)
 {
 	struct offload_up *up = &flow->up;
 	uint32_t seq = packet_seq(packet), end = seq + packet->len - packet->payload;
@@ -313,17 +317,32 @@ static void hold_early(struct offload_flow *flow, const struct packet *packet)
 	struct list *at = place(up, seq, end);
 
 	if (!at || seq_after(end, up->edge + OFFLOAD_INFLATE) || !offload_segment_takes(packet))
-		return;
+		return false;
 	if (packet->tcp_flags & TCP_FLAG_FIN)
 		note_fin(up, end + 1);
 	if (at != &up->held &&
 	    offload_segment_append(container_of(at, struct offload_segment, link), packet))
-		return;
+		return true;
 	segment = offload_segment_new(&flow->offload->pool, flow->guest, seq);
 	if (!segment)
-		return;
+		return false;
 	offload_segment_append(segment, packet);
 	hold(flow, segment);
+	return true;
+}
+
+void offload_up_tell_gap(struct offload_flow *flow)
+{
+	struct offload_up *up = &flow->up;
+	unsigned n = MIN(up->early, EARLY_TOLD);
+
+	if (up->acked != up->next || up->early == 0)
+		return;
+	up->early = 0;
+	if (list_empty(&up->held)) /* it was filled meanwhile */
+		return;
+	for (; n > 0; n--)
+		offload_down_say(flow);
 }
 
 /* Came before, or too early. Libslirp puts in order what it may take, and answers. */
@@ -339,12 +358,21 @@ static void take_out_of_order(struct offload_flow *flow, const struct packet *pa
 		offload_down_say(flow);
 		return;
 	}
+	/* What was merged may have filled the gap in front of it. */
+	if (seq == up->next && !offload_up_ended(up) && offload_segment_takes(packet)) {
+		take_in_order(flow, packet);
+		return;
+	}
 	if (!seq_after(end, up->given) || (nothing_waits(up) && !seq_after(end, up->edge))) {
 		pass_for_reply(flow, packet);
 		return;
 	}
-	if (seq_after(seq, up->next))
-		hold_early(flow, packet);
+	/* A duplicate acknowledgement says that what it names is lost. That is so only when all
+	 * before the gap was acknowledged: until then there is none to be sent. */
+	if (seq_after(seq, up->next) && hold_early(flow, packet) && up->acked != up->next) {
+		up->early++;
+		return;
+	}
 	offload_down_say(flow); /* this is where we are */
 }
 

@@ -349,6 +349,27 @@ class WhomTheGuestSees(TcpForwardCase):
             self.assertEqual(seen[0], GATEWAY)
 
     @with_addresses('192.0.2.7')
+    def test_the_gateway_where_the_guest_has_a_connection_of_that_name_already(self):
+        """The client, who is also a server of the guest's, would come in between."""
+        self.network('hostfwd=tcp:0.0.0.0:0-:22')
+        station, (_, port) = self.station(), self.forward()
+        listener, server_port = self.host_tcp('192.0.2.7')
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own = station.tcp('192.0.2.7', server_port, sport=22)
+        served = self.accept(listener)
+        listener.close()
+        station.listen(22)
+        client = self.keep(socket.socket())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(('192.0.2.7', server_port))
+        client.settimeout(10)
+        client.connect(('192.0.2.7', port))
+        flow = station.accept(22)
+        self.assertEqual(flow.peer, GATEWAY)
+        self.assert_talk(client, flow)
+        self.assert_talk(served, own)
+
+    @with_addresses('192.0.2.7')
     def test_masquerade_shows_the_gateway(self):
         self.network('hostfwd=tcp:0.0.0.0:0-:22+masquerade=on')
         station, (_, port) = self.station(), self.forward()

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "svc/user_config.h"
 #include "svc/instance_door.h"
+#include "svc/gate.h"
 #include "svc/instance_priv.h"
 
 /*
@@ -307,6 +308,24 @@ static int only_door(int number, void *opaque)
 	return number == instance->knock.door->number ? SLIRP_POLL_IN : 0;
 }
 
+/* Has the guest a connection to the client, of the client's very port, by its own wish? All that
+ * belongs to the one would be taken for the other's: a server that the guest asks could end that.
+ */
+static bool is_spoken_to(const struct instance *instance, const struct nat_client *client,
+			 uint16_t guest_port)
+{
+	const struct flow_key key = {
+		.guest = instance->addr,
+		.peer = client->addr,
+		.guest_port = guest_port,
+		.peer_port = client->port,
+		.proto = IPPROTO_TCP,
+	};
+	const struct flow *flow = flow_find(gate_flows(instance->env->gate), &key);
+
+	return flow && flow->opener != FLOW_BY_FORWARD && !flow_is_closed(flow);
+}
+
 /* A socket bound to a loopback port that no other inflow has. */
 static int knocker_new(struct instance *instance, const struct nat_client *client,
 		       uint16_t guest_port, struct knock *knock)
@@ -317,7 +336,7 @@ static int knocker_new(struct instance *instance, const struct nat_client *clien
 		.guest_port = guest_port,
 		.seen = client->addr,
 		.seen_port = client->port,
-		.masqueraded = client->masquerade,
+		.masqueraded = client->masquerade || is_spoken_to(instance, client, guest_port),
 		.rule = client->rule,
 	};
 

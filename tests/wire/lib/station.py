@@ -295,9 +295,9 @@ class Station:
 
     # --- TCP ---
 
-    def connect(self, dst, dport, **more):
+    def connect(self, dst, dport, sport=None, **more):
         """Sends the SYN; the connection, not open yet."""
-        flow = self.tcp_class(self, dst, dport, next(_ports), **more)
+        flow = self.tcp_class(self, dst, dport, sport or next(_ports), **more)
         self.flows[dst, dport, flow.port] = flow
         flow.open()
         return flow

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP over a wire that is not good, to and from the host, with and without offload: the same bytes."""
+import contextlib
 import socket
 import struct
 import threading
 import time
 import unittest
 
+from lib import packet as pk
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, scale
 from lib.guest import StreamGuest
 from lib.rough import RoughWire, SureTcp
@@ -193,6 +195,28 @@ class Outward(OffloadCase):
             sock.close()
             flow.run(lambda: flow.was_reset, 'the reset')
             self.assertTrue(flow.was_reset)
+
+    def test_a_guest_that_has_forgotten_a_connection_may_open_it_anew(self):
+        """It started anew, and takes the same port: RFC 9293 3.5.1, figure 9."""
+        self.kind(SHIFT=7)
+        for flow, sock in self.pairs():
+            sock.sendall(b'before')
+            flow.run(lambda: len(flow.received) == 6, 'what came before')
+            heard = []
+            flow.take = heard.append
+            isn = (flow.seq + (1 << 29)) % (1 << 32)
+            for _ in range(5):
+                flow.segment(pk.SYN, seq=isn)
+                self.a.run_until(lambda: heard, 'any answer') # pylint: disable=cell-var-from-loop
+                last = heard.pop()
+                heard.clear()
+                if last.flags & pk.SYN:
+                    break
+                flow.segment(pk.RST, seq=last.ack)
+            self.assertEqual((last.flags & (pk.SYN | pk.ACK), last.ack),
+                             (pk.SYN | pk.ACK, (isn + 1) % (1 << 32)))
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(sock.recv(1), b'')
 
     def test_a_port_lost_and_found(self):
         self.kind(SHIFT=7)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """allow= and deny=, of the network and of guests, host-loopback= and host-addresses=: at start, live."""
+import contextlib
 import os
 import unittest
 
@@ -314,6 +315,19 @@ class Live(RulesCase):
         flow.expect_reset()
         self.assertEqual(resets, [flow.ack])  # RFC 5961 3.2
         self.assertEqual(conn.recv(1), b'')
+
+    def test_a_reset_that_libslirp_does_not_believe_hides_nothing(self):
+        self.start()
+        flow, conn = self.open_tcp(self.a, GATEWAY, self.host_tcp()[0])
+        flow.segment(pk.RST, seq=(flow.seq + 700000) % (1 << 32))
+        self.a.ping(GATEWAY)  # it has come
+        self.qmp.run('policy-add', rule='deny=*')
+        conn.sendall(b'on it goes')
+        conn.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(conn.recv(1), b'')
+        self.a.ping(GATEWAY)
+        self.assertEqual(flow.received, b'')
 
     def test_without_offload_too(self):
         self.start('offload=off')

@@ -350,16 +350,19 @@ void gate_run(struct gate *gate)
 static void rejudge(void *data, struct flow *flow)
 {
 	struct gate *gate = data;
+	bool over = flow_is_closed(flow);
 
-	if (flow->opener == FLOW_BY_FORWARD || flow->served || flow->cut || flow_is_closed(flow) ||
+	/* Over by what the guest said, which libslirp need not have believed: it is made sure of. */
+	if (flow->opener == FLOW_BY_FORWARD || flow->served || flow->cut ||
 	    reaches(gate, flow->mac, &flow->key))
 		return;
 	if (flow->key.proto == IPPROTO_TCP) {
-		gate->ops->reset(gate->ops_data, flow, FLOW_TO_GUEST);
+		if (!over)
+			gate->ops->reset(gate->ops_data, flow, FLOW_TO_GUEST);
 		gate->ops->reset(gate->ops_data, flow, FLOW_FROM_GUEST);
 	}
 	flow_cut(gate->flows, flow, now(gate));
-	gate->n_cut++;
+	gate->n_cut += !over;
 }
 
 unsigned gate_rejudge(struct gate *gate)

@@ -7,8 +7,9 @@ import unittest
 
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly
 from lib.daemon import become_unprivileged
-from lib.wait import until
+from lib.wait import LIMIT, until
 
+SWEEP = 60   # seconds: twice SWEEP_INTERVAL (nat.c)
 FLOWS = 600  # over nine times SHARD_FULL (shards.h)
 
 
@@ -17,6 +18,9 @@ class Shards(GatewayCase):
         self.network('hostfwd=tcp:127.0.0.1:0-:22')
         self.a = self.station()
         self.status = lambda: self.lan.ask('query-status')
+
+    def instances(self):
+        return self.lan.ask('query-network')['gateway']['instances']
 
     def host_udp(self):
         sock = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -66,6 +70,18 @@ class Shards(GatewayCase):
         self.assert_talk(flows)
         self.end(flows)
         until(lambda: self.status()['descriptors'] <= before, 'no descriptor')
+
+    def test_what_is_not_needed_any_more_goes(self):
+        before = max(self.instances(), 1)
+        flows = self.open_many()
+        self.assertGreater(self.instances(), before + 2)
+        for _, conn in flows[1:]:
+            conn.close()
+        for flow, _ in flows[1:]:
+            flow.expect_end()
+            flow.shutdown()
+        until(lambda: self.instances() <= before, 'the instances gone', SWEEP + LIMIT)
+        self.assert_talk(flows[:1])
 
     def test_ipv6(self):
         self.a.autoconfigure()

@@ -26,6 +26,7 @@ struct instance_env {
 	struct nat_fds *fds;
 	struct inflow_table *inflows;
 	struct nat_budget budget;
+	unsigned n_added; /* instances beyond the first of their address (shards.h) */
 	const struct redirect *redirect; /* may be NULL */
 	struct gate *gate;
 	const struct nat_ops *ops;

@@ -162,6 +162,7 @@ static void on_sweep(struct loop_timer *timer)
 
 		for (unsigned i = 0; i < address->shards.n; i++)
 			instance_sweep_doors(address->shards.all[i], now(nat));
+		shards_trim(&address->shards);
 
 		/* Guests behind a router of their own have no entry: they go with the router. */
 		if (mac && !guest_by_mac(nat->env.network->guests, mac))
@@ -338,7 +339,7 @@ void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat
 
 unsigned nat_n_instances(const struct nat *nat)
 {
-	return g_hash_table_size(nat->addresses);
+	return g_hash_table_size(nat->addresses) + nat->env.n_added;
 }
 
 unsigned nat_n_fds(const struct nat *nat)

@@ -14,11 +14,37 @@ void shards_init(struct shards *shards, struct instance_env *env, const struct i
 	shards->all[0] = instance_new(env, addr, 0);
 }
 
+static void free_last(struct shards *shards)
+{
+	instance_free(shards->all[--shards->n]);
+	if (shards->n > 0)
+		shards->env->n_added--;
+}
+
 void shards_fini(struct shards *shards)
 {
-	for (unsigned i = 0; i < shards->n; i++)
-		instance_free(shards->all[i]);
+	while (shards->n > 0)
+		free_last(shards);
 	g_free(shards->ports);
+}
+
+void shards_trim(struct shards *shards)
+{
+	unsigned before = shards->n;
+
+	while (shards->n > 1 && instance_is_idle(shards->all[shards->n - 1]))
+		free_last(shards);
+	if (shards->n == before)
+		return;
+	if (shards->n == 1) {
+		g_free(shards->ports);
+		shards->ports = NULL;
+		return;
+	}
+	for (unsigned i = 0; i < PORTS; i++) {
+		if (shards->ports[i] > shards->n)
+			shards->ports[i] = 0;
+	}
 }
 
 /* What is open already is at the first. */
@@ -28,6 +54,15 @@ static void note_port(void *data, const struct flow *flow)
 
 	if (flow->key.proto != IPPROTO_TCP)
 		shards->ports[flow->key.guest_port] = 1;
+}
+
+/* Twice as many as what may be open fills: a guest with many addresses must not leave them all
+ * behind. */
+static bool may_grow(const struct shards *shards)
+{
+	const struct instance_env *env = shards->env;
+
+	return shards->n < SHARDS_MAX && env->n_added < env->budget.fds_max / SHARD_FULL * 2;
 }
 
 static struct instance *grow(struct shards *shards)
@@ -44,6 +79,7 @@ static struct instance *grow(struct shards *shards)
 	if (instance_mac(first))
 		instance_set_mac(added, instance_mac(first));
 	shards->all[shards->n++] = added;
+	shards->env->n_added++;
 	return added;
 }
 
@@ -55,7 +91,7 @@ static struct instance *pick(struct shards *shards)
 		if (instance_n_fds(shards->all[i]) < instance_n_fds(least))
 			least = shards->all[i];
 	}
-	if (instance_n_fds(least) >= SHARD_FULL && shards->n < SHARDS_MAX)
+	if (instance_n_fds(least) >= SHARD_FULL && may_grow(shards))
 		return grow(shards);
 	return least;
 }
@@ -90,7 +126,7 @@ struct instance *shards_for(struct shards *shards, const struct packet *packet)
 	struct flow_key key;
 
 	if (shards->n == 1) {
-		if (instance_n_fds(shards->all[0]) < SHARD_FULL)
+		if (instance_n_fds(shards->all[0]) < SHARD_FULL || !may_grow(shards))
 			return shards->all[0];
 		grow(shards);
 	}

@@ -17,8 +17,8 @@
  *                  the host's, whomever it speaks to
  *     the rest     to the first
  *
- * Most guests have one instance, and cost no more for this. Instances that were made stay until the
- * address goes. What the guest may hold in all is nat_budget.h's.
+ * Most guests have one instance, and cost no more for this. Those added last go when they are idle.
+ * What the guest may hold in all is nat_budget.h's.
  */
 #define SHARD_FULL 64 /* descriptors: with so many in each, there is one more */
 #define SHARDS_MAX 254
@@ -36,6 +36,8 @@ struct shards {
 void shards_init(struct shards *shards, struct instance_env *env, const struct in6_addr *addr);
 /* Ends all connections. */
 void shards_fini(struct shards *shards);
+/* Lets go of the last ones that are idle; from time to time. */
+void shards_trim(struct shards *shards);
 
 /* The one for @packet, from the guest, which the gate has let pass just now. */
 struct instance *shards_for(struct shards *shards, const struct packet *packet);

@@ -352,7 +352,7 @@ static void rejudge(void *data, struct flow *flow)
 	struct gate *gate = data;
 	bool over = flow_is_closed(flow);
 
-	/* Over by what the guest said, which libslirp need not have believed: it is made sure of. */
+	/* What the guest says is over libslirp need not have believed: it is made sure of. */
 	if (flow->opener == FLOW_BY_FORWARD || flow->served || flow->cut ||
 	    reaches(gate, flow->mac, &flow->key))
 		return;

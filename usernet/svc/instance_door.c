@@ -49,6 +49,8 @@ struct door {
 	struct list link; // instance::doors, the one used longest ago first
 };
 
+static const struct knock no_knock = {.fd = -1, .client = -1, .spare = -1};
+
 static bool set_reset(int fd, bool on)
 {
 	const struct linger linger = {.l_onoff = on, .l_linger = 0};
@@ -200,14 +202,22 @@ void instance_number_door(struct door *door, int number)
 
 /* --- knocking --- */
 
+static void free_spare(struct knock *knock)
+{
+	if (knock->spare >= 0)
+		close(knock->spare);
+	knock->spare = -1;
+}
+
 static void end_knock(struct instance *instance)
 {
 	struct knock *knock = &instance->knock;
 
 	close(knock->fd);
+	free_spare(knock);
 	loop_timer_cancel(&instance->knock_timer);
 	shut(knock->door);
-	*knock = (struct knock){.fd = -1, .client = -1};
+	*knock = no_knock;
 	instance_set_dirty(instance);
 }
 
@@ -233,7 +243,7 @@ static void on_knock_timeout(struct loop_timer *timer)
 void instance_init_doors(struct instance *instance)
 {
 	list_init(&instance->doors);
-	instance->knock = (struct knock){.fd = -1, .client = -1};
+	instance->knock = no_knock;
 	loop_timer_init(instance->env->network->loop, &instance->knock_timer, on_knock_timeout);
 }
 
@@ -277,11 +287,14 @@ bool instance_take_in(struct instance *instance, int fd)
 	return true;
 }
 
-bool instance_door_ready(const struct instance *instance)
+bool instance_door_ready(struct instance *instance)
 {
-	const struct door *door = instance->knock.door;
+	struct knock *knock = &instance->knock;
 
-	return door && nat_fdset_revents(&instance->fds, door->number);
+	if (!knock->door || !nat_fdset_revents(&instance->fds, knock->door->number))
+		return false;
+	free_spare(knock);
+	return true;
 }
 
 void instance_knock_polled(struct instance *instance, bool was_ready)
@@ -392,7 +405,8 @@ enum nat_admission instance_admit(struct instance *instance, int fd, uint16_t gu
 		goto failed;
 	knock->door = door;
 	knock->client = fd;
-	if (!open_and_connect(door, knock)) {
+	knock->spare = fcntl(knock->fd, F_DUPFD_CLOEXEC, 0);
+	if (knock->spare < 0 || !open_and_connect(door, knock)) {
 		int err = errno;
 
 		knock->client = -1; /* still the caller's */
@@ -401,6 +415,7 @@ enum nat_admission instance_admit(struct instance *instance, int fd, uint16_t gu
 		goto failed;
 	}
 	if (is_open_for(door)) {
+		free_spare(knock);
 		instance->admitting = instance->polling = true;
 		slirp_pollfds_poll(instance->slirp, 0, only_door, instance);
 		instance->polling = false;

@@ -17,6 +17,7 @@ struct instance;
 struct knock {
 	struct door *door; /* NULL: none is */
 	int fd, client;
+	int spare; /* kept for libslirp's accept(), which must not fail for want of one */
 	struct sockaddr_any name; /* of fd */
 	struct inflow *inflow;
 	bool done; /* libslirp has the client */
@@ -39,8 +40,9 @@ bool instance_is_door(struct instance *instance, int fd, uint32_t *events, struc
 void instance_number_door(struct door *door, int number);
 /* libslirp has accepted @fd: it becomes the client's. False: it is nobody of ours. */
 bool instance_take_in(struct instance *instance, int fd);
-/* Before a poll: is somebody at the door of the handover that is under way? */
-bool instance_door_ready(const struct instance *instance);
+/* Right before a poll: is somebody at the door of the handover that is under way? The descriptor
+ * that is kept for the door's accept() is free then. */
+bool instance_door_ready(struct instance *instance);
 /* After it. @was_ready: the door had somebody at it. */
 void instance_knock_polled(struct instance *instance, bool was_ready);
 

@@ -167,6 +167,8 @@ static void flow_from_guest(struct offload_flow *flow, const struct packet *pack
 		offload_down_say(flow); /* RFC 9293 3.10.7.4: acknowledges what was not sent */
 		return;
 	}
+	/* The guest may have moved, and libslirp have nothing more to say. */
+	memcpy(flow->down.head.bytes, packet->frame + MAC_LEN, MAC_LEN);
 	if (offload_flow_is_done(flow)) {
 		take_after_end(flow, packet);
 		if (!flow->dead)
@@ -235,8 +237,8 @@ static void flow_to_guest(struct offload_flow *flow, const struct packet *packet
 		return;
 	}
 	if (flow->state != OFFLOAD_OPEN)
-		return;                                        /* its last words; we have them */
-	memcpy(flow->down.head.bytes, packet->frame, MAC_LEN); /* the guest may have moved */
+		return; /* its last words; we have them */
+	memcpy(flow->down.head.bytes, packet->frame, MAC_LEN);
 	news = offload_up_acked(flow, packet);
 	if (news) {
 		flow->say = true;

@@ -4,7 +4,8 @@ time, on a connection each, and says whether the SHA-1 of what came is right.
 
     bulk.py (listen PORT | connect HOST PORT) SIZE [FLOWS] [slow]
 
-FLOWS such pairs of connections move SIZE bytes each, all at once. A slow reader takes little at a time and rests often, so that every buffer on the way fills up.
+FLOWS such pairs of connections move SIZE bytes each, all at once. A slow reader takes little at a
+time and rests often, so that every buffer on the way fills up.
 """
 
 import functools
@@ -75,7 +76,7 @@ def exchange(outward, inward, size, slow, seeds):
 
 
 def exchange_all(flows, size, slow, seeds):
-    """FLOWS are pairs (outward, inward). What they carry differs: a flow's seed is its number more."""
+    """FLOWS are pairs (outward, inward); no two carry the same."""
     failed = []
 
     def one(i, flow):

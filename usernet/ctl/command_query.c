@@ -37,8 +37,14 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
-	if (gateway) /* of connections, sessions and forwards */
-		json_object_set_int_member(object, "descriptors", nat_n_fds(gateway_nat(gateway)));
+	if (gateway) {
+		const struct nat *nat = gateway_nat(gateway);
+
+		/* of connections, sessions and forwards */
+		json_object_set_int_member(object, "descriptors", nat_n_fds(nat));
+		json_object_set_int_member(object, "offload-flows", nat_n_offloaded(nat));
+		json_object_set_int_member(object, "offload-bytes", (gint64)nat_offload_bytes(nat));
+	}
 	return command_object(object);
 }
 

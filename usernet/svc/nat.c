@@ -347,6 +347,16 @@ unsigned nat_n_fds(const struct nat *nat)
 	return nat->env.budget.fds;
 }
 
+unsigned nat_n_offloaded(const struct nat *nat)
+{
+	return offload_n_flows(nat->env.offload);
+}
+
+uint64_t nat_offload_bytes(const struct nat *nat)
+{
+	return offload_bytes(nat->env.offload);
+}
+
 void nat_set_redirect(struct nat *nat, const struct redirect *redirect)
 {
 	nat->env.redirect = redirect;

@@ -95,6 +95,9 @@ void nat_foreach_flow(struct nat *nat, void (*each)(void *data, const struct nat
 		      void *data);
 unsigned nat_n_instances(const struct nat *nat);
 unsigned nat_n_fds(const struct nat *nat);
+/* Connections that offload knows, and the bytes it holds of them (offload.h). */
+unsigned nat_n_offloaded(const struct nat *nat);
+uint64_t nat_offload_bytes(const struct nat *nat);
 
 /* --- clients that come in --- */
 

@@ -166,6 +166,12 @@ class SureTcp(Tcp):
         self.segment(pk.ACK | (pk.FIN if fin else pk.PSH), part, seq=seq)
         return len(part) + fin
 
+    def skip(self):
+        """Sends all that the window lets through but the first segment, as if that were lost."""
+        self.seq = (self.seq + min(self.peer_mss, self.mss)) % WORD
+        while took := self._send_at(self.seq):
+            self.seq = (self.seq + took) % WORD
+
     def sent_all(self):
         return self.start is not None and \
             self.acked == (self.start + len(self.stream) + self.fin) % WORD

@@ -126,6 +126,24 @@ class Malformed(HostileCase):
                                  for _ in range(scale(20000))))
 
 
+    def test_a_packet_longer_than_ipv4_could_say_goes_nowhere(self):
+        """IPv6 counts without its header: 40 bytes more than any buffer here has room for."""
+        self.start()
+        self.evil.autoconfigure()
+        listener, port = self.host_tcp('::1')
+        flow = self.evil.tcp(GATEWAY6, port)
+        conn = self.accept(listener)
+        most = 65535 - 40 - 20
+        for n in range(most + 1, most + 9):
+            for flags in (pk.ACK, pk.ACK | pk.URG):
+                def send():
+                    flow.segment(flags, b'x' * n, seq=flow.seq + 1) # pylint: disable=cell-var-from-loop
+                    return self.evil
+                self.assert_drops('malformed', send)
+        flow.send(b'hello')
+        self.assertEqual(conn.recv(5), b'hello')
+
+
 class Exhaustion(HostileCase):
     def test_urgent_data_sends_nothing_but_what_was_sent(self):
         """libslirp alone sends its heap to the peer for this (sosendoob)."""

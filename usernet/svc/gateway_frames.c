@@ -276,6 +276,11 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	}
 	if (!(packet.v6 ? gateway->config.ipv6 : gateway->config.ipv4))
 		return;
+	if (packet.len > PACKET_MAX) {
+		if (for_us)
+			port_drop(from, DROP_MALFORMED, 1);
+		return;
+	}
 	if (packet.v6 && packet.proto == IPPROTO_ICMPV6 && !packet.fragment &&
 	    ndp_parse(frame, &message) != NDP_NONE) {
 		uint8_t *out;

@@ -52,7 +52,7 @@ struct gateway {
 	struct loop_timer advertise;
 	unsigned n_advertised;
 	struct network_observer observer;
-	uint8_t scratch[ETH_HEADER + 65535]; /* a packet that scrub had to change */
+	uint8_t scratch[PACKET_MAX]; /* a packet that scrub had to change */
 	struct source source;
 };
 

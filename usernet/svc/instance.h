@@ -31,12 +31,12 @@ struct instance_env {
 	struct gate *gate;
 	const struct nat_ops *ops;
 	void *ops_data;
-	uint64_t clock_turn;                    /* loop_turn() in which libslirp's clock was set */
-	bool serving;                           /* instances_run() comes in this turn yet */
-	struct list ready;                      /* heads instance::ready_link: to be polled */
-	struct list dirty;                      /* heads instance::dirty_link: to be filled */
-	uint8_t scratch[ETH_HEADER + 65535];    /* redirected, from libslirp */
-	uint8_t scratch_in[ETH_HEADER + 65535]; /* and to it */
+	uint64_t clock_turn;            /* loop_turn() in which libslirp's clock was set */
+	bool serving;                   /* instances_run() comes in this turn yet */
+	struct list ready;              /* heads instance::ready_link: to be polled */
+	struct list dirty;              /* heads instance::dirty_link: to be filled */
+	uint8_t scratch[PACKET_MAX];    /* redirected, from libslirp */
+	uint8_t scratch_in[PACKET_MAX]; /* and to it */
 };
 
 void instance_env_init(struct instance_env *env);

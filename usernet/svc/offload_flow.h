@@ -121,8 +121,8 @@ struct offload {
 	struct list due;             /* heads offload_flow::due_link: something to be done */
 	struct list waiting;         /* … for its port, or the next turn's outbox */
 	struct list dead;
-	struct loop_timer retry;             /* of waiting */
-	uint8_t scratch[ETH_HEADER + 65535]; /* a packet with other numbers */
+	struct loop_timer retry;     /* of waiting */
+	uint8_t scratch[PACKET_MAX]; /* a packet with other numbers */
 };
 
 /* --- offload_flow.c --- */

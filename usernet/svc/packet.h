@@ -8,6 +8,9 @@
 
 #include "net/port.h"
 
+/* What is made room for: IPv6 could say 40 bytes more, which gateway_frames.c lets nobody say. */
+#define PACKET_MAX (ETH_HEADER + 65535)
+
 /*
  * The parsed view of one IP packet in a frame: every length in it has been checked against what is
  * there, so who holds a struct packet may use its offsets without asking again.

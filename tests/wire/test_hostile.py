@@ -6,7 +6,7 @@ import struct
 import unittest
 
 from lib import packet as pk
-from lib.case import DNS, GATEWAY, GATEWAY6, scale
+from lib.case import DNS, GATEWAY, GATEWAY6, recv_exactly, scale
 from lib.daemon import become_unprivileged
 from lib.guest import FRAME_MAX, StreamGuest
 from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
@@ -142,6 +142,29 @@ class Malformed(HostileCase):
                 self.assert_drops('malformed', send)
         flow.send(b'hello')
         self.assertEqual(conn.recv(5), b'hello')
+
+    def test_an_ipv4_address_dressed_as_ipv6_is_nobodys(self):
+        """Behind a packet from the very address, in one write: to one who looks at addresses alone
+        both are of one connection, and the header of one is shorter."""
+        self.start()
+        listener, port = self.host_tcp()
+        flow = self.evil.tcp(GATEWAY, port)
+        conn = self.accept(listener)
+
+        def frame(six, seq, data):
+            src, dst = (f'::ffff:{a}' if six else a for a in (self.evil.ip, GATEWAY))
+            build, kind = (pk.ipv6, pk.IPV6) if six else (pk.ipv4, pk.IPV4)
+            return pk.eth(self.evil.hop_to(GATEWAY), self.evil.mac, kind, build(
+                src, dst, pk.TCP, pk.tcp(src, dst, flow.port, port, seq, flow.ack, pk.ACK, data)))
+
+        def send():
+            self.evil.guest.send_all([frame(False, flow.seq, b'one'),
+                                      frame(True, flow.seq + 3, b'two')])
+            return self.evil
+        self.assert_drops('malformed', send)
+        flow.seq = (flow.seq + 3) % (1 << 32)
+        flow.send(b'two')
+        self.assertEqual(recv_exactly(conn, 6), b'onetwo')
 
 
 class Exhaustion(HostileCase):

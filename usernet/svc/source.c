@@ -65,7 +65,7 @@ bool source_allows(struct source *source, struct port *from, mac_t mac, const st
 	uint64_t turn = loop_turn(source->network->loop);
 	bool allowed;
 
-	if (source->turn == turn && source->mac == mac &&
+	if (source->turn == turn && source->mac == mac && source->v6 == packet->v6 &&
 	    IN6_ARE_ADDR_EQUAL(&source->addr, &packet->src))
 		return true;
 	if (packet->v6) {
@@ -100,5 +100,6 @@ bool source_allows(struct source *source, struct port *from, mac_t mac, const st
 	source->turn = turn;
 	source->mac = mac;
 	source->addr = packet->src;
+	source->v6 = packet->v6;
 	return true;
 }

@@ -25,6 +25,7 @@ struct source {
 	uint64_t turn;
 	mac_t mac;
 	struct in6_addr addr;
+	bool v6; /* a v4-mapped address is right in IPv4 only */
 };
 
 /*

@@ -35,6 +35,7 @@ static inline bool bed_may_send(void *owner)
 
 static inline void bed_wake(void *data)
 {
+	((struct bed *)data)->n_wakes++;
 }
 
 static const struct offload_ops bed_ops = {bed_deliver, bed_may_send, bed_wake};

@@ -88,7 +88,7 @@ struct bed {
 	unsigned taken; /* blocks, by those others */
 	bool in_callback;
 	bool damaged; /* libslirp may be given wrong sums, and drops them */
-	unsigned n_damaged;
+	unsigned n_damaged, n_wakes;
 	bool lazy; /* libslirp acknowledges when polled only, now and then */
 	uint64_t most_bytes;
 	unsigned owed; /* acknowledgements that a lazy libslirp owes */

@@ -221,6 +221,12 @@ START_TEST(a_port_that_is_full_waits_and_loses_nothing)
 		bed_step(&bed, 1);
 	ck_assert_uint_eq(bed.guest.received, 0);
 	ck_assert_uint_le(offload_bytes(bed.offload), 512 * 1024);
+	/* By then it is not asked after every millisecond. */
+	bed.n_wakes = 0;
+	for (unsigned i = 0; i < 1000; i++)
+		bed_step(&bed, 1);
+	ck_assert_uint_gt(bed.n_wakes, 10);
+	ck_assert_uint_lt(bed.n_wakes, 100);
 	bed.blocked = false;
 	bed_must_run(&bed, 1000);
 	bed_check(&bed);

@@ -30,6 +30,8 @@
  */
 
 #define HELD_RETRY (1 * USEC_PER_MSEC) /* the guest's queue is full: look again */
+#define HELD_TRIES 64                  /* and after so many times less often */
+#define HELD_LONG  (32 * USEC_PER_MSEC)
 
 static void on_instance_timer(struct loop_timer *timer)
 {
@@ -393,10 +395,14 @@ void instances_run(struct instance_env *env)
 		list_remove(&instance->ready_link);
 		if (instance_held(instance)) {
 			/* Level-triggered: the next fill finds again what is quiet till then. */
-			loop_timer_set(&instance->timer, loop_now(loop) + HELD_RETRY);
+			loop_timer_set(&instance->timer,
+				       loop_now(loop) + (instance->n_held++ < HELD_TRIES
+								 ? HELD_RETRY
+								 : HELD_LONG));
 			nat_fdset_hush(&instance->fds);
 			continue;
 		}
+		instance->n_held = 0;
 		instance_poll(instance);
 	}
 	offload_flush(env->offload);

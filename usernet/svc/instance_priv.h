@@ -39,6 +39,7 @@ struct instance {
 	struct loop_timer knock_timer;
 	struct nat_share *share; /* of the port its guest is at; NULL before there is one */
 	struct loop_timer timer; /* when libslirp wants to be polled without an event */
+	unsigned n_held;         /* times it was not, its guest taking nothing */
 	struct list ready_link;  // instance_env::ready
 	struct list dirty_link;  // instance_env::dirty
 };

@@ -176,6 +176,7 @@ void offload_down_pump(struct offload_flow *flow)
 		offload_flow_wait(flow);
 		return;
 	}
+	offload_flow_go_on(flow);
 	down->sent = seq_max(down->sent, down->base);
 	while (seq_before(down->sent, down->end)) {
 		uint32_t data = data_end(down) - down->sent, room = allowed(down);

@@ -5,6 +5,10 @@
 
 #define FIRST_BUCKETS 64
 #define WAIT_RETRY    (1 * USEC_PER_MSEC)
+/* A guest that takes nothing for longer than a full queue lasts may not do so for hours: it is
+ * looked after less often. */
+#define WAIT_TRIES 64
+#define WAIT_LONG  (32 * USEC_PER_MSEC)
 
 static bool key_equal(const struct offload_key *a, const struct offload_key *b)
 {
@@ -101,6 +105,7 @@ static void on_retry(struct loop_timer *timer)
 {
 	struct offload *offload = container_of(timer, struct offload, retry);
 
+	offload->n_in_vain++;
 	list_splice(&offload->due, &offload->waiting);
 	offload->ops->wake(offload->ops_data);
 }
@@ -223,8 +228,18 @@ void offload_flow_wait(struct offload_flow *flow)
 
 	list_remove(&flow->due_link);
 	list_append(&offload->waiting, &flow->due_link);
+	flow->waited = true;
 	if (!loop_timer_is_set(&offload->retry))
-		loop_timer_set(&offload->retry, loop_now(offload->loop) + WAIT_RETRY);
+		loop_timer_set(&offload->retry,
+			       loop_now(offload->loop) +
+				       (offload->n_in_vain < WAIT_TRIES ? WAIT_RETRY : WAIT_LONG));
+}
+
+void offload_flow_go_on(struct offload_flow *flow)
+{
+	if (flow->waited)
+		flow->offload->n_in_vain = 0;
+	flow->waited = false;
 }
 
 void offload_flow_abort(struct offload_flow *flow)

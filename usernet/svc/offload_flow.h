@@ -94,6 +94,7 @@ struct offload_flow {
 	enum offload_state state;
 	bool dead;
 	bool say;         /* the guest is owed an acknowledgement */
+	bool waited;      /* for its port; not yet told that it takes more */
 	bool scaled;      /* both windows are */
 	uint8_t shift;    /* of the guest's */
 	uint16_t mss;     /* of the guest */
@@ -122,6 +123,7 @@ struct offload {
 	struct list waiting;         /* … for its port, or the next turn's outbox */
 	struct list dead;
 	struct loop_timer retry;     /* of waiting */
+	unsigned n_in_vain;          /* retries since one that had waited went on */
 	uint8_t scratch[PACKET_MAX]; /* a packet with other numbers */
 };
 
@@ -144,6 +146,8 @@ void offload_reap(struct offload *offload);
 void offload_flow_due(struct offload_flow *flow);
 /* Later, when its port takes more. */
 void offload_flow_wait(struct offload_flow *flow);
+/* Its port does. */
+void offload_flow_go_on(struct offload_flow *flow);
 /* After one of its times has changed. */
 void offload_flow_arm(struct offload_flow *flow);
 /* The guest is gone, or silent: libslirp gets a reset. */

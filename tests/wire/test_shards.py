@@ -122,6 +122,31 @@ class Shards(GatewayCase):
         self.assert_talk([(self.a.tcp(GATEWAY, port), self.accept(listener))])
 
 
+class Bound(GatewayCase):
+    FILES = 1024
+    # nat_budget.c, shards.c: what may be open, in instances of SHARD_FULL, twice
+    ADDED = (FILES - 256) // 64 * 2
+    EACH = 500  # connections; three quarters of all are for one port
+    ADDRESSES = 6
+
+    def test_a_guest_with_many_addresses_does_not_leave_instances_behind_at_each(self):
+        self.network(files=self.FILES)
+        a = self.station()
+        listener, port = self.host_tcp()
+        for i in range(self.ADDRESSES):
+            own = f'198.51.100.{i + 1}'
+            a.routed.add(own)
+            flows = [(a.tcp(GATEWAY, port, own=own), self.accept(listener))
+                     for _ in range(self.EACH)]
+            for flow, conn in flows:
+                flow.abort()
+                conn.close()
+        instances = self.lan.ask('query-network')['gateway']['instances']
+        self.assertGreater(instances, self.ADDRESSES)
+        self.assertLessEqual(instances, self.ADDRESSES + self.ADDED)
+        self.assertGreater(self.ADDRESSES * (self.EACH // 64), self.ADDED)
+
+
 if __name__ == '__main__':
     become_unprivileged()
     unittest.main()

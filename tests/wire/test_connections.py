@@ -92,6 +92,26 @@ class Tcp(ConnectionsCase):
         self.assertNotIn('TIME_WAIT', self.qmp.hmp('info usernet'))
         self.assertEqual([row['state'] for row in self.rows(protocol='tcp')], ['CLOSED'] * 2)
 
+    def test_a_guest_that_did_not_hear_that_its_end_was_heard_is_told_again(self):
+        self.a.listen(22)
+        flows = []
+        for host, gateway in ('127.0.0.1', GATEWAY), ('::1', GATEWAY6):
+            listener, port = self.host_tcp(host)
+            flows.append(self.a.tcp(gateway, port))
+            self.accept(listener).close()
+        conn = self.dial(*self.forward('tcp'))
+        flows.append(self.a.accept(22))
+        conn.close()
+        for flow in flows:
+            flow.expect_end()
+            flow.shutdown()
+        until(lambda: [row['state'] for row in self.rows(protocol='tcp')] == ['CLOSED'] * 3, 'their ends')
+        for flow in flows:
+            flow.acked = (flow.seq - 1) % WORD
+            flow.segment(pk.FIN | pk.ACK, seq=flow.acked)
+            flow.wait(lambda: flow.acked == flow.seq, 'the acknowledgement again')
+            self.assertFalse(flow.was_reset)
+
     def test_what_the_guest_said_before_its_end_reaches_a_host_that_reads_late(self):
         self.a.listen(22)
         conn = self.dial(*self.forward('tcp'))

@@ -176,37 +176,53 @@ static bool goes_on(const struct flow *flow, const struct packet *packet)
 	       (flow->opener == FLOW_BY_GUEST && flow->state == FLOW_SYN_SENT);
 }
 
-bool gate_from_guest(struct gate *gate, struct port *from, mac_t mac, const struct packet *packet,
-		     bool served, enum drop_reason *why)
+/* Something of what @flow's guest has said to its end, once more: libslirp was told to forget it
+ * (nat_flow_over), and would answer with a reset. */
+static bool says_again(const struct flow *flow, const struct packet *packet)
+{
+	uint32_t len = packet->len - packet->payload + !!(packet->tcp_flags & TCP_FLAG_FIN);
+	uint32_t end = packet_u32(packet->frame + packet->l4 + 4) + len;
+
+	return !(packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) && len > 0 &&
+	       (int32_t)(flow->tcp.guest_fin - end) >= 0;
+}
+
+enum gate_answer gate_from_guest(struct gate *gate, struct port *from, mac_t mac,
+				 const struct packet *packet, bool served, enum drop_reason *why)
 {
 	bool opens = packet->proto != IPPROTO_TCP || flow_is_syn(packet);
 	struct flow_key key;
 	struct flow *flow;
 
 	if (!flow_key_of(&key, packet, FLOW_FROM_GUEST))
-		return scrub(gate, from, mac, packet, why);
+		return scrub(gate, from, mac, packet, why) ? GATE_PASS : GATE_DROP;
 	flow = flow_find(gate->flows, &key);
 	if (flow && flow->mac != mac && !inherits(gate, from, mac, packet, flow)) {
 		*why = DROP_POLICY;
-		return false;
+		return GATE_DROP;
+	}
+	if (flow && flow_is_over(flow) && says_again(flow, packet)) {
+		gate->ops->say_last(gate->ops_data, flow);
+		return GATE_ANSWERED;
 	}
 	if (flow && flow->opener == FLOW_BY_FORWARD && flow->admitted && !flow_is_syn(packet))
 		goto pass;
 	if (!served && !scrub(gate, from, mac, packet, why))
-		return false;
+		return GATE_DROP;
 	if (!opens) {
 		if (!flow)
-			return true; /* libslirp knows none either, and answers with a reset */
+			return GATE_PASS; /* libslirp knows none either, and answers with a reset */
 		if (!flow->cut)
 			goto pass;
 		*why = DROP_POLICY;
-		return false;
+		return GATE_DROP;
 	}
 	if (!goes_on(flow, packet))
-		return open_flow(gate, from, mac, packet, &key, flow, served, why);
+		return open_flow(gate, from, mac, packet, &key, flow, served, why) ? GATE_PASS
+										   : GATE_DROP;
 pass:
 	pass(gate, flow, packet, FLOW_FROM_GUEST);
-	return true;
+	return GATE_PASS;
 }
 
 /* --- to the guest --- */

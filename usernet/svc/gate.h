@@ -30,6 +30,9 @@ struct gate_ops {
 	void (*reset)(void *data, const struct flow *flow, enum flow_way way);
 	/* A TCP flow became flow_is_over(), by a packet that has not gone on yet. */
 	void (*over)(void *data, const struct flow *flow);
+	/* The guest says again what was heard to its end, of a flow_is_over() of which libslirp
+	 * knows nothing more: it is owed the acknowledgement, which it has not got. */
+	void (*say_last)(void *data, const struct flow *flow);
 	/* gate_run() has something to do; may be called from libslirp's callbacks. */
 	void (*wake)(void *data);
 };
@@ -40,18 +43,19 @@ struct gate *gate_new(struct network *network, const struct user_config *config,
 		      const struct gate_ops *ops, void *data, GError **error);
 void gate_free(struct gate *gate);
 
-/*
- * May @packet, whose source is right (source.h), go on? @served: to a server of ours, which no
- * policy is asked about. False: *@why; told as an event if it is policy.
- */
-bool gate_from_guest(struct gate *gate, struct port *from, mac_t mac, const struct packet *packet,
-		     bool served, enum drop_reason *why);
-
 enum gate_answer {
 	GATE_PASS,
 	GATE_DROP,
-	GATE_OPENS, /* no flow yet: gate_open_to_guest() says, when it is known who opens it */
+	GATE_ANSWERED, /* from a guest: it goes no further, and all is well */
+	GATE_OPENS, /* to one, no flow yet: gate_open_to_guest() says, when it is known who opens it
+		     */
 };
+/*
+ * May @packet, whose source is right (source.h), go on? @served: to a server of ours, which no
+ * policy is asked about. GATE_DROP: *@why; told as an event if it is policy.
+ */
+enum gate_answer gate_from_guest(struct gate *gate, struct port *from, mac_t mac,
+				 const struct packet *packet, bool served, enum drop_reason *why);
 /* A packet to a guest. Not for what is not IP. */
 enum gate_answer gate_to_guest(struct gate *gate, const struct packet *packet);
 /* After GATE_OPENS. @origin: of a forward, or of a peer that nobody has asked. */

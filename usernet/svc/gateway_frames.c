@@ -226,6 +226,7 @@ static void on_large_echo(struct gateway *gateway, struct port *from, mac_t mac,
 /* An IP packet addressed to our MAC, whole. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
+	enum gate_answer answer = GATE_DROP;
 	enum drop_reason why;
 
 	if (udp_forwards_match(gateway->udp_forwards, packet)) {
@@ -249,12 +250,13 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			port_drop(from, why, 1);
 		return;
 	}
-	if (!source_allows(&gateway->source, from, mac, packet, &why) ||
-	    !gate_from_guest(gateway->gate, from, mac, packet,
-			     redirect_find(gateway->redirect, packet) != NULL, &why)) {
+	if (source_allows(&gateway->source, from, mac, packet, &why))
+		answer = gate_from_guest(gateway->gate, from, mac, packet,
+					 redirect_find(gateway->redirect, packet) != NULL, &why);
+	if (answer == GATE_DROP)
 		port_drop(from, why, 1);
+	if (answer != GATE_PASS)
 		return;
-	}
 	if (scrub_has_urgent(packet))
 		scrub_urgent(packet, gateway->scratch);
 	nat_input(gateway->nat, from, mac, packet);

@@ -152,9 +152,21 @@ static void on_gate_over(void *data, const struct flow *flow)
 	nat_flow_over(gateway->nat, &flow->key);
 }
 
+static void on_gate_say_last(void *data, const struct flow *flow)
+{
+	struct gateway *gateway = data;
+	uint8_t *frame = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
+
+	if (frame)
+		outbox_commit(&gateway->outbox,
+			      reset_build_last_ack(frame, flow, gateway->mac, flow->mac));
+	loop_task_defer(&gateway->service);
+}
+
 const struct gate_ops gateway_gate_ops = {
 	.reset = on_gate_reset,
 	.over = on_gate_over,
+	.say_last = on_gate_say_last,
 	.wake = on_nat_wake,
 };
 

@@ -38,14 +38,18 @@ static csum_t build_v6(uint8_t *ip, const struct in6_addr *from, const struct in
 	return csum_pseudo6(from, to, IPPROTO_TCP, TCP_HEADER);
 }
 
-size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, mac_t eth_src,
-		   mac_t eth_dst)
+/* What differs from one such segment to the next. */
+struct numbers {
+	uint32_t seq, ack;
+	uint8_t flags;
+};
+
+static size_t build(uint8_t *frame, const struct flow_key *key, bool out,
+		    const struct numbers *numbers, mac_t eth_src, mac_t eth_dst)
 {
-	const struct flow_key *key = &flow->key;
-	bool out = way == FLOW_FROM_GUEST, v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
+	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
 	const struct in6_addr *from = out ? &key->guest : &key->peer;
 	const struct in6_addr *to = out ? &key->peer : &key->guest;
-	uint32_t guest_seq = flow->tcp.peer_acked ? flow->tcp.peer_ack : flow->tcp.guest_next;
 	uint8_t *tcp = frame + ETH_HEADER + (v6 ? 40 : 20);
 	uint16_t check;
 	csum_t sum;
@@ -57,11 +61,40 @@ size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, m
 	memset(tcp, 0, TCP_HEADER);
 	packet_put16(tcp, out ? key->guest_port : key->peer_port);
 	packet_put16(tcp + 2, out ? key->peer_port : key->guest_port);
-	packet_put32(tcp + 4, out ? guest_seq : flow->tcp.peer_next);
-	packet_put32(tcp + 8, out ? flow->tcp.peer_next : flow->tcp.guest_next);
+	packet_put32(tcp + 4, numbers->seq);
+	packet_put32(tcp + 8, numbers->ack);
 	tcp[12] = TCP_HEADER / 4 << 4;
-	tcp[13] = TCP_FLAG_RST | TCP_FLAG_ACK;
+	tcp[13] = numbers->flags;
 	check = csum_fold(csum_add(sum, tcp, TCP_HEADER));
 	memcpy(tcp + 16, &check, 2);
 	return (size_t)(tcp - frame) + TCP_HEADER;
+}
+
+size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, mac_t eth_src,
+		   mac_t eth_dst)
+{
+	const struct flow_tcp *tcp = &flow->tcp;
+	bool out = way == FLOW_FROM_GUEST;
+	struct numbers numbers = {
+		.seq = tcp->peer_next,
+		.ack = tcp->guest_next,
+		.flags = TCP_FLAG_RST | TCP_FLAG_ACK,
+	};
+
+	if (out) {
+		numbers.seq = tcp->peer_acked ? tcp->peer_ack : tcp->guest_next;
+		numbers.ack = tcp->peer_next;
+	}
+	return build(frame, &flow->key, out, &numbers, eth_src, eth_dst);
+}
+
+size_t reset_build_last_ack(uint8_t *frame, const struct flow *flow, mac_t eth_src, mac_t eth_dst)
+{
+	const struct numbers numbers = {
+		.seq = flow->tcp.peer_next,
+		.ack = flow->tcp.guest_fin,
+		.flags = TCP_FLAG_ACK,
+	};
+
+	return build(frame, &flow->key, false, &numbers, eth_src, eth_dst);
 }

@@ -557,9 +557,16 @@ class Storm(TcpForwardCase):
         for flow in flows:
             flow.abort()
         self.assertEqual(len([station.accept(22) for _ in range(8)]), 8)
-        self.assertEqual(self.lan.ask('query-status')['status'], 'running')
         for conn in conns:
             conn.close()
+        until(self.answers, 'an answer')
+
+    def answers(self):
+        """Valgrind closes what was accepted beyond the limit, where the kernel lets it wait."""
+        try:
+            return self.lan.ask('query-status')['status'] == 'running'
+        except (OSError, EOFError):
+            return False
 
 
 class Connect(TcpForwardCase):

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/qmp.h"
 
-#include <errno.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,10 +8,11 @@
 #include "base/sockaddr.h"
 #include "ctl/control.h"
 #include "ctl/monitor.h"
+#include "link/listener.h"
 #include "net/network.h"
 
 struct qmp_listener {
-	struct loop_io io;
+	struct listener door;
 	struct qmp *qmp;
 	int fd;
 	struct sockaddr_any addr;
@@ -31,15 +30,11 @@ static bool peer_is_allowed(int fd)
 	return cred.uid == geteuid() || cred.uid == 0;
 }
 
-static void accept_one(struct loop_io *io, uint32_t revents)
+static void on_client(struct listener *door, int fd, const struct sockaddr_any *peer)
 {
 	static struct log_limit limit;
-	struct qmp_listener *listener = container_of(io, struct qmp_listener, io);
-	struct qmp *qmp = listener->qmp;
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct qmp *qmp = container_of(door, struct qmp_listener, door)->qmp;
 
-	if (fd < 0)
-		return;
 	if (!peer_is_allowed(fd)) {
 		log_limited(&limit, "QMP: refused a client of another user");
 		close(fd);
@@ -80,7 +75,7 @@ void qmp_free(struct qmp *qmp)
 	list_for_each_safe (monitor, &qmp->monitors, struct monitor, link)
 		monitor_free(monitor);
 	list_for_each_safe (listener, &qmp->listeners, struct qmp_listener, link) {
-		loop_io_remove(&listener->io);
+		listener_stop(&listener->door);
 		close(listener->fd);
 		socket_unlink(&listener->addr);
 		g_free(listener);
@@ -105,7 +100,7 @@ bool qmp_listen(struct qmp *qmp, const char *path, GError **error)
 	listener->fd = fd;
 	listener->addr = addr;
 	list_append(&qmp->listeners, &listener->link);
-	loop_io_add(qmp->loop, &listener->io, fd, EPOLLIN, accept_one);
+	listener_start(&listener->door, qmp->loop, fd, on_client);
 	return true;
 }
 

@@ -100,19 +100,53 @@ void offload_up_pass(struct offload_flow *flow, const struct packet *packet, uin
 	flow->offload->ops->deliver(flow->guest->owner, &changed);
 }
 
-/* Takes the segment over. */
-static void give(struct offload_flow *flow, struct offload_segment *segment)
+/* Writes headers in front of @segment's data at @frame, and delivers it. */
+static void give_frame(struct offload_flow *flow, uint8_t *frame,
+		       const struct offload_segment *segment)
 {
 	struct offload_tcp tcp = offload_down_tell(flow);
-	uint32_t len = segment->len, end = offload_segment_end(segment);
 
 	tcp.seq = segment->seq;
 	tcp.flags = segment->flags;
 	if (!seq_after(segment->seq, flow->up.given))
-		flow->up.given = seq_max(flow->up.given, end);
-	offload_head_write(&flow->up.head, segment->frame, &tcp, len, segment->sum);
-	deliver(flow, segment->frame, flow->up.head.len + len);
-	offload_segment_free(segment, &flow->offload->pool, flow->guest);
+		flow->up.given = seq_max(flow->up.given, offload_segment_end(segment));
+	offload_head_write(&flow->up.head, frame, &tcp, segment->len, segment->sum);
+	deliver(flow, frame, flow->up.head.len + segment->len);
+}
+
+static struct offload_segment *take_held(struct offload_up *up)
+{
+	struct offload_segment *segment = list_first(&up->held, struct offload_segment, link);
+
+	list_remove(&segment->link);
+	up->n_held--;
+	return segment;
+}
+
+/* The first @n of what is held as one: each would be a write to libslirp's socket, and that costs
+ * more than a copy. */
+static void give_held(struct offload_flow *flow, unsigned n)
+{
+	struct offload_pool *pool = &flow->offload->pool;
+	struct offload_up *up = &flow->up;
+	uint8_t *data = flow->offload->scratch + up->head.len;
+	struct offload_segment *segment = take_held(up), whole = *segment;
+
+	if (n == 1) {
+		give_frame(flow, segment->frame, segment);
+		offload_segment_free(segment, pool, flow->guest);
+		return;
+	}
+	for (whole.len = 0, whole.sum = 0;; segment = take_held(up)) {
+		memcpy(data + whole.len, segment->frame + up->head.len, segment->len);
+		whole.sum += whole.len % 2 ? csum_swap(segment->sum) : segment->sum;
+		whole.len += segment->len;
+		whole.flags |= segment->flags;
+		offload_segment_free(segment, pool, flow->guest);
+		if (--n == 0)
+			break;
+	}
+	give_frame(flow, flow->offload->scratch, &whole);
 }
 
 /* It may come before what is in front of it. */
@@ -120,6 +154,13 @@ static void note_fin(struct offload_up *up, uint32_t end)
 {
 	up->has_fin = true;
 	up->fin = end;
+}
+
+/* Segments that make a packet for libslirp: it takes IPv6 no longer than its if_mtu (ip6_input.c).
+ */
+static unsigned together(const struct offload_up *up)
+{
+	return up->head.v6 ? 1 : UINT16_MAX / OFFLOAD_MSS + 1;
 }
 
 /* What was held with a gap in front of it may have none now. */
@@ -159,9 +200,12 @@ static void forget(struct offload_flow *flow, struct offload_segment *segment)
 static void hold(struct offload_flow *flow, struct offload_segment *segment)
 {
 	struct offload_up *up = &flow->up;
-	struct list *at = place(up, segment->seq, offload_segment_end(segment));
+	uint32_t end = offload_segment_end(segment);
+	struct list *at = place(up, segment->seq, end);
+	/* In front of all, it is about to go on: so does what waits for it. */
+	bool goes_on = at == &up->held && !seq_after(offload_segment_data_end(segment), up->edge);
 
-	if (!at || up->n_held == HELD_MAX) {
+	if (!at || (up->n_held >= HELD_MAX && !goes_on)) {
 		forget(flow, segment);
 		return;
 	}
@@ -176,46 +220,58 @@ static void hold(struct offload_flow *flow, struct offload_segment *segment)
 	}
 }
 
-void offload_up_flush(struct offload_flow *flow)
+/* What was being merged waits with the rest, in order. */
+static void set_aside(struct offload_flow *flow)
 {
-	struct offload_up *up = &flow->up;
-	struct offload_segment *segment = up->open;
-	uint32_t end;
+	struct offload_segment *segment = flow->up.open;
 
 	if (!segment)
 		return;
-	up->open = NULL;
+	flow->up.open = NULL;
 	list_remove(&flow->merging_link);
-	end = offload_segment_data_end(segment);
-	if (!seq_after(end, up->edge) && place(up, segment->seq, end) == &up->held) {
-		give(flow, segment); /* in front of all that is held */
-		if (!flow->dead)
-			advance(up);
-	} else {
-		hold(flow, segment);
+	hold(flow, segment);
+}
+
+/* How many of those that are held go to libslirp next, as one. */
+static unsigned releasable(const struct offload_up *up)
+{
+	uint32_t next = 0, len = up->head.len;
+	unsigned n = 0;
+
+	list_for_each (segment, &up->held, struct offload_segment, link) {
+		len += segment->len;
+		if (seq_after(offload_segment_data_end(segment), up->edge) ||
+		    (n > 0 && (n == together(up) || segment->seq != next || len > UINT16_MAX)))
+			break;
+		next = offload_segment_end(segment);
+		n++;
 	}
+	return n;
 }
 
 void offload_up_release(struct offload_flow *flow)
 {
 	struct offload_up *up = &flow->up;
+	unsigned n;
 
 	while (!flow->dead && !list_empty(&up->held)) {
-		struct offload_segment *segment =
-			list_first(&up->held, struct offload_segment, link);
-
-		if (seq_after(offload_segment_data_end(segment), up->edge))
+		n = releasable(up);
+		if (n == 0)
 			return;
-		list_remove(&segment->link);
-		up->n_held--;
 		up->blocked_at = now(flow);
 		up->tries = 0;
 		/* Not only when all is gone: there may be a gap, for the guest to fill. */
 		flow->say = flow->say || up->deflated;
 		up->deflated = false;
-		give(flow, segment);
+		give_held(flow, n);
 	}
 	up->probe_at = 0;
+}
+
+void offload_up_flush(struct offload_flow *flow)
+{
+	set_aside(flow);
+	offload_up_release(flow);
 }
 
 /* --- from libslirp --- */
@@ -285,12 +341,15 @@ static void take_in_order(struct offload_flow *flow, const struct packet *packet
 		goto taken;
 	if (up->open && offload_segment_append(up->open, packet))
 		goto taken;
-	offload_up_flush(flow);
+	set_aside(flow);
+	if (up->n_held >= together(up))
+		offload_up_release(flow);
 	if (flow->dead || seq != up->next)
 		return;
 	up->open = offload_segment_new(&offload->pool, flow->guest, seq);
 	if (!up->open) {
-		if (seq_after(end, up->edge) || place(up, seq, end) != &up->held)
+		offload_up_release(flow);
+		if (flow->dead || seq_after(end, up->edge) || place(up, seq, end) != &up->held)
 			return; /* no room for it now: it comes again */
 		up->next = up->given = end + fin;
 		if (fin)

@@ -101,6 +101,8 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_GUEST_LEFT:
 		qmp_event(events->qmp, "GUEST_LEFT", query_guest(event->guest));
 		break;
+	case NETWORK_PORT_DRAINED:
+		break;
 	case NETWORK_GUEST_CHANGED: /* the addresses of a guest: LEASE_GRANTED says it, or
 				       query-guests */
 		break;

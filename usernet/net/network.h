@@ -26,6 +26,7 @@ struct vswitch;
 enum network_event_kind {
 	NETWORK_PORT_UP,       /* port */
 	NETWORK_PORT_DOWN,     /* port: still whole */
+	NETWORK_PORT_DRAINED,  /* port: was congested, and is no more */
 	NETWORK_GUEST_JOINED,  /* guest */
 	NETWORK_GUEST_LEFT,    /* guest: still whole */
 	NETWORK_GUEST_CHANGED, /* guest: an address or its name came or went */

@@ -2,6 +2,8 @@
 #include "net/port.h"
 
 #include "net/guard.h"
+#include "net/netdev.h"
+#include "net/network.h"
 #include "net/vswitch.h"
 
 static const char *const drop_names[] = {
@@ -148,4 +150,9 @@ void port_set_congested(struct port *port, bool congested)
 		begin_to_hold(port);
 	else if (held)
 		cease_to_hold(port);
+	if (!congested && port->netdev)
+		network_emit(port->netdev->network,
+			     &(struct network_event){.kind = NETWORK_PORT_DRAINED,
+						     .netdev = port->netdev,
+						     .port = port});
 }

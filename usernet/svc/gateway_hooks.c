@@ -194,6 +194,9 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 	case NETWORK_PORT_DOWN:
 		gate_port_gone(gateway->gate, event->port);
 		break;
+	case NETWORK_PORT_DRAINED:
+		nat_port_drained(gateway->nat);
+		break;
 	default:
 		break;
 	}

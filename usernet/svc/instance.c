@@ -83,6 +83,7 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 	instance_init_fds(instance);
 	list_init(&instance->ready_link);
 	list_init(&instance->dirty_link);
+	list_init(&instance->held_link);
 	loop_timer_init(env->network->loop, &instance->timer, on_instance_timer);
 	instance_open(instance);
 	return instance;
@@ -100,6 +101,7 @@ static void instance_close(struct instance *instance)
 	nat_fdset_clear(&instance->fds);
 	list_remove(&instance->ready_link);
 	list_remove(&instance->dirty_link);
+	list_remove(&instance->held_link);
 	loop_timer_cancel(&instance->timer);
 }
 
@@ -400,9 +402,12 @@ void instances_run(struct instance_env *env)
 								 ? HELD_RETRY
 								 : HELD_LONG));
 			nat_fdset_hush(&instance->fds);
+			if (list_empty(&instance->held_link))
+				list_append(&env->held, &instance->held_link);
 			continue;
 		}
 		instance->n_held = 0;
+		list_remove(&instance->held_link);
 		instance_poll(instance);
 	}
 	offload_flush(env->offload);
@@ -414,6 +419,17 @@ void instances_run(struct instance_env *env)
 			instance->wants_mac = false;
 			env->ops->resolve(env->ops_data, &instance->addr);
 		}
+	}
+}
+
+void instances_look_again(struct instance_env *env)
+{
+	list_for_each_safe (instance, &env->held, struct instance, held_link) {
+		if (instance_held(instance))
+			continue;
+		list_remove(&instance->held_link);
+		loop_timer_cancel(&instance->timer);
+		instance_set_ready(instance);
 	}
 }
 
@@ -450,6 +466,7 @@ void instance_env_init(struct instance_env *env)
 {
 	list_init(&env->ready);
 	list_init(&env->dirty);
+	list_init(&env->held);
 	env->fds = nat_fds_new(env->network->loop);
 	env->inflows = inflow_table_new();
 	nat_budget_init(&env->budget, env->config->max_guests);

@@ -35,6 +35,7 @@ struct instance_env {
 	bool serving;                   /* instances_run() comes in this turn yet */
 	struct list ready;              /* heads instance::ready_link: to be polled */
 	struct list dirty;              /* heads instance::dirty_link: to be filled */
+	struct list held;               /* heads instance::held_link: their guests take nothing */
 	uint8_t scratch[PACKET_MAX];    /* redirected, from libslirp */
 	uint8_t scratch_in[PACKET_MAX]; /* and to it */
 };
@@ -74,6 +75,8 @@ void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t l
 void instance_bury(struct instance *instance, const struct flow *flow);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
+/* Those whose guests took nothing, and may take something now, are polled this turn. */
+void instances_look_again(struct instance_env *env);
 
 void instance_foreach_flow(struct instance *instance,
 			   void (*each)(void *data, const struct nat_flow *flow), void *data);

@@ -42,6 +42,7 @@ struct instance {
 	unsigned n_held;         /* times it was not, its guest taking nothing */
 	struct list ready_link;  // instance_env::ready
 	struct list dirty_link;  // instance_env::dirty
+	struct list held_link;   // instance_env::held
 };
 
 /* In a turn that comes to instances_run() anyway, asking for it costs one more, for nothing. */

@@ -218,6 +218,12 @@ void nat_begin(struct nat *nat)
 	nat->env.serving = true;
 }
 
+void nat_port_drained(struct nat *nat)
+{
+	instances_look_again(&nat->env);
+	offload_look_again(nat->env.offload);
+}
+
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet)
 {
 	struct address *address = address_for(nat, port, mac, packet);
@@ -236,7 +242,7 @@ void nat_flow_over(struct nat *nat, const struct flow_key *key)
 /*
  * libslirp keeps what has ended for 10 s more, with its descriptor, and looks at it in every poll.
  * So a guest with many short connections would run out of the one and become slower by the other.
- * What TIME_WAIT is for, a FIN that is sent again, is answered by a reset then, and ends as well.
+ * What TIME_WAIT is for, a FIN that is sent again, the gate answers then (gate_ops::say_last).
  */
 static void bury(struct nat *nat)
 {

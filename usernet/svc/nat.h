@@ -58,6 +58,8 @@ void nat_set_gate(struct nat *nat, struct gate *gate);
 
 /* This turn's packets come now, and then nat_run(): until then it does not ask for it. */
 void nat_begin(struct nat *nat);
+/* A guest's port takes frames again: who waits for one looks now. */
+void nat_port_drained(struct nat *nat);
 /* A packet from the guest with @mac at @port, allowed and without fragments; borrowed for the
  * call. What is done with it may wait for nat_run. */
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);

@@ -80,6 +80,8 @@ void offload_to_guest(struct offload *offload, struct offload_guest *guest, unsi
 		      const uint8_t *frame, size_t len);
 /* Delivers what was merged, sends what was kept, acknowledges. Not from libslirp's callbacks. */
 void offload_flush(struct offload *offload);
+/* A port takes frames again. */
+void offload_look_again(struct offload *offload);
 /* The guest, or its libslirp, goes: its connections are forgotten, libslirp is told nothing. */
 void offload_forget(struct offload *offload, struct offload_guest *guest);
 

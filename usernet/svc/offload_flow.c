@@ -110,6 +110,15 @@ static void on_retry(struct loop_timer *timer)
 	offload->ops->wake(offload->ops_data);
 }
 
+void offload_look_again(struct offload *offload)
+{
+	if (list_empty(&offload->waiting))
+		return;
+	loop_timer_cancel(&offload->retry);
+	list_splice(&offload->due, &offload->waiting);
+	offload->ops->wake(offload->ops_data);
+}
+
 /* --- life --- */
 
 void offload_table_init(struct offload *offload)

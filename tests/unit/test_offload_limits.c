@@ -13,7 +13,7 @@ static void open_bed(bool v6, uint32_t seed, uint64_t up, uint64_t down, bool fo
 
 /* --- budgets --- */
 
-/* Many flows to one guest that reads nothing; each would take 512 KB. */
+/* Many flows to one guest that reads nothing; each would take 1 MB. */
 START_TEST(memory_is_bounded_and_what_finds_none_passes)
 {
 	unsigned others = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE;

@@ -15,7 +15,11 @@
  *
  * Room is reserved (charged to the guest) before it is promised to libslirp.
  */
-#define OFFLOAD_RING_BLOCKS 30 /* 510 KB, what a flow's ring may take */
+/*
+ * What a flow may have in its ring, 1 MB. What is under way to the guest, here and in the kernel,
+ * is half of that and not acknowledged: with a ring no longer than that the two would take turns.
+ */
+#define OFFLOAD_RING_BLOCKS 62
 
 struct offload_ring {
 	struct offload_block *blocks[OFFLOAD_RING_BLOCKS]; /* circular */

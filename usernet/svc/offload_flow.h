@@ -48,7 +48,7 @@ struct offload_up {
 	unsigned early;               /* segments behind a gap, of which the guest was not told */
 	unsigned replies;             /* segments given out of order, whose answer is the guest's */
 	struct offload_segment *open; /* being merged this turn */
-	struct list held;             /* heads offload_segment::link, beyond the edge */
+	struct list held;             /* heads offload_segment::link: in order */
 	unsigned n_held;
 	usec_t blocked_at; /* when it last got on, while something is held */
 	usec_t probe_at;   /* 0: nothing is held */

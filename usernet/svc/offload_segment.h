@@ -8,8 +8,8 @@
 
 /*
  * A run of a guest's in-order data, put together from its segments in one block, so that it goes to
- * libslirp as one. The sum of the whole is derived from those of the parts (offload_wire.h): the
- * payload is copied and not read.
+ * libslirp as one, or as part of one (offload_up.c). The sum of the whole is derived from those of
+ * the parts (offload_wire.h): the payload is copied and not read.
  */
 struct offload_segment {
 	struct list link; // offload_up::held

@@ -3,6 +3,7 @@
 """From guests to the host's network: TCP, UDP and pings, how connections end, and large datagrams."""
 import hashlib
 import os
+import signal
 import socket
 import struct
 import threading
@@ -71,6 +72,25 @@ class Outward(NatCase):
         sport = self.a.send_udp(own, port, b'question')
         sock.sendto(b'answer', sock.recvfrom(65536)[1])
         self.assertEqual(self.a.expect_udp(sport).net.src, own)
+
+    def test_bursts_of_several_peers_come_whole_and_in_order(self):
+        """Those that wait for one socket are read in one turn; one without bytes among them."""
+        clients = {}
+        for sport in (4000, 4001):
+            sock, port = self.host_udp()
+            self.a.send_udp(GATEWAY, port, b'question', sport=sport)
+            clients[sport] = sock, sock.recvfrom(100)[1]
+        sizes = [n * 37 % 1400 for n in range(60)]
+        os.kill(self.lan.daemon.pid, signal.SIGSTOP)
+        try:
+            for n, size in enumerate(sizes):
+                for sock, client in clients.values():
+                    sock.sendto(bytes([n]) * size, client)
+        finally:
+            os.kill(self.lan.daemon.pid, signal.SIGCONT)
+        for sport in clients:
+            for n, size in enumerate(sizes):
+                self.assertEqual(self.a.expect_udp(sport).udp.payload, bytes([n]) * size)
 
     def test_udp_of_one_source_port_keeps_its_destinations_apart(self):
         one, other = self.host_udp(), self.host_udp()

@@ -9,7 +9,8 @@
 
 /* What libslirp calls, and its descriptors in the loop. */
 
-#define SLIRP_IDLE_TIMEOUT 1000 /* what fill answers when it needs no tick (slirp.c) */
+#define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
+#define READ_ON_BYTES      (128 * 1024) /* of datagrams, in a turn; half of SENDQ_HIGH */
 
 /* --- descriptors --- */
 
@@ -95,6 +96,27 @@ void instance_fill(struct instance *instance)
 	list_remove(&instance->dirty_link);
 }
 
+/*
+ * Of a socket libslirp reads one datagram a poll. Turn by turn each would cost a wait and a write
+ * of its own; so those with more to read are read on, as long as it is no more than a port's queue
+ * takes.
+ */
+static void read_on(struct instance *instance)
+{
+	size_t bytes = 0;
+
+	if (!instance->mac || instance->unresolved_until)
+		return; /* libslirp would keep them */
+	while (bytes < READ_ON_BYTES) {
+		size_t more = nat_fdset_read_on(&instance->fds);
+
+		if (more == 0)
+			return;
+		bytes += more;
+		slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
+	}
+}
+
 void instance_poll(struct instance *instance)
 {
 	bool knocked = instance_door_ready(instance);
@@ -102,6 +124,7 @@ void instance_poll(struct instance *instance)
 	instance->env->clock_turn = loop_turn(instance->env->network->loop);
 	instance->polling = true;
 	slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
+	read_on(instance);
 	instance->polling = false;
 	instance_knock_polled(instance, knocked);
 	instance_set_dirty(instance);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "svc/nat_fds.h"
 
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
 struct nat_fd {
 	struct loop_io io;
 	struct nat_fdset *set; /* NULL: not in use */
@@ -163,6 +166,31 @@ uint32_t nat_fdset_revents(const struct nat_fdset *set, int number)
 	if (number < 0 || (guint)number >= set->rounds->len)
 		return 0;
 	return g_array_index(set->rounds, uint32_t, number);
+}
+
+/* TCP's wait for urgent data too (slirp.c); of them all is read that there is room for. */
+static bool is_datagram(const struct nat_fd *entry)
+{
+	return (entry->io.events & (EPOLLIN | EPOLLPRI)) == EPOLLIN;
+}
+
+size_t nat_fdset_read_on(struct nat_fdset *set)
+{
+	size_t bytes = 0;
+
+	list_for_each (entry, &set->entries, struct nat_fd, link) {
+		bool read = nat_fdset_revents(set, entry->number) & EPOLLIN;
+		int len = 0;
+
+		if (entry->number < 0)
+			continue;
+		/* An error, or a datagram without bytes, is for the next turn (udp(7) SIOCINQ). */
+		if (read && is_datagram(entry) && ioctl(entry->fd, FIONREAD, &len) < 0)
+			len = 0;
+		g_array_index(set->rounds, uint32_t, entry->number) = len > 0 ? EPOLLIN : 0;
+		bytes += (size_t)MAX(len, 0);
+	}
+	return bytes;
 }
 
 void nat_fdset_hush(struct nat_fdset *set)

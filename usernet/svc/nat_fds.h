@@ -56,6 +56,11 @@ int nat_fdset_wait(struct nat_fdset *set, int fd, uint32_t events);
 /* What was not waited for in this round is quiet. */
 void nat_fdset_end(struct nat_fdset *set);
 uint32_t nat_fdset_revents(const struct nat_fdset *set, int number);
+/*
+ * After a poll: which of the datagram sockets that were read have another one waiting? From now on
+ * nat_fdset_revents tells of these alone. Returns the length of these datagrams in bytes, 0: none.
+ */
+size_t nat_fdset_read_on(struct nat_fdset *set);
 /* What has something to say waits for the next round, which finds it again. */
 void nat_fdset_hush(struct nat_fdset *set);
 

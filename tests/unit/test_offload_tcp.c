@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "offloadbed.h"
+#include "run_suite.h"
 
 #include <stdlib.h>
 
@@ -213,6 +214,28 @@ START_TEST(what_the_guest_has_not_acknowledged_libslirp_may_forget)
 }
 END_TEST
 
+START_TEST(a_name_used_anew_waits_until_the_guest_has_all_of_the_old_one)
+{
+	open_bed(false, 9, 0, 300000, true);
+	bed.blocked = true;
+	for (unsigned i = 0; i < 20; i++)
+		bed_step(&bed, 1);
+	ck_assert(end_is_done(&bed.slirp));
+	ck_assert(end_is_done(&bed.guest));
+	for (unsigned i = 0; i < 2; i++) {
+		end_segment(&bed.slirp, 12345, TCP_FLAG_SYN, NULL, 0, NULL, 0);
+		ck_assert_uint_eq(bed.outbox.n, i);
+		bed.blocked = false;
+		if (i == 0) {
+			bed_must_run(&bed, 10000);
+			bed_step(&bed, 1);
+		}
+	}
+	bed_check(&bed);
+	bed_fini(&bed);
+}
+END_TEST
+
 START_TEST(a_port_that_is_full_waits_and_loses_nothing)
 {
 	open_bed(false, 10, 0, 1000000, false);
@@ -228,6 +251,26 @@ START_TEST(a_port_that_is_full_waits_and_loses_nothing)
 	ck_assert_uint_gt(bed.n_wakes, 10);
 	ck_assert_uint_lt(bed.n_wakes, 100);
 	bed.blocked = false;
+	bed_must_run(&bed, 1000);
+	bed_check(&bed);
+	bed_fini(&bed);
+}
+END_TEST
+
+START_TEST(a_port_that_has_drained_is_served_at_once)
+{
+	open_bed(false, 10, 0, 1000000, false);
+	offload_look_again(bed.offload);
+	ck_assert_uint_eq(bed.n_wakes, 0); /* nobody waits */
+	bed.blocked = true;
+	for (unsigned i = 0; i < 2000; i++)
+		bed_step(&bed, 1);
+	bed.blocked = false;
+	bed.n_wakes = 0;
+	offload_look_again(bed.offload);
+	ck_assert_uint_eq(bed.n_wakes, 1);
+	offload_flush(bed.offload);
+	ck_assert_uint_gt(bed.outbox.n, 0);
 	bed_must_run(&bed, 1000);
 	bed_check(&bed);
 	bed_fini(&bed);
@@ -481,7 +524,9 @@ static Suite *offload_suite(void)
 	tcase_add_test(tcase, a_gap_in_what_was_held_for_long_is_filled_at_once);
 	tcase_add_test(tcase, the_guest_is_shown_more_than_libslirp_takes);
 	tcase_add_test(tcase, what_the_guest_has_not_acknowledged_libslirp_may_forget);
+	tcase_add_test(tcase, a_name_used_anew_waits_until_the_guest_has_all_of_the_old_one);
 	tcase_add_test(tcase, a_port_that_is_full_waits_and_loses_nothing);
+	tcase_add_test(tcase, a_port_that_has_drained_is_served_at_once);
 	tcase_add_test(tcase, a_port_lost_and_found_goes_on);
 	tcase_add_test(tcase, what_is_kept_goes_to_where_the_guest_speaks_from);
 	tcase_add_test(tcase, half_closed_it_goes_on_the_other_way);
@@ -500,11 +545,5 @@ static Suite *offload_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(offload_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(offload_suite());
 }

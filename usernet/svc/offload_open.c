@@ -137,6 +137,9 @@ void offload_syn_to_guest(struct offload *offload, struct offload_guest *guest,
 			slirp_accepts(flow, packet);
 		scaled = flow && flow->state == OFFLOAD_OPEN && flow->scaled && seq == flow->iss;
 	} else if (!flow || flow->state != OFFLOAD_OPENING || flow->iss != seq) {
+		/* The guest first has to get all of the old one. Libslirp asks again. */
+		if (flow && offload_flow_is_done(flow) && flow->down.una != flow->down.end)
+			return;
 		if (flow)
 			offload_flow_kill(flow);
 		flow = offload_flow_new(offload, guest, key);

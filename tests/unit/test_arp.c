@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "run_suite.h"
 #include "svc/arp.h"
 
 #define GUEST   UINT64_C(0x525400123401)
@@ -114,8 +115,6 @@ int main(void)
 {
 	Suite *suite = suite_create("arp");
 	TCase *tcase = tcase_create("arp");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, request_is_read);
 	tcase_add_test(tcase, request_built_is_the_very_bytes);
@@ -124,8 +123,5 @@ int main(void)
 	tcase_add_test(tcase, padding_behind_is_ignored);
 	tcase_add_test(tcase, other_kinds_are_refused);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "run_suite.h"
 
 /* RFC 1071 section 4.1, byte by byte, in wire order. */
 static uint16_t reference(const uint8_t *p, size_t len)
@@ -139,8 +140,6 @@ int main(void)
 {
 	Suite *suite = suite_create("checksum");
 	TCase *tc = tcase_create("checksum");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, sum_of_the_rfc_1071_example_is_right);
 	tcase_add_test(tc, sums_of_all_lengths_and_alignments_are_right);
@@ -151,9 +150,5 @@ int main(void)
 	tcase_add_test(tc, pseudo_header_of_ipv4_equals_its_bytes);
 	tcase_add_test(tc, pseudo_header_of_ipv6_equals_its_bytes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

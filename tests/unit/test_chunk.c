@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/chunk.h"
+#include "run_suite.h"
 
 static GMainContext *context;
 static struct loop *loop;
@@ -121,8 +121,6 @@ int main(void)
 {
 	Suite *suite = suite_create("chunk");
 	TCase *tc = tcase_create("chunk");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 10);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -132,9 +130,5 @@ int main(void)
 	tcase_add_test(tc, chunks_unneeded_for_a_second_are_freed_and_the_loop_then_sleeps);
 	tcase_add_test(tc, pool_may_go_with_chunks_retired_in_the_last_turn);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

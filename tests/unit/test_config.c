@@ -9,6 +9,7 @@
 #include "ctl/error.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_options.h"
+#include "run_suite.h"
 
 static struct options options;
 static struct config *config;
@@ -524,8 +525,6 @@ int main(void)
 {
 	Suite *suite = suite_create("config");
 	TCase *text = tcase_create("text"), *files = tcase_create("files");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(text, setup, teardown);
 	tcase_add_test(text, file_says_what_the_command_line_says);
@@ -550,9 +549,5 @@ int main(void)
 	tcase_add_test(files, a_networks_own_file_has_no_other_name);
 	suite_add_tcase(suite, text);
 	suite_add_tcase(suite, files);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "linkbed.h"
 #include "link/dgram.h"
+#include "run_suite.h"
 
 static struct netdev *netdev_new(const struct dgram_config *config)
 {
@@ -436,8 +436,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dgram");
 	TCase *tc = tcase_create("dgram");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -458,8 +456,5 @@ int main(void)
 	tcase_add_test(tc, what_cannot_be_is_refused_by_name);
 	tcase_add_test(tc, a_destroyed_server_leaves_nothing);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

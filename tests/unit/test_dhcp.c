@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "dhcpbed.h"
+#include "run_suite.h"
 
 START_TEST(discover_and_request_give_a_lease)
 {
@@ -371,8 +372,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dhcp");
 	TCase *tcase = tcase_create("dhcp");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, discover_and_request_give_a_lease);
@@ -395,8 +394,5 @@ int main(void)
 	tcase_add_test(tcase, own_addresses_are_never_given);
 	tcase_add_test(tcase, hundreds_of_clients_on_two_ports_get_their_own);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dhcpbed.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 
 static struct reservation_table *table;
 
@@ -404,8 +405,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dhcp_names");
 	TCase *tc = tcase_create("dhcp_names");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, begin_names, end_names);
 	tcase_add_test(tc, reserved_guest_gets_its_address_and_its_name);
@@ -427,9 +426,5 @@ int main(void)
 	tcase_add_test(tc, address_of_a_guest_configured_by_hand_is_not_given);
 	tcase_add_test(tc, returning_guest_whose_address_is_used_gets_another);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dhcpbed.h"
+#include "run_suite.h"
 
 START_TEST(client_that_asks_for_nothing_is_told_all)
 {
@@ -202,8 +203,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dhcp_options");
 	TCase *tcase = tcase_create("dhcp_options");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, client_that_asks_for_nothing_is_told_all);
@@ -217,8 +216,5 @@ int main(void)
 	tcase_add_test(tcase, fqdn_is_answered_in_its_own_encoding);
 	tcase_add_test(tcase, hostnames_are_cleaned);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "base/checksum.h"
 #include "dhcpclient.h"
+#include "run_suite.h"
 
 #define MAC UINT64_C(0x525400123401)
 
@@ -387,8 +388,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dhcp_wire");
 	TCase *tcase = tcase_create("dhcp_wire");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, message_is_read);
@@ -410,8 +409,5 @@ int main(void)
 	tcase_add_test(tcase, boot_file_too_long_for_its_field_becomes_an_option);
 	tcase_add_test(tcase, frame_has_right_headers_and_checksums);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

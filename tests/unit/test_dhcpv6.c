@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
+#include "run_suite.h"
 #include "svc/dhcpv6.h"
 #include "svc/user_config.h"
 
@@ -404,8 +405,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dhcpv6");
 	TCase *tc = tcase_create("dhcpv6");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, information_is_given);
@@ -425,9 +424,5 @@ int main(void)
 	tcase_add_test(tc, wrong_checksum_is_refused);
 	tcase_add_test(tc, source_that_nobody_can_be_answered_at_is_refused);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

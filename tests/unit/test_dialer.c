@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "linkbed.h"
 #include "link/dialer.h"
+#include "run_suite.h"
 
 #define FIRST (1 * USEC_PER_MSEC)
 #define MOST  (8 * USEC_PER_MSEC)
@@ -95,8 +95,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dialer");
 	TCase *tc = tcase_create("dialer");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -105,8 +103,5 @@ int main(void)
 	tcase_add_test(tc, it_answers_from_the_loop_and_once);
 	tcase_add_test(tc, a_refused_tcp_connection_is_dialled_again);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "dnsbed.h"
+#include "run_suite.h"
 
 START_TEST(local_name_is_answered_at_once)
 {
@@ -387,8 +387,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns");
 	TCase *tc = tcase_create("dns");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -414,9 +412,5 @@ int main(void)
 	tcase_add_test(tc, what_is_no_query_for_us_is_told_so);
 	tcase_add_test(tc, wrong_server_is_refused_by_name);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

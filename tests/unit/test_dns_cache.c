@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "dnsmessage.h"
+#include "run_suite.h"
 #include "svc/dns_cache.h"
 
 static struct dns_cache *cache;
@@ -238,8 +238,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_cache");
 	TCase *tc = tcase_create("dns_cache");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, answer_is_given_back_with_its_time_counted_down);
@@ -252,9 +250,5 @@ int main(void)
 	tcase_add_test(tc, bytes_are_bounded);
 	tcase_add_test(tc, cleared_cache_is_empty);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

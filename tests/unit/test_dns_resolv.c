@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "dnsbed.h"
+#include "run_suite.h"
 
 static void write_conf(const char *name, const char *text)
 {
@@ -114,8 +114,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_resolv");
 	TCase *tc = tcase_create("dns_resolv");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -123,9 +121,5 @@ int main(void)
 	tcase_add_test(tc, resolv_conf_is_followed_through_a_symlink);
 	tcase_add_test(tc, question_under_way_is_asked_of_the_new_servers);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "dnsbed.h"
+#include "run_suite.h"
 #include "svc/dns_tcp.h"
 
 static int dial(void)
@@ -167,8 +167,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_tcp");
 	TCase *tc = tcase_create("dns_tcp");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -178,9 +176,5 @@ int main(void)
 	tcase_add_test(tc, tcp_connections_are_bounded);
 	tcase_add_test(tc, ending_while_all_is_under_way_leaves_nothing);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "fakedns.h"
 #include "linkbed.h"
+#include "run_suite.h"
 #include "svc/dns_server.h"
 #include "svc/dns_upstream.h"
 
@@ -295,8 +295,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_upstream");
 	TCase *tc = tcase_create("dns_upstream");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -313,9 +311,5 @@ int main(void)
 	tcase_add_test(tc, words_are_written_back_as_they_were);
 	tcase_add_test(tc, words_are_bounded);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

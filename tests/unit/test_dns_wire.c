@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "dnsmessage.h"
+#include "run_suite.h"
 #include "svc/dns_verify.h"
 
 static struct message m, answer;
@@ -477,8 +478,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_wire");
 	TCase *tc = tcase_create("dns_wire");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, name_is_read_in_lower_case_and_through_pointers);
@@ -510,9 +509,5 @@ int main(void)
 	tcase_add_test(tc, answer_to_another_question_does_not_fit);
 	tcase_add_test(tc, every_truncation_of_an_answer_does_not_fit);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

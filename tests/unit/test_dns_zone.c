@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 
 #include "dnsmessage.h"
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 #include "svc/dns_zone.h"
 #include "svc/user_config.h"
 
@@ -411,8 +411,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dns_zone");
 	TCase *tc = tcase_create("dns_zone");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, guest_is_found_with_and_without_domain);
@@ -439,9 +437,5 @@ int main(void)
 	tcase_add_test(tc, wrong_records_are_refused_with_a_reason);
 	tcase_add_test(tc, records_of_a_name_are_bounded);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "run_suite.h"
 #include "svc/flow.h"
 
 static struct flow flow;
@@ -227,8 +228,6 @@ int main(void)
 {
 	Suite *suite = suite_create("flow");
 	TCase *tcase = tcase_create("flow");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, the_guest_ends_first);
 	tcase_add_test(tcase, the_peer_ends_first);
@@ -241,9 +240,5 @@ int main(void)
 	tcase_add_test(tcase, a_handshake_sent_again_changes_nothing);
 	tcase_add_test(tcase, pings_are_told_apart_by_their_identifier_and_answers_belong_to_them);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "run_suite.h"
 #include "svc/flow_table.h"
 
 #define SECOND USEC_PER_SEC
@@ -302,8 +303,6 @@ int main(void)
 {
 	Suite *suite = suite_create("flow_table");
 	TCase *tcase = tcase_create("flow_table");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -321,9 +320,5 @@ int main(void)
 	tcase_add_test(tcase, what_is_cut_passes_nothing_and_may_be_admitted_again);
 	tcase_add_test(tcase, each_is_shown_once_and_may_end_then);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

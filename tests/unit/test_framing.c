@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
 #include <glib.h>
-#include <stdlib.h>
 
 #include "link/framing.h"
+#include "run_suite.h"
 
 static size_t put(uint8_t *to, uint32_t len, uint8_t fill)
 {
@@ -117,8 +117,6 @@ int main(void)
 {
 	Suite *suite = suite_create("framing");
 	TCase *tc = tcase_create("split");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, frames_in_a_row_are_found_in_place);
 	tcase_add_test(tc, a_cut_anywhere_leaves_the_begun_frame_whole);
@@ -128,8 +126,5 @@ int main(void)
 	tcase_add_test(tc, the_longest_frame_is_taken);
 	tcase_add_test(tc, runts_are_counted_and_skipped);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fwd/rule.h"
+#include "run_suite.h"
 
 static const struct in_addr any = {0};
 
@@ -556,8 +557,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fwd_rule");
 	TCase *tcase = tcase_create("fwd_rule");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, qemus_rules_read_as_qemu_reads_them);
 	tcase_add_test(tcase, ipv6_stands_in_brackets);
@@ -573,8 +572,5 @@ int main(void)
 	tcase_add_test(tcase, endless_parts_are_refused);
 	tcase_add_test(tcase, removal_names_only_the_host_side);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

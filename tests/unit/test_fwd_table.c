@@ -5,6 +5,7 @@
 
 #include "fwd/cursor.h"
 #include "fwd/table.h"
+#include "run_suite.h"
 
 static struct fwd_table *table;
 static unsigned n_bound, n_binds, n_retargeted, n_removed, next_port;
@@ -478,8 +479,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fwd_table");
 	TCase *tcase = tcase_create("fwd_table");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, guest_left_out_is_the_first_lease);
@@ -504,8 +503,5 @@ int main(void)
 	tcase_add_test(tcase, unknown_name_is_the_backends_to_refuse);
 	tcase_add_test(tcase, names_are_refused_where_they_are_not_served);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

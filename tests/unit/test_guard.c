@@ -7,6 +7,7 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 #include "testframe.h"
 
 #define MAC_A       UINT64_C(0x525400000001)
@@ -486,8 +487,6 @@ int main(void)
 {
 	Suite *suite = suite_create("guard");
 	TCase *tcase = tcase_create("guard");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, reserved_address_is_only_its_guests);
@@ -518,8 +517,5 @@ int main(void)
 	tcase_add_test(tcase, common_frames_need_no_look);
 	tcase_add_test(tcase, flood_budget_is_used_up_and_comes_back_with_time);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

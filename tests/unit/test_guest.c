@@ -5,6 +5,7 @@
 #include "net/guest.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 
@@ -320,8 +321,6 @@ int main(void)
 {
 	Suite *suite = suite_create("guest");
 	TCase *tcase = tcase_create("guest");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, reservation_names_its_guest_and_wins);
@@ -339,8 +338,5 @@ int main(void)
 	tcase_add_test(tcase, name_is_found_in_any_case_and_held_by_one);
 	tcase_add_test(tcase, port_brings_no_more_guests_than_its_share);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "fwd/guestfwd.h"
 #include "fwd/rule.h"
+#include "run_suite.h"
 
 struct right {
 	const char *text, *printed; /* NULL: as it stands */
@@ -213,8 +214,6 @@ int main(void)
 {
 	Suite *suite = suite_create("guestfwd");
 	TCase *tcase = tcase_create("guestfwd");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tcase, rules_read_and_print_the_same, 0, G_N_ELEMENTS(rights));
 	tcase_add_loop_test(tcase, bad_rules_are_told_what_would_be_right, 0, G_N_ELEMENTS(wrongs));
@@ -222,8 +221,5 @@ int main(void)
 	tcase_add_test(tcase, server_alone_is_read_with_a_target_or_without);
 	tcase_add_test(tcase, wrong_server_alone_is_told_what_would_be_right);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/checksum.h"
+#include "run_suite.h"
 #include "svc/inflow.h"
 #include "svc/rewrite.h"
 
@@ -206,8 +206,6 @@ int main(void)
 {
 	Suite *suite = suite_create("inflow");
 	TCase *tcase = tcase_create("inflow");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, an_inflow_is_found_from_the_guest_by_what_it_sees);
@@ -216,9 +214,5 @@ int main(void)
 	tcase_add_test(tcase, a_client_seen_already_is_masqueraded);
 	tcase_add_test(tcase, an_inflow_is_found_by_its_descriptor_while_it_has_it);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/json_splitter.h"
+#include "run_suite.h"
 
 /* What came out: an event's letter and its text, a line each. */
 static GString *seen;
@@ -151,8 +151,6 @@ int main(void)
 {
 	Suite *suite = suite_create("json_splitter");
 	TCase *tc = tcase_create("json_splitter");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, values_are_cut_at_their_last_bracket, 0, G_N_ELEMENTS(cases));
@@ -163,9 +161,5 @@ int main(void)
 	tcase_add_test(tc, large_word_without_brackets_is_bounded_too);
 	tcase_add_test(tc, stop_leaves_the_rest_alone);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

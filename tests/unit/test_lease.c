@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "run_suite.h"
 #include "svc/lease.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
@@ -421,8 +422,6 @@ int main(void)
 {
 	Suite *suite = suite_create("lease");
 	TCase *tcase = tcase_create("lease");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, first_client_gets_the_first_address);
@@ -450,8 +449,5 @@ int main(void)
 	tcase_add_test(tcase, five_thousand_clients_in_a_slash_8);
 	tcase_add_test(tcase, what_is_remembered_is_bounded);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

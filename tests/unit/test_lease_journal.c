@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "run_suite.h"
 #include "svc/lease_journal.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
@@ -506,8 +507,6 @@ int main(void)
 {
 	Suite *suite = suite_create("lease_journal");
 	TCase *tc = tcase_create("lease_journal");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -525,9 +524,5 @@ int main(void)
 	tcase_add_test(tc, garbage_never_gives_two_leases_of_one_address);
 	tcase_add_test(tc, killed_at_any_moment_no_lease_is_lost_or_doubled);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

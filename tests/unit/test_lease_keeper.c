@@ -7,6 +7,7 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 #include "svc/user_config.h"
 #include "svc/lease.h"
 #include "svc/lease_keeper.h"
@@ -383,8 +384,6 @@ int main(void)
 {
 	Suite *suite = suite_create("lease_keeper");
 	TCase *tc = tcase_create("lease_keeper");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, leases_are_there_after_a_restart);
@@ -403,9 +402,5 @@ int main(void)
 	tcase_add_test(tc, file_that_cannot_be_used_is_named);
 	tcase_add_test(tc, file_of_dnsmasq_is_taken_over);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "run_suite.h"
 #include "svc/lease_record.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
@@ -149,17 +150,11 @@ int main(void)
 {
 	Suite *suite = suite_create("lease_record");
 	TCase *tc = tcase_create("lease_record");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, line_is_dnsmasqs);
 	tcase_add_test(tc, longest_line_is_read_again);
 	tcase_add_test(tc, what_is_no_line_is_refused);
 	tcase_add_test(tc, times_pass_between_the_clocks);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

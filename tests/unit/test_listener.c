@@ -4,6 +4,7 @@
 
 #include "linkbed.h"
 #include "link/listener.h"
+#include "run_suite.h"
 
 #define N_CLIENTS (LISTENER_BATCH + 10)
 
@@ -111,8 +112,6 @@ int main(void)
 {
 	Suite *suite = suite_create("listener");
 	TCase *tc = tcase_create("listener");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -122,8 +121,5 @@ int main(void)
 	if (!under_valgrind())
 		tcase_add_test(tc, without_descriptors_it_rests_and_goes_on);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

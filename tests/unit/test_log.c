@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "run_suite.h"
 
 static char said[4096];
 static int pipe_fds[2];
@@ -121,8 +122,6 @@ int main(void)
 {
 	Suite *suite = suite_create("log");
 	TCase *tc = tcase_create("log");
-	SRunner *runner;
-	int failed;
 
 	unsetenv("JOURNAL_STREAM");
 	tcase_add_test(tc, messages_name_us_and_their_level);
@@ -132,9 +131,5 @@ int main(void)
 	tcase_add_test(tc, limits_are_separate);
 	tcase_add_test(tc, warnings_of_libraries_are_limited_and_named);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

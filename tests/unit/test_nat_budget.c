@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "run_suite.h"
 #include "svc/nat_budget.h"
 
 static struct nat_budget budget;
@@ -88,8 +89,6 @@ int main(void)
 {
 	Suite *suite = suite_create("nat_budget");
 	TCase *tcase = tcase_create("nat_budget");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, one_port_cannot_take_the_last_quarter);
@@ -98,9 +97,5 @@ int main(void)
 	tcase_add_test(tcase, a_share_given_back_is_forgotten);
 	tcase_add_test(tcase, clamped_nothing_can_be_opened);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

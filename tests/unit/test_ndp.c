@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/checksum.h"
+#include "run_suite.h"
 #include "svc/user_config.h"
 #include "svc/ndp.h"
 
@@ -369,8 +370,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ndp");
 	TCase *tcase = tcase_create("ndp");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, solicitation_goes_to_the_solicited_node_group);
@@ -389,8 +388,5 @@ int main(void)
 	tcase_add_test(tcase, forged_messages_are_refused);
 	tcase_add_test(tcase, other_traffic_is_not_ours);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -3,7 +3,6 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "ctl/forwards.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "run_suite.h"
 #include "svc/gateway.h"
 
 static struct loop *loop;
@@ -401,8 +401,6 @@ int main(void)
 {
 	Suite *suite = suite_create("netdev_options");
 	TCase *tc = tcase_create("netdev_options");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, user_alone_has_qemus_addresses);
@@ -422,9 +420,5 @@ int main(void)
 	tcase_add_test(tc, port_0_and_any_address_become_what_a_guest_can_reach);
 	tcase_add_test(tc, abstract_names_keep_their_side);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

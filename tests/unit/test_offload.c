@@ -2,6 +2,7 @@
 #include "packets.h"
 
 #include "base/chunk.h"
+#include "run_suite.h"
 #include "svc/offload.h"
 
 /* What needs no connection: packets cut to what a guest takes. test_offload_tcp.c has the rest. */
@@ -173,8 +174,6 @@ int main(void)
 {
 	Suite *suite = suite_create("offload");
 	TCase *tcase = tcase_create("offload");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, switched_off_it_hands_on_what_comes);
@@ -182,9 +181,5 @@ int main(void)
 	tcase_add_test(tcase, large_datagrams_leave_in_fragments);
 	tcase_add_test(tcase, a_guest_with_a_large_mtu_gets_them_whole);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "offloadpeer.h"
+#include "run_suite.h"
 
 #include <stdlib.h>
 
@@ -333,11 +334,5 @@ static Suite *offload_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(offload_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(offload_suite());
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "offloadbed.h"
+#include "run_suite.h"
 
 /* Loss on the way from the guest. */
 static struct bed bed;
@@ -76,11 +77,5 @@ static Suite *gap_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(gap_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(gap_suite());
 }

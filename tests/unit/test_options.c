@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/error.h"
 #include "ctl/options.h"
+#include "run_suite.h"
 
 /* What the command line is read as. Its netdevs and guests are test_config's. */
 static struct options options;
@@ -95,8 +95,6 @@ int main(void)
 {
 	Suite *suite = suite_create("options");
 	TCase *tc = tcase_create("options");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, every_option_is_a_setting);
@@ -104,9 +102,5 @@ int main(void)
 	tcase_add_test(tc, help_and_version_ask_for_nothing_else);
 	tcase_add_loop_test(tc, mistakes_name_the_option, 0, G_N_ELEMENTS(mistakes));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/error.h"
 #include "ctl/optstr.h"
+#include "run_suite.h"
 
 static const struct opt_spec specs[] = {
 	{.key = "net"},
@@ -211,8 +211,6 @@ int main(void)
 {
 	Suite *suite = suite_create("optstr");
 	TCase *tc = tcase_create("optstr");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, first_word_is_the_type);
 	tcase_add_test(tc, type_may_be_spelled_out_anywhere);
@@ -227,9 +225,5 @@ int main(void)
 	tcase_add_test(tc, required_key_is_missed_by_name);
 	tcase_add_test(tc, number_of_options_is_bounded);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

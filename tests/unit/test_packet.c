@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
+#include "run_suite.h"
 
 static uint8_t frame[70000];
 
@@ -124,8 +125,6 @@ int main(void)
 {
 	Suite *suite = suite_create("packet");
 	TCase *tcase = tcase_create("packet");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, every_truncation_is_refused);
 	tcase_add_test(tcase, ethernet_padding_is_cut_off);
@@ -134,9 +133,5 @@ int main(void)
 	tcase_add_test(tcase, extension_headers_are_unsupported);
 	tcase_add_test(tcase, an_ipv6_fragment_is_seen_as_one);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "run_suite.h"
 #include "svc/packet.h"
 #include "svc/policy.h"
 
@@ -396,8 +397,6 @@ int main(void)
 {
 	Suite *suite = suite_create("policy");
 	TCase *tcase = tcase_create("policy");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, rules_read_and_print_the_same, 0, G_N_ELEMENTS(rights));
@@ -416,8 +415,5 @@ int main(void)
 	tcase_add_test(tcase, allow_alone_is_told_to_be_without_effect);
 	tcase_add_test(tcase, rules_are_bounded);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

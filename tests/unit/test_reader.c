@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/reader.h"
+#include "run_suite.h"
 
 static const uint8_t bytes[] = {0x81, 0x92, 0xa3, 0xb4, 0xc5, 0xd6, 0xe7};
 
@@ -96,8 +96,6 @@ int main(void)
 {
 	Suite *suite = suite_create("reader");
 	TCase *tc = tcase_create("reader");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, numbers_are_read_big_endian_and_in_order);
 	tcase_add_test(tc, verb_that_would_read_past_the_end_reads_nothing);
@@ -105,9 +103,5 @@ int main(void)
 	tcase_add_test(tc, sub_reader_is_bounded_by_its_part);
 	tcase_add_test(tc, nothing_can_be_read_from_nothing_but_nothing);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "run_suite.h"
 #include "svc/reassembly.h"
 
 static uint8_t whole[70000], pieces[64][2000];
@@ -222,8 +223,6 @@ int main(void)
 {
 	Suite *suite = suite_create("reassembly");
 	TCase *tcase = tcase_create("reassembly");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, fragments_in_any_order_make_the_datagram);
@@ -234,9 +233,5 @@ int main(void)
 	tcase_add_test(tcase, one_port_cannot_use_up_the_table);
 	tcase_add_test(tcase, tiny_fragments_are_bounded);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -4,12 +4,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/sockaddr.h"
+#include "run_suite.h"
 
 static struct loop *loop;
 static struct relay *relay;
@@ -263,8 +263,6 @@ int main(void)
 {
 	Suite *suite = suite_create("relay");
 	TCase *tcase = tcase_create("relay");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
@@ -276,9 +274,5 @@ int main(void)
 	tcase_add_test(tcase, connect_that_fails_resets_and_says_why);
 	tcase_add_test(tcase, abort_resets_both_and_tells_nobody);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "ctl/reload.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "run_suite.h"
 #include "svc/dns_zone.h"
 #include "svc/gateway.h"
 
@@ -335,8 +335,6 @@ int main(void)
 {
 	Suite *suite = suite_create("reload");
 	TCase *tcase = tcase_create("reload");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, nothing_new_changes_nothing);
@@ -353,9 +351,5 @@ int main(void)
 	tcase_add_test(tcase, settings_wait_but_for_the_log_level);
 	tcase_add_test(tcase, the_gateway_may_go_and_come);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/control.h"
 #include "ctl/fd_names.h"
 #include "ctl/request.h"
 #include "net/network.h"
+#include "run_suite.h"
 
 /* Requests and what they are answered, in QEMU's words and classes. */
 static struct loop *loop;
@@ -108,8 +108,6 @@ int main(void)
 {
 	Suite *suite = suite_create("request");
 	TCase *tc = tcase_create("request");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, capabilities_come_first_and_once);
@@ -117,9 +115,5 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_wrong_is_told_as_qemu_does, 0, G_N_ELEMENTS(wrong));
 	tcase_add_test(tc, what_is_no_json_is_an_error);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

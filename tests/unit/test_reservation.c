@@ -4,6 +4,7 @@
 
 #include "base/guestmac.h"
 #include "net/reservation.h"
+#include "run_suite.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 
@@ -257,8 +258,6 @@ int main(void)
 {
 	Suite *suite = suite_create("reservation");
 	TCase *tc = tcase_create("reservation");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, mac_is_the_same_in_every_run);
@@ -274,9 +273,5 @@ int main(void)
 	tcase_add_test(tc, observer_gives_the_address_or_refuses);
 	tcase_add_test(tc, address_is_settled_later);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "run_suite.h"
 #include "svc/user_config.h"
 #include "svc/scrub.h"
 
@@ -179,8 +180,6 @@ int main(void)
 {
 	Suite *suite = suite_create("scrub");
 	TCase *tcase = tcase_create("scrub");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, no_detour_leads_to_loopback);
@@ -192,9 +191,5 @@ int main(void)
 	tcase_add_test(tcase, urgent_data_is_made_plain_and_the_checksum_mended);
 	tcase_add_test(tcase, a_pointer_without_its_flag_is_cleared_too);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -2,11 +2,11 @@
 #include <check.h>
 #include <errno.h>
 #include <glib.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "link/sendq.h"
+#include "run_suite.h"
 
 /* Frames with their prefix, one behind the other; each of its own length and content. */
 #define N_FRAMES 4096
@@ -166,8 +166,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sendq");
 	TCase *tc = tcase_create("sendq");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, neighbours_in_memory_leave_as_one_run);
@@ -176,8 +174,5 @@ int main(void)
 	tcase_add_test(tc, an_idle_queue_owns_no_memory);
 	tcase_add_test(tc, a_peer_that_is_gone_is_an_error_without_a_signal);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

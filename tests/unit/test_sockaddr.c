@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/sockaddr.h"
+#include "run_suite.h"
 
 static struct sockaddr_any inet_of(const char *host, const char *port)
 {
@@ -275,8 +275,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sockaddr");
 	TCase *tc = tcase_create("sockaddr");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, inet_hosts_are_numbers_localhost_or_empty);
 	tcase_add_test(tc, scope_may_be_an_interface_name);
@@ -292,9 +290,5 @@ int main(void)
 	tcase_add_loop_test(tc, bad_ipv4_prefix_is_named, 0, G_N_ELEMENTS(bad_prefixes4));
 	tcase_add_loop_test(tc, bad_ipv6_prefix_is_named, 0, G_N_ELEMENTS(bad_prefixes6));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "base/file.h"
 #include "base/portholder.h"
 #include "base/sockaddr.h"
+#include "run_suite.h"
 
 static char *dir;
 static char *path;
@@ -345,8 +345,6 @@ int main(void)
 {
 	Suite *suite = suite_create("socket");
 	TCase *tc = tcase_create("socket");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, unix_socket_is_private_listening_nonblocking_and_close_on_exec);
@@ -374,9 +372,5 @@ int main(void)
 		tcase_add_test(tc, ipv6_any_leaves_the_ipv4_port_free);
 	}
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "run_suite.h"
 
 /* A limit that only a failure reaches. */
 #define PATIENCE_MS 30000
@@ -181,8 +181,6 @@ int main(void)
 {
 	Suite *suite = suite_create("spawner");
 	TCase *tcase = tcase_create("spawner");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
@@ -194,9 +192,5 @@ int main(void)
 	tcase_add_test(tcase, freeing_ends_all_commands);
 	tcase_add_test(tcase, many_at_once_answer_each_for_itself);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

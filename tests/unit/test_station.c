@@ -4,6 +4,7 @@
 
 #include "net/port.h"
 #include "net/station.h"
+#include "run_suite.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 
@@ -135,8 +136,6 @@ int main(void)
 {
 	Suite *suite = suite_create("station");
 	TCase *tcase = tcase_create("station");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, learned_station_is_found_at_its_port);
@@ -148,8 +147,5 @@ int main(void)
 	tcase_add_test(tcase, two_greedy_ports_leave_room_for_a_third);
 	tcase_add_test(tcase, full_share_makes_room_for_what_comes_when_old_stations_aged);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "linkbed.h"
 #include "link/stream.h"
+#include "run_suite.h"
 
 static struct netdev *netdev_new(const struct stream_config *config)
 {
@@ -394,8 +395,6 @@ int main(void)
 {
 	Suite *suite = suite_create("stream");
 	TCase *tc = tcase_create("stream");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -417,8 +416,5 @@ int main(void)
 	tcase_add_test(tc, an_fd_that_is_no_stream_is_refused_and_stays_the_callers);
 	tcase_add_test(tc, a_destroyed_netdev_closes_its_links_and_unlinks_its_socket);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "run_suite.h"
 
 static GMainContext *context;
 static struct loop *loop;
@@ -326,8 +327,6 @@ int main(void)
 {
 	Suite *suite = suite_create("turn");
 	TCase *tc = tcase_create("turn");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, timers_fire_in_the_order_of_their_time);
@@ -342,9 +341,5 @@ int main(void)
 	tcase_add_test(tc, freeing_the_loop_reaps_and_forgets_the_rest);
 	tcase_add_test(tc, callback_may_iterate_the_context_without_a_turn_in_a_turn);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "run_suite.h"
 #include "svc/user_config.h"
 #include "svc/packet.h"
 #include "svc/udp_hold.h"
@@ -347,8 +348,6 @@ int main(void)
 	Suite *suite = suite_create("udp_session");
 	TCase *sessions = tcase_create("sessions"), *peers = tcase_create("peers");
 	TCase *held = tcase_create("held");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(sessions, setup, teardown);
 	tcase_add_test(sessions, a_session_is_found_from_both_sides);
@@ -369,8 +368,5 @@ int main(void)
 	suite_add_tcase(suite, sessions);
 	suite_add_tcase(suite, peers);
 	suite_add_tcase(suite, held);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

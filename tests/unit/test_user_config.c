@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "run_suite.h"
 #include "svc/user_config.h"
 
 static struct user_config config;
@@ -104,17 +105,11 @@ int main(void)
 {
 	Suite *suite = suite_create("user_config");
 	TCase *tcase = tcase_create("user_config");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_loop_test(tcase, addresses_are_derived_from_the_network, 0,
 			    G_N_ELEMENTS(derived));
 	tcase_add_test(tcase, what_does_not_fit_is_refused_by_its_key);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

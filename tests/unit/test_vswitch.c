@@ -6,6 +6,7 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/vswitch.h"
+#include "run_suite.h"
 #include "testframe.h"
 
 #define MAC_A UINT64_C(0x525400000001)
@@ -402,7 +403,7 @@ END_TEST
 
 struct witness {
 	struct network_observer observer;
-	unsigned up, down, joined, left;
+	unsigned up, down, joined, left, drained;
 };
 
 static void note(struct network_observer *observer, const struct network_event *event)
@@ -414,6 +415,11 @@ static void note(struct network_observer *observer, const struct network_event *
 	w->down += event->kind == NETWORK_PORT_DOWN;
 	w->joined += event->kind == NETWORK_GUEST_JOINED;
 	w->left += event->kind == NETWORK_GUEST_LEFT;
+	if (event->kind == NETWORK_PORT_DRAINED) {
+		ck_assert_ptr_eq(event->port, &b.port);
+		ck_assert(!b.port.congested);
+		w->drained++;
+	}
 }
 
 START_TEST(observers_are_told_of_ports_and_guests)
@@ -433,6 +439,24 @@ START_TEST(observers_are_told_of_ports_and_guests)
 	netdev_add_port(&lan, &a.port, &fakeport_ops, NULL);
 	ck_assert_uint_eq(w.up, 1);
 	ck_assert_str_eq(a.port.name, "lan.4");
+	list_remove(&w.observer.link);
+}
+END_TEST
+
+START_TEST(observers_are_told_once_that_a_port_has_drained_even_if_it_dropped)
+{
+	struct witness w = {.observer.event = note};
+
+	network_observe(network, &w.observer);
+	for (unsigned i = 0; i < 2; i++) {
+		port_set_congested(&b.port, true);
+		if (i == 1)
+			port_stalled(&b.port.stall);
+		ck_assert_uint_eq(w.drained, i);
+		port_set_congested(&b.port, false);
+		port_set_congested(&b.port, false);
+		ck_assert_uint_eq(w.drained, i + 1);
+	}
 	list_remove(&w.observer.link);
 }
 END_TEST
@@ -475,8 +499,6 @@ int main(void)
 {
 	Suite *suite = suite_create("vswitch");
 	TCase *tcase = tcase_create("vswitch");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, broadcast_multicast_and_unknown_go_to_all_but_the_sender);
@@ -502,12 +524,10 @@ int main(void)
 	tcase_add_test(tcase, port_that_cannot_wait_is_not_paused);
 	tcase_add_test(tcase, removed_port_resumes_who_waits_and_waits_for_nobody);
 	tcase_add_test(tcase, observers_are_told_of_ports_and_guests);
+	tcase_add_test(tcase, observers_are_told_once_that_a_port_has_drained_even_if_it_dropped);
 	tcase_add_test(tcase, netdevs_and_ports_are_found_by_name);
 	tcase_add_test(tcase, id_is_well_formed_and_free);
 	tcase_add_test(tcase, every_drop_reason_has_a_name_of_its_own);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

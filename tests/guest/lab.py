@@ -19,6 +19,7 @@ import http.server
 import os
 import pwd
 import random
+import re
 import select
 import shlex
 import shutil
@@ -188,6 +189,17 @@ class Guest(Process):
     def address(self):
         words = self.run("ip -4 -o address show dev eth0").split()
         return words[words.index("inet") + 1].split("/")[0]
+
+    def address6(self):
+        """The address made of the router's prefix, once it is not tentative any more."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            text = self.run("ip -6 -o address show dev eth0")
+            found = re.search(r"inet6 (fec0:\S+)/64 ((?!tentative).)*$", text, re.MULTILINE)
+            if found:
+                return found.group(1)
+            time.sleep(0.5)
+        raise LabError(f"{self.name} has no IPv6 address: {text}")
 
     def ping(self, address, count=1):
         self.run(f"ping -c {count} -W 5 {address}")

@@ -30,18 +30,6 @@ def ctl(lab, daemon, *words):
     return result.stdout
 
 
-def address6(guest):
-    """The address the guest made of the router's prefix, once it is not tentative any more."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        text = guest.run("ip -6 -o address show dev eth0")
-        found = re.search(r"inet6 (fec0:\S+)/64 ((?!tentative).)*$", text, re.MULTILINE)
-        if found:
-            return found.group(1)
-        time.sleep(0.5)
-    raise LabError(f"{guest.name} has no IPv6 address: {text}")
-
-
 class Session:
     """A shell in the guest at the other end of a forward, spoken to line by line."""
 
@@ -186,7 +174,7 @@ def main():
         found = re.search(r"127\.0\.0\.1:(\d+)", json.dumps(chosen[0]))
         expect(page(socket.AF_INET, ("127.0.0.1", int(found.group(1)))), "this is db", "port 0's page")
 
-        v6 = address6(db)
+        v6 = db.address6()
         add(lab, daemon, f"tcp:[::1]:{ports['back']}-[{v6}]:80")
         expect(page(socket.AF_INET6, ("::1", ports["back"])), "this is db", "db's page over IPv6")
         add(lab, daemon, f"udp:[::1]:{ports['udp6']}-[{v6}]:7000")

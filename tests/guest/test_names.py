@@ -5,7 +5,6 @@ all: they find each other by name and address over IPv4 and IPv6, and the host's
 servers of a resolv.conf that changes while they run."""
 
 import os
-import re
 import time
 
 from lab import Lab, LabError, expect, expect_stopped_cleanly
@@ -36,18 +35,6 @@ def write_resolv_conf(lab, *servers):
 
 def lookup(guest, name, kind="a", server=""):
     return guest.run(f"nslookup -type={kind} {name} {server}")
-
-
-def address6(guest):
-    """The address the guest made of the router's prefix, once it is not tentative any more."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        text = guest.run("ip -6 -o address show dev eth0")
-        found = re.search(r"inet6 (fec0:\S+)/64 ((?!tentative).)*$", text, re.MULTILINE)
-        if found:
-            return found.group(1)
-        time.sleep(0.5)
-    raise LabError(f"{guest.name} has no IPv6 address: {text}")
 
 
 def neighbours_by_name(web, db, other):
@@ -97,7 +84,7 @@ def switch_of_servers(lab, guest):
 
 
 def ipv6(web, db, other):
-    addresses = {guest: address6(guest) for guest in (web, db, other)}
+    addresses = {guest: guest.address6() for guest in (web, db, other)}
     expect(len(set(addresses.values())), 3, "distinct addresses")
     for guest in (web, db, other):
         for peer in (web, db, other):

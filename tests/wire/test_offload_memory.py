@@ -20,7 +20,7 @@ FEW_BYTES = 1 << 20
 BLOCK = 16 << 10              # offload_pool.h
 NEARLY = 16 * BLOCK           # what a flow may want at once and not find
 
-RING_FLOWS = 56       # a ring has 30 blocks at most (offload_ring.h)
+RING_FLOWS = 56       # a ring has OFFLOAD_RING_BLOCKS at most (offload_ring.h)
 RING_DATA = 900000    # more than a ring and libslirp's buffer
 HOLD_FLOWS = 110      # a hold is of 256 KB (offload_flow.h OFFLOAD_INFLATE)
 HOLD_DATA = 310000    # what a guest may have in flight
@@ -38,7 +38,7 @@ class Narrow(SureTcp):
 
 class Memory(GatewayCase):
     def setUp(self):
-        self.network()
+        self.network('offload=on')
         self.neighbour = self.station()
 
     def status(self, word):

@@ -296,7 +296,7 @@ class Live(RulesCase):
         self.assertEqual(conn.recv(1), b'')
 
     def test_a_guest_that_was_not_sent_all_yet_believes_the_reset(self):
-        self.start()
+        self.start('offload=on')
         listener, port = self.host_tcp()
         flow = self.a.tcp(GATEWAY, port, window=0)
         conn = self.accept(listener)

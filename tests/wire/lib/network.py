@@ -8,6 +8,14 @@ from .daemon import Daemon, Folder, run_daemon
 from .wait import until
 
 
+def with_offload(option):
+    """A user netdev has the offload that the environment asks for, unless the test says which."""
+    asked = os.environ.get('USERNET_TEST_OFFLOAD')
+    if not asked or not option.startswith('user,') or 'offload=' in option:
+        return option
+    return f'{option},offload={asked}'
+
+
 class Network:
     """
     "{dir}" in an option is a fresh directory that close() removes. Ready when the constructor returns; it
@@ -19,7 +27,7 @@ class Network:
         self.name = name
         self.fds = tuple(fds)
         self.files = files
-        self.options = [o.replace('{dir}', self.folder.path) for o in options]
+        self.options = [with_offload(o.replace('{dir}', self.folder.path)) for o in options]
         self.daemon = None
         if start:
             try:

@@ -1,105 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP and unix forwards: who waits for whom, whom the guest sees, and how connections end."""
+"""TCP and unix forwards: who waits for whom, and whom the guest sees."""
 import os
 import resource
-import select
 import socket
 import stat
-import subprocess
-import threading
 import unittest
 
-from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly, scale
-from lib.daemon import become_unprivileged, program
+from lib.case import GATEWAY, GATEWAY6, recv_exactly
+from lib.daemon import become_unprivileged
+from lib.forward import GUEST6, WEB, TcpForwardCase, reset
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 
-GUEST6 = 'fec0::15'
 GROUP = 256  # svc/callers.h CALLERS_GROUP
 WAIT = 10    # svc/callers.h CALLERS_WAIT, seconds
 
 
-class TcpForwardCase(GatewayCase):
-    def forwards(self):
-        return [(entry['host-address'], entry['host-port'])
-                for entry in self.lan.ask('query-forwards')]
-
-    def forward(self):
-        return self.forwards()[0]
-
-    def through(self, station, where, guest_port=22, source=None):
-        """A client's end and the guest's of a connection by this forward."""
-        station.listen(guest_port)
-        conn = self.keep(socket.create_connection(where, LIMIT, source and (source, 0)))
-        return conn, station.accept(guest_port)
-
-    def assert_talk(self, conn, flow, n=10000):
-        for data in (b'hello', os.urandom(n)):
-            conn.sendall(data)
-            self.assertEqual(flow.recv(len(data)), data)
-            flow.send(data[::-1])
-            self.assertEqual(recv_exactly(conn, len(data)), data[::-1])
-
-    def assert_reset(self, conn):
-        with self.assertRaises(ConnectionResetError):
-            if conn.recv(1) == b'':
-                self.fail('an end, no reset')
-
-    def assert_refused(self, where):
-        with self.assertRaises((ConnectionRefusedError, FileNotFoundError)):
-            if isinstance(where, str):
-                self.dial_unix(where)
-            else:
-                self.dial(*where)
-
-    def dial_unix(self, path):
-        sock = self.keep(socket.socket(socket.AF_UNIX))
-        sock.settimeout(LIMIT)
-        sock.connect(path)
-        return sock
-
-    def station6(self):
-        station = self.station(lease=False)
-        station.autoconfigure()
-        station.ip6 = GUEST6
-        station.ping(GATEWAY6)
-        return station
-
-    def descriptors(self):
-        """Those of connections, sessions and forwards."""
-        return self.lan.ask('query-status')['descriptors']
-
-    def free_ports(self, n):
-        """The first of n free ports in a row."""
-        for first in range(20000, 30000, n):
-            try:
-                socks = [self.host_listener(first + i) for i in range(n)]
-            except OSError:
-                continue
-            for sock in socks:
-                sock.close()
-            return first
-        raise AssertionError('no free ports')
-
-    @staticmethod
-    def host_listener(port):
-        sock = socket.socket()
-        sock.bind(('127.0.0.1', port))
-        sock.listen()
-        return sock
-
-
 class Names(TcpForwardCase):
-    WEB = b'\x52\x54\0\x12\x34\x02'
-
     def test_a_rule_by_name_is_bound_before_its_guest_and_leads_there(self):
         self.network('hostfwd=tcp:127.0.0.1:0-web:22', '--guest',
                      'web,mac=52:54:00:12:34:02,ip=10.0.2.77')
         conn = self.dial(*self.forward())
         other = self.station()
-        web = self.station(lease=False, mac=self.WEB)
+        web = self.station(lease=False, mac=WEB)
         web.listen(22)
         web.dhcp()
         self.assertEqual(web.ip, '10.0.2.77')
@@ -110,7 +35,7 @@ class Names(TcpForwardCase):
         self.network('hostfwd=tcp:127.0.0.1:0-web:22', '--guest', 'web,mac=52:54:00:12:34:02')
         entry = self.lan.ask('query-forwards')[0]
         other = self.station()
-        web = self.station(mac=self.WEB)
+        web = self.station(mac=WEB)
         self.assertEqual(web.ip, entry['guest-address'])
         self.assertNotEqual(other.ip, web.ip)
         self.assert_talk(*self.through(web, self.forward()))
@@ -135,7 +60,7 @@ class Names(TcpForwardCase):
         qmp.run('guest-remove', name='web')
         waiting = self.dial(*where)
         qmp.run('guest-add', name='web', mac='52:54:00:12:34:02', ip='10.0.2.78')
-        web = self.station(lease=False, mac=self.WEB)
+        web = self.station(lease=False, mac=WEB)
         web.listen(22)
         web.dhcp()
         self.assertEqual(web.ip, '10.0.2.78')
@@ -178,17 +103,12 @@ class Waiting(TcpForwardCase):
     def test_who_gives_up_does_not_trouble_the_guest(self):
         self.network('hostfwd=tcp:127.0.0.1:0-:22')
         gone, stays = self.dial(*self.forward()), self.dial(*self.forward())
-        self.reset(gone)
+        reset(gone)
         station = self.station(lease=False)
         station.listen(22)
         station.dhcp()
         self.assert_talk(stays, station.accept(22))
         self.assertEqual(len(station.flows), 1)
-
-    @staticmethod
-    def reset(sock):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
-        sock.close()
 
     def test_a_rule_that_goes_refuses_who_waits_and_leaves_who_is_there(self):
         self.network('hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-10.0.2.99:22')
@@ -421,253 +341,6 @@ class Door(TcpForwardCase):
                 station.ping(GATEWAY)
         self.assertEqual(len(station.flows), 1)
         self.assert_talk(conn, flow)
-
-
-class Ends(TcpForwardCase):
-    def setUp(self):
-        self.network('hostfwd=tcp:127.0.0.1:0-:22')
-        self.a = self.station()
-        self.idle = self.descriptors()
-        self.where = self.forward()
-
-    def test_a_reset_of_the_guest_is_one_for_the_client(self):
-        conn, flow = self.through(self.a, self.where)
-        self.assert_talk(conn, flow)
-        flow.abort()
-        self.assert_reset(conn)
-
-    def test_a_reset_that_is_none_changes_nothing(self):
-        conn, flow = self.through(self.a, self.where)
-        flow.segment(0x14, seq=(flow.seq + 0x40000000) % (1 << 32))  # RST|ACK, far out of the window
-        self.assert_talk(conn, flow)
-        flow.shutdown()
-        self.assertEqual(conn.recv(1), b'')  # an end, and no reset
-
-    def test_a_reset_of_the_client_is_one_for_the_guest(self):
-        conn, flow = self.through(self.a, self.where)
-        self.assert_talk(conn, flow)
-        Waiting.reset(conn)
-        flow.expect_reset()
-
-    def test_a_guest_that_refuses_resets_the_client(self):
-        conn = self.dial(*self.where)
-        self.a.expect(lambda p: p.tcp and p.tcp.dport == 22)
-        self.assert_reset(conn)
-
-    def test_a_guest_that_goes_resets_its_clients(self):
-        conn, flow = self.through(self.a, self.where)
-        self.assert_talk(conn, flow)
-        self.a.guest.close()
-        self.assert_reset(conn)
-
-    def test_a_client_that_never_reads_stops_nobody(self):
-        lazy, flow = self.through(self.a, self.where)
-        data = bytes(1 << 16)
-        sent = 0
-        while flow.peer_window:  # until the guest may send no more
-            part = data[:min(len(data), flow.peer_window, flow.mss)]
-            flow.segment(0x18, part)
-            flow.seq = (flow.seq + len(part)) % (1 << 32)
-            sent += len(part)
-            self.a.step(0.2)
-            if sent > 64 << 20:
-                self.fail('64 MB and no end')
-        self.assert_talk(*self.through(self.a, self.where))
-        Waiting.reset(lazy)
-        flow.expect_reset()
-
-    def test_a_connection_that_the_client_has_ended_holds_nothing(self):
-        """No TIME_WAIT of libslirp's: it would hold a descriptor for 10 s."""
-        for _ in range(5):
-            conn, flow = self.through(self.a, self.where)
-            self.assert_talk(conn, flow)
-            conn.close()
-            flow.expect_end()
-            flow.shutdown()
-            # In the very turn in which the guest's end was acknowledged.
-            self.assertEqual(self.descriptors(), self.idle + 1)
-
-    def test_a_client_that_reads_late_gets_all(self):
-        conn, flow = self.through(self.a, self.where)
-        conn.shutdown(socket.SHUT_WR)
-        flow.expect_end()
-        data = os.urandom(60000)
-        flow.send(data)
-        flow.shutdown()
-        self.a.ping(GATEWAY)
-        self.assertEqual(recv_exactly(conn, len(data)), data)
-        self.assertEqual(conn.recv(1), b'')
-
-    def test_200_clients_at_once(self):
-        self.a.listen(22)
-        conns = [self.keep(socket.create_connection(self.where, LIMIT)) for _ in range(200)]
-        for n, conn in enumerate(conns):
-            conn.sendall(b'%03d' % n)
-        for _ in conns:
-            flow = self.a.accept(22)
-            flow.send(flow.recv(3)[::-1])
-            flow.shutdown()
-        for n, conn in enumerate(conns):
-            self.assertEqual(recv_exactly(conn, 3), (b'%03d' % n)[::-1])
-            conn.close()
-        until(lambda: self.a.step(0.01) or self.descriptors() <= self.idle + 1, 'the descriptors')
-
-
-class Storm(TcpForwardCase):
-    def test_many_connections_one_after_the_other_leave_nothing(self):
-        self.network('hostfwd=tcp:127.0.0.1:0-:22')
-        station, where = self.station(), self.forward()
-        idle, n, failed = self.descriptors(), scale(20000), []
-        station.listen(22)
-
-        def run():
-            try:
-                for _ in range(n):
-                    with socket.create_connection(where, LIMIT) as sock:
-                        if recv_exactly(sock, 2) != b'ok' or sock.recv(1) != b'':
-                            failed.append('wrong')
-            except OSError as error:
-                failed.append(repr(error))
-        client = threading.Thread(target=run)
-        client.start()
-        served = 0
-        while served < n and not failed:
-            flow = station.accept(22)
-            flow.segment(0x19, b'ok')  # FIN|PSH|ACK
-            flow.seq = (flow.seq + 3) % (1 << 32)
-            station.run_until(lambda: flow.ended, 'the end') # pylint: disable=cell-var-from-loop
-            del station.flows[flow.peer, flow.peer_port, flow.port]
-            served += 1
-        client.join()
-        self.assertEqual(failed, [])
-        until(lambda: station.step(0.01) or self.descriptors() <= idle + 1, 'the descriptors')
-        self.assertEqual([row for row in self.lan.ask('query-connections')
-                          if row['state'] == 'ESTABLISHED'], [])
-
-    def test_a_process_without_descriptors_rests_and_then_goes_on(self):
-        self.network('hostfwd=tcp:127.0.0.1:0-:22', files=64)
-        station, where = self.station(), self.forward()
-        station.listen(22)
-        conns = [self.keep(socket.create_connection(where, LIMIT)) for _ in range(100)]
-        flows = [station.accept(22) for _ in range(16)]
-        before = self.lan.cpu_seconds()
-        self.assertEqual(select.select([], [], [], 1.0), ([], [], []))
-        self.assertLess(self.lan.cpu_seconds() - before, 0.5)
-        # Those that leave make room for those that wait.
-        for flow in flows:
-            flow.abort()
-        self.assertEqual(len([station.accept(22) for _ in range(8)]), 8)
-        for conn in conns:
-            conn.close()
-        until(self.answers, 'an answer')
-
-    def answers(self):
-        """Valgrind closes what was accepted beyond the limit, where the kernel lets it wait."""
-        try:
-            return self.lan.ask('query-status')['status'] == 'running'
-        except (OSError, EOFError):
-            return False
-
-
-class Connect(TcpForwardCase):
-    def ctl(self, *words):
-        return subprocess.Popen([program('USERNETCTL'), '--name', 'test', 'connect', *words],
-                                env=self.lan.folder.environment(), stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def finish(self, child, out=b''):
-        with child:
-            self.assertEqual(child.stdout.read(), out)
-            self.assertEqual(child.stderr.read(), b'')
-        self.assertEqual(child.returncode, 0)
-
-    def test_standard_input_and_output_become_a_connection(self):
-        self.network('', '--guest', 'web,mac=52:54:00:12:34:02')
-        web = self.station(mac=Names.WEB)
-        web.listen(80)
-        for guest in ('web', web.ip):
-            child = self.ctl(guest, '80')
-            flow = web.accept(80)
-            self.assertEqual(flow.peer, GATEWAY)
-            child.stdin.write(b'question')
-            child.stdin.close()
-            self.assertEqual(flow.recv(8), b'question')
-            flow.expect_end()
-            flow.send(b'answer')
-            flow.shutdown()
-            self.finish(child, b'answer')
-
-    def test_the_guest_may_end_first(self):
-        self.network()
-        a = self.station()
-        a.listen(80)
-        child = self.ctl(a.ip, '80')
-        flow = a.accept(80)
-        flow.send(b'banner')
-        flow.shutdown()
-        self.assertEqual(child.stdout.read(), b'banner')
-        child.stdin.write(b'late')
-        child.stdin.close()
-        self.assertEqual(flow.recv(4), b'late')
-        flow.expect_end()
-        self.finish(child)
-
-    def test_it_waits_for_its_guest(self):
-        self.network('', '--guest', 'web,mac=52:54:00:12:34:02')
-        child = self.ctl('web', '80')
-        web = self.station(lease=False, mac=Names.WEB)
-        web.listen(80)
-        web.dhcp()
-        flow = web.accept(80)
-        flow.send(b'hello')
-        flow.shutdown()
-        child.stdin.close()
-        self.finish(child, b'hello')
-
-    def test_nobody_of_that_name(self):
-        self.network()
-        child = self.ctl('web', '80')
-        child.stdin.close()
-        with child:
-            self.assertIn(b"Guest 'web' not found", child.stderr.read())
-            child.stdout.read()
-        self.assertEqual(child.returncode, 1)
-
-    def test_only_a_connected_stream_socket_is_taken(self):
-        self.network()
-        with self.lan.daemon.qmp() as qmp, socket.socket(socket.AF_INET,
-                                                         socket.SOCK_DGRAM) as sock:
-            qmp.send_fd('{"execute":"getfd","arguments":{"fdname":"it"}}', sock.fileno())
-            self.assertEqual(qmp.answer(), {'return': {}})
-            with self.assertRaises(QmpError) as caught:
-                qmp.run('connect', guest='10.0.2.15', port=80, fdname='it')
-            self.assertIn('a connected stream socket', caught.exception.desc)
-
-    def test_much_both_ways_at_once(self):
-        self.network()
-        a = self.station()
-        a.listen(80)
-        n = scale(100) << 16
-        there, back = os.urandom(n), os.urandom(n)
-        child = self.ctl(a.ip, '80')
-        flow = a.accept(80)
-        got = []
-
-        def write():
-            child.stdin.write(there)
-            child.stdin.close()
-        threads = [threading.Thread(target=write),
-                   threading.Thread(target=lambda: got.append(child.stdout.read()))]
-        for thread in threads:
-            thread.start()
-        flow.send(back)
-        flow.shutdown()
-        self.assertEqual(flow.recv(n), there)
-        flow.expect_end()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(got, [back])
-        self.finish(child)
 
 
 if __name__ == '__main__':

@@ -120,8 +120,11 @@ class ManyGuests(GatewayCase):
             every = [one for part in took for one in part]
             print(f'{what}, all: p99 {percentile(every, .99):.0f} us')
         print(f'memory: {(self.memory() - memory) * 1024 / GUESTS:.0f} bytes a guest')
+        # Were it to grow with the guests, all of the last rounds would cost 7 times the first; what
+        # else the machine does meanwhile makes some dearer.
         for index, what in enumerate(('lease', 'query')):
-            self.assertLess(costs[-1][index], 3 * costs[0][index], f'CPU of a {what}')
+            self.assertLess(min(cost[index] for cost in costs[-4:]), 3 * costs[0][index],
+                            f'CPU of a {what}')
         self.assertEqual(len(self.lan.ask('query-leases')), GUESTS)
 
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/checksum.h"
 #include "net/frame.h"
+#include "meter.h"
 #include "svc/dns_wire.h"
 #include "svc/packet.h"
 
@@ -40,46 +39,6 @@ static bool framed;
 static int fd;
 static bool waiting[WINDOW_MAX]; /* by id */
 static unsigned long answers, lost;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "dnsload: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* User and system seconds of a process, proc(5). */
-static double cpu_seconds(const char *pid)
-{
-	unsigned long user, system;
-	char path[64], line[1024];
-	const char *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof(line), file))
-		die("cannot read %s", path);
-	fclose(file);
-	end = strrchr(line, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-			   &system) != 2)
-		die("cannot read %s", path);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
 
 /* --- queries --- */
 

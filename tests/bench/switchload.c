@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "meter.h"
 #include "wire.h"
 
 /*
@@ -24,47 +23,6 @@
 
 static const uint8_t mac_a[6] = {0x52, 0x54, 0x00, 0xbe, 0x00, 0x0a};
 static const uint8_t mac_b[6] = {0x52, 0x54, 0x00, 0xbe, 0x00, 0x0b};
-
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "switchload: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* User and system seconds of a process, proc(5). */
-static double cpu_seconds(const char *pid)
-{
-	unsigned long user, system;
-	char path[64], line[1024];
-	FILE *file;
-	char *end;
-
-	snprintf(path, sizeof path, "/proc/%s/stat", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof line, file))
-		die("%s: %s", path, strerror(errno));
-	fclose(file);
-	/* The name in parentheses may hold anything; what follows is field 3. */
-	end = strrchr(line, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-			   &system) != 2)
-		die("%s: not understood", path);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
 
 /* Writes one frame with its prefix; returns the bytes used. */
 static size_t put_frame(uint8_t *at, size_t size, const uint8_t *to, const uint8_t *from)

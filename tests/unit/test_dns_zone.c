@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include "addresses.h"
 #include "dnsmessage.h"
 #include "net/guest.h"
 #include "net/network.h"
@@ -16,22 +17,6 @@ static struct dns_zone *zone;
 static struct message query_bytes;
 static uint8_t out[DNS_UDP_MAX];
 static size_t out_len;
-
-static struct in_addr v4(const char *text)
-{
-	struct in_addr addr;
-
-	ck_assert_int_eq(inet_pton(AF_INET, text, &addr), 1);
-	return addr;
-}
-
-static struct in6_addr v6(const char *text)
-{
-	struct in6_addr addr;
-
-	ck_assert_int_eq(inet_pton(AF_INET6, text, &addr), 1);
-	return addr;
-}
 
 static void remake(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <arpa/inet.h>
 #include <check.h>
 
+#include "addresses.h"
 #include "net/guest.h"
 #include "net/port.h"
 #include "net/reservation.h"
@@ -36,22 +36,6 @@ static const struct guest_observer observer = {
 	.left = count_left,
 	.changed = count_changed,
 };
-
-static struct in_addr v4(const char *text)
-{
-	struct in_addr addr;
-
-	ck_assert_int_eq(inet_pton(AF_INET, text, &addr), 1);
-	return addr;
-}
-
-static struct in6_addr v6(const char *text)
-{
-	struct in6_addr addr;
-
-	ck_assert_int_eq(inet_pton(AF_INET6, text, &addr), 1);
-	return addr;
-}
 
 static void setup(void)
 {

@@ -6,31 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/loop.h"
+#include "loopbed.h"
 #include "run_suite.h"
-
-static GMainContext *context;
-static struct loop *loop;
-
-static void setup(void)
-{
-	context = g_main_context_new();
-	loop = loop_new(NULL);
-	ck_assert_ptr_nonnull(loop);
-	loop_attach(loop, context);
-}
-
-static void teardown(void)
-{
-	loop_free(loop);
-	g_main_context_unref(context);
-}
-
-/* One turn if there is anything to do; never sleeps. */
-static bool turn(void)
-{
-	return g_main_context_iteration(context, FALSE);
-}
 
 /* --- timers --- */
 

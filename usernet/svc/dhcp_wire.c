@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "base/reader.h"
+#include "svc/packet.h"
 
 static const uint8_t cookie[4] = {99, 130, 83, 99}; /* RFC 2131 3 */
 
@@ -13,52 +14,59 @@ enum { OVERLOAD_FILE = 1, OVERLOAD_SNAME = 2 };
 
 /* --- parse --- */
 
+/* The next option that is not padding, RFC 2132 2. False: there is none, and @r is at its end, or
+ * stands before what is cut short. */
+static bool next_option(struct reader *r, uint8_t *code, const uint8_t **value, uint8_t *len)
+{
+	struct reader at = *r;
+
+	while (read_u8(&at, code) && *code == DHCP_OPT_PAD)
+		*r = at;
+	if (r->rem == 0 || *code == DHCP_OPT_END) {
+		r->rem = 0;
+		return false;
+	}
+	if (!read_u8(&at, len))
+		return false;
+	*value = read_bytes(&at, *len);
+	if (!*value)
+		return false;
+	*r = at;
+	return true;
+}
+
 /*
  * Goes through the options of one field, in two rounds over all fields: first their lengths are
  * summed up, then the bytes are put where they belong. False: one is cut short.
  */
 static bool walk(struct dhcp_message *msg, struct reader r, bool copy, size_t *filled)
 {
-	uint8_t code, len;
 	const uint8_t *value;
+	uint8_t code, len;
 
-	while (read_u8(&r, &code) && code != DHCP_OPT_END) {
-		if (code == DHCP_OPT_PAD)
-			continue;
-		if (!read_u8(&r, &len))
-			return false;
-		value = read_bytes(&r, len);
-		if (!value)
-			return false;
+	while (next_option(&r, &code, &value, &len)) {
 		if (copy)
 			memcpy(msg->data + msg->at[code] + filled[code], value, len);
 		filled[code] += len;
 		msg->present[code] = true;
 	}
-	return true;
+	return r.rem == 0;
 }
 
 static bool find_overload(struct reader r, uint8_t *overload)
 {
-	uint8_t code, len;
 	const uint8_t *value;
+	uint8_t code, len;
 
 	*overload = 0;
-	while (read_u8(&r, &code) && code != DHCP_OPT_END) {
-		if (code == DHCP_OPT_PAD)
+	while (next_option(&r, &code, &value, &len)) {
+		if (code != DHCP_OPT_OVERLOAD)
 			continue;
-		if (!read_u8(&r, &len))
+		if (len != 1 || value[0] < 1 || value[0] > 3)
 			return false;
-		value = read_bytes(&r, len);
-		if (!value)
-			return false;
-		if (code == DHCP_OPT_OVERLOAD) {
-			if (len != 1 || value[0] < 1 || value[0] > 3)
-				return false;
-			*overload = value[0];
-		}
+		*overload = value[0];
 	}
-	return true;
+	return r.rem == 0;
 }
 
 static bool parse_options(struct dhcp_message *msg, struct reader options)
@@ -179,18 +187,6 @@ struct in_addr dhcp_option_addr(const struct dhcp_message *msg, uint8_t option)
 
 /* --- build --- */
 
-static uint8_t *put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-	return p + 2;
-}
-
-static uint8_t *put32(uint8_t *p, uint32_t v)
-{
-	return put16(put16(p, (uint16_t)(v >> 16)), (uint16_t)v);
-}
-
 static uint8_t *put_addr(uint8_t *p, struct in_addr addr)
 {
 	memcpy(p, &addr, 4);
@@ -228,7 +224,7 @@ void dhcp_reply_add_u16(struct dhcp_reply *reply, uint8_t option, uint16_t v)
 {
 	uint8_t wire[2];
 
-	put16(wire, v);
+	packet_put16(wire, v);
 	dhcp_reply_add(reply, option, wire, sizeof wire);
 }
 
@@ -236,7 +232,7 @@ void dhcp_reply_add_u32(struct dhcp_reply *reply, uint8_t option, uint32_t v)
 {
 	uint8_t wire[4];
 
-	put32(wire, v);
+	packet_put32(wire, v);
 	dhcp_reply_add(reply, option, wire, sizeof wire);
 }
 
@@ -332,9 +328,9 @@ size_t dhcp_reply_write(const struct dhcp_reply *reply, uint8_t *out, size_t max
 	*p++ = 1; /* ARPHRD_ETHER */
 	*p++ = reply->hlen;
 	*p++ = 0; /* hops */
-	p = put32(p, reply->xid);
-	p = put16(p, reply->secs);
-	p = put16(p, reply->flags);
+	p = packet_put32(p, reply->xid);
+	p = packet_put16(p, reply->secs);
+	p = packet_put16(p, reply->flags);
 	p = put_addr(p, reply->ciaddr);
 	p = put_addr(p, reply->yiaddr);
 	p = put_addr(p, reply->siaddr);
@@ -353,22 +349,22 @@ size_t dhcp_frame_finish(uint8_t *frame, size_t len, const struct dhcp_route *ro
 
 	mac_write(frame, route->eth_dst);
 	mac_write(frame + MAC_LEN, route->eth_src);
-	put16(frame + 12, ETHERTYPE_V4);
+	packet_put16(frame + 12, ETHERTYPE_V4);
 	ip[0] = 0x45;
 	ip[1] = 0;
-	put16(ip + 2, (uint16_t)(udp_len + 20));
-	put16(ip + 4, 0); /* no identification: it is never fragmented (RFC 6864 4.1) */
-	put16(ip + 6, 0x4000);
+	packet_put16(ip + 2, (uint16_t)(udp_len + 20));
+	packet_put16(ip + 4, 0); /* no identification: it is never fragmented (RFC 6864 4.1) */
+	packet_put16(ip + 6, 0x4000);
 	ip[8] = 64;
 	ip[9] = IPPROTO_UDP;
-	put16(ip + 10, 0);
+	packet_put16(ip + 10, 0);
 	put_addr(put_addr(ip + 12, route->src), route->dst);
 	sum = csum_fold(csum_add(0, ip, 20));
 	memcpy(ip + 10, &sum, 2);
-	put16(udp, DHCP_SERVER_PORT);
-	put16(udp + 2, route->dport);
-	put16(udp + 4, udp_len);
-	put16(udp + 6, 0);
+	packet_put16(udp, DHCP_SERVER_PORT);
+	packet_put16(udp + 2, route->dport);
+	packet_put16(udp + 4, udp_len);
+	packet_put16(udp + 6, 0);
 	sum = csum_fold(
 		csum_add(csum_pseudo4(route->src.s_addr, route->dst.s_addr, IPPROTO_UDP, udp_len),
 			 udp, udp_len));

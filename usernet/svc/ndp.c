@@ -3,6 +3,7 @@
 
 #include "base/checksum.h"
 #include "base/reader.h"
+#include "svc/packet.h"
 #include "svc/dns_name.h"
 #include "svc/user_config.h"
 #include "svc/served.h"
@@ -163,18 +164,6 @@ enum ndp_kind ndp_parse(const struct frame *frame, struct ndp_message *msg)
 
 /* --- build --- */
 
-static uint8_t *put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-	return p + 2;
-}
-
-static uint8_t *put32(uint8_t *p, uint32_t v)
-{
-	return put16(put16(p, (uint16_t)(v >> 16)), (uint16_t)v);
-}
-
 static uint8_t *put_addr(uint8_t *p, const struct in6_addr *addr)
 {
 	memcpy(p, addr, sizeof *addr);
@@ -212,13 +201,13 @@ static size_t finish(uint8_t *out, const uint8_t *end, mac_t eth_dst, mac_t eth_
 
 	mac_write(out, eth_dst);
 	mac_write(out + MAC_LEN, eth_src);
-	put16(out + 12, ETHERTYPE_V6);
-	put32(ip, 6u << 28);
-	put16(ip + 4, len);
+	packet_put16(out + 12, ETHERTYPE_V6);
+	packet_put32(ip, 6u << 28);
+	packet_put16(ip + 4, len);
 	ip[6] = IPPROTO_ICMPV6;
 	ip[7] = HOP_LIMIT;
 	put_addr(put_addr(ip + 8, src), dst);
-	put16(icmp + 2, 0);
+	packet_put16(icmp + 2, 0);
 	sum = csum_fold(csum_add(csum_pseudo6(src, dst, IPPROTO_ICMPV6, len), icmp, len));
 	memcpy(icmp + 2, &sum, 2);
 	return (size_t)(end - out);
@@ -245,8 +234,8 @@ static uint8_t *put_dnssl(uint8_t *p, const uint8_t *limit, const struct user_co
 		*name++ = 0;
 	p[0] = OPT_DNSSL;
 	p[1] = (uint8_t)((name - start) / 8);
-	put16(p + 2, 0);
-	put32(p + 4, NDP_ROUTER_LIFETIME);
+	packet_put16(p + 2, 0);
+	packet_put32(p + 4, NDP_ROUTER_LIFETIME);
 	return name;
 }
 
@@ -259,14 +248,14 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 
 	*p++ = TYPE_RA;
 	*p++ = 0;
-	p = put16(p, 0);
+	p = packet_put16(p, 0);
 	*p++ = 64; /* hop limit for guests */
 	*p++ = RA_OTHER_CONFIG;
 	/* As DHCP names no router and no name server with restrict=on, an advertisement does not
 	 * either. */
-	p = put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);
-	p = put32(p, 0); /* reachable and retransmission time: the guest's own */
-	p = put32(p, 0);
+	p = packet_put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);
+	p = packet_put32(p, 0); /* reachable and retransmission time: the guest's own */
+	p = packet_put32(p, 0);
 	p = put_lladdr(p, OPT_SOURCE_LLADDR, ndp->mac);
 
 	for (unsigned bit = config->net6_len; bit < 128; bit++)
@@ -276,23 +265,23 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = (uint8_t)config->net6_len;
 	/* SLAAC makes 64-bit interface identifiers on ethernet (RFC 4862 5.5.3 d, RFC 2464 4). */
 	*p++ = PREFIX_ON_LINK | (config->net6_len == 64 ? PREFIX_AUTONOMOUS : 0);
-	p = put32(p, PREFIX_VALID);
-	p = put32(p, PREFIX_PREFERRED);
-	p = put32(p, 0);
+	p = packet_put32(p, PREFIX_VALID);
+	p = packet_put32(p, PREFIX_PREFERRED);
+	p = packet_put32(p, 0);
 	p = put_addr(p, &prefix);
 
 	/* Below 1280 it would be no IPv6 link, and guests ignore it (RFC 4861 6.3.4). */
 	if (config->mtu >= 1280) {
 		*p++ = OPT_MTU;
 		*p++ = 1;
-		p = put16(p, 0);
-		p = put32(p, config->mtu);
+		p = packet_put16(p, 0);
+		p = packet_put32(p, config->mtu);
 	}
 	if (!config->restricted) {
 		*p++ = OPT_RDNSS;
 		*p++ = 3;
-		p = put16(p, 0);
-		p = put32(p, NDP_ROUTER_LIFETIME);
+		p = packet_put16(p, 0);
+		p = packet_put32(p, NDP_ROUTER_LIFETIME);
 		p = put_addr(p, &config->dns6);
 	}
 	p = put_dnssl(p, out + NDP_FRAME_MAX, config);
@@ -313,8 +302,8 @@ size_t ndp_build_na(uint8_t *out, const struct ndp_message *solicit, mac_t mac, 
 	const struct in6_addr *dst = probe ? &all_nodes : &solicit->src;
 	uint8_t *p = body_of(out);
 
-	p = put32(p, (uint32_t)TYPE_NA << 24);
-	p = put32(p, (uint32_t)flags << 24);
+	p = packet_put32(p, (uint32_t)TYPE_NA << 24);
+	p = packet_put32(p, (uint32_t)flags << 24);
 	p = put_addr(p, &solicit->target);
 	p = put_lladdr(p, OPT_TARGET_LLADDR, mac);
 	return finish(out, p, probe ? multicast_mac(dst) : solicit->eth_src, mac, dst,
@@ -328,8 +317,8 @@ size_t ndp_build_ns(uint8_t *out, mac_t mac, const struct in6_addr *src,
 	uint8_t *p = body_of(out);
 
 	memcpy(&group.s6_addr[13], &target->s6_addr[13], 3);
-	p = put32(p, (uint32_t)TYPE_NS << 24);
-	p = put32(p, 0);
+	p = packet_put32(p, (uint32_t)TYPE_NS << 24);
+	p = packet_put32(p, 0);
 	p = put_addr(p, target);
 	p = put_lladdr(p, OPT_SOURCE_LLADDR, mac);
 	return finish(out, p, multicast_mac(&group), mac, &group, src);

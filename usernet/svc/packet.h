@@ -78,16 +78,17 @@ static inline uint32_t packet_u32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static inline void packet_put16(uint8_t *p, uint16_t v)
+/* These return where the next goes. */
+static inline uint8_t *packet_put16(uint8_t *p, uint16_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
 	p[1] = (uint8_t)v;
+	return p + 2;
 }
 
-static inline void packet_put32(uint8_t *p, uint32_t v)
+static inline uint8_t *packet_put32(uint8_t *p, uint32_t v)
 {
-	packet_put16(p, (uint16_t)(v >> 16));
-	packet_put16(p + 2, (uint16_t)v);
+	return packet_put16(packet_put16(p, (uint16_t)(v >> 16)), (uint16_t)v);
 }
 
 #endif

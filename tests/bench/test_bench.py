@@ -103,7 +103,7 @@ class Limits(unittest.TestCase):
                 for row in case.rows}
         names = {name for limit in limits.LIMITS for name in (limit.row, getattr(limit, "other", ""))}
         names |= {row for _, _, groups in plot.BARS for _, row in groups}
-        names |= {row.format(count) for _, _, row, counts in plot.LINES for count in counts}
+        names |= {row.format(100) for _, _, row in plot.LINES}
         self.assertEqual(names - rows - {""}, set())
 
     def test_limits_name_peers_that_are_there(self):

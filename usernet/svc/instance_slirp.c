@@ -11,6 +11,7 @@
 
 #define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
 #define READ_ON_BYTES      (128 * 1024) /* of datagrams, in a turn; half of SENDQ_HIGH */
+#define READ_ON_LEAST      2048         /* what a round counts for, be they ever so short */
 
 /* --- descriptors --- */
 
@@ -112,7 +113,7 @@ static void read_on(struct instance *instance)
 
 		if (more == 0)
 			return;
-		bytes += more;
+		bytes += MAX(more, READ_ON_LEAST);
 		slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
 	}
 }

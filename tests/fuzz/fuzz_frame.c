@@ -66,7 +66,7 @@ static void check_ndp(const struct user_config *config, const struct frame *fram
 	struct ndp ndp;
 	size_t n;
 
-	ndp_init(&ndp, config, GATEWAY);
+	ndp_init(&ndp, config, GATEWAY, NULL);
 	if (ndp_parse(frame, &msg) <= NDP_BAD)
 		return;
 	n = ndp_answer(&ndp, &msg, out);

@@ -367,8 +367,9 @@ END_TEST
 
 START_TEST(wrong_server_is_refused_by_name)
 {
-	static const char *const words[] = {
-		"192.0.2.1#0", "dns.example", "/corp.example", "//1.1.1.1", "", "1.1.1.1#99999"};
+	static const char *const words[] = {"192.0.2.1#0",   "192.0.2.1#000", "dns.example",
+					    "/corp.example", "//1.1.1.1",     "",
+					    "1.1.1.1#99999"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
 		const char *const list[] = {words[i], NULL};

@@ -42,7 +42,7 @@ static void setup(void)
 		.host6 = ip6("fec0::2"),
 		.dns6 = ip6("fec0::3"),
 	};
-	ndp_init(&ndp, &config, GATEWAY);
+	ndp_init(&ndp, &config, GATEWAY, NULL);
 	memset(out, 0xee, sizeof out);
 }
 

@@ -11,8 +11,7 @@ static bool parse_addr(struct sockaddr_any *addr, const char *text, GError **err
 	const char *port = hash ? hash + 1 : G_STRINGIFY(DNS_PORT);
 
 	/* sockaddr_inet() knows words for addresses that mean nothing here. */
-	if (!*host || g_ascii_strcasecmp(host, "localhost") == 0 || !*port ||
-	    strcmp(port, "0") == 0) {
+	if (!*host || g_ascii_strcasecmp(host, "localhost") == 0 || !port[strspn(port, "0")]) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "'%s' is not ADDRESS or ADDRESS#PORT", text);
 		return false;

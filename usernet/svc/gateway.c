@@ -40,7 +40,8 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	gateway->gate = gate_new(network, config, &gateway_gate_ops, gateway, error);
 	if (!gateway->gate)
 		return false;
-	ndp_init(&gateway->ndp, config, gateway->mac);
+	gateway->served = served_new();
+	ndp_init(&gateway->ndp, config, gateway->mac, gateway->served);
 	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
 	gateway->reassembly = reassembly_new();
 	gateway->dhcp = dhcp_new(config, gateway->mac);
@@ -58,6 +59,7 @@ static void close_services(struct gateway *gateway)
 	g_clear_pointer(&gateway->keeper, lease_keeper_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
+	g_clear_pointer(&gateway->served, served_free);
 	g_clear_pointer(&gateway->gate, gate_free);
 }
 
@@ -74,7 +76,6 @@ static void gateway_destroy(struct netdev *netdev)
 	nat_free(gateway->nat);
 	guestfwds_free(gateway->guestfwds);
 	redirect_free(gateway->redirect);
-	served_free(gateway->served);
 	close_services(gateway);
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
@@ -113,11 +114,10 @@ static void open_guestfwds(struct gateway *gateway, struct network *network)
 		.network = network,
 		.config = &gateway->config,
 		.redirect = gateway->redirect,
-		.served = gateway->served = served_new(),
+		.served = gateway->served,
 		.pool = dhcp_leases(gateway->dhcp),
 	};
 
-	gateway->ndp.served = gateway->served;
 	gateway->guestfwds = guestfwds_new(&env);
 }
 

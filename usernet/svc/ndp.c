@@ -31,14 +31,18 @@ enum { PREFIX_ON_LINK = 0x80, PREFIX_AUTONOMOUS = 0x40 };
 
 static const struct in6_addr all_nodes = {{{0xff, 0x02, [15] = 1}}};
 
-void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac)
+void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac,
+	      const struct served *served)
 {
 	static const uint8_t prefix[8] = {0xfe, 0x80};
 
-	ndp->config = config;
-	ndp->mac = gateway_mac;
-	ndp->link_local = config->host6;
-	ndp->dns_link_local = config->dns6;
+	*ndp = (struct ndp){
+		.config = config,
+		.mac = gateway_mac,
+		.link_local = config->host6,
+		.dns_link_local = config->dns6,
+		.served = served,
+	};
 	memcpy(&ndp->link_local, prefix, 8);
 	memcpy(&ndp->dns_link_local, prefix, 8);
 }

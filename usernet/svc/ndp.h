@@ -66,8 +66,9 @@ struct ndp_message {
 	enum drop_reason why;             /* NDP_BAD: what to count */
 };
 
-/* @config is borrowed. */
-void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac);
+/* @config and @served (what it owns beside; may be NULL) are borrowed. */
+void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac,
+	      const struct served *served);
 /* Is @addr one of the gateway's four, or served? */
 bool ndp_owns(const struct ndp *ndp, const struct in6_addr *addr);
 

@@ -106,6 +106,16 @@ class Limits(unittest.TestCase):
         names |= {row.format(100) for _, _, row in plot.LINES}
         self.assertEqual(names - rows - {""}, set())
 
+    def test_readmes_table_is_of_the_results_that_are_kept(self):
+        kept = Results.load(os.path.join(HERE, "results", "results.json"))
+        whole = {" ".join(line.split()) for line in Table(kept).text().splitlines()}
+        with open(os.path.join(HERE, "..", "..", "README"), encoding="utf-8") as file:
+            speed = file.read().partition("\nSPEED\n")[2].partition("\nUSE\n")[0]
+        rows = {" ".join(line.split()) for line in speed.splitlines()
+                if any(unit in line for unit in (" Gbit/s ", " CPU s/GB ", " 1/s ", " MB ", " us "))}
+        self.assertGreater(len(rows), 20)
+        self.assertEqual(rows - whole, set())
+
     def test_limits_name_peers_that_are_there(self):
         names = {limit.peer for limit in limits.LIMITS if isinstance(limit, limits.Limit)}
         self.assertEqual(names - {peer.name for peer in peers.ALL.values()}, set())

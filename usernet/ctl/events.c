@@ -101,7 +101,7 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_GUEST_LEFT:
 		qmp_event(events->qmp, "GUEST_LEFT", query_guest(event->guest));
 		break;
-	case NETWORK_PORT_DRAINED:
+	case NETWORK_PORT_DRAINED: /* the gateway's business, many times a second */
 		break;
 	case NETWORK_GUEST_CHANGED: /* the addresses of a guest: LEASE_GRANTED says it, or
 				       query-guests */

@@ -10,7 +10,7 @@
 /* What libslirp calls, and its descriptors in the loop. */
 
 #define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
-#define READ_ON_BYTES      (128 * 1024) /* of datagrams, in a turn; half of SENDQ_HIGH */
+#define READ_ON_BYTES      (128 * 1024) /* of datagrams and turn; half of SENDQ_HIGH */
 #define READ_ON_LEAST      2048         /* what a round counts for, be they ever so short */
 
 /* --- descriptors --- */
@@ -99,8 +99,8 @@ void instance_fill(struct instance *instance)
 
 /*
  * Of a socket libslirp reads one datagram a poll. Turn by turn each would cost a wait and a write
- * of its own; so those with more to read are read on, as long as it is no more than a port's queue
- * takes.
+ * of its own; so those with more to read are read on, round by round. With very many sockets a
+ * round is too much, and the turn had many datagrams already.
  */
 static void read_on(struct instance *instance)
 {
@@ -108,12 +108,12 @@ static void read_on(struct instance *instance)
 
 	if (!instance->mac || instance->unresolved_until)
 		return; /* libslirp would keep them */
-	while (bytes < READ_ON_BYTES) {
+	for (;;) {
 		size_t more = nat_fdset_read_on(&instance->fds);
 
-		if (more == 0)
-			return;
 		bytes += MAX(more, READ_ON_LEAST);
+		if (more == 0 || bytes > READ_ON_BYTES)
+			return;
 		slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
 	}
 }

@@ -238,7 +238,7 @@ END_TEST
 
 START_TEST(many_ready_fds_all_get_their_turn)
 {
-	enum { N = 600 }; /* more than one turn takes */
+	enum { N = 400 }; /* more than one turn takes; two descriptors each, of a shell's 1024 */
 	struct probe *probes[N];
 	unsigned turns = 0, min = UINT_MAX, max = 0;
 
@@ -253,9 +253,9 @@ START_TEST(many_ready_fds_all_get_their_turn)
 		max = MAX(max, probes[i]->calls);
 		probe_free(probes[i]);
 	}
-	/* 9 turns of 256 among 600: 3 or 4 for each. */
-	ck_assert_uint_ge(min, 3);
-	ck_assert_uint_le(max, 4);
+	/* 9 turns of 256 among 400: 5 or 6 for each. */
+	ck_assert_uint_ge(min, 5);
+	ck_assert_uint_le(max, 6);
 }
 END_TEST
 

@@ -1,13 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The configuration file: read at the start, and again while guests' connections go on."""
 import os
 import signal
-import unittest
 
 from lib import packet as pk
 from lib.case import recv_exactly
-from lib.daemon import Daemon, Folder, become_unprivileged, run_ctl, run_daemon
+from lib.daemon import Daemon, Folder, run_ctl, run_daemon
 from lib.guest import StreamGuest
 from lib.qmp import QmpError
 from lib.station import Station
@@ -239,8 +237,3 @@ class Reload(ConfigCase):
                   encoding="utf-8") as file:
             file.write("[guest web]\n")
         self.assertEqual(self.reload(), (["guest web: added"], []))
-
-
-if __name__ == "__main__":
-    become_unprivileged()
-    unittest.main()

@@ -1,14 +1,12 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """usernetctl connect: standard input and output, or a socket handed over, become a connection to a guest."""
 import os
 import socket
 import subprocess
 import threading
-import unittest
 
 from lib.case import GATEWAY, scale
-from lib.daemon import become_unprivileged, program
+from lib.daemon import program
 from lib.forward import WEB, TcpForwardCase
 from lib.qmp import QmpError
 
@@ -112,8 +110,3 @@ class Connect(TcpForwardCase):
             thread.join()
         self.assertEqual(got, [back])
         self.finish(child)
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,16 +1,13 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Name servers that lie and guests that ask without end: what is wrong is refused, what is right
 comes through afterwards, and who sits beside does not notice."""
 import itertools
 import socket
 import struct
-import unittest
 
 from lib import dns
 from lib import packet as pk
 from lib.case import DNS, scale
-from lib.daemon import become_unprivileged
 from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
 from lib.wait import until
 
@@ -261,8 +258,3 @@ class Flooding(DnsCase):
 
     def test_a_hundred_thousand_queries_for_what_is_kept(self):
         self.flood(itertools.repeat('n0.example.org', scale(100000)))
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

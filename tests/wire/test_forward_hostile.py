@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Forwards whose guest does its worst: names it takes anew, segments for what is over, its going."""
 import contextlib
@@ -6,11 +5,9 @@ import json
 import random
 import socket
 import time
-import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, GatewayCase, recv_exactly, scale
-from lib.daemon import become_unprivileged
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT
@@ -239,8 +236,3 @@ class Going(HostileForward):
         self.assert_over(*self.waiting)
         self.conn.sendall(b'still')
         self.assertEqual(self.flow.recv(5), b'still')
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

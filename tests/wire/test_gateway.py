@@ -1,12 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """What guests are told by the gateway itself: ARP, neighbour discovery, advertisements, pings, DHCP."""
 import struct
-import unittest
 
 from lib import packet as pk
 from lib.case import DNS, DNS6, GATEWAY, GATEWAY6, GatewayCase
-from lib.daemon import become_unprivileged
 
 GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')  # as libslirp has it
 
@@ -377,8 +374,3 @@ class Lease(GatewayCase):
         self.network('dhcpstart=10.0.2.100,dhcpend=10.0.2.101')
         self.assertEqual([self.station().ip for _ in range(2)], ['10.0.2.100', '10.0.2.101'])
         self.request(self.station(lease=False), pk.NAK, '10.0.2.102')
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

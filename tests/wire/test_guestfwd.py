@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """guestfwd: servers on the network that are sockets of the host, whose the addresses are, and rules that come and go."""
 import hashlib
@@ -6,11 +5,10 @@ import os
 import socket
 import struct
 import threading
-import unittest
 
 from lib import packet as pk
 from lib.case import DNS, GATEWAY, recv_exactly, scale
-from lib.daemon import become_unprivileged, run_ctl
+from lib.daemon import run_ctl
 from lib.guestfwd import DEFAULT, SERVER, SERVER6, GuestfwdCase, children, lives
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
@@ -354,8 +352,3 @@ class Live(GuestfwdCase):
         self.assertIn('--live-commands', done['failed'][0]['error'])
         self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 9)), b'two\n')
         self.assertEqual(self.read_all(self.a.tcp(DEFAULT, 7)), b'one\n')
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,14 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """guestfwd: servers on the network that are commands of the host."""
 import hashlib
 import os
 import signal
-import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, recv_exactly, scale
-from lib.daemon import become_unprivileged
 from lib.guestfwd import DEFAULT, SERVER, SERVER6, GuestfwdCase, children, lives
 from lib.wait import LIMIT, until
 
@@ -249,8 +246,3 @@ class Helper(GuestfwdCase):
             os.kill(self.helper(), signo)
         self.assertEqual(self.read_all(self.a.tcp(SERVER, 7)), b'hello\n')
         self.assertEqual(os.getsid(self.helper()), self.helper())
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The human monitor, read as QEMU's own tests and the tools in the field read it."""
 
@@ -6,7 +5,7 @@ import re
 import socket
 import unittest
 
-from lib.daemon import Daemon, Folder, become_unprivileged
+from lib.daemon import Daemon, Folder
 
 HEADER = "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ"
 
@@ -139,8 +138,3 @@ class Hmp(unittest.TestCase):
             with daemon.qmp() as qmp:
                 self.assertEqual(qmp.hmp("q"), "")
             self.assertEqual(daemon.wait(), 0)
-
-
-if __name__ == "__main__":
-    become_unprivileged()
-    unittest.main()

@@ -1,11 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """From the host into guests: hostfwd rules of the command line, and live ones."""
 import socket
-import unittest
 
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly
-from lib.daemon import become_unprivileged
 from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 
@@ -300,8 +297,3 @@ class Live(ForwardCase):
         flow.close()
         until(lambda: 'ESTABLISHED' not in
               [row['state'] for row in self.qmp.run('query-connections')], 'its end')
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

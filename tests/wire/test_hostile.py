@@ -1,13 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """One guest does its worst; the other is served all the while, and the daemon stays small and whole."""
 import random
 import struct
-import unittest
 
 from lib import packet as pk
 from lib.case import DNS, GATEWAY, GATEWAY6, recv_exactly, scale
-from lib.daemon import become_unprivileged
 from lib.guest import FRAME_MAX, StreamGuest
 from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
 from lib.mutate import lies, mutation, truncations
@@ -407,8 +404,3 @@ class Links(HostileCase):
                 guest.send(pk.arp(1, EVIL[:4] + n.to_bytes(2, 'big'), '0.0.0.0', bytes(6), GATEWAY))
         self.lan.wait_for_ports('lan', 2)
         self.assert_good_is_served()
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,12 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Leases outlive the process; reservations hold on the wire. tests/fault kills it on purpose."""
 import itertools
-import unittest
 
 from lib import packet as pk
 from lib.case import GatewayCase, scale
-from lib.daemon import become_unprivileged
 from lib.hostile import HostileCase, megabytes
 
 MACS = [b'\x52\x54\0\x1e\0' + bytes([n]) for n in range(40)]
@@ -94,8 +91,3 @@ class Starvation(HostileCase):
         self.starve(lambda n: pk.dhcp_frame(
             self.evil.mac, pk.DISCOVER, xid=n + 1,
             options=pk.dhcp_option(61, b'\0client-%d' % n)))
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

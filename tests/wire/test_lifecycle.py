@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Start and stop: who is told, what is there while it runs, and that nothing is left."""
 
@@ -10,11 +9,10 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 import unittest
 
-from lib.daemon import (Daemon, Folder, become_unprivileged, program, run_ctl, run_daemon, words)
+from lib.daemon import Daemon, Folder, program, run_ctl, run_daemon, words
 from lib.qmp import Qmp
 
 LOGS = ["default.err", "default.out"]
@@ -343,8 +341,3 @@ class Ctl(unittest.TestCase):
             self.assertEqual(run_ctl(folder, "quit").returncode, 0)
             self.assertEqual(daemon.wait(), 0)
             self.assertEqual(folder.left(), LOGS)
-
-
-if __name__ == "__main__":
-    become_unprivileged()
-    sys.exit(unittest.main())

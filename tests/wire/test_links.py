@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The wires: every netdev kind but the gateway, by the command line, in any mix on one network."""
 import os
@@ -7,7 +6,6 @@ import struct
 import unittest
 
 from lib import packet as pk
-from lib.daemon import become_unprivileged
 from lib.guest import FRAME_MAX, DgramGuest, StreamGuest, connect_when_there
 from lib.network import Network
 from lib.wait import Never, until
@@ -342,8 +340,3 @@ class Ends(LinkCase):
         a, b = self.keep(connect_when_there(d.path('lan.sock'))), self.lan_guest(d)
         until(lambda: len(d.ports('lan')) == 2, 'both guests')
         self.assert_linked(a, b)
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

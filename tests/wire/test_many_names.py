@@ -1,16 +1,13 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """5,000 guests with names on a /16, behind a handful of links: all leased, all found by name, and
 each as cheap as one of few."""
 import random
 import struct
 import time
-import unittest
 
 from lib import dns
 from lib import packet as pk
 from lib.case import GatewayCase, scale
-from lib.daemon import become_unprivileged
 
 GUESTS = scale(5000)
 FEW = scale(500)
@@ -136,8 +133,3 @@ class ManyGuests(GatewayCase):
         for crowd in crowds:
             self.assertEqual(len(set(crowd.addresses)), len(crowd.addresses))
             self.assertEqual(len(crowd.lan.ask('query-leases')), len(crowd.addresses))
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,14 +1,12 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Names by command: guests that are known before they come, their MAC addresses, DNS records."""
 import json
 import re
 import struct
-import unittest
 
 from lib import packet as pk
 from lib.case import DNS, GatewayCase
-from lib.daemon import become_unprivileged, run_ctl
+from lib.daemon import run_ctl
 from lib.qmp import QmpError
 
 
@@ -156,8 +154,3 @@ class Records(NamesCase):
         self.assertIn("it comes with a user netdev", self.ctl("dns", "add", "a", "10.0.2.1",
                                                               status=1))
         self.assertIn("it comes with a user netdev", self.ctl("dns", "list", status=1))
-
-
-if __name__ == "__main__":
-    become_unprivileged()
-    unittest.main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP over a wire that is not good, to and from the host, with and without offload: the same bytes."""
 import contextlib
@@ -7,7 +6,6 @@ import socket
 import struct
 import threading
 import time
-import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, scale
@@ -281,7 +279,3 @@ class Forwarded(Ends, OffloadCase):
 
 class ForwardedWithoutOffload(Forwarded):
     options = 'offload=off'
-
-
-if __name__ == '__main__':
-    unittest.main()

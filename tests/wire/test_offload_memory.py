@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Guests that take all the memory of offload's rings and holds that they can: it is bounded, their
 neighbours are served, nothing that was sent is lost, and the memory comes back."""
@@ -6,7 +5,6 @@ import random
 import socket
 import threading
 import time
-import unittest
 
 from lib.case import GATEWAY, GatewayCase, recv_exactly
 from lib.rough import SureTcp
@@ -159,7 +157,3 @@ class Memory(GatewayCase):
             sock.close()
             flow.run(lambda: flow.ended, "the host's end") # pylint: disable=cell-var-from-loop
         self.assert_nothing_held()
-
-
-if __name__ == '__main__':
-    unittest.main()

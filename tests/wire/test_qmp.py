@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """QMP on the wire: the handshake, errors, events and limits are QEMU's."""
 
@@ -10,7 +9,7 @@ import struct
 import time
 import unittest
 
-from lib.daemon import Daemon, Folder, become_unprivileged
+from lib.daemon import Daemon, Folder
 from lib.qmp import QmpError
 
 COMMANDS = {
@@ -450,8 +449,3 @@ class Ending(unittest.TestCase):
                 with Qmp(path) as qmp:
                     self.assertEqual(qmp.run("query-status")["pid"], daemon.pid)
             self.assertFalse(os.path.exists(path))
-
-
-if __name__ == "__main__":
-    become_unprivileged()
-    unittest.main()

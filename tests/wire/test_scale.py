@@ -1,13 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Two hundred guests on one network. Prints what they cost; USERNET_TEST_SCALE divides their number."""
 import sys
 import time
-import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, GatewayCase, recv_exactly, scale
-from lib.daemon import become_unprivileged
 from lib.station import run_all
 
 GUESTS = scale(200)
@@ -83,8 +80,3 @@ class Scale(GatewayCase):
             p.icmp and p.icmp.kind == 0 and p.ip.src == after[s].ip for p in s.inbox),
                      "the neighbour's answer")
         costs.told('a neighbour pinged by each')
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

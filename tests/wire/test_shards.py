@@ -1,12 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """A guest with so many flows that they are spread over several instances of libslirp."""
 import contextlib
 import socket
-import unittest
 
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly
-from lib.daemon import become_unprivileged
 from lib.wait import LIMIT, until
 
 SWEEP = 60   # seconds: twice SWEEP_INTERVAL (nat.c)
@@ -145,8 +142,3 @@ class Bound(GatewayCase):
         self.assertGreater(instances, self.ADDRESSES)
         self.assertLessEqual(instances, self.ADDRESSES + self.ADDED)
         self.assertGreater(self.ADDRESSES * (self.EACH // 64), self.ADDED)
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

@@ -1,14 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP and unix forwards: who waits for whom, and whom the guest sees."""
 import os
-import resource
 import socket
 import stat
-import unittest
 
 from lib.case import GATEWAY, GATEWAY6, recv_exactly
-from lib.daemon import become_unprivileged
 from lib.forward import GUEST6, WEB, TcpForwardCase, reset
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
@@ -341,9 +337,3 @@ class Door(TcpForwardCase):
                 station.ping(GATEWAY)
         self.assertEqual(len(station.flows), 1)
         self.assert_talk(conn, flow)
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    unittest.main()

@@ -1,15 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP forwards: how connections end, and that many of them leave nothing."""
 import os
-import resource
 import select
 import socket
 import threading
-import unittest
 
 from lib.case import GATEWAY, recv_exactly, scale
-from lib.daemon import become_unprivileged
 from lib.forward import TcpForwardCase, reset
 from lib.wait import LIMIT, until
 
@@ -158,9 +154,3 @@ class Storm(TcpForwardCase):
             return self.lan.ask('query-status')['status'] == 'running'
         except (OSError, EOFError):
             return False
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    unittest.main()

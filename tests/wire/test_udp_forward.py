@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """UDP forwards: whom the guest sees, and who gets its answers."""
 import os
@@ -8,7 +7,6 @@ import unittest
 
 from lib import packet as pk
 from lib.case import GATEWAY, GATEWAY6, GatewayCase, scale
-from lib.daemon import become_unprivileged
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT, until
@@ -535,8 +533,3 @@ class Live(UdpForwardCase):
         for n in range(50):
             self.client(where).send(b'%d' % n)
             self.assert_talk(self.client(other), b, 53)
-
-
-if __name__ == '__main__':
-    become_unprivileged()
-    unittest.main()

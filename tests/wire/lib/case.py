@@ -108,14 +108,3 @@ def recv_exactly(sock, n):
             raise EOFError(f'{len(data)} of {n} bytes')
         data += part
     return data
-
-
-def own_address():
-    """An IPv4 address of this machine that is no loopback one, or None."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(('192.0.2.1', 9))  # sends nothing (RFC 5737)
-        except OSError:
-            return None
-        found = sock.getsockname()[0]
-    return None if found.startswith('127.') else found

@@ -30,7 +30,7 @@ def become_unprivileged():
     """Root starts the test again as a plain user: the daemon must not need more."""
     if os.geteuid() != 0:
         return
-    user = pwd.getpwnam(os.environ.get("USERNET_TEST_USER", "nobody"))
+    user = pwd.getpwnam(os.environ.get("USERNET_TEST_USER", "daemon"))
     os.execvp("setpriv", ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
                           "--init-groups", sys.executable, *sys.argv])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Namespaces that a plain user may have: an own loopback, an own small disk."""
+"""Namespaces that a plain user may have: an own host to be on, an own small disk."""
 import ctypes
 import fcntl
 import functools
@@ -9,8 +9,14 @@ import struct
 import traceback
 
 NEWNS, NEWUSER, NEWNET = 0x00020000, 0x10000000, 0x40000000  # linux/sched.h CLONE_*
+CAPABILITY_VERSION_3, PR_SET_DUMPABLE = 0x20080522, 4  # linux/capability.h, prctl.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 SIOCSIFADDR = 0x8916
+RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_CREATE, NLM_F_ACK = 24, 1, 0x400, 4  # linux/(rt)netlink.h
+RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST, RTA_OIF = 254, 4, 1, 4
+
+# The test host's address that is no loopback one (RFC 2544, for tests).
+OWN = '198.18.0.1'
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,7 +42,6 @@ def enter(kinds):
     if kinds & NEWNET:
         with socket.socket() as sock:
             fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', IFF_UP))
-        _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0')
 
 
 def mount_disk(path, size):
@@ -57,6 +62,33 @@ def add_address(text, number):
                                                    socket.AF_INET, 0, socket.inet_aton(text)))
 
 
+def _add_default_route(device):
+    """There a stranger's address leads, and nobody answers."""
+    route = struct.pack('BBBBBBBBI', socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0,
+                        RTN_UNICAST, 0) + struct.pack('HHI', 8, RTA_OIF,
+                                                      socket.if_nametoindex(device))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.send(struct.pack('IHHII', 16 + len(route), RTM_NEWROUTE,
+                              NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 1, 0) + route)
+        error = struct.unpack_from('i', sock.recv(4096), 16)[0]
+    if error:
+        raise OSError(-error, f'a default route: {os.strerror(-error)}')
+
+
+def enter_own_host():
+    """
+    A host of one's own, with OWN and no way out: tests that run at once on one machine send their
+    strays to one another's ports else, and find what the machine happens to have.
+    """
+    enter(NEWNET)
+    add_address(OWN, 0)
+    _add_default_route('lo')
+    _write('/proc/sys/net/ipv4/ping_group_range', f'{os.getgid()} {os.getgid()}')
+    # A plain user again, whose processes others of this user may look at, as the daemon does.
+    _check(_libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0), bytes(24)), 'capset')
+    _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 'prctl')
+
+
 def with_addresses(*addresses):
     """
     Runs a test method in a process and network namespace of its own, whose host has these addresses
@@ -71,6 +103,7 @@ def with_addresses(*addresses):
                 text = ''
                 try:
                     enter(NEWNET)
+                    _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0')
                     for number, address in enumerate(addresses):
                         add_address(address, number)
                     method(self)

@@ -12,7 +12,10 @@ class Never(AssertionError):
 
 
 def until(condition, what='condition', limit=LIMIT):
-    """Calls condition until it returns something true, and returns that."""
+    """
+    Calls condition until it returns something true, and returns that. what: what did not happen if
+    it never does, in words or a function that then finds them.
+    """
     end = time.monotonic() + limit
     pause = 0.001
     while True:
@@ -20,6 +23,6 @@ def until(condition, what='condition', limit=LIMIT):
         if result:
             return result
         if time.monotonic() > end:
-            raise Never(f'never within {limit:.0f} s: {what}')
+            raise Never(f'never within {limit:.0f} s: {what() if callable(what) else what}')
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)

@@ -42,6 +42,7 @@ def enter(kinds):
     if kinds & NEWNET:
         with socket.socket() as sock:
             fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', IFF_UP))
+        _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0')
 
 
 def mount_disk(path, size):
@@ -83,6 +84,7 @@ def enter_own_host():
     enter(NEWNET)
     add_address(OWN, 0)
     _add_default_route('lo')
+    _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '1024')
     _write('/proc/sys/net/ipv4/ping_group_range', f'{os.getgid()} {os.getgid()}')
     # A plain user again, whose processes others of this user may look at, as the daemon does.
     _check(_libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0), bytes(24)), 'capset')
@@ -103,7 +105,6 @@ def with_addresses(*addresses):
                 text = ''
                 try:
                     enter(NEWNET)
-                    _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0')
                     for number, address in enumerate(addresses):
                         add_address(address, number)
                     method(self)

@@ -17,8 +17,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,17 +26,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "card.h"
 #include "rough.h"
 #include "wire.h"
 
-#define BATCH 64
+/* Bytes of frames that are sent at once, but for the last of them. */
+#define BATCH (256 * 1024)
 /* Frames. The kernel's 1000 are less than 8 flows have in flight, and what comes beyond is lost. */
 #define QUEUE 10000
 
@@ -109,19 +108,6 @@ static void enter_namespaces(void)
 	write_file("/proc/self/gid_map", map);
 }
 
-static int open_tap(void)
-{
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-
-	if (fd < 0)
-		err(1, "/dev/net/tun (the user must be allowed to open it)");
-	strcpy(ifr.ifr_name, "eth0");
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-		err(1, "TUNSETIFF");
-	return fd;
-}
-
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static void run(const char *format, ...)
@@ -157,13 +143,13 @@ static void configure(const struct options *o)
 
 struct bridge {
 	struct wire wire;
-	int tap;
+	struct card card;
 	unsigned long lose, seen; /* one frame in so many, 0 for none; frames so far */
 	struct rough up, down;
 };
 
-/* With room for the one of an earlier batch that was late. */
-static uint8_t frames[(BATCH + 1) * (WIRE_PREFIX + WIRE_FRAME_MAX)];
+/* With room for a last one, and one of an earlier batch that was late. */
+static uint8_t frames[BATCH + 2 * (WIRE_PREFIX + WIRE_FRAME_MAX)];
 
 /* The late one at @at, if it is its time; returns what lies behind it. */
 static size_t append_late(struct rough *up, size_t at, bool now)
@@ -178,40 +164,34 @@ static size_t append_late(struct rough *up, size_t at, bool now)
 	return at + WIRE_PREFIX + len;
 }
 
-static void tap_to_wire(struct bridge *bridge)
+static void card_to_wire(struct bridge *bridge)
 {
 	size_t at = 0;
 
-	for (int n = 0; n < BATCH; n++) {
+	while (at < BATCH) {
 		uint8_t *frame = frames + at + WIRE_PREFIX;
-		ssize_t len = read(bridge->tap, frame, WIRE_FRAME_MAX);
+		size_t len = card_read(&bridge->card, frame);
 
-		if (len <= 0)
+		if (len == 0)
 			break;
-		if (rough_fate(&bridge->up, frame, (size_t)len) != ROUGH_GOES)
+		if (rough_fate(&bridge->up, frame, len) != ROUGH_GOES)
 			continue;
-		wire_prefix(frames + at, (size_t)len);
-		at = append_late(&bridge->up, at + WIRE_PREFIX + (size_t)len, false);
+		wire_prefix(frames + at, len);
+		at = append_late(&bridge->up, at + WIRE_PREFIX + len, false);
 	}
 	at = append_late(&bridge->up, at, true);
 	wire_send(&bridge->wire, frames, at);
-}
-
-static void write_tap(const struct bridge *bridge, const uint8_t *frame, size_t len)
-{
-	if (write(bridge->tap, frame, len) < 0 && errno != EIO && errno != EAGAIN)
-		err(1, "tap");
 }
 
 static void write_late(struct bridge *bridge, bool now)
 {
 	if (!rough_due(&bridge->down, now))
 		return;
-	write_tap(bridge, bridge->down.late, bridge->down.late_len);
+	card_write(&bridge->card, bridge->down.late, bridge->down.late_len);
 	rough_sent(&bridge->down);
 }
 
-static void to_tap(void *data, const uint8_t *frame, size_t len)
+static void to_card(void *data, const uint8_t *frame, size_t len)
 {
 	struct bridge *bridge = data;
 
@@ -219,15 +199,16 @@ static void to_tap(void *data, const uint8_t *frame, size_t len)
 		return;
 	if (rough_fate(&bridge->down, frame, len) != ROUGH_GOES)
 		return;
-	write_tap(bridge, frame, len);
+	card_write(&bridge->card, frame, len);
 	write_late(bridge, false);
 }
 
-static bool wire_to_tap(struct bridge *bridge)
+static bool wire_to_card(struct bridge *bridge)
 {
-	bool more = wire_receive(&bridge->wire, to_tap, bridge);
+	bool more = wire_receive(&bridge->wire, to_card, bridge);
 
 	write_late(bridge, true);
+	card_flush(&bridge->card);
 	return more;
 }
 
@@ -254,7 +235,7 @@ int main(int argc, char **argv)
 	/* Before the namespaces: an inet socket stays in the one it was made in. */
 	wire_open(&bridge.wire, o.socket);
 	enter_namespaces();
-	bridge.tap = open_tap();
+	card_open(&bridge.card, "eth0");
 	configure(&o);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -265,23 +246,23 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigprocmask(SIG_UNBLOCK, &set, NULL);
 		close(bridge.wire.fd);
-		close(bridge.tap);
+		close(bridge.card.fd);
 		execvp(o.command[0], o.command);
 		err(127, "%s", o.command[0]);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	for (;;) {
 		struct pollfd fds[] = {
-			{.fd = bridge.tap, .events = POLLIN},
+			{.fd = bridge.card.fd, .events = POLLIN},
 			{.fd = bridge.wire.fd, .events = POLLIN},
 			{.fd = sigchld, .events = POLLIN},
 		};
 
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 3, card_has_more(&bridge.card) ? 0 : -1) < 0)
 			err(1, "poll");
-		if (fds[0].revents)
-			tap_to_wire(&bridge);
-		if (fds[1].revents && !wire_to_tap(&bridge)) {
+		if (fds[0].revents || card_has_more(&bridge.card))
+			card_to_wire(&bridge);
+		if (fds[1].revents && !wire_to_card(&bridge)) {
 			kill(child, SIGTERM);
 			status_of(child);
 			errx(1, "the network went away");

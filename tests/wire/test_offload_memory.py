@@ -20,7 +20,7 @@ NEARLY = 16 * BLOCK           # what a flow may want at once and not find
 
 RING_FLOWS = 56       # a ring has OFFLOAD_RING_BLOCKS at most (offload_ring.h)
 RING_DATA = 900000    # more than a ring and libslirp's buffer
-HOLD_FLOWS = 110      # a hold is of 256 KB (offload_flow.h OFFLOAD_INFLATE)
+HOLD_FLOWS = 110      # a hold is of 256 KB at least (offload_flow.h OFFLOAD_INFLATE_SCANT)
 HOLD_DATA = 310000    # what a guest may have in flight
 MSS = 8000
 

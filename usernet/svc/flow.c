@@ -9,7 +9,7 @@
 #define ICMP6_ECHO_REPLY   129
 #define PORT_DNS           53
 /* How far from what is awaited libslirp, or what offload makes of its window, takes a reset. */
-#define RESET_SLACK (1 << 20)
+#define RESET_SLACK (2 << 20)
 
 static const char *const state_names[] = {
 	[FLOW_SYN_SENT] = "SYN_SENT",

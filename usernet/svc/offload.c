@@ -21,7 +21,7 @@
  *      segments ────►│       (segment)  (beyond    moves            │  never beyond its window
  *                    │                   edge)                      │
  *      window        │                                              │
- *      + 256 KB ◄────│◄──────────── acknowledgement, edge ◄─────────│  64 KB window
+ *      +   1 MB ◄────│◄──────────── acknowledgement, edge ◄─────────│  64 KB window
  *                    │                                              │
  *      segments of   │  down                          ┌─────────────│◄ large segments
  *      its MSS ◄─────│◄── pump ◄── ring until acknowledged          │
@@ -36,7 +36,7 @@
  *
  * Up (offload_up.c). Nothing is acknowledged that libslirp has not acknowledged, so what is held
  * may be dropped at any time, and a reset may overtake it. What the guest is shown is libslirp's
- * right edge and 256 KB; what ends beyond the edge is held, behind a gap too. Libslirp moves the
+ * right edge and 1 MB; what ends beyond the edge is held, behind a gap too. Libslirp moves the
  * edge when its socket takes more; if it does not, an empty segment from before its window makes it
  * say where the edge is, and that answer is for us alone: of answers that bring nothing new the
  * guest hears only those to what was passed on for the sake of the answer (offload_up::replies).

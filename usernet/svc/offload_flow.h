@@ -17,8 +17,10 @@
  * A reset, either way, ends it at once. An ended flow is dead until the end of offload_flush: code
  * that has called ops::deliver looks at .dead before it goes on.
  */
-#define OFFLOAD_INFLATE (256 * 1024) /* what the guest is shown beyond libslirp's window, bytes */
-#define OFFLOAD_SHIFT   3            /* of the windows we show: 2^3 x 65535 is more than both */
+/* What the guest is shown beyond libslirp's window, bytes; and when memory is no longer plenty. */
+#define OFFLOAD_INFLATE       (1024 * 1024)
+#define OFFLOAD_INFLATE_SCANT (256 * 1024)
+#define OFFLOAD_SHIFT         5 /* of the windows we show: 2^5 x 65535 is more than both */
 /* libslirp drops a half-closed connection after so long without a word (tcp_timer.h TCP_MAXIDLE
  * and TCPTV_KEEPINTVL, 675 s), and does not say so. */
 #define OFFLOAD_HALF_OPEN (680 * USEC_PER_SEC)
@@ -39,6 +41,7 @@ struct offload_up {
 	struct offload_head head;
 	uint32_t acked; /* by libslirp: all before this */
 	uint32_t edge;  /* libslirp takes nothing from here on */
+	uint32_t shown; /* the guest was shown a window up to here; it does not go back */
 	uint32_t given; /* libslirp was given all before this, in order */
 	uint32_t next;  /* the guest has sent all before this, in order: given, or held */
 	bool has_fin;   /* libslirp has its FIN, or it is held: the one before fin */
@@ -188,7 +191,7 @@ void offload_up_tell_gap(struct offload_flow *flow);
 /* Libslirp's word on what it has; true when it has or takes more than before. */
 bool offload_up_acked(struct offload_flow *flow, const struct packet *packet);
 /* What the guest is shown, as it stands in the header. */
-uint16_t offload_up_window(const struct offload_flow *flow);
+uint16_t offload_up_window(struct offload_flow *flow);
 void offload_up_timeout(struct offload_flow *flow, usec_t now);
 void offload_up_clear(struct offload_flow *flow);
 

@@ -42,6 +42,13 @@ bool offload_charge(struct offload_pool *pool, struct offload_guest *guest, unsi
 	return true;
 }
 
+bool offload_is_plenty(const struct offload_pool *pool, const struct offload_guest *guest)
+{
+	unsigned at_port = guest->share ? guest->share->blocks : guest->blocks;
+
+	return at_port < pool->port_max / 4 && pool->charged < pool->max / 4;
+}
+
 void offload_uncharge(struct offload_pool *pool, struct offload_guest *guest, unsigned n)
 {
 	pool->charged -= n;

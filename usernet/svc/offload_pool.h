@@ -41,6 +41,9 @@ void offload_pool_fini(struct offload_pool *pool);
 bool offload_charge(struct offload_pool *pool, struct offload_guest *guest, unsigned n);
 void offload_uncharge(struct offload_pool *pool, struct offload_guest *guest, unsigned n);
 
+/* Is so little charged, to @guest's port and in all, that there is room for whoever is fast? */
+bool offload_is_plenty(const struct offload_pool *pool, const struct offload_guest *guest);
+
 /* One that was charged. Its contents are undefined. */
 struct offload_block *offload_block_take(struct offload_pool *pool);
 void offload_block_give(struct offload_pool *pool, struct offload_block *block);

@@ -29,7 +29,7 @@ static usec_t now(const struct offload_flow *flow)
 void offload_up_open(struct offload_up *up, uint32_t next, uint32_t edge)
 {
 	up->acked = up->given = up->next = next;
-	up->edge = edge;
+	up->edge = up->shown = edge;
 	up->has_fin = up->deflated = false;
 	up->early = up->replies = 0;
 }
@@ -49,15 +49,16 @@ void offload_up_clear(struct offload_flow *flow)
 	up->probe_at = 0;
 }
 
-uint16_t offload_up_window(const struct offload_flow *flow)
+uint16_t offload_up_window(struct offload_flow *flow)
 {
-	const struct offload_up *up = &flow->up;
-	uint32_t bytes = OFFLOAD_INFLATE;
+	struct offload_up *up = &flow->up;
+	bool plenty = offload_is_plenty(&flow->offload->pool, flow->guest);
+	uint32_t inflate = plenty ? OFFLOAD_INFLATE : OFFLOAD_INFLATE_SCANT, bytes;
 
 	if (up->deflated)
 		return 0;
-	if (seq_after(up->edge, up->acked))
-		bytes += up->edge - up->acked;
+	up->shown = seq_max(up->shown, seq_max(up->edge, up->acked) + inflate);
+	bytes = up->shown - up->acked;
 	if (flow->scaled)
 		bytes >>= OFFLOAD_SHIFT;
 	return (uint16_t)MIN(bytes, UINT16_MAX);
@@ -163,9 +164,16 @@ static unsigned together(const struct offload_up *up)
 	return up->head.v6 ? 1 : UINT16_MAX / OFFLOAD_MSS + 1;
 }
 
+static struct offload_segment *last_held(struct offload_up *up)
+{
+	return container_of(up->held.prev, struct offload_segment, link);
+}
+
 /* What was held with a gap in front of it may have none now. */
 static void advance(struct offload_up *up)
 {
+	if (list_empty(&up->held) || !seq_after(offload_segment_end(last_held(up)), up->next))
+		return;
 	list_for_each (segment, &up->held, struct offload_segment, link) {
 		if (!seq_after(segment->seq, up->next))
 			up->next = seq_max(up->next, offload_segment_end(segment));
@@ -335,9 +343,7 @@ static void take_in_order(struct offload_flow *flow, const struct packet *packet
 
 	if (seq_after(end, up->edge + OFFLOAD_INFLATE))
 		return; /* more than it was promised */
-	if (!up->open && !list_empty(&up->held) &&
-	    offload_segment_append(container_of(up->held.prev, struct offload_segment, link),
-				   packet))
+	if (!up->open && !list_empty(&up->held) && offload_segment_append(last_held(up), packet))
 		goto taken;
 	if (up->open && offload_segment_append(up->open, packet))
 		goto taken;

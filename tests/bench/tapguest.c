@@ -2,9 +2,9 @@
 /*
  * A guest without QEMU: a network namespace of its own, with a tap in it that is bridged to a
  * stream netdev (u32 length, frame), so that the kernel's own stack is the guest: the way to run
- * iperf3 or a checksum of 400 MB "inside". Far cheaper than an emulated guest, but not free: a read
- * or write a frame, which is what a tap gives, and the guest's stack take as much of the processor
- * as two of the networks that are measured.
+ * iperf3 or a checksum of 400 MB "inside". Far cheaper than an emulated guest, but not free: with
+ * the guest's stack it takes about as much of the processor as a network that is measured (card.h
+ * says what makes it cheap).
  *
  *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] [--lose N]
  *              [--rough N] SOCKET COMMAND...

@@ -55,6 +55,41 @@ START_TEST(room_that_comes_late_is_used)
 }
 END_TEST
 
+/* Of what the guest is shown, the bytes that it has not had acknowledged. */
+static uint32_t shown(void)
+{
+	return bed.guest.peer_edge - bed.guest.una;
+}
+
+START_TEST(with_little_memory_left_windows_are_smaller_and_none_is_taken_back)
+{
+	unsigned quarter = OFFLOAD_PORT_BYTES / OFFLOAD_BLOCK_SIZE / 4;
+	const uint32_t rounding = 1 << OFFLOAD_SHIFT;
+	uint32_t edge;
+
+	open_bed(false, 27, 20000000, 0, false);
+	for (unsigned i = 0; i < 5; i++)
+		bed_step(&bed, 1);
+	ck_assert_uint_gt(shown(), OFFLOAD_INFLATE - rounding);
+	ck_assert(offload_charge(&bed.offload->pool, &bed.owner, quarter));
+	edge = bed.guest.peer_edge;
+	for (unsigned i = 0; i < 20 || shown() > OFFLOAD_INFLATE_SCANT + 65535; i++) {
+		bed_step(&bed, 1);
+		ck_assert(!seq_before(bed.guest.peer_edge + rounding, edge));
+		edge = bed.guest.peer_edge;
+		ck_assert_uint_lt(i, 1000);
+	}
+	ck_assert_uint_gt(shown(), OFFLOAD_INFLATE_SCANT - rounding);
+	offload_uncharge(&bed.offload->pool, &bed.owner, quarter);
+	bed_step(&bed, 1);
+	bed_step(&bed, 1);
+	ck_assert_uint_gt(shown(), OFFLOAD_INFLATE - rounding);
+	bed_must_run(&bed, 5000);
+	bed_check(&bed);
+	bed_fini(&bed);
+}
+END_TEST
+
 START_TEST(the_budget_of_all_holds_for_all_ports)
 {
 	static struct offload_guest guests[OFFLOAD_BYTES / OFFLOAD_PORT_BYTES], few;
@@ -190,6 +225,7 @@ static Suite *offload_suite(void)
 	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, memory_is_bounded_and_what_finds_none_passes);
 	tcase_add_test(tcase, room_that_comes_late_is_used);
+	tcase_add_test(tcase, with_little_memory_left_windows_are_smaller_and_none_is_taken_back);
 	tcase_add_test(tcase, the_budget_of_all_holds_for_all_ports);
 	tcase_add_test(tcase, connections_beyond_the_bound_pass_as_they_are);
 	tcase_add_test(tcase, data_with_a_wrong_sum_keeps_it_and_is_sent_again);

@@ -22,7 +22,8 @@
 /*
  * The segments that libslirp makes, whatever the guest's MTU. They fit its buffers of 128 KB a
  * whole number of times: else it makes both longer when a connection opens (tcp_input.c tcp_mss,
- * sbuf.c sbreserve), and on the heap that copies, and so touches, all of them.
+ * sbuf.c sbreserve), and on the heap that copies, and so touches, all of them. (Those of what an
+ * IPv4 guest opens are 20 bytes shorter: tcp_subr.c tcp_newtcpcb does not know the family yet.)
  */
 #define OFFLOAD_MSS 16384
 /* libslirp's if_mtu, at most: that less headers. */

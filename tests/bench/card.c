@@ -14,12 +14,13 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "svc/packet.h"
 
 #define ETH     14
 #define TCP_MIN 20
 #define IP_MAX  65535
 
-enum { FIN = 0x01, SYN = 0x02, PSH = 0x08, ACK = 0x10, CWR = 0x80 };
+#define TCP_FLAG_CWR 0x80
 
 void card_open(struct card *card, const char *name)
 {
@@ -37,38 +38,17 @@ void card_open(struct card *card, const char *name)
 
 /* --- what both ways need --- */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, size_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
 /* Is @frame a whole TCP segment behind a header without options? Then @tcp says where. */
 static bool find_tcp(const uint8_t *frame, size_t len, struct card_tcp *tcp)
 {
-	uint16_t type = len >= ETH + 40 ? get16(frame + 12) : 0;
+	uint16_t type = len >= ETH + 40 ? packet_u16(frame + 12) : 0;
 	const uint8_t *ip = frame + ETH;
 
 	tcp->v6 = type == 0x86dd;
-	if (tcp->v6 ? ip[6] != IPPROTO_TCP || ETH + 40u + get16(ip + 4) != len
+	if (tcp->v6 ? ip[6] != IPPROTO_TCP || ETH + 40u + packet_u16(ip + 4) != len
 		    : type != 0x0800 || ip[0] != 0x45 || ip[9] != IPPROTO_TCP ||
-			      (get16(ip + 6) & 0x3fff) || ETH + (size_t)get16(ip + 2) != len)
+			      (packet_u16(ip + 6) & 0x3fff) ||
+			      ETH + (size_t)packet_u16(ip + 2) != len)
 		return false;
 	tcp->l4 = ETH + (tcp->v6 ? 40 : 20);
 	if (len < tcp->l4 + TCP_MIN)
@@ -85,10 +65,10 @@ static csum_t set_length(uint8_t *frame, const struct card_tcp *tcp, size_t len)
 	uint16_t check;
 
 	if (tcp->v6) {
-		put16(ip + 4, len - ETH - 40);
+		packet_put16(ip + 4, len - ETH - 40);
 		return csum_pseudo6(ip + 8, ip + 24, IPPROTO_TCP, (uint32_t)(len - tcp->l4));
 	}
-	put16(ip + 2, len - ETH);
+	packet_put16(ip + 2, len - ETH);
 	memset(ip + 10, 0, 2);
 	check = csum_fold(csum_add(0, ip, 20));
 	memcpy(ip + 10, &check, 2);
@@ -147,13 +127,13 @@ static size_t cut(struct card *card, uint8_t *frame)
 	csum_t sum;
 
 	memcpy(frame, whole, tcp->payload);
-	put32(l4 + 4, get32(l4 + 4) + (uint32_t)card->out_at);
+	packet_put32(l4 + 4, packet_u32(l4 + 4) + (uint32_t)card->out_at);
 	if (n < left)
-		*flags &= (uint8_t) ~(FIN | PSH);
+		*flags &= (uint8_t) ~(TCP_FLAG_FIN | TCP_FLAG_PSH);
 	if (card->out_at > 0)
-		*flags &= (uint8_t)~CWR;
+		*flags &= (uint8_t)~TCP_FLAG_CWR;
 	if (!tcp->v6)
-		put16(frame + ETH + 4, get16(frame + ETH + 4) + card->out_at / mss);
+		packet_put16(frame + ETH + 4, packet_u16(frame + ETH + 4) + card->out_at / mss);
 	memset(l4 + 16, 0, 2);
 	sum = set_length(frame, tcp, len);
 	sum = csum_add(sum, l4, tcp->payload - tcp->l4);
@@ -238,7 +218,8 @@ static bool follows(const struct card *card, const struct card_tcp *tcp, const u
 	       tcp->payload == card->in_tcp.payload && n <= card->in_mss &&
 	       card->in_len - ETH + n <= IP_MAX && !memcmp(frame, first, ETH + 2) &&
 	       !memcmp(frame + addresses, first + addresses, tcp->l4 + 4 - addresses) &&
-	       get32(l4 + 4) == get32(l4_first + 4) + (uint32_t)(card->in_len - tcp->payload) &&
+	       packet_u32(l4 + 4) ==
+		       packet_u32(l4_first + 4) + (uint32_t)(card->in_len - tcp->payload) &&
 	       !memcmp(l4 + 8, l4_first + 8, 5) && !memcmp(l4 + 14, l4_first + 14, 2) &&
 	       !memcmp(l4 + 18, l4_first + 18, tcp->payload - tcp->l4 - 18);
 }
@@ -264,8 +245,8 @@ void card_write(struct card *card, const uint8_t *frame, size_t len)
 	struct card_tcp tcp;
 	uint8_t flags;
 
-	if (!find_tcp(frame, len, &tcp) || len == tcp.payload ||
-	    (frame[tcp.l4 + 13] & ~PSH) != ACK) {
+	if (!card->gro || !find_tcp(frame, len, &tcp) || len == tcp.payload ||
+	    (frame[tcp.l4 + 13] & ~TCP_FLAG_PSH) != TCP_FLAG_ACK) {
 		card_flush(card);
 		give_alone(card, frame, len);
 		return;
@@ -293,6 +274,6 @@ void card_write(struct card *card, const uint8_t *frame, size_t len)
 		card->in_n = 1;
 	}
 	/* The last of a run, by its length or by what it says. */
-	if (flags & PSH || len - tcp.payload < card->in_mss)
+	if (flags & TCP_FLAG_PSH || len - tcp.payload < card->in_mss)
 		card_flush(card);
 }

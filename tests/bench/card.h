@@ -13,8 +13,8 @@
  * which are cut here to what goes on the wire, and takes what comes from there put together again.
  * A guest's kernel does both itself (GSO, GRO), below its TCP and above its card; a tap takes and
  * gives frame by frame then, and the system calls for that cost as much as a network. Frames are
- * those that the kernel would have sent, and it is told nothing of one whose checksum is wrong but
- * the frame as it came. Errors end the program.
+ * those that the kernel would have sent. What is put together has been checked here, so the kernel
+ * does not check it; a frame whose checksum is wrong it gets as it came. Errors end the program.
  */
 struct card_header { /* struct virtio_net_hdr (virtio 1.2 5.1.6), of the host's byte order */
 	uint8_t flags, gso_type;
@@ -34,6 +34,7 @@ struct card_room {
 
 struct card {
 	int fd;
+	bool gro; /* put together what goes to the kernel; else it gets, and checks, each frame */
 	/* From the kernel: one that is being cut. */
 	struct card_room out;
 	size_t out_len, out_at; /* of payload: what has been cut off */

@@ -74,7 +74,7 @@ WAIT = ["sh", "-c", "echo ready; exec sleep infinity"]
 
 def tap_guest(tapguest, folder, wire, network, lose=0):
     """A guest of a network at the end of WIRE."""
-    words = [tapguest, "--mtu", str(network.mtu), "--address", network.guest_address,
+    words = [tapguest, "--gro", "on", "--mtu", str(network.mtu), "--address", network.guest_address,
              "--gateway", network.host]
     if lose:
         words += ["--lose", str(lose)]

@@ -7,11 +7,12 @@
  * says what makes it cheap).
  *
  *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] [--lose N]
- *              [--rough N] SOCKET COMMAND...
+ *              [--rough N] [--gro on|off] SOCKET COMMAND...
  *
  * SOCKET: a unix path, HOST:PORT, or fd:N, an inherited socket. --lose: one frame in N towards the
  * guest is lost. --rough: one frame in N either way is lost, one is overtaken by others; says at
- * the end how many, on standard error. Needs no root: user and network namespaces, and a
+ * the end how many, on standard error. --gro: TCP's frames towards the guest are put together (off:
+ * the kernel's own TCP checks the sum of each). Needs no root: user and network namespaces, and a
  * /dev/net/tun that the user may open. Exits with COMMAND's status.
  */
 #include <err.h>
@@ -45,13 +46,14 @@ struct options {
 	const char *mac, *addresses, *gateway, *socket;
 	int mtu;
 	unsigned long lose, rough;
+	bool gro;
 	char **command;
 };
 
 static void usage(void)
 {
 	fputs("usage: tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,…]] [--gateway ADDR] "
-	      "[--lose N] [--rough N] SOCKET COMMAND...\n",
+	      "[--lose N] [--rough N] [--gro on|off] SOCKET COMMAND...\n",
 	      stderr);
 	exit(2);
 }
@@ -75,6 +77,8 @@ static struct options parse(char **argv)
 			o.lose = strtoul(argv[1], NULL, 10);
 		else if (!strcmp(*argv, "--rough"))
 			o.rough = strtoul(argv[1], NULL, 10);
+		else if (!strcmp(*argv, "--gro"))
+			o.gro = !strcmp(argv[1], "on");
 		else
 			usage();
 	}
@@ -236,6 +240,7 @@ int main(int argc, char **argv)
 	wire_open(&bridge.wire, o.socket);
 	enter_namespaces();
 	card_open(&bridge.card, "eth0");
+	bridge.card.gro = o.gro;
 	configure(&o);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);

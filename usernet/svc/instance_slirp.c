@@ -10,7 +10,7 @@
 /* What libslirp calls, and its descriptors in the loop. */
 
 #define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
-#define READ_ON_BYTES      (128 * 1024) /* of datagrams and turn; half of SENDQ_HIGH */
+#define READ_ON_BYTES      (128 * 1024) /* of datagrams a turn; half of SENDQ_HIGH */
 #define READ_ON_LEAST      2048         /* what a round counts for, be they ever so short */
 
 /* --- descriptors --- */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/guestmac.h"
 #include "ctl_table.h"
+#include "net/mac.h"
 
 /* NAME[,KEY=VALUE]…: the keys are checked by usernet. */
 static JsonObject *guest_arguments(const char *text, GError **error)

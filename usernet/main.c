@@ -10,20 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/spawner.h"
-#include "ctl/config.h"
+#include "ctl/config/config.h"
+#include "ctl/config/reload.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
-#include "ctl/events.h"
 #include "ctl/guest_forwards.h"
-#include "ctl/options.h"
-#include "ctl/qmp.h"
+#include "ctl/options/argv.h"
+#include "ctl/qmp/events.h"
+#include "ctl/qmp/qmp.h"
 #include "ctl/ready.h"
-#include "ctl/reload.h"
 #include "ctl/rundir.h"
 #include "ctl/statedir.h"
 #include "net/network.h"
@@ -105,7 +105,7 @@ static bool fill_standard_fds(GError **error)
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
 		if (open("/dev/null", O_RDWR) != fd) {
-			g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "cannot open /dev/null: %s",
+			g_set_error(error, USERNET_ERROR, ERROR_FAILED, "cannot open /dev/null: %s",
 				    g_strerror(errno));
 			return false;
 		}
@@ -131,7 +131,7 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 	/* The parent may have gone before the kernel was asked. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
 		return true;
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "--exit-with-parent: the parent is gone");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "--exit-with-parent: the parent is gone");
 	return false;
 }
 
@@ -161,7 +161,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	int ready_fd = daemon->config->settings.ready_fd;
 
 	if (ready_fd >= 0 && fcntl(ready_fd, F_GETFD) < 0) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 			    "--ready-fd %d: no such descriptor is open", ready_fd);
 		return false;
 	}
@@ -235,7 +235,7 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->config = g_steal_pointer(&daemon->config);
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
-	return control_start(daemon->control, error) && open_control(daemon, error) &&
+	return config_start(daemon->control, error) && open_control(daemon, error) &&
 	       write_pidfile(daemon, error);
 }
 
@@ -245,7 +245,7 @@ static bool stage_lock(GError **error)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		return true;
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "no-new-privs: %s", g_strerror(errno));
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "no-new-privs: %s", g_strerror(errno));
 	return false;
 }
 
@@ -265,6 +265,8 @@ static void leave(struct daemon *daemon)
 	if (daemon->observing)
 		events_stop(&daemon->events);
 	qmp_free(daemon->qmp);
+	if (daemon->control)
+		config_free(daemon->control->config);
 	control_free(daemon->control);
 	if (daemon->network)
 		network_free(daemon->network);
@@ -285,7 +287,7 @@ static int fail(struct daemon *daemon, GError *error)
 {
 	int status = EXIT_FAILED;
 
-	if (error->domain == G_OPTION_ERROR || g_error_matches(error, CTL_ERROR, CTL_ERROR_USAGE))
+	if (error->domain == G_OPTION_ERROR || g_error_matches(error, USERNET_ERROR, ERROR_USAGE))
 		status = EXIT_USAGE;
 	log_error("%s", error->message);
 	g_error_free(error);

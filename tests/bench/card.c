@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "svc/packet.h"
+#include "packet/packet.h"
 
 #define ETH     14
 #define TCP_MIN 20

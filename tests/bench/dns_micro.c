@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dns/dns.h"
+#include "dns/wire.h"
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/port.h"
-#include "svc/dns.h"
-#include "svc/dns_wire.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 /*
  * What a query for a guest's name costs, datagram in to datagram out, with few guests and with

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "net/frame.h"
+#include "dns/wire.h"
 #include "meter.h"
-#include "svc/dns_wire.h"
-#include "svc/packet.h"
+#include "net/frame.h"
+#include "packet/packet.h"
 
 /*
  * How many queries a name server answers, with so many under way at once, and what processor time a

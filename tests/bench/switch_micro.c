@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/list.h"
-#include "net/network.h"
 #include "net/netdev.h"
+#include "net/network.h"
 #include "net/vswitch.h"
 
 /*

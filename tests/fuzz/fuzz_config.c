@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/config.h"
-#include "ctl/error.h"
+#include "base/error.h"
+#include "ctl/config/config.h"
 #include "harness.h"
 
 /* A whole configuration file. Nothing is opened. What is taken is whole, what is not has its place.
@@ -44,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config)
 		check_whole(config);
 	else
-		check(g_str_has_prefix(error->message, "fuzz.conf") && error->domain == CTL_ERROR &&
-		      error->code == CTL_ERROR_USAGE);
+		check(g_str_has_prefix(error->message, "fuzz.conf") &&
+		      error->domain == USERNET_ERROR && error->code == ERROR_USAGE);
 	config_free(config);
 	options_clear(&options);
 	g_clear_error(&error);

@@ -2,12 +2,12 @@
 #include <arpa/inet.h>
 #include <glib.h>
 
+#include "dhcp/dhcp.h"
+#include "dhcp/wire.h"
 #include "harness.h"
 #include "net/port.h"
 #include "net/reservation.h"
-#include "svc/dhcp.h"
-#include "svc/dhcp_wire.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 /*
  * A server of four addresses and a reservation, and clients that say what the input says: a byte

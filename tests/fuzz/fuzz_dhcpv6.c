@@ -2,9 +2,9 @@
 #include <glib.h>
 
 #include "base/checksum.h"
+#include "dhcp/dhcpv6.h"
 #include "harness.h"
-#include "svc/dhcpv6.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 /*
  * The input's first byte says where to, the rest is a message; its headers are right, so that what

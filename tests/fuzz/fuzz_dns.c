@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/cache.h"
+#include "dns/server.h"
+#include "dns/verify.h"
+#include "dns/zone.h"
 #include "harness.h"
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
-#include "svc/dns_cache.h"
-#include "svc/dns_server.h"
-#include "svc/dns_verify.h"
-#include "svc/dns_zone.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 /*
  * The first byte says which way the rest goes: a query to the zone; a query (its length in the

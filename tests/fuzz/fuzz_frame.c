@@ -2,13 +2,13 @@
 #include <glib.h>
 
 #include "base/checksum.h"
+#include "conntrack/destination.h"
 #include "harness.h"
 #include "net/dissect.h"
-#include "svc/arp.h"
-#include "svc/echo.h"
-#include "svc/user_config.h"
-#include "svc/ndp.h"
-#include "svc/scrub.h"
+#include "net/user_config.h"
+#include "packet/arp.h"
+#include "packet/echo.h"
+#include "packet/ndp.h"
 
 /*
  * A frame of a guest, before all who look into it: the guard, ARP, neighbour discovery, the scrub.
@@ -114,11 +114,11 @@ static void check_packet(const struct user_config *config, const struct frame *f
 	if (packet.fragment)
 		return;
 	check_echo(&packet);
-	if (!scrub_allows(config, &packet, &why) || !scrub_has_urgent(&packet))
+	if (!destination_allows(config, &packet, &why) || !destination_has_urgent(&packet))
 		return;
 	copy = g_malloc(packet.len);
-	scrub_urgent(&packet, copy);
-	g_assert_true(packet.frame == copy && !scrub_has_urgent(&packet));
+	destination_urgent(&packet, copy);
+	g_assert_true(packet.frame == copy && !destination_has_urgent(&packet));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conntrack/policy.h"
 #include "fwd/cursor.h"
 #include "fwd/guestfwd.h"
 #include "fwd/table.h"
 #include "harness.h"
-#include "svc/policy.h"
 
 /*
  * Each line is read as every kind of rule there is. What is taken prints as something that is taken

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <glib.h>
 
+#include "dhcp/record.h"
 #include "harness.h"
-#include "svc/lease_record.h"
 
 /* Lines of a lease file. What is taken must come out again as it was taken, and fit the pool. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

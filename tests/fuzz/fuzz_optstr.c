@@ -5,7 +5,7 @@
 
 #include "ctl/attachment.h"
 #include "ctl/guests.h"
-#include "ctl/netdev_options.h"
+#include "ctl/netdev_kind.h"
 #include "fwd/rule.h"
 #include "harness.h"
 

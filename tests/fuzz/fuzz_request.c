@@ -2,8 +2,8 @@
 #include <glib.h>
 #include <string.h>
 
-#include "ctl/json_splitter.h"
-#include "ctl/request.h"
+#include "ctl/qmp/json_splitter.h"
+#include "ctl/qmp/request.h"
 #include "harness.h"
 
 /*

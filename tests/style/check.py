@@ -10,20 +10,29 @@ import sys
 
 import tree
 
-# base <- net <- link, svc, fwd <- ctl <- main: what each layer may include.
-LAYERS = {
-    "base": {"base"},
-    "net": {"base", "net"},
-    "link": {"base", "net", "link"},
-    "svc": {"base", "net", "svc"},
-    "fwd": {"base", "net", "fwd"},
-    "ctl": {"base", "net", "link", "svc", "fwd", "ctl"},
-    "main": {"base", "net", "link", "svc", "fwd", "ctl", "main"},
-    "tools": {"base", "tools"},
-}
+# The rooms, lowest first: a room may include itself and what stands in a row above it, and no room
+# of its own row. "fwd" is the folder beside usernet/.
+ROOMS = (
+    ("base",),
+    ("net",),
+    ("packet", "fwd"),
+    ("link", "dhcp", "dns", "conntrack"),
+    ("tcp", "udp"),
+    ("slirp",),
+    ("forward",),
+    ("gateway",),
+    ("ctl/options",),
+    ("ctl",),
+    ("ctl/config",),
+    ("ctl/qmp",),
+    ("main",),
+)
+RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}
+# usernetctl knows the daemon by its sockets alone.
+TOOLS = {"base", "net", "tools"}
 
-# What calls libslirp.
-SLIRP_FILES = re.compile(r"usernet/svc/instance(_[a-z]+)?\.[ch]")
+# The room that calls libslirp.
+SLIRP_ROOM = "slirp"
 
 # What starts threads (isolation is set up while there is one).
 THREADED_HEADERS = re.compile(r"gio/|pthread\.h|threads\.h")
@@ -39,39 +48,45 @@ THINK_LINES = 600
 SPLIT_LINES = 900
 
 
-def layer_of(path):
-    """The layer PATH belongs to, or None for what may include anything (tests)."""
-    parts = path.split("/")
-    if parts[0] in ("fwd", "tools"):
-        return parts[0]
-    if parts[0] == "usernet":
-        return parts[1] if len(parts) > 2 else "main"
-    return None
+def room_of(path):
+    """The room PATH belongs to, or None for what may include anything (tests)."""
+    folder = os.path.dirname(path)
+    if folder.split("/")[0] in ("fwd", "tools"):
+        return folder.split("/")[0]
+    if folder == "usernet":
+        return "main"
+    return folder[len("usernet/"):] if folder.startswith("usernet/") else None
+
+
+def sees(room, target):
+    if room == "tools":
+        return target in TOOLS
+    return target == room or (target in RANK and RANK[target] < RANK[room])
 
 
 def layers(root):
     breaches = []
     include = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
     for path in tree.files(root, r".*\.[ch]"):
-        layer = layer_of(path)
-        if layer is None:
+        room = room_of(path)
+        if room is None:
             continue
-        if layer not in LAYERS:
-            breaches.append(f"{path}: no layer is called {layer!r}")
+        if room != "tools" and room not in RANK:
+            breaches.append(f"{path}: no room is called {room!r}")
             continue
         for quote, name in include.findall(tree.text(root, path)):
             if quote == "<":
-                if "slirp" in name and not SLIRP_FILES.fullmatch(path):
-                    breaches.append(f"{path}: includes <{name}>; only usernet/svc/instance*.c may")
-                if layer != "tools" and THREADED_HEADERS.match(name):
+                if "slirp" in name and room != SLIRP_ROOM:
+                    breaches.append(f"{path}: includes <{name}>; only usernet/{SLIRP_ROOM} may")
+                if room != "tools" and THREADED_HEADERS.match(name):
                     breaches.append(f"{path}: includes <{name}>, which may start threads")
                 continue
             # Only main and the tools have headers that stand beside them.
-            target = name.split("/")[0] if "/" in name else "tools" if layer == "tools" else "main"
-            if target == "main" and layer != "main":
-                breaches.append(f'{path}: includes "{name}", which names no layer')
-            elif target not in LAYERS[layer]:
-                breaches.append(f'{path}: includes "{name}": {layer} may not see {target}')
+            target = os.path.dirname(name) or ("tools" if room == "tools" else "main")
+            if target == "main" and room != "main":
+                breaches.append(f'{path}: includes "{name}", which names no room')
+            elif not sees(room, target):
+                breaches.append(f'{path}: includes "{name}": {room} may not see {target}')
     return breaches
 
 
@@ -79,7 +94,7 @@ def calls(root):
     """The daemon has one thread, and only main.c ends it."""
     breaches = []
     for path in tree.files(root, r".*\.[ch]"):
-        if layer_of(path) in (None, "tools"):
+        if room_of(path) in (None, "tools"):
             continue
         for number, line in enumerate(tree.text(root, path).split("\n"), 1):
             if path != "usernet/main.c" and re.search(r"(?<![\w.>])exit\s*\(", line):

@@ -18,8 +18,8 @@ class Rules(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root)
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
         shutil.copy(os.path.join(source, ".clang-format"), self.root)
-        self.write("usernet/svc/instance.c", '#include <libslirp.h>\n#include "base/loop.h"\n')
-        self.write("usernet/main.c", '#include "ctl/config.h"\n#include "sandbox.h"\n')
+        self.write("usernet/slirp/instance.c", '#include <libslirp.h>\n#include "base/loop.h"\n')
+        self.write("usernet/main.c", '#include "ctl/config/config.h"\n#include "sandbox.h"\n')
 
     def write(self, path, text):
         path = os.path.join(self.root, path)
@@ -37,26 +37,32 @@ class Rules(unittest.TestCase):
         self.finds("layers", "usernet/base/loop.c", '#include "net/port.h"\n')
 
     def test_include_sideways(self):
-        self.finds("layers", "usernet/link/stream.c", '#include "svc/nat.h"\n')
+        self.finds("layers", "usernet/link/stream.c", '#include "dhcp/lease.h"\n')
 
     def test_include_sideways_out_of_forwards(self):
         self.finds("layers", "fwd/rule.c", '  #  include "link/stream.h"\n')
 
     def test_include_of_ctl_from_service(self):
-        self.finds("layers", "usernet/svc/dhcp.c", '#include "ctl/config.h"\n')
+        self.finds("layers", "usernet/dhcp/dhcp.c", '#include "ctl/control.h"\n')
+
+    def test_include_of_a_higher_room(self):
+        self.finds("layers", "usernet/slirp/nat.c", '#include "gateway/gateway.h"\n')
+
+    def test_room_that_nobody_knows(self):
+        self.finds("layers", "usernet/svc/nat.c", '#include "base/loop.h"\n')
 
     def test_include_without_layer(self):
         self.finds("layers", "usernet/net/port.c", '#include "port.h"\n')
 
     def test_tool_sees_only_base(self):
-        self.finds("layers", "tools/usernetctl.c", '#include "ctl/qmp.h"\n')
+        self.finds("layers", "tools/usernetctl.c", '#include "ctl/qmp/qmp.h"\n')
 
     def test_libslirp_elsewhere(self):
-        self.write("usernet/svc/instance_slirp.c", "#include <slirp/libslirp.h>\n")
-        self.finds("layers", "usernet/svc/dns.c", "#include <slirp/libslirp.h>\n")
+        self.write("usernet/slirp/slirp.c", "#include <slirp/libslirp.h>\n")
+        self.finds("layers", "usernet/dns/dns.c", "#include <slirp/libslirp.h>\n")
 
     def test_library_with_threads(self):
-        self.finds("layers", "usernet/ctl/qmp.c", "#include <gio/gio.h>\n")
+        self.finds("layers", "usernet/ctl/qmp/qmp.c", "#include <gio/gio.h>\n")
 
     def test_exit_outside_main(self):
         self.finds("calls", "usernet/net/port.c", "void f(void)\n{\n\texit(1);\n}\n")

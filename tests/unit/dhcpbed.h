@@ -6,9 +6,9 @@
 #include <glib.h>
 
 #include "base/checksum.h"
+#include "dhcp/dhcp.h"
 #include "dhcpclient.h"
-#include "svc/dhcp.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 #define MAC(n)  (UINT64_C(0x525400123400) + (n))
 #define GATEWAY UINT64_C(0x52550a000202)

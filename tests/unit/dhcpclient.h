@@ -6,7 +6,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "svc/dhcp_wire.h"
+#include "dhcp/wire.h"
 
 /* A message as a client makes it, option by option. */
 struct sent {

@@ -2,10 +2,10 @@
 #ifndef USERNET_TESTS_DNSBED_H
 #define USERNET_TESTS_DNSBED_H
 
+#include "dns/dns.h"
 #include "fakedns.h"
 #include "linkbed.h"
-#include "svc/dns.h"
-#include "svc/user_config.h"
+#include "net/user_config.h"
 
 /* The name server between a guest's datagrams and a world of two servers. */
 static struct user_config config;

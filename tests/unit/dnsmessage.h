@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "svc/dns_wire.h"
+#include "dns/wire.h"
 
 /* DNS messages as tests write and read them. */
 struct message {

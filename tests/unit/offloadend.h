@@ -9,8 +9,8 @@
 #include "packets.h"
 
 #include "base/chunk.h"
-#include "svc/offload.h"
-#include "svc/offload_flow.h"
+#include "tcp/offload.h"
+#include "tcp/offload_flow.h"
 
 /* One end of a TCP connection in the bed (offloadbed.h): a guest's or libslirp's. */
 

@@ -7,7 +7,7 @@
 #include <glib.h>
 
 #include "base/checksum.h"
-#include "svc/packet.h"
+#include "packet/packet.h"
 
 /* Builds right packets, to be spoiled by the tests, and checks the checksums of what comes out. */
 struct ends {

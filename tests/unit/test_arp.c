@@ -3,8 +3,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "packet/arp.h"
 #include "run_suite.h"
-#include "svc/arp.h"
 
 #define GUEST   UINT64_C(0x525400123401)
 #define GATEWAY UINT64_C(0x52550a000202)

@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/config.h"
-#include "ctl/error.h"
+#include "base/error.h"
+#include "ctl/config/config.h"
 #include "ctl/guests.h"
-#include "ctl/netdev_options.h"
+#include "ctl/netdev_kind.h"
 #include "run_suite.h"
 
 static struct options options;
@@ -66,7 +66,7 @@ static void is_refused(const char *text, const char *why)
 	load(text);
 	ck_assert_msg(!config, "was taken: %s", text);
 	ck_assert_msg(strstr(error->message, why), "'%s' does not say '%s'", error->message, why);
-	ck_assert_msg(error->domain == CTL_ERROR && error->code == CTL_ERROR_USAGE, "%s",
+	ck_assert_msg(error->domain == USERNET_ERROR && error->code == ERROR_USAGE, "%s",
 		      error->message);
 	g_clear_error(&error);
 }

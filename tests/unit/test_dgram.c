@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "linkbed.h"
 #include "link/dgram.h"
+#include "linkbed.h"
 #include "run_suite.h"
 
 static struct netdev *netdev_new(const struct dgram_config *config)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dhcp/dhcpv6.h"
+#include "net/user_config.h"
 #include "packets.h"
 #include "run_suite.h"
-#include "svc/dhcpv6.h"
-#include "svc/user_config.h"
 
 #define GATEWAY UINT64_C(0x52550a000202)
 

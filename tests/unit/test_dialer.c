@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "linkbed.h"
 #include "link/dialer.h"
+#include "linkbed.h"
 #include "run_suite.h"
 
 #define FIRST (1 * USEC_PER_MSEC)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include "dns/cache.h"
 #include "dnsmessage.h"
 #include "run_suite.h"
-#include "svc/dns_cache.h"
 
 static struct dns_cache *cache;
 static struct message q, a;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include "dns/tcp.h"
 #include "dnsbed.h"
 #include "run_suite.h"
-#include "svc/dns_tcp.h"
 
 static int dial(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include "dns/server.h"
+#include "dns/upstream.h"
 #include "fakedns.h"
 #include "linkbed.h"
 #include "run_suite.h"
-#include "svc/dns_server.h"
-#include "svc/dns_upstream.h"
 
 /* Which server is asked, when, and whose answer is taken. */
 static struct dns_upstream *upstream;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 
+#include "dns/verify.h"
 #include "dnsmessage.h"
 #include "run_suite.h"
-#include "svc/dns_verify.h"
 
 static struct message m, answer;
 static struct dns_query query;

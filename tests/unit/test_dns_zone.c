@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "addresses.h"
+#include "dns/zone.h"
 #include "dnsmessage.h"
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "net/user_config.h"
 #include "run_suite.h"
-#include "svc/dns_zone.h"
-#include "svc/user_config.h"
 
 static struct user_config config;
 static struct network network;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "conntrack/flow.h"
 #include "run_suite.h"
-#include "svc/flow.h"
 
 static struct flow flow;
 
@@ -21,7 +21,7 @@ static void pass(enum flow_way way, uint8_t flags, uint32_t seq, uint32_t ack, s
 	ck_assert(flow_key_of(&key, &packet, way));
 	ck_assert_uint_eq(key.guest_port, 40000);
 	ck_assert_uint_eq(key.peer_port, 80);
-	ck_assert_uint_eq(packet_v4(&key.guest).s_addr, inet_addr("10.0.2.15"));
+	ck_assert_uint_eq(address_v4(&key.guest).s_addr, inet_addr("10.0.2.15"));
 	flow_tcp_seen(&flow, &packet, way);
 }
 

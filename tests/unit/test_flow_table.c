@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "conntrack/flow_table.h"
 #include "run_suite.h"
-#include "svc/flow_table.h"
 
 #define SECOND USEC_PER_SEC
 
@@ -25,8 +25,8 @@ static void teardown(void)
 static struct flow_key key_of(uint8_t proto, unsigned guest, uint16_t port, uint16_t peer_port)
 {
 	return (struct flow_key){
-		.guest = packet_map4(htonl(0x0a000200 + guest)),
-		.peer = packet_map4(inet_addr("192.0.2.1")),
+		.guest = address_map4(htonl(0x0a000200 + guest)),
+		.peer = address_map4(inet_addr("192.0.2.1")),
 		.guest_port = port,
 		.peer_port = peer_port,
 		.proto = proto,

@@ -3,9 +3,9 @@
 #include <check.h>
 
 #include "base/checksum.h"
+#include "packet/rewrite.h"
 #include "run_suite.h"
-#include "svc/inflow.h"
-#include "svc/rewrite.h"
+#include "slirp/inflow.h"
 
 /* Connections that came in: found from either side, and their segments' addresses. */
 
@@ -18,7 +18,7 @@ static struct in6_addr addr(const char *text)
 	struct in_addr v4;
 
 	if (inet_pton(AF_INET, text, &v4) == 1)
-		return packet_map4(v4.s_addr);
+		return address_map4(v4.s_addr);
 	ck_assert_int_eq(inet_pton(AF_INET6, text, &out), 1);
 	return out;
 }
@@ -76,10 +76,10 @@ static size_t segment(uint8_t *frame, const char *from, uint16_t sport, const ch
 	tcp[12] = 5 << 4;
 	tcp[13] = TCP_FLAG_ACK;
 	memcpy(tcp + 20, "hello", 5);
-	check = csum_fold(csum_add(
-		v6 ? csum_pseudo6(&src, &dst, IPPROTO_TCP, 25)
-		   : csum_pseudo4(packet_v4(&src).s_addr, packet_v4(&dst).s_addr, IPPROTO_TCP, 25),
-		tcp, 25));
+	check = csum_fold(csum_add(v6 ? csum_pseudo6(&src, &dst, IPPROTO_TCP, 25)
+				      : csum_pseudo4(address_v4(&src).s_addr,
+						     address_v4(&dst).s_addr, IPPROTO_TCP, 25),
+				   tcp, 25));
 	memcpy(tcp + 16, &check, 2);
 	return len;
 }

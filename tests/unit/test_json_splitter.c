@@ -2,7 +2,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "ctl/json_splitter.h"
+#include "ctl/qmp/json_splitter.h"
 #include "run_suite.h"
 
 /* What came out: an event's letter and its text, a line each. */

@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "dhcp/lease.h"
 #include "run_suite.h"
-#include "svc/lease.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 #define HOUR   (3600 * USEC_PER_SEC)

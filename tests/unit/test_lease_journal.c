@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "dhcp/journal.h"
 #include "run_suite.h"
-#include "svc/lease_journal.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 #define WALL   INT64_C(1700000000)

@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "dhcp/record.h"
 #include "run_suite.h"
-#include "svc/lease_record.h"
 
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 #define WALL   INT64_C(1700000000)

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "linkbed.h"
 #include "link/listener.h"
+#include "linkbed.h"
 #include "run_suite.h"
 
 #define N_CLIENTS (LISTENER_BATCH + 10)

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "run_suite.h"
-#include "svc/nat_budget.h"
+#include "slirp/nat_budget.h"
 
 static struct nat_budget budget;
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "base/checksum.h"
+#include "net/user_config.h"
+#include "packet/ndp.h"
 #include "run_suite.h"
-#include "svc/user_config.h"
-#include "svc/ndp.h"
 
 #define GUEST   UINT64_C(0x525400123401)
 #define GATEWAY UINT64_C(0x52550a000202)

@@ -7,14 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
 #include "ctl/fd_names.h"
 #include "ctl/forwards.h"
+#include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "run_suite.h"
-#include "svc/gateway.h"
 
 static struct loop *loop;
 static struct network *network;
@@ -188,7 +188,7 @@ START_TEST(forwards_come_and_go_by_rule)
 	rule = g_strdup_printf("tcp:127.0.0.1:%u", ntohs(entry->bound.in.sin_port));
 	ck_assert(forwards_remove(nat->forwards, rule, &error));
 	ck_assert(!forwards_remove(nat->forwards, rule, &error));
-	ck_assert(g_error_matches(error, CTL_ERROR, CTL_ERROR_NOT_FOUND));
+	ck_assert(g_error_matches(error, USERNET_ERROR, ERROR_NOT_FOUND));
 	ck_assert(list_empty(forwards_entries(nat->forwards)));
 }
 END_TEST

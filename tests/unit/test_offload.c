@@ -3,7 +3,7 @@
 
 #include "base/chunk.h"
 #include "run_suite.h"
-#include "svc/offload.h"
+#include "tcp/offload.h"
 
 /* What needs no connection: packets cut to what a guest takes. test_offload_tcp.c has the rest. */
 static const struct ends *const flows[] = {&flow4, &flow6};

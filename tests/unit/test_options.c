@@ -2,8 +2,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "ctl/error.h"
-#include "ctl/options.h"
+#include "base/error.h"
+#include "ctl/options/argv.h"
 #include "run_suite.h"
 
 /* What the command line is read as. Its netdevs and guests are test_config's. */
@@ -86,7 +86,7 @@ static const struct {
 START_TEST(mistakes_name_the_option)
 {
 	ck_assert(!parse(mistakes[_i].line));
-	ck_assert(g_error_matches(error, CTL_ERROR, CTL_ERROR_USAGE));
+	ck_assert(g_error_matches(error, USERNET_ERROR, ERROR_USAGE));
 	ck_assert_msg(strstr(error->message, mistakes[_i].part) != NULL, "%s", error->message);
 }
 END_TEST

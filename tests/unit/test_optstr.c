@@ -2,8 +2,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "ctl/error.h"
-#include "ctl/optstr.h"
+#include "base/error.h"
+#include "ctl/options/optstr.h"
 #include "run_suite.h"
 
 static const struct opt_spec specs[] = {
@@ -36,7 +36,7 @@ static void refused(const char *text, const char *message)
 	size_t len = dots ? (size_t)(dots - message) : strlen(message) + 1;
 
 	ck_assert(!opts || !optstr_check(opts, "user", specs, &error));
-	ck_assert(g_error_matches(error, CTL_ERROR, CTL_ERROR_USAGE));
+	ck_assert(g_error_matches(error, USERNET_ERROR, ERROR_USAGE));
 	ck_assert_msg(!strncmp(error->message, message, len), "%s: %s", text, error->message);
 }
 
@@ -203,7 +203,7 @@ START_TEST(number_of_options_is_bounded)
 	for (int i = 0; i < OPTSTR_MAX_OPTIONS; i++)
 		g_string_append(text, ",hostfwd=a");
 	ck_assert_ptr_null(optstr_parse(text->str, "type", &error));
-	ck_assert(g_error_matches(error, CTL_ERROR, CTL_ERROR_USAGE));
+	ck_assert(g_error_matches(error, USERNET_ERROR, ERROR_USAGE));
 }
 END_TEST
 

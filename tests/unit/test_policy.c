@@ -2,9 +2,9 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "conntrack/policy.h"
+#include "packet/packet.h"
 #include "run_suite.h"
-#include "svc/packet.h"
-#include "svc/policy.h"
 
 static struct policy *policy;
 static GError *error;
@@ -163,7 +163,7 @@ static const char *verdict(uint8_t proto, const char *to, uint16_t port)
 	struct in_addr v4;
 
 	if (inet_pton(AF_INET, to, &v4) == 1)
-		dst = packet_map4(v4.s_addr);
+		dst = address_map4(v4.s_addr);
 	else
 		ck_assert_int_eq(inet_pton(AF_INET6, to, &dst), 1);
 	rule = policy_match(policy, proto, &dst, port);

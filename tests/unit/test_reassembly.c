@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "packet/reassembly.h"
 #include "run_suite.h"
-#include "svc/reassembly.h"
 
 static uint8_t whole[70000], pieces[64][2000];
 static size_t lens[64], n_pieces;

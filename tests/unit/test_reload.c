@@ -3,19 +3,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/config.h"
+#include "base/error.h"
+#include "ctl/config/config.h"
+#include "ctl/config/reload.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
 #include "ctl/fd_names.h"
 #include "ctl/forwards.h"
 #include "ctl/guests.h"
 #include "ctl/records.h"
-#include "ctl/reload.h"
+#include "dns/zone.h"
+#include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "run_suite.h"
-#include "svc/dns_zone.h"
-#include "svc/gateway.h"
 
 /* A running network and its file, which is rewritten and read again. */
 static char *dir, *path;
@@ -48,7 +48,7 @@ static void start(const char *netdev, const char *text)
 	control = control_new(network, dir);
 	control->options = &options;
 	control->config = config_load(&options, dir, &error);
-	ck_assert_msg(control->config && control_start(control, &error), "%s",
+	ck_assert_msg(control->config && config_start(control, &error), "%s",
 		      error ? error->message : "");
 }
 
@@ -63,6 +63,7 @@ static void setup(void)
 static void teardown(void)
 {
 	g_clear_pointer(&result, json_node_unref);
+	config_free(control->config);
 	control_free(control);
 	network_free(network);
 	loop_free(loop);

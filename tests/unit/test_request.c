@@ -4,7 +4,7 @@
 
 #include "ctl/control.h"
 #include "ctl/fd_names.h"
-#include "ctl/request.h"
+#include "ctl/qmp/request.h"
 #include "net/network.h"
 #include "run_suite.h"
 

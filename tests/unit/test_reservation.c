@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
-#include "base/guestmac.h"
+#include "net/mac.h"
 #include "net/reservation.h"
 #include "run_suite.h"
 

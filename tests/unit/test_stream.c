@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 
-#include "linkbed.h"
 #include "link/stream.h"
+#include "linkbed.h"
 #include "run_suite.h"
 
 static struct netdev *netdev_new(const struct stream_config *config)

@@ -2,12 +2,12 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "net/user_config.h"
+#include "packet/packet.h"
 #include "run_suite.h"
-#include "svc/user_config.h"
-#include "svc/packet.h"
-#include "svc/udp_hold.h"
-#include "svc/udp_peer.h"
-#include "svc/udp_session.h"
+#include "udp/hold.h"
+#include "udp/peer.h"
+#include "udp/session.h"
 
 #define ALL_MAX  16
 #define RULE_MAX 10
@@ -43,7 +43,7 @@ static void teardown(void)
 
 static struct in6_addr v4(uint32_t addr)
 {
-	return packet_map4(htonl(addr));
+	return address_map4(htonl(addr));
 }
 
 /* The client with this number: one address each, all at the same port. */
@@ -194,7 +194,7 @@ static struct udp_flow choose(const char *address, uint16_t port, bool v6, bool 
 	struct in_addr addr;
 
 	if (inet_pton(AF_INET, address, &addr) == 1)
-		who.addr = packet_map4(addr.s_addr);
+		who.addr = address_map4(addr.s_addr);
 	else
 		ck_assert_int_eq(inet_pton(AF_INET6, address, &who.addr), 1);
 	if (v6)
@@ -209,7 +209,7 @@ static struct udp_flow choose(const char *address, uint16_t port, bool v6, bool 
 static void assert_peer(const struct udp_flow *flow, const char *address, unsigned port)
 {
 	char text[INET6_ADDRSTRLEN];
-	struct in_addr addr = packet_v4(&flow->peer);
+	struct in_addr addr = address_v4(&flow->peer);
 
 	if (IN6_IS_ADDR_V4MAPPED(&flow->peer))
 		inet_ntop(AF_INET, &addr, text, sizeof(text));

@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "net/user_config.h"
 #include "run_suite.h"
-#include "svc/user_config.h"
 
 static struct user_config config;
 

@@ -10,7 +10,7 @@ from lib.case import GATEWAY, GatewayCase, recv_exactly
 from lib.rough import SureTcp
 from lib.wait import LIMIT, until
 
-# usernet/svc/offload.h
+# tcp/offload.h
 PORT_BYTES = 24 << 20
 BYTES = 96 << 20
 GREEDY_BYTES = BYTES // 4 * 3 # the last quarter is for ports that hold few

@@ -10,8 +10,8 @@ from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 
-GROUP = 256  # svc/callers.h CALLERS_GROUP
-WAIT = 10    # svc/callers.h CALLERS_WAIT, seconds
+GROUP = 256  # forward/backlog.h BACKLOG_GROUP
+WAIT = 10    # forward/backlog.h BACKLOG_WAIT, seconds
 
 
 class Names(TcpForwardCase):

@@ -12,7 +12,7 @@ from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 
 GUEST6 = 'fec0::15'
-RULE_SESSIONS = 4096  # svc/udp_session.h UDP_SESSIONS_MAX_PER_RULE
+RULE_SESSIONS = 4096  # udp/session.h UDP_SESSIONS_MAX_PER_RULE
 
 
 class UdpForwardCase(GatewayCase):

@@ -46,7 +46,7 @@ struct fd_source {
 };
 
 /*
- * Are the options right, as far as can be said without opening anything? Errors (CTL_ERROR_USAGE,
+ * Are the options right, as far as can be said without opening anything? Errors (ERROR_USAGE,
  * or the domain of who found it) name the key and say what would be right.
  */
 bool attachment_check(struct optstr *opts, GError **error);

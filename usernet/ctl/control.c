@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/config.h"
-#include "ctl/error.h"
-#include "ctl/fd_names.h"
+#include "base/error.h"
 #include "ctl/guests.h"
 #include "ctl/policies.h"
 #include "ctl/records.h"
@@ -34,53 +32,6 @@ static void drop(struct attachment *attachment)
 	attachment_free(attachment);
 }
 
-static bool start_guests(struct control *control, GError **error)
-{
-	for (guint i = 0; i < control->config->guests->len; i++) {
-		struct config_entry *entry = g_ptr_array_index(control->config->guests, i);
-
-		if (!guests_add(control, g_steal_pointer(&entry->opts), entry->origin, error)) {
-			config_blame(control->config, entry, error);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool start_netdevs(struct control *control, GError **error)
-{
-	for (guint i = 0; i < control->config->netdevs->len; i++) {
-		struct config_entry *entry = g_ptr_array_index(control->config->netdevs, i);
-
-		if (!control_add_netdev(control, g_steal_pointer(&entry->opts), fd_numbers(),
-					entry->origin, error)) {
-			config_blame(control->config, entry, error);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool start_records(struct control *control, GError **error)
-{
-	for (guint i = 0; i < control->config->records->len; i++) {
-		struct config_entry *entry = g_ptr_array_index(control->config->records, i);
-
-		if (!records_add_file(control, entry->name, entry->address, error)) {
-			config_blame(control->config, entry, error);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Guests first: addresses that are theirs must not be given away. */
-bool control_start(struct control *control, GError **error)
-{
-	return start_guests(control, error) && start_netdevs(control, error) &&
-	       start_records(control, error);
-}
-
 void control_free(struct control *control)
 {
 	if (!control)
@@ -89,7 +40,6 @@ void control_free(struct control *control)
 		drop(container_of(control->attachments.prev, struct attachment, link));
 	g_hash_table_unref(control->guests);
 	g_hash_table_unref(control->records);
-	config_free(control->config);
 	g_free(control->run_dir);
 	g_free(control->state_dir);
 	g_free(control);
@@ -130,7 +80,7 @@ struct attachment *control_find_netdev(struct control *control, const struct net
 
 static bool not_found(const char *name, GError **error)
 {
-	g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "Device '%s' not found", name);
+	g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND, "Device '%s' not found", name);
 	return false;
 }
 
@@ -151,12 +101,12 @@ struct attachment *control_find_user(struct control *control, const char *id, GE
 	struct attachment *attachment = id ? control_find(control, id) : NULL;
 
 	if (id && !attachment) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "unrecognized netdev id '%s'",
+		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND, "unrecognized netdev id '%s'",
 			    id);
 		return NULL;
 	}
 	if (attachment && !attachment->forwards) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "invalid device specified");
+		g_set_error(error, USERNET_ERROR, ERROR_FAILED, "invalid device specified");
 		return NULL;
 	}
 	if (attachment)
@@ -165,7 +115,7 @@ struct attachment *control_find_user(struct control *control, const char *id, GE
 		if (each->forwards)
 			return each;
 	}
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "user mode network stack not in use");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "user mode network stack not in use");
 	return NULL;
 }
 

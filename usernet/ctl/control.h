@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "ctl/attachment.h"
-#include "ctl/optstr.h"
+#include "ctl/options/optstr.h"
 
 /*
  * What the commands act on: the network, the netdevs it was given, and the way to end. Made once by
@@ -27,7 +27,7 @@ struct control {
 	GHashTable *records;     /* records.h: keys of the file's */
 	/* main's; what reload reads again. May be NULL, as the next. */
 	const struct options *options;
-	struct config *config; /* as it was last read; owned */
+	struct config *config; /* as it was last read; freed by its owner before control_free() */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */
@@ -41,16 +41,10 @@ struct control *control_new(struct network *network, const char *run_dir);
 /* Destroys the attachments, last first. */
 void control_free(struct control *control);
 
-/*
- * Does all that control->config asks for: guests, netdevs, records. Errors say where it stands
- * there.
- */
-bool control_start(struct control *control, GError **error);
-
 /* Takes @opts over. On failure nothing is left behind. */
 struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
 				      struct fd_source *fds, enum origin origin, GError **error);
-/* CTL_ERROR_NOT_FOUND: Device 'ID' not found. */
+/* ERROR_NOT_FOUND: Device 'ID' not found. */
 bool control_del_netdev(struct control *control, const char *id, GError **error);
 struct attachment *control_find(struct control *control, const char *id);
 struct attachment *control_find_netdev(struct control *control, const struct netdev *netdev);

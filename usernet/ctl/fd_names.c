@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/error.h"
+#include "base/error.h"
 
 static void close_value(void *value)
 {
@@ -18,7 +18,7 @@ static int take_named(struct fd_source *source, const char *name, GError **error
 	void *key, *value;
 
 	if (!g_hash_table_steal_extended(names->named, name, &key, &value)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 			    "File descriptor named '%s' has not been found; pass one with 'getfd'",
 			    name);
 		return -1;
@@ -61,21 +61,21 @@ void fd_names_receive(struct fd_names *names, int fd)
 bool fd_names_getfd(struct fd_names *names, const char *name, GError **error)
 {
 	if (names->n_pending == 0) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+		g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 			    "No file descriptor supplied via SCM_RIGHTS");
 		return false;
 	}
 	/* Names that are numbers would be taken for descriptors (QEMU monitor/fds.c). */
 	if (!name[0] || g_ascii_isdigit(name[0])) {
 		close(take_oldest(names));
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 			    "Parameter 'fdname' expects a name not starting with a digit");
 		return false;
 	}
 	if (g_hash_table_size(names->named) >= FD_NAMES_MAX &&
 	    !g_hash_table_contains(names->named, name)) {
 		close(take_oldest(names));
-		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+		g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 			    "More than %d named file descriptors; close some with 'closefd'",
 			    FD_NAMES_MAX);
 		return false;
@@ -88,7 +88,7 @@ bool fd_names_closefd(struct fd_names *names, const char *name, GError **error)
 {
 	if (g_hash_table_remove(names->named, name))
 		return true;
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED, "File descriptor named '%s' not found",
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "File descriptor named '%s' not found",
 		    name);
 	return false;
 }
@@ -109,12 +109,12 @@ static int take_number(struct fd_source *source, const char *name, GError **erro
 	int fd;
 
 	if (!fd_number_parse(name, &fd)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 			    "Invalid file descriptor number '%s'", name);
 		return -1;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 			    "file descriptor %d is not open: whoever starts usernet must pass it",
 			    fd);
 		return -1;

@@ -5,18 +5,18 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ctl/error.h"
+#include "base/error.h"
+#include "forward/hostfwd.h"
+#include "gateway/gateway.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/reservation.h"
-#include "svc/gateway.h"
-#include "svc/hostfwd.h"
-#include "svc/udp_forward.h"
+#include "udp/forward.h"
 
 struct forwards {
 	struct netdev *netdev;
-	struct callers *callers;
+	struct backlog *backlog;
 	struct udp_forwards *udp;
 	struct in_addr host, guest; /* of rules that name none */
 	struct fwd_table *table;
@@ -38,7 +38,7 @@ static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, G
 	struct gateway *gateway = gateway_from_netdev(forwards->netdev);
 	struct caller_target target = target_of(listener);
 
-	listener->data = hostfwd_new(forwards->netdev->network->loop, forwards->callers,
+	listener->data = hostfwd_new(forwards->netdev->network->loop, forwards->backlog,
 				     gateway_nat(gateway), &listener->bound, &target, error);
 	return listener->data != NULL;
 }
@@ -207,7 +207,7 @@ struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct i
 	struct network *network = user->network;
 
 	forwards->netdev = user;
-	forwards->callers = gateway_callers(gateway_from_netdev(user));
+	forwards->backlog = gateway_backlog(gateway_from_netdev(user));
 	forwards->udp = gateway_udp_forwards(gateway_from_netdev(user));
 	forwards->host = host;
 	forwards->guest = guest;
@@ -251,7 +251,7 @@ bool forwards_remove(struct forwards *forwards, const char *rule, GError **error
 	if (!fwd_rule_parse_host(&parsed, rule, forwards->host, error))
 		return false;
 	if (!fwd_table_remove(forwards->table, &parsed)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND,
+		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 			    "host forwarding rule for %s not found", rule);
 		return false;
 	}
@@ -310,7 +310,7 @@ static bool check_stream(int fd, struct sockaddr_any *peer, GError **error)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
 	    getpeername(fd, &peer->sa, &peer->len) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
 		return true;
-	g_set_error(error, CTL_ERROR, CTL_ERROR_USAGE,
+	g_set_error(error, USERNET_ERROR, ERROR_USAGE,
 		    "Parameter 'fdname' expects a connected stream socket");
 	return false;
 }
@@ -348,7 +348,7 @@ static bool find_guest(const struct forwards *forwards, const char *text, uint16
 			inet_ntop(AF_INET6, &where.v6, found, sizeof(found));
 		return find_guest(forwards, found, port, guest, error);
 	}
-	g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND,
+	g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 		    reservation_by_name(network->reservations, name)
 			    ? "Guest '%s' has no address yet"
 			    : "Guest '%s' not found: neither an address, nor the name of a guest "
@@ -368,7 +368,7 @@ bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t por
 	    !check_family(forwards, &target.guest, error))
 		return false;
 	target.rule = g_ref_string_new_intern("connect");
-	callers_add(forwards->callers, NULL, fd, &peer, &target);
+	backlog_add(forwards->backlog, NULL, fd, &peer, &target);
 	g_ref_string_release((char *)target.rule);
 	return true;
 }

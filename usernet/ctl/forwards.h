@@ -22,7 +22,7 @@ void forwards_free(struct forwards *forwards);
 
 /* @rule as hostfwd= has it. The entry is the table's. */
 const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
-/* @rule as hostfwd_remove has it. CTL_ERROR_NOT_FOUND when there is none. */
+/* @rule as hostfwd_remove has it. ERROR_NOT_FOUND when there is none. */
 bool forwards_remove(struct forwards *forwards, const char *rule, GError **error);
 /* @rule as hostfwd= has it, in the one way it is written with nothing left out; NULL: it is none.
  */

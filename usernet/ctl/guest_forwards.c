@@ -3,14 +3,14 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/spawner.h"
-#include "ctl/error.h"
-#include "ctl/optstr.h"
+#include "ctl/options/optstr.h"
+#include "forward/guestfwd.h"
 #include "fwd/rule.h"
+#include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
-#include "svc/gateway.h"
-#include "svc/guestfwd.h"
 
 struct guest_forwards {
 	struct netdev *netdev;
@@ -22,8 +22,9 @@ struct guest_forwards {
 
 static struct in6_addr server_addr(const struct fwd_guestfwd *rule)
 {
-	return rule->server.sa.sa_family == AF_INET6 ? rule->server.in6.sin6_addr
-						     : packet_map4(rule->server.in.sin_addr.s_addr);
+	return rule->server.sa.sa_family == AF_INET6
+		       ? rule->server.in6.sin6_addr
+		       : address_map4(rule->server.in.sin_addr.s_addr);
 }
 
 static uint16_t server_port(const struct fwd_guestfwd *rule)
@@ -48,7 +49,7 @@ static bool resolve(const struct user_config *config, struct fwd_guestfwd *rule,
 	if (!guestfwd_resolve(config, &addr, error))
 		return false;
 	if (IN6_IS_ADDR_V4MAPPED(&addr))
-		rule->server.in.sin_addr = packet_v4(&addr);
+		rule->server.in.sin_addr = address_v4(&addr);
 	return true;
 }
 
@@ -206,7 +207,7 @@ bool guest_forwards_remove(struct guest_forwards *forwards, const char *rule, GE
 			return true;
 		}
 	}
-	g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "guest forwarding rule for %s not found",
+	g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND, "guest forwarding rule for %s not found",
 		    rule);
 	return false;
 }

@@ -10,7 +10,7 @@
 
 /*
  * The guestfwd rules of one `user` netdev: joins their grammar (fwd/guestfwd.h) to what serves them
- * (svc/guestfwd.h), and tells the network's observers what came and went.
+ * (forward/guestfwd.h), and tells the network's observers what came and went.
  */
 struct guest_forwards;
 struct guestfwd;
@@ -41,7 +41,7 @@ void guest_forwards_commands(const struct optstr *opts, GPtrArray *commands);
 /* @rule as guestfwd= has it. NULL: errors in QEMU's words, then the reason. */
 const struct guest_forward *guest_forwards_add(struct guest_forwards *forwards, const char *rule,
 					       GError **error);
-/* @rule: the whole, or [tcp]:[SERVER]:PORT. CTL_ERROR_NOT_FOUND when there is none. */
+/* @rule: the whole, or [tcp]:[SERVER]:PORT. ERROR_NOT_FOUND when there is none. */
 bool guest_forwards_remove(struct guest_forwards *forwards, const char *rule, GError **error);
 /* guest_forward::text of @rule, newly allocated; NULL: it is none. */
 char *guest_forwards_canonical(struct guest_forwards *forwards, const char *rule);

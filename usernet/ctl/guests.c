@@ -3,11 +3,11 @@
 
 #include <arpa/inet.h>
 
-#include "base/guestmac.h"
+#include "base/error.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
-#include "ctl/netdev_options.h"
+#include "ctl/netdev_kind.h"
 #include "ctl/policies.h"
+#include "net/mac.h"
 #include "net/network.h"
 
 const struct opt_spec guest_specs[] = {
@@ -33,13 +33,12 @@ bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GErro
 	out->name = optstr_get(opts, "name");
 	out->netdev = optstr_get(opts, "port");
 	if (mac && !guest_mac_parse(mac, &out->mac))
-		return ctl_error_usage(error,
-				       "mac=%s is not the MAC address of one machine, such as "
-				       "52:54:00:12:34:02",
-				       mac);
+		return error_usage(error,
+				   "mac=%s is not the MAC address of one machine, such as "
+				   "52:54:00:12:34:02",
+				   mac);
 	if (ip && (inet_pton(AF_INET, ip, &out->addr) != 1 || !out->addr.s_addr))
-		return ctl_error_usage(error, "ip=%s is not an IPv4 address, such as 10.0.2.20",
-				       ip);
+		return error_usage(error, "ip=%s is not an IPv4 address, such as 10.0.2.20", ip);
 	return true;
 }
 
@@ -76,7 +75,7 @@ bool guests_remove(struct control *control, const char *name, GError **error)
 	g_autofree char *lower = g_ascii_strdown(name, -1);
 
 	if (!g_hash_table_contains(control->guests, lower)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND, "Guest '%s' not found", name);
+		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND, "Guest '%s' not found", name);
 		return false;
 	}
 	policies_forget(control->network, lower);

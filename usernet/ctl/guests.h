@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "ctl/optstr.h"
+#include "ctl/options/optstr.h"
 #include "ctl/origin.h"
 #include "net/reservation.h"
 
@@ -30,12 +30,12 @@ extern const struct opt_spec guest_specs[];
 bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GError **error);
 
 /*
- * Takes @opts over in any case. CTL_ERROR_USAGE, or of net/reservation.h: name, MAC or address are
+ * Takes @opts over in any case. ERROR_USAGE, or of net/reservation.h: name, MAC or address are
  * another's.
  */
 const struct reservation *guests_add(struct control *control, struct optstr *opts,
 				     enum origin origin, GError **error);
-/* CTL_ERROR_NOT_FOUND */
+/* ERROR_NOT_FOUND */
 bool guests_remove(struct control *control, const char *name, GError **error);
 struct named_guest *guests_find(struct control *control, const char *name);
 #endif

@@ -3,22 +3,22 @@
 
 #include <string.h>
 
+#include "base/error.h"
+#include "conntrack/conntrack.h"
+#include "conntrack/policy_table.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
 #include "ctl/guests.h"
-#include "ctl/netdev_options.h"
+#include "ctl/netdev_kind.h"
+#include "gateway/gateway.h"
 #include "net/network.h"
-#include "svc/egress.h"
-#include "svc/gate.h"
-#include "svc/gateway.h"
 
 static const char *const keys[] = {"deny", "allow"}; /* by whether it allows */
 
-static struct gate *find_gate(struct network *network)
+static struct conntrack *find_gate(struct network *network)
 {
 	struct gateway *gateway = gateway_find(network);
 
-	return gateway ? gateway_gate(gateway) : NULL;
+	return gateway ? gateway_conntrack(gateway) : NULL;
 }
 
 /* Newly allocated; NULL: one is wrong. */
@@ -31,7 +31,7 @@ static struct policy *read_policy(const struct optstr *opts, GError **error)
 
 		for (unsigned i = 0; texts[i]; i++) {
 			if (!policy_add(policy, allow, texts[i], error)) {
-				netdev_options_blame(error);
+				error_blame_usage(error);
 				policy_free(policy);
 				return NULL;
 			}
@@ -54,18 +54,18 @@ bool policies_check_user(const struct optstr *opts, bool restricted, GError **er
 	bool ok = policy && policy_check(policy, restricted, error);
 
 	policy_free(policy);
-	return ok || netdev_options_blame(error);
+	return ok || error_blame_usage(error);
 }
 
 void policies_apply(struct network *network, const char *guest, const struct optstr *opts)
 {
-	struct gate *gate = find_gate(network);
+	struct conntrack *conntrack = find_gate(network);
 
-	for (int allow = 0; gate && allow <= 1; allow++) {
+	for (int allow = 0; conntrack && allow <= 1; allow++) {
 		g_autofree const char **texts = optstr_all(opts, keys[allow]);
 
 		for (unsigned i = 0; texts[i]; i++)
-			egress_add(gate_egress(gate), guest, allow, texts[i], NULL);
+			policy_table_add(conntrack_egress(conntrack), guest, allow, texts[i], NULL);
 	}
 }
 
@@ -97,11 +97,11 @@ void policies_change(struct network *network, const char *guest, const struct op
 		     const struct optstr *next, void (*told)(void *data, const char *what),
 		     void *data)
 {
-	struct gate *gate = find_gate(network);
+	struct conntrack *conntrack = find_gate(network);
 	struct policy *was = read_policy(old, NULL), *shall = read_policy(next, NULL);
 	bool changed = false;
 
-	for (int pass = 0; gate && was && shall && pass < 4; pass++) {
+	for (int pass = 0; conntrack && was && shall && pass < 4; pass++) {
 		bool remove = pass < 2, allow = pass % 2;
 		g_autofree const char **texts = optstr_all(remove ? old : next, keys[allow]);
 
@@ -109,9 +109,10 @@ void policies_change(struct network *network, const char *guest, const struct op
 			g_autofree char *what = NULL;
 
 			if (has_rule(remove ? shall : was, allow, texts[i]) ||
-			    !(remove ? egress_remove(gate_egress(gate), guest, allow, texts[i],
-						     NULL)
-				     : egress_add(gate_egress(gate), guest, allow, texts[i], NULL)))
+			    !(remove ? policy_table_remove(conntrack_egress(conntrack), guest,
+							   allow, texts[i], NULL)
+				     : policy_table_add(conntrack_egress(conntrack), guest, allow,
+							texts[i], NULL)))
 				continue;
 			changed = true;
 			what = g_strdup_printf("%s=%s %s", keys[allow], texts[i],
@@ -123,44 +124,44 @@ void policies_change(struct network *network, const char *guest, const struct op
 	policy_free(was);
 	policy_free(shall);
 	if (changed)
-		gate_rejudge(gate);
+		conntrack_rejudge(conntrack);
 }
 
 void policies_forget(struct network *network, const char *guest)
 {
-	struct gate *gate = find_gate(network);
+	struct conntrack *conntrack = find_gate(network);
 
-	if (!gate || !egress_policy(gate_egress(gate), guest))
+	if (!conntrack || !policy_table_policy(conntrack_egress(conntrack), guest))
 		return;
-	egress_forget(gate_egress(gate), guest);
-	gate_rejudge(gate);
+	policy_table_forget(conntrack_egress(conntrack), guest);
+	conntrack_rejudge(conntrack);
 }
 
 /* --- by command --- */
 
 /* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
-static struct gate *prepare(struct control *control, const char *guest, const char *rule,
-			    bool *allow, const char **text, GError **error)
+static struct conntrack *prepare(struct control *control, const char *guest, const char *rule,
+				 bool *allow, const char **text, GError **error)
 {
-	struct gate *gate = find_gate(control->network);
+	struct conntrack *conntrack = find_gate(control->network);
 
 	*allow = g_str_has_prefix(rule, "allow=");
 	if (!*allow && !g_str_has_prefix(rule, "deny=")) {
-		ctl_error_usage(error, "rule '%s' should begin with allow= or deny=", rule);
+		error_usage(error, "rule '%s' should begin with allow= or deny=", rule);
 		return NULL;
 	}
 	*text = strchr(rule, '=') + 1;
 	if (guest && !guests_find(control, guest)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_FOUND,
+		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 			    "Guest '%s' not found; rules are for guests that were named "
 			    "(guest-add)",
 			    guest);
 		return NULL;
 	}
-	if (!gate)
-		g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+	if (!conntrack)
+		g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 			    "there is no gateway: it comes with a user netdev");
-	return gate;
+	return conntrack;
 }
 
 bool policies_add(struct control *control, const char *guest, const char *rule, unsigned *n_cut,
@@ -168,13 +169,13 @@ bool policies_add(struct control *control, const char *guest, const char *rule, 
 {
 	const char *text;
 	bool allow;
-	struct gate *gate = prepare(control, guest, rule, &allow, &text, error);
+	struct conntrack *conntrack = prepare(control, guest, rule, &allow, &text, error);
 
-	if (!gate)
+	if (!conntrack)
 		return false;
-	if (!egress_add(gate_egress(gate), guest, allow, text, error))
-		return netdev_options_blame(error);
-	*n_cut = gate_rejudge(gate);
+	if (!policy_table_add(conntrack_egress(conntrack), guest, allow, text, error))
+		return error_blame_usage(error);
+	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }
 
@@ -183,12 +184,12 @@ bool policies_remove(struct control *control, const char *guest, const char *rul
 {
 	const char *text;
 	bool allow;
-	struct gate *gate = prepare(control, guest, rule, &allow, &text, error);
+	struct conntrack *conntrack = prepare(control, guest, rule, &allow, &text, error);
 
-	if (!gate)
+	if (!conntrack)
 		return false;
-	if (!egress_remove(gate_egress(gate), guest, allow, text, error))
-		return netdev_options_blame(error);
-	*n_cut = gate_rejudge(gate);
+	if (!policy_table_remove(conntrack_egress(conntrack), guest, allow, text, error))
+		return error_blame_usage(error);
+	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }

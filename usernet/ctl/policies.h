@@ -7,13 +7,13 @@
 
 /*
  * The allow= and deny= of options (of `user`, and of guests), and of commands, brought to the
- * gateway's gate (svc/gate.h).
+ * gateway's conntrack (conntrack/conntrack.h).
  */
 struct control;
 struct network;
 struct optstr;
 
-/* The rules in @opts by themselves. Errors are CTL_ERROR_USAGE. */
+/* The rules in @opts by themselves. Errors are ERROR_USAGE. */
 bool policies_check(const struct optstr *opts, GError **error);
 /*
  * For `user`: also that allow= would not allow what nobody denies.
@@ -34,8 +34,8 @@ void policies_change(struct network *network, const char *guest, const struct op
 void policies_forget(struct network *network, const char *guest);
 
 /*
- * @rule: "deny=10.0.0.0/8". Flows are judged again; *@n_cut of them were cut. CTL_ERROR_USAGE,
- * CTL_ERROR_NOT_FOUND: no such guest, CTL_ERROR_FAILED: no gateway.
+ * @rule: "deny=10.0.0.0/8". Flows are judged again; *@n_cut of them were cut. ERROR_USAGE,
+ * ERROR_NOT_FOUND: no such guest, ERROR_FAILED: no gateway.
  */
 bool policies_add(struct control *control, const char *guest, const char *rule, unsigned *n_cut,
 		  GError **error);

@@ -12,9 +12,9 @@
 #include "ctl/control.h"
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
+#include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
-#include "svc/gateway.h"
 
 static void describe_gateway(GString *out, struct gateway *gateway)
 {

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "ctl/control.h"
-#include "ctl/error.h"
-#include "svc/dns.h"
-#include "svc/dns_zone.h"
-#include "svc/gateway.h"
+#include "dns/dns.h"
+#include "dns/zone.h"
+#include "gateway/gateway.h"
 
 struct dns_zone *records_zone(struct control *control, GError **error)
 {
@@ -16,7 +16,7 @@ struct dns_zone *records_zone(struct control *control, GError **error)
 
 	if (dns)
 		return dns_zone_of(dns);
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 		    "there is no name server: it comes with a user netdev");
 	return NULL;
 }

@@ -7,7 +7,7 @@
 
 /*
  * Names that somebody gave to addresses: dns-add, or a file's [dns]. The records are the zone's
- * (svc/dns_zone.h); here is noted which of them are the file's.
+ * (dns/zone.h); here is noted which of them are the file's.
  */
 struct control;
 struct dns_zone;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "ctl/error.h"
 
 static char *find_path(const char *name, const char *explicit_path, GError **error)
 {
@@ -18,7 +18,7 @@ static char *find_path(const char *name, const char *explicit_path, GError **err
 		return g_strdup_printf("%s/usernet/%s", state, name);
 	if (home && home[0] == '/')
 		return g_strdup_printf("%s/.local/state/usernet/%s", home, name);
-	g_set_error(error, CTL_ERROR, CTL_ERROR_FAILED,
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 		    "neither $XDG_STATE_HOME nor $HOME says where it is");
 	return NULL;
 }

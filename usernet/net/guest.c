@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/guest.h"
 
-#include "net/hash.h"
+#include "base/hash.h"
 #include "net/port.h"
 #include "net/reservation.h"
 

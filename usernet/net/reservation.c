@@ -3,8 +3,8 @@
 
 #include <arpa/inet.h>
 
-#include "base/guestmac.h"
-#include "net/hash.h"
+#include "base/hash.h"
+#include "net/mac.h"
 
 struct reservation_table {
 	char *network;

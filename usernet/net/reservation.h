@@ -11,7 +11,7 @@
 
 /*
  * Guests that the configuration knows by name (--guest): each has a MAC address, given or derived
- * from network and name (base/guestmac.h), an IPv4 address, given or taken from the pool as soon as
+ * from network and name (net/mac.h), an IPv4 address, given or taken from the pool as soon as
  * there is one, and maybe the netdev it must be at. Others may use neither name nor address, and
  * at another netdev not the MAC.
  *

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "net/hash.h"
+#include "base/hash.h"
 #include "net/port.h"
 
 /*

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_OPTIONS_SETTINGS_H
+#define USERNET_CTL_OPTIONS_SETTINGS_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "ctl/options/optstr.h"
+
+/*
+ * What there is one of in a network: the options that are not a netdev or a guest, and the keys of
+ * a file's [network]. Both are an option string with the same keys; the file's are added to the
+ * command line's where that says nothing.
+ */
+#define NETWORK_NAME_MAX 48 /* leaves room for the run directory in a socket's 107 bytes */
+
+struct settings {
+	char *name;      /* "default" */
+	char *run_dir;   /* of --run-dir; NULL: derived from the name */
+	char *state_dir; /* of --state-dir; NULL: derived from the name */
+	bool no_state;   /* --state-dir none */
+	char **qmp;      /* paths of further QMP sockets; NULL-terminated */
+	char *pidfile;   /* may be NULL */
+	int ready_fd;    /* -1: none */
+	bool exit_with_parent;
+	bool live_commands; /* guestfwd may run what is not in the configuration */
+	enum log_level log_level;
+};
+
+extern const struct opt_spec setting_specs[];
+
+/* Errors begin with the key: "log-level 'loud': error, warning, info or debug". */
+bool settings_check(struct optstr *opts, GError **error);
+/* @opts were checked. */
+void settings_read(struct settings *settings, const struct optstr *opts);
+/* What @from says where @opts says nothing; of keys that repeat, both. */
+void settings_add(struct optstr *opts, const struct optstr *from);
+void settings_clear(struct settings *settings);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_OPTIONS_USER_H
+#define USERNET_CTL_OPTIONS_USER_H
+
+#include "ctl/options/optstr.h"
+#include "net/user_config.h"
+
+/* The keys of the `user` netdev made a configuration, and the memory that it points into. */
+struct user_options {
+	struct user_config config;
+	struct in_addr forward_host; /* hostfwd-addr= */
+	struct port_range *ports;    /* of host-loopback= */
+	const char **search, **dns_servers;
+	struct user_route *routes;
+	struct in_addr *ntp;
+};
+
+extern const struct opt_spec user_option_specs[];
+
+/* Points into @opts too. False: @error names the key; to be cleared in either case. */
+bool user_options_read(struct user_options *out, const struct optstr *opts, GError **error);
+void user_options_clear(struct user_options *options);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/control.h"
+#include "ctl/fd_names.h"
+#include "ctl/forwards.h"
+#include "ctl/guest_forwards.h"
+#include "ctl/qmp/command.h"
+#include "ctl/qmp/query.h"
+#include "net/netdev.h"
+
+/* The commands that change something. */
+
+static JsonNode *netdev_add(struct command_call *call, GError **error)
+{
+	struct optstr *opts = optstr_from_json(call->args, error);
+
+	if (!opts ||
+	    !control_add_netdev(call->control, opts, &call->fds->source, ORIGIN_LIVE, error))
+		return NULL;
+	return command_done();
+}
+
+static JsonNode *netdev_del(struct command_call *call, GError **error)
+{
+	if (!control_del_netdev(call->control, command_string(call, "id"), error))
+		return NULL;
+	return command_done();
+}
+
+static JsonNode *set_link(struct command_call *call, GError **error)
+{
+	if (!control_set_link(call->control, command_string(call, "name"),
+			      json_object_get_boolean_member(call->args, "up"), error))
+		return NULL;
+	return command_done();
+}
+
+static JsonNode *hostfwd_add(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+	const struct fwd_entry *entry;
+
+	if (!user)
+		return NULL;
+	entry = forwards_add(user->forwards, command_string(call, "rule"), error);
+	return entry ? command_object(query_forward(user, entry)) : NULL;
+}
+
+static JsonNode *hostfwd_remove(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+
+	if (!user || !forwards_remove(user->forwards, command_string(call, "rule"), error))
+		return NULL;
+	return command_done();
+}
+
+static JsonNode *guestfwd_add(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+	const struct guest_forward *entry;
+
+	if (!user)
+		return NULL;
+	entry = guest_forwards_add(user->guest_forwards, command_string(call, "rule"), error);
+	return entry ? command_object(query_guest_forward(user, entry)) : NULL;
+}
+
+static JsonNode *guestfwd_remove(struct command_call *call, GError **error)
+{
+	struct attachment *user =
+		control_find_user(call->control, command_string(call, "id"), error);
+
+	if (!user ||
+	    !guest_forwards_remove(user->guest_forwards, command_string(call, "rule"), error))
+		return NULL;
+	return command_done();
+}
+
+const struct command commands_config[] = {
+	{"netdev_add", netdev_add, .any_args = true},
+	{"netdev_del", netdev_del, .args = {{"id", ARG_STRING, false}}},
+	{"set_link", set_link, .args = {{"name", ARG_STRING, false}, {"up", ARG_BOOL, false}}},
+	{"hostfwd-add", hostfwd_add,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{"hostfwd-remove", hostfwd_remove,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{"guestfwd-add", guestfwd_add,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{"guestfwd-remove", guestfwd_remove,
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	{NULL},
+};

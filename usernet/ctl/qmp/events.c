@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/qmp/events.h"
+
+#include <string.h>
+
+#include "ctl/control.h"
+#include "ctl/qmp/qmp.h"
+#include "ctl/qmp/query.h"
+#include "net/guest.h"
+#include "net/netdev.h"
+#include "net/port.h"
+
+/* The peer's address in the shape of QEMU's SocketAddress. */
+static JsonObject *socket_address(struct events *events, const struct port *port)
+{
+	struct attachment *attachment = control_find_netdev(events->control, port->netdev);
+	const struct sockaddr_any *addr = attachment ? &attachment->addr : NULL;
+	JsonObject *object = json_object_new();
+	const char *colon = port->peer ? strrchr(port->peer, ':') : NULL;
+
+	if (addr && addr->len && addr->sa.sa_family != AF_UNIX && colon) {
+		g_autofree char *host = g_strndup(port->peer, (gsize)(colon - port->peer));
+
+		json_object_set_string_member(object, "type", "inet");
+		json_object_set_string_member(object, "host", host);
+		json_object_set_string_member(object, "port", colon + 1);
+	} else {
+		g_autofree char *path = addr && addr->len ? sockaddr_format(addr) : g_strdup("");
+
+		json_object_set_string_member(object, "type", "unix");
+		json_object_set_string_member(object, "path", path);
+	}
+	return object;
+}
+
+/* QEMU qapi/net.json NETDEV_STREAM_CONNECTED; "port" is ours: a server has one per guest. */
+static void port_changed(struct events *events, const struct port *port, bool up)
+{
+	JsonObject *data;
+
+	if (strcmp(port->netdev->ops->kind, "stream"))
+		return;
+	data = json_object_new();
+	json_object_set_string_member(data, "netdev-id", port->netdev->id);
+	json_object_set_string_member(data, "port", port->name);
+	if (up)
+		json_object_set_object_member(data, "addr", socket_address(events, port));
+	qmp_event(events->qmp, up ? "NETDEV_STREAM_CONNECTED" : "NETDEV_STREAM_DISCONNECTED", data);
+}
+
+static void forward_changed(struct events *events, const struct network_event *event,
+			    const char *name)
+{
+	JsonObject *data = json_object_new();
+
+	json_object_set_string_member(data, "netdev", event->netdev->id);
+	json_object_set_string_member(data, "rule", event->text);
+	qmp_event(events->qmp, name, data);
+}
+
+static void lease_granted(struct events *events, const struct network_event *event)
+{
+	JsonObject *data = event->guest ? query_guest(event->guest) : json_object_new();
+
+	if (event->text)
+		json_object_set_string_member(data, "address", event->text);
+	qmp_event(events->qmp, "LEASE_GRANTED", data);
+}
+
+static void policy_denied(struct events *events, const struct network_event *event)
+{
+	const struct network_denial *denial = event->denial;
+	JsonObject *data = json_object_new();
+
+	query_set_guest(data, event->guest);
+	json_object_set_string_member(data, "port", event->port->name);
+	json_object_set_string_member(data, "protocol", query_protocol(denial->proto));
+	query_set_address(data, "destination", &denial->dst);
+	if (denial->port)
+		json_object_set_int_member(data, "destination-port", denial->port);
+	json_object_set_string_member(data, "rule", denial->rule);
+	if (denial->untold)
+		json_object_set_int_member(data, "untold", (gint64)denial->untold);
+	qmp_event(events->qmp, "POLICY_DENIED", data);
+}
+
+static void observe(struct network_observer *observer, const struct network_event *event)
+{
+	struct events *events = container_of(observer, struct events, observer);
+
+	if (list_empty(&events->qmp->monitors))
+		return;
+	switch (event->kind) {
+	case NETWORK_PORT_UP:
+	case NETWORK_PORT_DOWN:
+		port_changed(events, event->port, event->kind == NETWORK_PORT_UP);
+		break;
+	case NETWORK_GUEST_JOINED:
+		qmp_event(events->qmp, "GUEST_JOINED", query_guest(event->guest));
+		break;
+	case NETWORK_GUEST_LEFT:
+		qmp_event(events->qmp, "GUEST_LEFT", query_guest(event->guest));
+		break;
+	case NETWORK_PORT_DRAINED: /* the gateway's business, many times a second */
+		break;
+	case NETWORK_GUEST_CHANGED: /* the addresses of a guest: LEASE_GRANTED says it, or
+				       query-guests */
+		break;
+	case NETWORK_LEASE_GRANTED:
+		lease_granted(events, event);
+		break;
+	case NETWORK_FORWARD_ADDED:
+		forward_changed(events, event, "FORWARD_ADDED");
+		break;
+	case NETWORK_POLICY_DENIED:
+		policy_denied(events, event);
+		break;
+	case NETWORK_FORWARD_REMOVED:
+		forward_changed(events, event, "FORWARD_REMOVED");
+		break;
+	}
+}
+
+void events_start(struct events *events, struct control *control, struct qmp *qmp)
+{
+	events->observer.event = observe;
+	list_init(&events->observer.link);
+	events->control = control;
+	events->qmp = qmp;
+	network_observe(control->network, &events->observer);
+}
+
+void events_stop(struct events *events)
+{
+	list_remove(&events->observer.link);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "ctl/control.h"
+#include "ctl/forwards.h"
+#include "ctl/qmp/hmp.h"
+#include "ctl/qmp/query.h"
+#include "gateway/gateway.h"
+#include "net/netdev.h"
+#include "net/network.h"
+#include "net/port.h"
+#include "slirp/nat.h"
+
+static void print_peer(GString *out, const char *name, int index, const char *type,
+		       const char *info, bool up)
+{
+	/* As print_net_client within a hub (QEMU net/net.c, net/hub.c). */
+	g_string_append_printf(out, " \\ %s: index=%d,type=%s,%s%s\n", name, index, type,
+			       info ? info : "", up ? "" : ",link=down");
+}
+
+void hmp_info_network(struct control *control, GString *out)
+{
+	g_string_append(out, "hub 0\n");
+	list_for_each (netdev, &control->network->netdevs, struct netdev, link) {
+		int index = 0;
+
+		print_peer(out, netdev->id, index++, netdev->ops->kind, netdev->description,
+			   netdev->link_up);
+		list_for_each (port, &netdev->ports, struct port, netdev_link)
+			print_peer(out, port->name, index++, netdev->ops->kind, port->peer,
+				   port->link_up);
+	}
+}
+
+/* Columns of slirp_connection_info (libslirp src/misc.c). */
+static void print_row(GString *out, const char *protocol, const char *state, int fd,
+		      const struct sockaddr_any *src, const struct sockaddr_any *dst,
+		      unsigned recvq, unsigned sendq)
+{
+	g_autofree char *head = g_strdup_printf("  %s[%s]", protocol, state);
+	g_autofree char *from = sockaddr_host_text(src);
+	g_autofree char *to = sockaddr_host_text(dst);
+	bool any = !strcmp(from, "0.0.0.0") || !strcmp(from, "::");
+	bool local = src->sa.sa_family == AF_UNIX;
+
+	g_string_append_printf(out, "%-19.19s %3d %15s ", head, fd,
+			       any     ? "*"
+			       : local ? src->un.sun_path
+				       : from);
+	if (!strcmp(protocol, "ICMP"))
+		g_string_append_printf(out, " -    %15s  -   ", to);
+	else
+		g_string_append_printf(out, "%5u %15s %5u", sockaddr_port_number(src), to,
+				       sockaddr_port_number(dst));
+	g_string_append_printf(out, " %5u %5u\n", recvq, sendq);
+}
+
+static void print_flow(void *data, const struct nat_flow *flow)
+{
+	print_row(data, flow->protocol, flow->state, flow->fd, &flow->src, &flow->dst, flow->recvq,
+		  flow->sendq);
+}
+
+static void print_forward(GString *out, const struct fwd_entry *entry)
+{
+	for (unsigned i = 0; i < entry->n_listeners; i++) {
+		const struct fwd_listener *listener = &entry->listeners[i];
+
+		print_row(out, entry->rule.udp ? "UDP" : "TCP", "HOST_FORWARD",
+			  forwards_fd(listener), &listener->bound, &listener->guest, 0, 0);
+	}
+}
+
+void hmp_info_usernet(struct control *control, GString *out)
+{
+	list_for_each (user, &control->attachments, struct attachment, link) {
+		if (!user->forwards)
+			continue;
+		g_string_append_printf(out,
+				       "Hub -1 (%s):\n  Protocol[State]    FD  Source Address  Port"
+				       "   Dest. Address  Port RecvQ SendQ\n",
+				       user->netdev->id);
+		nat_foreach_flow(gateway_nat(gateway_from_netdev(user->netdev)), print_flow, out);
+		list_for_each (entry, forwards_entries(user->forwards), struct fwd_entry, link)
+			print_forward(out, entry);
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_QMP_QMP_H
+#define USERNET_CTL_QMP_QMP_H
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+
+#include "base/list.h"
+
+/*
+ * The QMP server (QEMU docs/interop/qmp-spec.txt): listens on unix sockets, makes a monitor for
+ * each client of our own user (or root), and sends events to all that have negotiated.
+ */
+struct control;
+struct loop;
+
+#define QMP_MAX_CLIENTS 64
+
+struct qmp {
+	struct loop *loop;
+	struct control *control;
+	struct list listeners; /* heads qmp_listener::link, in qmp.c */
+	struct list monitors;  /* heads monitor::link */
+	unsigned n_monitors;
+};
+
+struct qmp *qmp_new(struct control *control);
+/* Closes clients and listeners, unlinks the sockets. NULL is fine. */
+void qmp_free(struct qmp *qmp);
+bool qmp_listen(struct qmp *qmp, const char *path, GError **error);
+/* @data is taken over; may be NULL. */
+void qmp_event(struct qmp *qmp, const char *name, JsonObject *data);
+
+#endif

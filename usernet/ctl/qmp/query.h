@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_QMP_QUERY_H
+#define USERNET_CTL_QMP_QUERY_H
+
+#include <json-glib/json-glib.h>
+
+#include "base/sockaddr.h"
+
+/* What commands and events show of things, as JSON. The caller owns what is returned. */
+struct attachment;
+struct flow;
+struct fwd_entry;
+struct guest_forward;
+struct guest;
+struct network;
+struct port;
+struct reservation;
+
+JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry);
+JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry);
+JsonObject *query_guest(const struct guest *guest);
+/* A guest that has not come yet. */
+JsonObject *query_reservation(const struct reservation *reservation);
+JsonObject *query_port(const struct network *network, const struct port *port);
+JsonObject *query_connection(const struct attachment *user, const struct flow *flow);
+
+/* "tcp" */
+const char *query_protocol(uint8_t proto);
+/* IPv4 as such, though it is v4-mapped. */
+void query_set_address(JsonObject *object, const char *key, const struct in6_addr *addr);
+/* Its name, if it has one, and MAC address. NULL: nothing. */
+void query_set_guest(JsonObject *object, const struct guest *guest);
+
+/* The host part alone: "10.0.2.15", "::1"; "" for what is not inet. Newly allocated. */
+char *sockaddr_host_text(const struct sockaddr_any *addr);
+unsigned sockaddr_port_number(const struct sockaddr_any *addr);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dhcp/journal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "dhcp/lease_entry.h"
+
+/*
+ * How leases survive.
+ *
+ * The file is a log: each change of a lease adds the line that now holds for its address and its
+ * client, and later lines win. A reader of dnsmasq's format that takes the last line for an address
+ * sees the same.
+ *
+ * kill -9: a line is added by write() before the ACK that it is about leaves, and what write() has
+ * taken belongs to the kernel. At most the line being written is cut; it has no end then, its
+ * ACK has not left, and the next start cuts it off before it adds anything.
+ *
+ * Power loss: lines reach the medium within LEASE_JOURNAL_SYNC, by fdatasync or by a rewrite. One
+ * sync for each ACK would cost more than all the rest of it; a client that got its address within
+ * that time asks for it when it renews, and gets it, as nobody else is known to have it.
+ *
+ * The log is made short by file_replace(): written beside, synced, renamed over, directory synced.
+ * At any moment the path is the old file or the new one, each whole. That is done at the start, at
+ * the end, and when there are many more lines than leases.
+ *
+ * Full disk: some room behind the end is reserved beforehand, so that the log can go on for a
+ * while. When a write fails nevertheless, what it wrote of a line is cut off again, so the file
+ * stays whole lines; the lease is kept in memory, the line waits, and is tried again with the next
+ * one and at every sync. When too many wait the file is written anew from memory instead. Should
+ * even cutting fail, nothing is added before a rewrite has gone well: a line is never glued to
+ * another.
+ */
+#define PENDING_MAX   (256 * 1024)
+#define ROOM          (64 * 1024)
+#define REWRITE_SLACK 1024 /* lines */
+#define WARN_LINES    5    /* bad lines that are each told of */
+
+struct lease_journal {
+	char *path;
+	int fd;      /* -1: nothing may be added before a rewrite */
+	off_t good;  /* where whole lines end */
+	off_t room;  /* up to here the disk has room for us */
+	ino_t inode; /* of fd */
+	GString *pending;
+	unsigned n_lines; /* in the file */
+	unsigned n_bad;
+	bool dirty;
+	bool incomplete; /* what was pending is thrown away: only a rewrite tells all */
+	struct log_limit limit;
+};
+
+/* --- read --- */
+
+static bool fail(GError **error, const char *path, const char *what, int err)
+{
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err), "lease file '%s': %s%s%s",
+		    path, what, err ? ": " : "", err ? g_strerror(err) : "");
+	return false;
+}
+
+static bool open_file(struct lease_journal *journal, struct stat *st, GError **error)
+{
+	const char *path = journal->path;
+	g_autofree char *dir = g_path_get_dirname(path);
+
+	if (!g_file_test(dir, G_FILE_TEST_EXISTS) && !file_private_dir(dir, error))
+		return false;
+	journal->fd =
+		open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (journal->fd < 0 || fstat(journal->fd, st) < 0)
+		return fail(error, path, "cannot open it", errno);
+	if (!S_ISREG(st->st_mode))
+		return fail(error, path, "it is not a regular file", 0);
+	if (st->st_uid != geteuid())
+		return fail(error, path, "it belongs to another user", 0);
+	if (st->st_size > LEASE_JOURNAL_MAX)
+		return fail(error, path, "it is larger than leases can be; move it away", 0);
+	return true;
+}
+
+static bool read_file(struct lease_journal *journal, GByteArray *bytes, GError **error)
+{
+	for (;;) {
+		guint at = bytes->len;
+		ssize_t n;
+
+		g_byte_array_set_size(bytes, at + 65536);
+		n = pread(journal->fd, bytes->data + at, 65536, at);
+		g_byte_array_set_size(bytes, at + (n > 0 ? (guint)n : 0));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(error, journal->path, "cannot read it", errno);
+		if (n == 0)
+			return true;
+		if (bytes->len > LEASE_JOURNAL_MAX)
+			return fail(error, journal->path, "it grows while it is read", 0);
+	}
+}
+
+static gint by_expiry(gconstpointer pa, gconstpointer pb)
+{
+	const struct lease_record *a = pa, *b = pb;
+
+	return a->expiry < b->expiry ? -1 : a->expiry > b->expiry;
+}
+
+static guint hash_client(gconstpointer record)
+{
+	struct entry key = {.lease = ((const struct lease_record *)record)->lease};
+
+	return lease_client_hash(&key);
+}
+
+static gboolean equal_client(gconstpointer pa, gconstpointer pb)
+{
+	struct entry a = {.lease = ((const struct lease_record *)pa)->lease};
+	struct entry b = {.lease = ((const struct lease_record *)pb)->lease};
+
+	return lease_client_equal(&a, &b);
+}
+
+/* The last line wins for its address, and for its client; one that has lost has the address 0. */
+static void drop_overruled(GArray *records)
+{
+	g_autoptr(GHashTable) addrs = g_hash_table_new(NULL, NULL);
+	g_autoptr(GHashTable) clients = g_hash_table_new(hash_client, equal_client);
+
+	for (guint i = records->len; i-- > 0;) {
+		struct lease_record *record = &g_array_index(records, struct lease_record, i);
+		bool overruled =
+			!g_hash_table_add(addrs, GUINT_TO_POINTER(record->lease.addr.s_addr));
+
+		/* Its client's last word, too, even when another has the address by now. */
+		if (record->lease.mac && !g_hash_table_add(clients, record))
+			overruled = true;
+		if (overruled)
+			record->lease.addr.s_addr = 0;
+	}
+}
+
+static GArray *collapse(GArray *records)
+{
+	GArray *left = g_array_new(FALSE, FALSE, sizeof(struct lease_record));
+
+	drop_overruled(records);
+	for (guint i = 0; i < records->len; i++) {
+		const struct lease_record *record = &g_array_index(records, struct lease_record, i);
+
+		if (record->lease.addr.s_addr)
+			g_array_append_val(left, *record);
+	}
+	g_array_sort(left, by_expiry);
+	return left;
+}
+
+static void bad_line(struct lease_journal *journal, unsigned number, const char *why)
+{
+	if (journal->n_bad++ < WARN_LINES)
+		log_warning("lease file '%s', line %u is left out: %s", journal->path, number, why);
+}
+
+static GArray *parse(struct lease_journal *journal, const char *text, size_t len)
+{
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct lease_record));
+	const char *p = text, *end = text + len, *newline;
+	unsigned number = 0;
+
+	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p)))) {
+		struct lease_record record;
+		const char *why;
+
+		number++;
+		if (lease_record_parse(&record, p, (size_t)(newline - p), &why))
+			g_array_append_val(all, record);
+		else
+			bad_line(journal, number, why);
+		p = newline + 1;
+	}
+	if (p < end)
+		log_info("lease file '%s' ends within line %u, which is left out", journal->path,
+			 number + 1);
+	if (journal->n_bad > WARN_LINES)
+		log_warning("lease file '%s': %u lines are left out in all", journal->path,
+			    journal->n_bad);
+	journal->n_lines = number;
+	journal->good = p - text;
+	return collapse(all);
+}
+
+/* --- write --- */
+
+/* Best effort: not every file system can. */
+static void make_room(struct lease_journal *journal)
+{
+	struct stat st;
+
+	if (journal->room - journal->good > ROOM / 2)
+		return;
+	/* From before we were started, maybe. Asking again on a full disk would give it back: tmpfs
+	 * undoes what was there too (mm/shmem.c shmem_fallocate). */
+	if (fstat(journal->fd, &st) == 0 && st.st_blocks * 512 - journal->good > ROOM / 2) {
+		journal->room = st.st_blocks * 512; /* its unit, whatever the file system's */
+		return;
+	}
+	if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->good, ROOM) == 0)
+		journal->room = journal->good + ROOM;
+	else
+		journal->room = journal->good;
+}
+
+static void close_file(struct lease_journal *journal)
+{
+	if (journal->fd >= 0)
+		close(journal->fd);
+	journal->fd = -1;
+}
+
+struct lease_journal *lease_journal_open(const char *path, GArray **records, GError **error)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	struct lease_journal *journal = g_new0(struct lease_journal, 1);
+	struct stat st;
+	bool fine;
+
+	*records = NULL;
+	journal->path = g_strdup(path);
+	journal->fd = -1;
+	journal->pending = g_string_new(NULL);
+	fine = open_file(journal, &st, error) && read_file(journal, bytes, error);
+	if (fine) {
+		*records = parse(journal, (const char *)bytes->data, bytes->len);
+		journal->inode = st.st_ino;
+		/* Not for nothing: it would also give back the room behind the end. */
+		if (journal->good != (off_t)bytes->len && ftruncate(journal->fd, journal->good) < 0)
+			fine = fail(error, path, "cannot cut its last line", errno);
+	}
+	if (!fine) {
+		g_clear_pointer(records, g_array_unref);
+		lease_journal_close(journal);
+		return NULL;
+	}
+	make_room(journal);
+	return journal;
+}
+
+/* Adds what is pending. errno tells why not. */
+static bool append(struct lease_journal *journal)
+{
+	GString *pending = journal->pending;
+	size_t done = 0;
+
+	while (done < pending->len) {
+		ssize_t n = write(journal->fd, pending->str + done, pending->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int err = errno;
+
+			if (ftruncate(journal->fd, journal->good) < 0)
+				close_file(journal);
+			journal->room = 0; /* cutting gave it back */
+			errno = err;
+			return false;
+		}
+		done += (size_t)n;
+	}
+	journal->good += (off_t)done;
+	for (size_t i = 0; i < pending->len; i++)
+		journal->n_lines += pending->str[i] == '\n';
+	g_string_truncate(pending, 0);
+	journal->dirty = true;
+	return true;
+}
+
+static bool flush(struct lease_journal *journal)
+{
+	if (!journal->pending->len)
+		return true;
+	if (journal->fd >= 0 && append(journal))
+		return true;
+	if (journal->fd >= 0)
+		log_limited(&journal->limit,
+			    "lease file '%s': %s; leases are kept in memory until it can be "
+			    "written",
+			    journal->path, g_strerror(errno));
+	if (journal->pending->len > PENDING_MAX) {
+		g_string_truncate(journal->pending, 0);
+		journal->incomplete = true;
+	}
+	return false;
+}
+
+void lease_journal_add(struct lease_journal *journal, const struct lease_record *record)
+{
+	lease_record_format(journal->pending, record);
+	flush(journal);
+}
+
+bool lease_journal_is_dirty(const struct lease_journal *journal)
+{
+	return journal->dirty || journal->incomplete || journal->pending->len > 0 ||
+	       journal->fd < 0;
+}
+
+bool lease_journal_wants_rewrite(const struct lease_journal *journal, unsigned n_leases)
+{
+	return journal->fd < 0 || journal->incomplete ||
+	       journal->n_lines > n_leases + MAX(n_leases, REWRITE_SLACK);
+}
+
+bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n)
+{
+	g_autoptr(GError) error = NULL;
+	bool fine = file_replace(journal->path, lines->str, lines->len, &error);
+	autofd int fd = open(journal->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (error)
+		log_limited(&journal->limit, "%s; the leases of before stay there", error->message);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		/* What is at the path is not what we have open, if there is anything at all. */
+		if (fine)
+			close_file(journal);
+		return false;
+	}
+	/* When only the directory could not be synced the new file is there all the same. */
+	if (!fine && (journal->fd < 0 || st.st_ino == journal->inode))
+		return false;
+	close_file(journal);
+	journal->fd = steal_fd(&fd);
+	journal->inode = st.st_ino;
+	journal->good = st.st_size;
+	journal->room = 0;
+	journal->n_lines = n;
+	journal->incomplete = false;
+	journal->dirty = !fine;
+	g_string_truncate(journal->pending, 0);
+	make_room(journal);
+	return fine;
+}
+
+bool lease_journal_sync(struct lease_journal *journal)
+{
+	struct stat st;
+
+	if (!flush(journal) || journal->fd < 0)
+		return false;
+	/* Somebody took it away: the next rewrite puts it back. */
+	if (fstat(journal->fd, &st) == 0 && st.st_nlink == 0)
+		close_file(journal);
+	else if (fdatasync(journal->fd) < 0)
+		log_limited(&journal->limit, "cannot sync lease file '%s': %s", journal->path,
+			    g_strerror(errno));
+	else
+		journal->dirty = false;
+	if (journal->fd < 0)
+		return false;
+	make_room(journal);
+	return !journal->dirty;
+}
+
+void lease_journal_close(struct lease_journal *journal)
+{
+	if (!journal)
+		return;
+	flush(journal);
+	close_file(journal);
+	g_string_free(journal->pending, TRUE);
+	g_free(journal->path);
+	g_free(journal);
+}
+
+const char *lease_journal_path(const struct lease_journal *journal)
+{
+	return journal->path;
+}
+
+unsigned lease_journal_bad_lines(const struct lease_journal *journal)
+{
+	return journal->n_bad;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dhcp/lease_entry.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+guint lease_mac_hash(gconstpointer mac)
+{
+	return (guint)hash_mix(*(const mac_t *)mac ^ hash_seed());
+}
+
+guint lease_client_hash(gconstpointer p)
+{
+	const struct lease *lease = &((const struct entry *)p)->lease;
+
+	if (lease->client_id_len == 0)
+		return lease_mac_hash(&lease->mac);
+	return (guint)hash_bytes(hash_seed(), lease->client_id, lease->client_id_len);
+}
+
+gboolean lease_client_equal(gconstpointer pa, gconstpointer pb)
+{
+	const struct lease *a = &((const struct entry *)pa)->lease;
+	const struct lease *b = &((const struct entry *)pb)->lease;
+
+	if (a->client_id_len != b->client_id_len)
+		return FALSE;
+	if (a->client_id_len == 0)
+		return a->mac == b->mac;
+	return memcmp(a->client_id, b->client_id, a->client_id_len) == 0;
+}
+
+static gint by_end(gconstpointer pa, gconstpointer pb, gpointer data)
+{
+	const struct entry *a = pa, *b = pb;
+
+	return a->lease.expires < b->lease.expires ? -1 : a->lease.expires > b->lease.expires;
+}
+
+/* --- entries: states and owners --- */
+
+struct entry *entry_at(struct lease_pool *pool, struct in_addr addr)
+{
+	return g_hash_table_lookup(pool->by_addr, GUINT_TO_POINTER(ntohl(addr.s_addr)));
+}
+
+unsigned entry_port_count(struct lease_pool *pool, unsigned port_id)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(pool->n_live, GUINT_TO_POINTER(port_id)));
+}
+
+static void port_set_count(struct lease_pool *pool, unsigned port_id, unsigned n)
+{
+	if (n)
+		g_hash_table_insert(pool->n_live, GUINT_TO_POINTER(port_id), GUINT_TO_POINTER(n));
+	else
+		g_hash_table_remove(pool->n_live, GUINT_TO_POINTER(port_id));
+}
+
+/* Takes @entry out of the tree or the list it is in. */
+static void entry_detach(struct lease_pool *pool, struct entry *entry)
+{
+	if (entry->live) {
+		g_sequence_remove(entry->live);
+		entry->live = NULL;
+		port_set_count(pool, entry->lease.port_id,
+			       entry_port_count(pool, entry->lease.port_id) - 1);
+		if (entry->lease.state == LEASE_BOUND)
+			pool->n_bound--;
+	}
+	list_remove(&entry->link);
+}
+
+void entry_begin(struct lease_pool *pool, struct entry *entry, enum lease_state state,
+		 unsigned port_id, usec_t expires)
+{
+	entry_detach(pool, entry);
+	entry->lease.state = state;
+	entry->lease.port_id = port_id;
+	entry->lease.expires = expires;
+	entry->live = g_sequence_insert_sorted(pool->live, entry, by_end, NULL);
+	port_set_count(pool, port_id, entry_port_count(pool, port_id) + 1);
+	if (state == LEASE_BOUND)
+		pool->n_bound++;
+}
+
+void entry_end(struct lease_pool *pool, struct entry *entry)
+{
+	entry_detach(pool, entry);
+	entry->lease.state = LEASE_EXPIRED;
+	if (!entry->lease.reserved)
+		list_append(&pool->ended, &entry->link);
+}
+
+void entry_lapse(struct lease_pool *pool, struct entry *entry)
+{
+	bool bound = entry->lease.state == LEASE_BOUND;
+
+	entry_end(pool, entry);
+	if (bound && pool->on_end)
+		pool->on_end(pool->on_end_data, &entry->lease);
+}
+
+void entry_disown(struct lease_pool *pool, struct entry *entry)
+{
+	if (!entry->owned)
+		return;
+	g_hash_table_remove(pool->by_client, entry);
+	if (g_hash_table_lookup(pool->by_mac, &entry->lease.mac) == entry)
+		g_hash_table_remove(pool->by_mac, &entry->lease.mac);
+	entry->owned = false;
+	entry->lease.mac = 0;
+	entry->lease.client_id_len = 0;
+	entry->lease.hostname[0] = '\0';
+}
+
+void entry_own(struct lease_pool *pool, struct entry *entry, const struct who *who)
+{
+	char hostname[sizeof entry->lease.hostname] = "";
+
+	if (entry->lease.reserved) {
+		entry->lease.client_id_len = who->key.lease.client_id_len;
+		memcpy(entry->lease.client_id, who->key.lease.client_id, LEASE_CLIENT_ID_MAX);
+		return;
+	}
+	/* The same machine by another name of itself keeps what it was called. */
+	if (entry->owned && entry->lease.mac == who->key.lease.mac)
+		memcpy(hostname, entry->lease.hostname, sizeof hostname);
+	entry_disown(pool, entry);
+	entry->lease.mac = who->key.lease.mac;
+	entry->lease.client_id_len = who->key.lease.client_id_len;
+	memcpy(entry->lease.client_id, who->key.lease.client_id, LEASE_CLIENT_ID_MAX);
+	memcpy(entry->lease.hostname, hostname, sizeof hostname);
+	entry->owned = true;
+	g_hash_table_add(pool->by_client, entry);
+	g_hash_table_replace(pool->by_mac, &entry->lease.mac, entry);
+}
+
+struct entry *entry_new(struct lease_pool *pool, uint32_t addr)
+{
+	struct entry *entry = g_new0(struct entry, 1);
+
+	entry->lease.addr.s_addr = htonl(addr);
+	entry->lease.state = LEASE_EXPIRED;
+	list_init(&entry->link);
+	g_hash_table_insert(pool->by_addr, GUINT_TO_POINTER(addr), entry);
+	return entry;
+}
+
+void who_init(struct who *who, const struct lease_client *client)
+{
+	struct lease *key = &who->key.lease;
+	uint8_t same[1 + MAC_LEN] = {1 /* ARPHRD_ETHER */};
+
+	memset(who, 0, sizeof *who);
+	who->port_id = client->port_id;
+	key->mac = client->mac;
+	mac_write(same + 1, client->mac);
+	if (client->client_id_len == sizeof same &&
+	    memcmp(client->client_id, same, sizeof same) == 0)
+		return;
+	if (client->client_id_len > LEASE_CLIENT_ID_MAX) {
+		g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+		gsize len = LEASE_CLIENT_ID_MAX;
+
+		g_checksum_update(sum, client->client_id, (gssize)client->client_id_len);
+		g_checksum_get_digest(sum, key->client_id, &len);
+		key->client_id_len = (uint8_t)len;
+	} else if (client->client_id_len) {
+		memcpy(key->client_id, client->client_id, client->client_id_len);
+		key->client_id_len = (uint8_t)client->client_id_len;
+	}
+}
+
+void entry_changed(struct lease_pool *pool, const struct entry *entry)
+{
+	if (pool->on_change)
+		pool->on_change(pool->on_change_data, &entry->lease);
+}
+
+/* --- free ones --- */
+
+bool entry_is_squatted(struct lease_pool *pool, struct entry *entry, mac_t mac, usec_t now)
+{
+	if (!pool->in_use || !pool->in_use(pool->in_use_data, entry->lease.addr, mac))
+		return false;
+	/* Nobody's share: no client had a hand in it. */
+	entry_disown(pool, entry);
+	entry_begin(pool, entry, LEASE_DECLINED, 0, now + LEASE_DECLINE_REST);
+	return true;
+}
+
+struct entry *entry_take_free(struct lease_pool *pool, struct in_addr wanted, mac_t mac, usec_t now)
+{
+	bool full = g_hash_table_size(pool->by_addr) >= LEASE_MAX;
+	struct entry *entry;
+
+	if (lease_pool_has(pool, wanted)) {
+		entry = entry_at(pool, wanted);
+		if (!entry && !full)
+			entry = entry_new(pool, ntohl(wanted.s_addr));
+		if (entry && !entry->live && !entry->lease.reserved &&
+		    !entry_is_squatted(pool, entry, mac, now))
+			return entry;
+	}
+	/* Each that is passed over rests and is not met again soon, so this ends. */
+	for (; !full && pool->cursor <= pool->end; pool->cursor++) {
+		struct in_addr next = {htonl((uint32_t)pool->cursor)};
+
+		if (!lease_pool_has(pool, next) || entry_at(pool, next))
+			continue;
+		entry = entry_new(pool, (uint32_t)pool->cursor);
+		if (!entry_is_squatted(pool, entry, mac, now)) {
+			pool->cursor++;
+			return entry;
+		}
+		full = g_hash_table_size(pool->by_addr) >= LEASE_MAX;
+	}
+	while (!list_empty(&pool->ended)) {
+		entry = list_first(&pool->ended, struct entry, link);
+		if (!entry_is_squatted(pool, entry, mac, now))
+			return entry;
+	}
+	return NULL;
+}

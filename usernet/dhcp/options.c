@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dhcp/options.h"
+
+#include <arpa/inet.h>
+#include <glib.h>
+
+#include "base/reader.h"
+#include "net/user_config.h"
+#include "packet/dns_name.h"
+
+/* RFC 4702 2.1 */
+enum { FQDN_S = 1, FQDN_O = 2, FQDN_E = 4, FQDN_N = 8 };
+
+static struct in_addr netmask(const struct user_config *config)
+{
+	return (struct in_addr){htonl(config->net_len ? UINT32_MAX << (32 - config->net_len) : 0)};
+}
+
+/* The name in option 81: flags, two unused bytes, then text or (E) labels. False: there is none. */
+static bool fqdn_label(const struct dhcp_message *request, uint8_t *flags, const uint8_t **name,
+		       size_t *name_len)
+{
+	size_t len;
+	const uint8_t *p = dhcp_option_get(request, DHCP_OPT_FQDN, &len);
+	struct reader r = reader_init(p, len);
+	uint8_t label;
+
+	if (!read_u8(&r, flags) || !read_skip(&r, 2))
+		return false;
+	*name = r.p;
+	*name_len = r.rem;
+	if (!(*flags & FQDN_E))
+		return true;
+	*name_len = 0;
+	if (!read_u8(&r, &label))
+		return true; /* it knows no name and wants ours */
+	if (label > DNS_LABEL_MAX || !read_bytes(&r, label))
+		return false;
+	*name = r.p - label;
+	*name_len = label;
+	return true;
+}
+
+void dhcp_options_hostname(char *out, const struct dhcp_message *request)
+{
+	size_t len;
+	const uint8_t *name = dhcp_option_get(request, DHCP_OPT_HOSTNAME, &len);
+	uint8_t flags;
+
+	out[0] = '\0';
+	if (name)
+		dns_label_clean(out, name, len);
+	if (!out[0] && fqdn_label(request, &flags, &name, &len))
+		dns_label_clean(out, name, len);
+}
+
+/*
+ * We name every guest in our own DNS, so the client is told that its A record is taken care of, and
+ * by which name: its reservation's, else its own, none when it may not have that.
+ */
+static void add_fqdn(struct dhcp_reply *reply, const struct dhcp_message *request,
+		     const struct user_config *config, const struct dhcp_names *names)
+{
+	const char *label = names->reserved ? names->reserved : names->client;
+	uint8_t option[3 + DNS_NAME_MAX], flags;
+	g_autofree char *name = NULL;
+	const uint8_t *theirs;
+	size_t len;
+
+	if (!fqdn_label(request, &flags, &theirs, &len))
+		return;
+	name = config->domainname ? g_strdup_printf("%s.%s", label, config->domainname)
+				  : g_strdup(label);
+	if (!label[0])
+		name[0] = '\0';
+	option[0] = flags & (FQDN_E | FQDN_N);
+	if (!(flags & FQDN_N))
+		option[0] |= FQDN_S | (flags & FQDN_S ? 0 : FQDN_O);
+	option[1] = option[2] = 255; /* RFC 4702 2.2: no result codes */
+	if (flags & FQDN_E)
+		len = dns_name_write(option + 3, DNS_NAME_MAX, name);
+	else
+		len = MIN(strlen(name), DNS_NAME_MAX - 3);
+	if (!(flags & FQDN_E))
+		memcpy(option + 3, name, len);
+	dhcp_reply_add(reply, DHCP_OPT_FQDN, option, 3 + len);
+}
+
+static bool in_list(const char *const *list, const char *name)
+{
+	while (*list && g_ascii_strcasecmp(*list, name) != 0)
+		list++;
+	return *list;
+}
+
+static void add_search(struct dhcp_reply *reply, const struct user_config *config)
+{
+	uint8_t list[1024];
+	size_t used = 0;
+
+	/* Who takes this list does not look at option 15 any more. */
+	if (config->dnssearch && config->domainname &&
+	    !in_list(config->dnssearch, config->domainname))
+		used += dns_name_write(list, sizeof list, config->domainname);
+	for (const char *const *s = config->dnssearch; s && *s; s++)
+		used += dns_name_write(list + used, sizeof list - used, *s);
+	if (used)
+		dhcp_reply_add(reply, DHCP_OPT_SEARCH, list, used);
+}
+
+/*
+ * RFC 3442: length, the prefix's significant bytes, router. A client that takes it ignores option
+ * 3, so the way to everywhere else is said here too.
+ */
+static void add_routes(struct dhcp_reply *reply, const struct user_config *config)
+{
+	uint8_t list[(USER_ROUTES_MAX + 1) * 9], *p = list;
+	bool has_default = config->restricted;
+
+	if (!config->n_routes)
+		return;
+	for (unsigned i = 0; i < MIN(config->n_routes, USER_ROUTES_MAX); i++) {
+		const struct user_route *route = &config->routes[i];
+		unsigned bytes = (route->len + 7) / 8;
+
+		*p++ = (uint8_t)route->len;
+		memcpy(p, &route->prefix, bytes);
+		p += bytes;
+		memcpy(p, &route->via, 4);
+		p += 4;
+		has_default |= route->len == 0;
+	}
+	if (!has_default) {
+		*p++ = 0;
+		memcpy(p, &config->host, 4);
+		p += 4;
+	}
+	dhcp_reply_add(reply, DHCP_OPT_ROUTES, list, (size_t)(p - list));
+}
+
+static void add_ntp(struct dhcp_reply *reply, const struct user_config *config)
+{
+	size_t n = 0;
+
+	/* One option holds 63; nobody asks more than a few. */
+	while (config->ntp && config->ntp[n].s_addr && n < 16)
+		n++;
+	if (n)
+		dhcp_reply_add(reply, DHCP_OPT_NTP, config->ntp, n * sizeof(*config->ntp));
+}
+
+static void add_text(struct dhcp_reply *reply, uint8_t option, const char *text)
+{
+	if (text && *text)
+		dhcp_reply_add(reply, option, text, strlen(text));
+}
+
+static void add_option(struct dhcp_reply *reply, uint8_t option, const struct user_config *config,
+		       const struct dhcp_names *names)
+{
+	struct in_addr mask = netmask(config);
+
+	switch (option) {
+	case DHCP_OPT_NETMASK:
+		dhcp_reply_add_addr(reply, option, mask);
+		break;
+	case DHCP_OPT_ROUTER:
+		if (!config->restricted)
+			dhcp_reply_add_addr(reply, option, config->host);
+		break;
+	case DHCP_OPT_DNS:
+		if (!config->restricted)
+			dhcp_reply_add_addr(reply, option, config->dns);
+		break;
+	case DHCP_OPT_HOSTNAME:
+		add_text(reply, option, names->reserved ? names->reserved : config->hostname);
+		break;
+	case DHCP_OPT_DOMAIN:
+		add_text(reply, option, config->domainname);
+		break;
+	case DHCP_OPT_MTU:
+		if (config->mtu)
+			dhcp_reply_add_u16(reply, option, (uint16_t)config->mtu);
+		break;
+	case DHCP_OPT_BROADCAST:
+		dhcp_reply_add_addr(reply, option,
+				    (struct in_addr){config->net.s_addr | ~mask.s_addr});
+		break;
+	case DHCP_OPT_TFTP_NAME:
+		add_text(reply, option, config->tftp_server_name);
+		break;
+	case DHCP_OPT_BOOTFILE:
+		add_text(reply, option, config->bootfile);
+		break;
+	case DHCP_OPT_NTP:
+		add_ntp(reply, config);
+		break;
+	case DHCP_OPT_ROUTES:
+		add_routes(reply, config);
+		break;
+	case DHCP_OPT_SEARCH:
+		add_search(reply, config);
+		break;
+	default:
+		break; /* we have none */
+	}
+}
+
+/* Where firmware such as iPXE fetches the boot file by TFTP, unless that is a URL. */
+static struct in_addr boot_server(const struct user_config *config)
+{
+	struct in_addr server = {0};
+
+	if (config->tftp_server_name && inet_pton(AF_INET, config->tftp_server_name, &server) == 1)
+		return server;
+	if (config->tftp || config->bootfile)
+		server = config->host;
+	return server;
+}
+
+void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *request,
+		      const struct user_config *config, const struct dhcp_names *names)
+{
+	/* The important ones first, as the last go when there is no room. */
+	static const uint8_t all[] = {
+		DHCP_OPT_ROUTER, DHCP_OPT_DNS,      DHCP_OPT_MTU,       DHCP_OPT_HOSTNAME,
+		DHCP_OPT_DOMAIN, DHCP_OPT_BOOTFILE, DHCP_OPT_TFTP_NAME, DHCP_OPT_BROADCAST,
+		DHCP_OPT_ROUTES, DHCP_OPT_SEARCH,   DHCP_OPT_NTP,
+	};
+	size_t n;
+	const uint8_t *wanted = dhcp_option_get(request, DHCP_OPT_PARAMETERS, &n);
+
+	/* RFC 2132 3.3: the netmask comes before the router, whatever the client's order is. */
+	add_option(reply, DHCP_OPT_NETMASK, config, names);
+	if (!wanted || n == 0) {
+		wanted = all;
+		n = sizeof all;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_option(reply, wanted[i], config, names);
+	if (request->present[DHCP_OPT_FQDN])
+		add_fqdn(reply, request, config, names);
+	reply->siaddr = boot_server(config);
+	reply->bootfile = config->bootfile;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_DNS_CACHE_H
+#define USERNET_DNS_CACHE_H
+
+#include "base/loop.h"
+#include "dns/wire.h"
+
+/*
+ * Foreign answers as they came, for as long as their records may be kept (RFC 1035 7.4, negative
+ * ones RFC 2308 5); only the TTLs are counted down in what is given back. Bounded in number and
+ * bytes; the one not asked for the longest gives way. Plain queries only: one with EDNS options or
+ * a signature may be answered to its sender alone.
+ */
+struct dns_cache;
+
+#define DNS_CACHE_MAX         4096
+#define DNS_CACHE_BYTES_MAX   (8 * 1024 * 1024)
+#define DNS_CACHE_RECORDS_MAX 256 /* answers with more are not kept */
+#define DNS_CACHE_ANSWER_MAX  16384
+/* Seconds. A day, RFC 8767 4; a quarter of an hour for what is not there (RFC 2308 5: 1-3 hours).
+ */
+#define DNS_CACHE_TTL_MAX      86400
+#define DNS_CACHE_NEGATIVE_MAX 900
+
+struct dns_cache *dns_cache_new(void);
+void dns_cache_free(struct dns_cache *cache);
+void dns_cache_clear(struct dns_cache *cache);
+/*
+ * Keeps @answer to @query if that may be done. @query's other fields than its question and flags
+ * are not looked at.
+ */
+void dns_cache_put(struct dns_cache *cache, const struct dns_query *query, const uint8_t *answer,
+		   size_t len, usec_t now);
+/*
+ * The answer to @query, to be written over as one likes until the next call; its id and the case of
+ * its question are another's. NULL when there is none.
+ */
+uint8_t *dns_cache_get(struct dns_cache *cache, const struct dns_query *query, usec_t now,
+		       size_t *len);
+unsigned dns_cache_count(const struct dns_cache *cache);
+size_t dns_cache_bytes(const struct dns_cache *cache);
+
+#endif

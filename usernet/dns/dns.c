@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dns/dns.h"
+
+#include <string.h>
+
+#include "dns/cache.h"
+#include "dns/pending.h"
+#include "dns/resolv.h"
+#include "dns/server.h"
+#include "dns/tcp.h"
+#include "dns/upstream.h"
+#include "dns/zone.h"
+#include "net/network.h"
+#include "net/user_config.h"
+
+struct dns {
+	struct loop *loop;
+	const struct user_config *config;
+	const struct dns_ops *ops;
+	void *data;
+	struct dns_zone *zone;
+	struct dns_cache *cache;
+	struct dns_upstream *upstream;
+	struct dns_pending *pending;
+	struct dns_tcp *tcp4, *tcp6;
+	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
+	GArray *words;             /* struct dns_server, of `dns-server=` */
+	GArray *servers;           /* in use */
+	struct dns_stats stats;
+	uint8_t out[DNS_UDP_MAX]; /* for local answers */
+};
+
+/* --- the way back --- */
+
+/* @message is cut where it stands. */
+static void reply(struct dns *dns, const struct dns_source *source, const struct dns_query *query,
+		  uint8_t *message, size_t len)
+{
+	size_t cut;
+
+	if (source->conn) {
+		dns_tcp_answer(source->conn, message, len);
+		return;
+	}
+	cut = dns_cut(message, len, dns_query_udp_limit(query));
+	dns->stats.truncated += cut < len;
+	dns->ops->answer_udp(dns->data, &source->client, message, cut);
+}
+
+static void reply_rcode(struct dns *dns, const struct dns_source *source,
+			const struct dns_query *query, enum dns_rcode rcode)
+{
+	reply(dns, source, query, dns->out,
+	      dns_answer_only(dns->out, sizeof(dns->out), query, rcode));
+}
+
+static void drop(struct dns *dns, const struct dns_source *source)
+{
+	dns->stats.dropped++;
+	if (source->conn)
+		dns_tcp_forget(source->conn);
+}
+
+static void pending_came(void *data, const struct dns_query *query, const uint8_t *answer,
+			 size_t len)
+{
+	struct dns *dns = data;
+
+	if (answer)
+		dns_cache_put(dns->cache, query, answer, len, loop_now(dns->loop));
+	else
+		dns->stats.failed++;
+}
+
+static void pending_answer(void *data, const struct dns_source *source,
+			   const struct dns_query *query, uint8_t *answer, size_t len)
+{
+	reply(data, source, query, answer, len);
+}
+
+static const struct dns_pending_ops pending_ops = {
+	.answer = pending_answer,
+	.came = pending_came,
+};
+
+/* --- the way in --- */
+
+static bool answer_locally(struct dns *dns, const struct dns_source *source,
+			   const struct dns_query *query)
+{
+	struct dns_writer w;
+
+	dns_answer_begin(&w, dns->out, sizeof(dns->out), query);
+	if (!dns_zone_answer(dns->zone, query, dns_upstream_routes(dns->upstream, &query->name),
+			     &w))
+		return false;
+	dns->stats.local++;
+	reply(dns, source, query, dns->out, dns_answer_end(&w));
+	return true;
+}
+
+static bool answer_from_cache(struct dns *dns, const struct dns_source *source,
+			      const struct dns_query *query, usec_t now)
+{
+	size_t len;
+	uint8_t *answer = dns_cache_get(dns->cache, query, now, &len);
+
+	if (!answer)
+		return false;
+	dns->stats.cached++;
+	dns_put16(answer, query->id);
+	memcpy(answer + DNS_HEADER, query->data + DNS_HEADER, query->name.len);
+	reply(dns, source, query, answer, len);
+	return true;
+}
+
+static void ask_world(struct dns *dns, const struct dns_source *source,
+		      const struct dns_query *query, usec_t now)
+{
+	if (dns->resolv)
+		dns_resolv_look(dns->resolv, now);
+	switch (dns_pending_ask(dns->pending, source, query)) {
+	case DNS_WAIT_ASKED:
+		dns->stats.forwarded++;
+		break;
+	case DNS_WAIT_SHARED:
+		dns->stats.shared++;
+		break;
+	case DNS_WAIT_FULL:
+		drop(dns, source);
+		break;
+	}
+}
+
+static void take(struct dns *dns, const struct dns_source *source, const uint8_t *message,
+		 size_t len, usec_t now)
+{
+	struct dns_query query;
+	int rcode = dns_query_parse(&query, message, len);
+
+	if (rcode < 0) {
+		drop(dns, source);
+		return;
+	}
+	if (rcode == DNS_NOERROR && query.edns_version)
+		rcode = DNS_BADVERS;
+	/* Of other classes only CHAOS is ever asked for: about the server, which is not ours. */
+	else if (rcode == DNS_NOERROR && query.class != DNS_CLASS_IN &&
+		 query.class != DNS_CLASS_ANY)
+		rcode = DNS_REFUSED;
+	if (rcode == DNS_NOERROR) {
+		if (answer_locally(dns, source, &query))
+			return;
+		if (!dns->config->restricted) {
+			if (!answer_from_cache(dns, source, &query, now))
+				ask_world(dns, source, &query, now);
+			return;
+		}
+		rcode = DNS_REFUSED;
+	}
+	dns->stats.refused++;
+	reply_rcode(dns, source, &query, (enum dns_rcode)rcode);
+}
+
+void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8_t *message,
+		   size_t len, usec_t now)
+{
+	struct dns_source source = {.client = *client};
+
+	dns->stats.queries_udp++;
+	take(dns, &source, message, len, now);
+}
+
+static void query_tcp(void *data, struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
+{
+	struct dns_source source = {.conn = conn};
+	struct dns *dns = data;
+
+	dns->stats.queries_tcp++;
+	take(dns, &source, message, len, loop_now(dns->loop));
+}
+
+/* --- the world's servers --- */
+
+static bool is_for_all(const struct dns_server *server)
+{
+	return server->domain.len == 1;
+}
+
+static bool words_say_all(const struct dns *dns)
+{
+	for (guint i = 0; i < dns->words->len; i++) {
+		if (is_for_all(&g_array_index(dns->words, struct dns_server, i)))
+			return true;
+	}
+	return false;
+}
+
+static void set_servers(struct dns *dns)
+{
+	GArray *servers = g_array_copy(dns->words);
+
+	if (dns->resolv) {
+		GArray *found = dns_resolv_read(dns->resolv);
+
+		g_array_append_vals(servers, found->data, found->len);
+		g_array_free(found, TRUE);
+	}
+	if (dns->servers)
+		g_array_free(dns->servers, TRUE);
+	dns->servers = servers;
+	/* Other servers may see another world: that of a VPN, or no longer. */
+	if (dns_upstream_set(dns->upstream, servers))
+		dns_cache_clear(dns->cache);
+}
+
+static void resolv_changed(void *data)
+{
+	struct dns *dns = data;
+
+	dns->stats.config_changes++;
+	set_servers(dns);
+}
+
+/* --- life --- */
+
+static bool listen_tcp(struct dns *dns, GError **error)
+{
+	dns->tcp4 = dns_tcp_new(dns->loop, false, query_tcp, dns, error);
+	/* A host without ::1 has no IPv6, and so nothing to take guests' IPv6 to. */
+	if (dns->tcp4 && dns->config->ipv6)
+		dns->tcp6 = dns_tcp_new(dns->loop, true, query_tcp, dns, NULL);
+	return dns->tcp4 != NULL;
+}
+
+static bool open_all(struct dns *dns, struct network *network, GError **error)
+{
+	const struct user_config *config = dns->config;
+
+	dns->words = dns_servers_from_words(config->dns_servers, error);
+	if (!dns->words) {
+		g_prefix_error(error, "user: dns-server: ");
+		return false;
+	}
+	dns->zone = dns_zone_new(config, network, error);
+	if (!dns->zone || !listen_tcp(dns, error))
+		return false;
+	dns->cache = dns_cache_new();
+	dns->upstream = dns_upstream_new(dns->loop);
+	dns->pending = dns_pending_new(dns->upstream, &pending_ops, dns);
+	if (!words_say_all(dns))
+		dns->resolv = dns_resolv_new(
+			dns->loop, config->resolv_conf ? config->resolv_conf : DNS_RESOLV_PATH,
+			resolv_changed, dns);
+	set_servers(dns);
+	return true;
+}
+
+struct dns *dns_new(struct network *network, const struct user_config *config,
+		    const struct dns_ops *ops, void *data, GError **error)
+{
+	struct dns *dns = g_new0(struct dns, 1);
+
+	dns->loop = network->loop;
+	dns->config = config;
+	dns->ops = ops;
+	dns->data = data;
+	if (!open_all(dns, network, error)) {
+		dns_free(dns);
+		return NULL;
+	}
+	return dns;
+}
+
+void dns_free(struct dns *dns)
+{
+	if (!dns)
+		return;
+	dns_resolv_free(dns->resolv);
+	dns_pending_free(dns->pending);
+	dns_upstream_free(dns->upstream);
+	dns_tcp_free(dns->tcp4);
+	dns_tcp_free(dns->tcp6);
+	dns_cache_free(dns->cache);
+	dns_zone_free(dns->zone);
+	if (dns->words)
+		g_array_free(dns->words, TRUE);
+	if (dns->servers)
+		g_array_free(dns->servers, TRUE);
+	g_free(dns);
+}
+
+/* --- asking about it --- */
+
+uint16_t dns_tcp_port(const struct dns *dns, bool v6)
+{
+	const struct dns_tcp *tcp = v6 ? dns->tcp6 : dns->tcp4;
+
+	return tcp ? dns_tcp_listens(tcp) : 0;
+}
+
+struct dns_zone *dns_zone_of(struct dns *dns)
+{
+	return dns->zone;
+}
+
+void dns_stats(const struct dns *dns, struct dns_stats *stats)
+{
+	const struct dns_upstream_stats *upstream = dns_upstream_stats(dns->upstream);
+
+	*stats = dns->stats;
+	stats->timeouts = upstream->timeouts;
+	stats->upstream_sent = upstream->sent;
+	stats->upstream_bad = upstream->bad;
+	stats->outstanding = dns_pending_count(dns->pending);
+	stats->cache_entries = dns_cache_count(dns->cache);
+	stats->cache_bytes = dns_cache_bytes(dns->cache);
+	stats->tcp_connections = dns_tcp_count(dns->tcp4);
+	if (dns->tcp6)
+		stats->tcp_connections += dns_tcp_count(dns->tcp6);
+}
+
+char **dns_servers(const struct dns *dns)
+{
+	char **words = g_new0(char *, dns->servers->len + 1);
+
+	for (guint i = 0; i < dns->servers->len; i++)
+		words[i] = dns_server_format(&g_array_index(dns->servers, struct dns_server, i));
+	return words;
+}

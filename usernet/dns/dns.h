@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_DNS_DNS_H
+#define USERNET_DNS_DNS_H
+
+#include <glib.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "net/frame.h"
+
+/*
+ * The name server behind the `dns` and `ipv6-dns` addresses. A query is answered from the zone
+ * (dns_zone.h), from the cache (dns_cache.h), or by the host's name servers (dns_upstream.h), whose
+ * answer goes back as it came.
+ *
+ *     guest's UDP 53 -> dns_query_udp() --+                 +-> dns_zone
+ *                                         +----- dns.c -----+-> dns_cache
+ *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> c-ares
+ *
+ * What waits for the world is bounded per guest, per port and overall; beyond the bound a query is
+ * dropped and counted, as its client will ask again.
+ */
+struct dns;
+struct dns_zone;
+struct network;
+struct user_config;
+
+/* Where an answer by UDP goes back to: noted by the caller, copied, given back with the answer. */
+struct dns_client {
+	mac_t mac;
+	unsigned port_id; /* port::id: it may have gone when the answer comes */
+	bool v6;
+	uint16_t src_port, dst_port; /* host order; the guest's, and 53 */
+	struct in6_addr src, dst;    /* the guest's, and ours; IPv4: the first four bytes */
+};
+
+struct dns_ops {
+	/*
+	 * Sends @message, borrowed for the call, to @client: from within dns_query_udp(), or later
+	 * from the loop. Must not call back into the name server.
+	 */
+	void (*answer_udp)(void *data, const struct dns_client *client, const uint8_t *message,
+			   size_t len);
+};
+
+/* Since the start. A query is counted in exactly one of the rows behind the first two. */
+struct dns_stats {
+	uint64_t queries_udp, queries_tcp;
+	uint64_t local;     /* answered from our zones */
+	uint64_t cached;    /* from the cache */
+	uint64_t forwarded; /* asked upstream for */
+	uint64_t shared;    /* joined one that was being asked for */
+	uint64_t refused;   /* malformed or not for us: answered with an error */
+	uint64_t dropped;   /* not answered: over a bound, or no query at all */
+
+	uint64_t failed;         /* of forwarded and shared: SERVFAIL, no server had an answer */
+	uint64_t timeouts;       /* a server was silent, another was tried */
+	uint64_t upstream_sent;  /* queries sent to servers, repeated ones included */
+	uint64_t upstream_bad;   /* answers that did not fit their question, refused */
+	uint64_t truncated;      /* cut to the client's size */
+	uint64_t config_changes; /* the host's name servers changed */
+	unsigned outstanding;    /* clients that wait now */
+	unsigned cache_entries, tcp_connections;
+	size_t cache_bytes;
+};
+
+/* Clients waiting for the world: overall, of one port, of one MAC address at one port. */
+#define DNS_MAX_OUTSTANDING 2048
+#define DNS_MAX_PER_PORT    512
+#define DNS_MAX_PER_GUEST   128
+
+/*
+ * Listens for TCP, reads resolv.conf. @config (resolved) and @network must outlive it; @ops too.
+ * Errors name the key of `user` that is wrong. Guests of a restricted network are told our own
+ * names only.
+ */
+struct dns *dns_new(struct network *network, const struct user_config *config,
+		    const struct dns_ops *ops, void *data, GError **error);
+/* What is waiting is not answered any more. */
+void dns_free(struct dns *dns);
+
+/* @message: the UDP payload, @len bytes, borrowed. */
+void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8_t *message,
+		   size_t len, usec_t now);
+/* The loopback port (host order) where the NAT takes guests' TCP to us: 127.0.0.1, or ::1. 0: none.
+ */
+uint16_t dns_tcp_port(const struct dns *dns, bool v6);
+
+/* Live records are added and removed here: dns_zone_add(), dns_zone_remove(). */
+struct dns_zone *dns_zone_of(struct dns *dns);
+void dns_stats(const struct dns *dns, struct dns_stats *stats);
+/* The servers in use, "127.0.0.53", "/corp.example/10.1.1.1#5353"; NULL-terminated, newly
+ * allocated. */
+char **dns_servers(const struct dns *dns);
+
+#endif

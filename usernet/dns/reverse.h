@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_DNS_REVERSE_H
+#define USERNET_DNS_REVERSE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "packet/dns_name.h"
+
+/*
+ * The names of addresses: in-addr.arpa (RFC 1035 3.5) and ip6.arpa (RFC 3596 2.5).
+ */
+struct dns_reverse {
+	bool v6;
+	struct in6_addr addr; /* IPv4: the first four bytes */
+	unsigned labels;      /* octets or nibbles given: the first of the address */
+	bool junk;            /* and before them labels that are no address's */
+};
+
+/* False when @name is not below in-addr.arpa or ip6.arpa. */
+bool dns_reverse_parse(struct dns_reverse *out, const struct dns_name *name);
+static inline bool dns_reverse_whole(const struct dns_reverse *reverse)
+{
+	return !reverse->junk && reverse->labels == (reverse->v6 ? 32 : 4);
+}
+
+/* A network whose reverse names do not leave. */
+struct dns_prefix {
+	bool v6;
+	struct in6_addr addr;
+	unsigned len;
+};
+/* Every address that @reverse can be the beginning of is in @prefix. */
+bool dns_prefix_covers(const struct dns_prefix *prefix, const struct dns_reverse *reverse);
+/* Labels, without the two of the suffix, of the zone that holds @prefix's names. */
+unsigned dns_prefix_labels(const struct dns_prefix *prefix);
+
+#endif

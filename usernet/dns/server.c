@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dns/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_addr(struct sockaddr_any *addr, const char *text, GError **error)
+{
+	const char *hash = strrchr(text, '#');
+	g_autofree char *host = hash ? g_strndup(text, (size_t)(hash - text)) : g_strdup(text);
+	const char *port = hash ? hash + 1 : G_STRINGIFY(DNS_PORT);
+
+	/* sockaddr_inet() knows words for addresses that mean nothing here. */
+	if (!*host || g_ascii_strcasecmp(host, "localhost") == 0 || !port[strspn(port, "0")]) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "'%s' is not ADDRESS or ADDRESS#PORT", text);
+		return false;
+	}
+	return sockaddr_inet(addr, host, port, error);
+}
+
+static bool parse_server(struct dns_server *server, const char *text, GError **error)
+{
+	g_autofree char *domain = NULL;
+	const char *end;
+
+	memset(server, 0, sizeof(*server));
+	server->domain.len = 1;
+	if (*text != '/')
+		return parse_addr(&server->addr, text, error);
+	end = strchr(text + 1, '/');
+	domain = end ? g_strndup(text + 1, (size_t)(end - text - 1)) : NULL;
+	if (!domain || !dns_name_parse(&server->domain, domain)) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "'%s' does not begin with /DOMAIN/", text);
+		return false;
+	}
+	return parse_addr(&server->addr, end + 1, error);
+}
+
+bool dns_server_parse(struct dns_server *server, const char *text, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+
+	if (parse_server(server, text, &why))
+		return true;
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+		    "'%s': %s; write ADDRESS[#PORT] or /DOMAIN/ADDRESS[#PORT]", text, why->message);
+	return false;
+}
+
+char *dns_server_format(const struct dns_server *server)
+{
+	bool v6 = server->addr.sa.sa_family == AF_INET6;
+	unsigned port = g_ntohs(v6 ? server->addr.in6.sin6_port : server->addr.in.sin_port);
+	g_autofree char *addr = sockaddr_format(&server->addr);
+	/* "10.0.0.1:53" or "[::1]:53" without the port. */
+	g_autofree char *host = g_strndup(addr + v6, strrchr(addr, ':') - addr - 2 * v6);
+	g_autofree char *domain = dns_name_format(&server->domain);
+	GString *text = g_string_new(NULL);
+
+	if (server->domain.len > 1)
+		g_string_append_printf(text, "/%s/", domain);
+	g_string_append(text, host);
+	if (port != DNS_PORT)
+		g_string_append_printf(text, "#%u", port);
+	return g_string_free(text, FALSE);
+}
+
+bool dns_server_equal(const struct dns_server *a, const struct dns_server *b)
+{
+	return dns_name_equal(&a->domain, &b->domain) && sockaddr_equal(&a->addr, &b->addr);
+}
+
+bool dns_servers_equal(const GArray *a, const GArray *b)
+{
+	if (a->len != b->len)
+		return false;
+	for (guint i = 0; i < a->len; i++) {
+		if (!dns_server_equal(&g_array_index(a, struct dns_server, i),
+				      &g_array_index(b, struct dns_server, i)))
+			return false;
+	}
+	return true;
+}
+
+static void append(GArray *servers, const struct dns_server *server)
+{
+	for (guint i = 0; i < servers->len; i++) {
+		if (dns_server_equal(&g_array_index(servers, struct dns_server, i), server))
+			return;
+	}
+	if (servers->len < DNS_SERVERS_MAX)
+		g_array_append_vals(servers, server, 1);
+}
+
+GArray *dns_servers_from_resolv_conf(const char *text, size_t len)
+{
+	GArray *servers = g_array_new(FALSE, FALSE, sizeof(struct dns_server));
+	g_autofree char *copy = g_strndup(text, len);
+	g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
+	struct dns_server server;
+
+	for (unsigned i = 0; lines[i]; i++) {
+		/* The keyword begins the line; what follows the address is ignored. */
+		g_auto(GStrv) words = NULL;
+
+		if (!g_str_has_prefix(lines[i], "nameserver") ||
+		    !strchr(" \t", lines[i][strlen("nameserver")]))
+			continue;
+		g_strdelimit(lines[i], "\t\r", ' ');
+		g_strstrip(lines[i] + strlen("nameserver"));
+		words = g_strsplit(lines[i] + strlen("nameserver"), " ", 2);
+		/* Neither a port nor a domain can stand here. */
+		if (words[0] && !strpbrk(words[0], "#/[") &&
+		    dns_server_parse(&server, words[0], NULL))
+			append(servers, &server);
+	}
+	if (!servers->len && dns_server_parse(&server, "127.0.0.1", NULL))
+		append(servers, &server);
+	return servers;
+}
+
+GArray *dns_servers_from_words(const char *const *words, GError **error)
+{
+	g_autoptr(GArray) servers = g_array_new(FALSE, FALSE, sizeof(struct dns_server));
+	struct dns_server server;
+
+	for (; words && *words; words++) {
+		if (!dns_server_parse(&server, *words, error))
+			return NULL;
+		if (servers->len == DNS_SERVERS_MAX) {
+			g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+				    "'%s': there are %d servers already, which is the limit",
+				    *words, DNS_SERVERS_MAX);
+			return NULL;
+		}
+		append(servers, &server);
+	}
+	return g_steal_pointer(&servers);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_DNS_SPECIAL_H
+#define USERNET_DNS_SPECIAL_H
+
+#include "packet/dns_name.h"
+
+/*
+ * Names that resolvers must not ask the world for (IANA's special-use domain names).
+ */
+enum dns_special {
+	DNS_SPECIAL_NONE,
+	DNS_SPECIAL_LOCALHOST, /* RFC 6761 6.3: 127.0.0.1 and ::1 */
+	DNS_SPECIAL_NXDOMAIN,  /* nothing is there */
+	DNS_SPECIAL_NODATA,    /* it is, and empty */
+};
+
+/* @zone: the reserved name that @name is in. */
+enum dns_special dns_special_find(const struct dns_name *name, struct dns_name *zone);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dns/tcp.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/sockaddr.h"
+#include "dns/wire.h"
+
+struct dns_tcp_conn {
+	struct dns_tcp *tcp;
+	struct list link; // dns_tcp::conns, or dns_tcp::closed
+	struct loop_io io;
+	int fd; /* -1: closed, kept for what it still waits for */
+	unsigned waiting;
+	bool ended; /* the peer sends no more */
+	struct loop_timer idle;
+	usec_t active;
+	GByteArray *in;  /* what is not yet a whole query */
+	GByteArray *out; /* answers, with their lengths */
+	size_t sent;     /* of out */
+	struct loop_task work;
+};
+
+struct dns_tcp {
+	struct loop *loop;
+	dns_tcp_query_fn query;
+	void *data;
+	int fd;
+	uint16_t port;
+	struct loop_io io;
+	struct loop_timer pause;
+	struct list conns;  /* heads dns_tcp_conn::link; the one active longest ago first */
+	struct list closed; /* heads dns_tcp_conn::link; those that still wait */
+	unsigned n_conns;
+};
+
+/* --- life of a connection --- */
+
+static void conn_free(struct dns_tcp_conn *conn)
+{
+	list_remove(&conn->link);
+	g_byte_array_free(conn->in, TRUE);
+	g_byte_array_free(conn->out, TRUE);
+	g_free(conn);
+}
+
+static void conn_shut(struct dns_tcp_conn *conn)
+{
+	loop_timer_cancel(&conn->idle);
+	loop_task_cancel(&conn->work);
+	loop_io_remove(&conn->io);
+	close(conn->fd);
+	conn->fd = -1;
+	conn->tcp->n_conns--;
+	list_remove(&conn->link);
+	list_append(&conn->tcp->closed, &conn->link);
+}
+
+/* Not while somebody up the stack holds it: only from the loop's callbacks, as their last act. */
+static void conn_close(struct dns_tcp_conn *conn)
+{
+	conn_shut(conn);
+	if (!conn->waiting)
+		conn_free(conn);
+}
+
+static void touch(struct dns_tcp_conn *conn)
+{
+	struct dns_tcp *tcp = conn->tcp;
+
+	conn->active = loop_now(tcp->loop);
+	list_remove(&conn->link);
+	list_append(&tcp->conns, &conn->link);
+	loop_timer_set(&conn->idle, conn->active + DNS_TCP_IDLE);
+}
+
+/* --- reading --- */
+
+static bool may_read(const struct dns_tcp_conn *conn)
+{
+	return !conn->ended && conn->waiting < DNS_TCP_WAITING &&
+	       conn->out->len - conn->sent < DNS_TCP_BACKLOG;
+}
+
+/* Hands on what is whole, as far as may be. */
+static void take_queries(struct dns_tcp_conn *conn)
+{
+	size_t at = 0;
+
+	while (conn->waiting < DNS_TCP_WAITING && conn->out->len - conn->sent < DNS_TCP_BACKLOG &&
+	       conn->in->len - at >= 2) {
+		size_t len = dns_get16(conn->in->data + at);
+
+		if (conn->in->len - at - 2 < len)
+			break;
+		conn->waiting++;
+		conn->tcp->query(conn->tcp->data, conn, conn->in->data + at + 2, len);
+		at += 2 + len;
+	}
+	if (at)
+		g_byte_array_remove_range(conn->in, 0, (guint)at);
+}
+
+/* False when the connection is to be closed. */
+static bool read_some(struct dns_tcp_conn *conn)
+{
+	uint8_t buffer[16384];
+	ssize_t n = recv(conn->fd, buffer, sizeof(buffer), 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0) {
+		conn->ended = true;
+		return true;
+	}
+	touch(conn);
+	g_byte_array_append(conn->in, buffer, (guint)n);
+	return true;
+}
+
+/* --- writing --- */
+
+static bool write_some(struct dns_tcp_conn *conn)
+{
+	ssize_t n;
+
+	if (conn->sent == conn->out->len)
+		return true;
+	n = send(conn->fd, conn->out->data + conn->sent, conn->out->len - conn->sent, MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	touch(conn);
+	conn->sent += (size_t)n;
+	if (conn->sent == conn->out->len) {
+		g_byte_array_set_size(conn->out, 0);
+		conn->sent = 0;
+	}
+	return true;
+}
+
+/* --- the loop --- */
+
+/* Nothing will come of it any more. */
+static bool is_done(const struct dns_tcp_conn *conn)
+{
+	return conn->ended && !conn->waiting && conn->sent == conn->out->len;
+}
+
+/* Reads what it may, writes what it can, and says what it waits for. The last act of a callback. */
+static void proceed(struct dns_tcp_conn *conn, bool readable)
+{
+	bool more;
+
+	if (readable && may_read(conn) && !read_some(conn)) {
+		conn_close(conn);
+		return;
+	}
+	take_queries(conn);
+	if (!write_some(conn) || is_done(conn)) {
+		conn_close(conn);
+		return;
+	}
+	more = conn->sent < conn->out->len;
+	loop_io_events(&conn->io, (may_read(conn) ? EPOLLIN : 0) | (more ? EPOLLOUT : 0));
+}
+
+static void conn_ready(struct loop_io *io, uint32_t revents)
+{
+	struct dns_tcp_conn *conn = container_of(io, struct dns_tcp_conn, io);
+
+	if (revents & EPOLLERR) {
+		conn_close(conn);
+		return;
+	}
+	proceed(conn, revents & (EPOLLIN | EPOLLHUP));
+}
+
+/* Answers came since: written together, and there may be room for more queries. */
+static void conn_work(struct loop_task *task)
+{
+	proceed(container_of(task, struct dns_tcp_conn, work), false);
+}
+
+/* One that waits for the world is not idle; one that does not take its answers is. */
+static void conn_idle(struct loop_timer *timer)
+{
+	struct dns_tcp_conn *conn = container_of(timer, struct dns_tcp_conn, idle);
+
+	if (conn->waiting && conn->sent == conn->out->len)
+		loop_timer_set(&conn->idle, loop_now(conn->tcp->loop) + DNS_TCP_IDLE);
+	else
+		conn_close(conn);
+}
+
+static void conn_new(struct dns_tcp *tcp, int fd)
+{
+	struct dns_tcp_conn *conn = g_new0(struct dns_tcp_conn, 1);
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	conn->tcp = tcp;
+	conn->fd = fd;
+	conn->in = g_byte_array_new();
+	conn->out = g_byte_array_new();
+	list_append(&tcp->conns, &conn->link);
+	tcp->n_conns++;
+	loop_timer_init(tcp->loop, &conn->idle, conn_idle);
+	loop_task_init(tcp->loop, &conn->work, LOOP_SERVICE, conn_work);
+	loop_io_add(tcp->loop, &conn->io, fd, EPOLLIN, conn_ready);
+	touch(conn);
+}
+
+static void listener_resume(struct loop_timer *timer)
+{
+	loop_io_events(&container_of(timer, struct dns_tcp, pause)->io, EPOLLIN);
+}
+
+static void listener_ready(struct loop_io *io, uint32_t revents)
+{
+	struct dns_tcp *tcp = container_of(io, struct dns_tcp, io);
+	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
+	int fd = accept4(tcp->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	bool starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
+
+	/* Also to make room for a descriptor, when there are no more. */
+	if (tcp->n_conns && (starved || tcp->n_conns >= DNS_TCP_MAX))
+		conn_close(list_first(&tcp->conns, struct dns_tcp_conn, link));
+	if (fd >= 0) {
+		conn_new(tcp, fd);
+	} else if (starved) {
+		loop_io_events(&tcp->io, 0);
+		loop_timer_set(&tcp->pause, loop_now(tcp->loop) + DNS_TCP_PAUSE);
+	}
+}
+
+/* --- the door --- */
+
+struct dns_tcp *dns_tcp_new(struct loop *loop, bool v6, dns_tcp_query_fn query, void *data,
+			    GError **error)
+{
+	struct dns_tcp *tcp;
+	struct sockaddr_any addr;
+	autofd int fd = -1;
+
+	if (!sockaddr_inet(&addr, v6 ? "::1" : "127.0.0.1", "0", error))
+		return NULL;
+	fd = socket_bind(&addr, SOCK_STREAM, error);
+	if (fd < 0)
+		return NULL;
+	addr.len = sizeof(addr.storage);
+	if (getsockname(fd, &addr.sa, &addr.len) < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot see which port was given: %s", g_strerror(errno));
+		return NULL;
+	}
+	tcp = g_new0(struct dns_tcp, 1);
+	tcp->loop = loop;
+	tcp->query = query;
+	tcp->data = data;
+	tcp->fd = steal_fd(&fd);
+	tcp->port = g_ntohs(v6 ? addr.in6.sin6_port : addr.in.sin_port);
+	list_init(&tcp->conns);
+	list_init(&tcp->closed);
+	loop_timer_init(loop, &tcp->pause, listener_resume);
+	loop_io_add(loop, &tcp->io, tcp->fd, EPOLLIN, listener_ready);
+	return tcp;
+}
+
+void dns_tcp_free(struct dns_tcp *tcp)
+{
+	if (!tcp)
+		return;
+	list_for_each_safe (conn, &tcp->conns, struct dns_tcp_conn, link)
+		conn_shut(conn);
+	list_for_each_safe (conn, &tcp->closed, struct dns_tcp_conn, link)
+		conn_free(conn);
+	loop_timer_cancel(&tcp->pause);
+	loop_io_remove(&tcp->io);
+	close(tcp->fd);
+	g_free(tcp);
+}
+
+uint16_t dns_tcp_listens(const struct dns_tcp *tcp)
+{
+	return tcp->port;
+}
+
+unsigned dns_tcp_count(const struct dns_tcp *tcp)
+{
+	return tcp->n_conns;
+}
+
+void dns_tcp_forget(struct dns_tcp_conn *conn)
+{
+	conn->waiting--;
+	if (conn->fd >= 0)
+		loop_task_defer(&conn->work);
+	else if (!conn->waiting)
+		conn_free(conn);
+}
+
+void dns_tcp_answer(struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
+{
+	uint8_t prefix[2];
+
+	if (conn->fd >= 0) {
+		dns_put16(prefix, (unsigned)len);
+		g_byte_array_append(conn->out, prefix, sizeof(prefix));
+		g_byte_array_append(conn->out, message, (guint)len);
+	}
+	dns_tcp_forget(conn);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_FORWARD_BACKLOG_H
+#define USERNET_FORWARD_BACKLOG_H
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/sockaddr.h"
+
+/*
+ * Clients on their way to a guest: connected descriptors that the NAT has not taken yet. With the
+ * guest there that is a moment; else they wait until it is, so that a guest that is being started
+ * need not be waited for by others, and are reset when that takes too long.
+ */
+struct backlog;
+struct in6_addr;
+struct nat;
+struct user_config;
+
+/* For callers of a guest that is not there. Longer than a guest needs to come back after a reboot's
+ * last seconds; shorter than ssh's patience. */
+#define BACKLOG_WAIT (10 * USEC_PER_SEC)
+/* Waiting at once; who comes beyond is reset. Of a process with few descriptors: a quarter of
+ * them. */
+#define BACKLOG_MAX   1024
+#define BACKLOG_GROUP 256 /* of one group: of one rule */
+
+/* Those of one rule. */
+struct caller_group {
+	unsigned n;
+	struct list waiting; // heads caller::group_link
+};
+
+/* @config and @nat outlive them. */
+struct backlog *backlog_new(struct loop *loop, const struct user_config *config, struct nat *nat);
+/* Resets who waits. Groups must be empty. */
+void backlog_free(struct backlog *backlog);
+/* How many wait. */
+unsigned backlog_count(const struct backlog *backlog);
+
+/* Where a caller wants to go. */
+struct caller_target {
+	struct sockaddr_any guest; /* with the any address: nobody knows yet */
+	bool masquerade;           /* the guest sees the gateway */
+	const char *rule; /* what to call it: a GRefString, of which references are taken */
+};
+
+/*
+ * @fd, a connected stream socket, is taken over; @client: its peer. @group: may be NULL. Reset at
+ * once when too many wait.
+ */
+void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
+		 const struct sockaddr_any *client, const struct caller_target *target);
+/* Those of @group that wait go there. */
+void backlog_retarget(struct backlog *backlog, struct caller_group *group,
+		      const struct caller_target *target);
+/* Resets those of @group that wait. */
+void backlog_refuse(struct backlog *backlog, struct caller_group *group);
+
+/* nat_ops::arrived */
+void backlog_arrived(struct backlog *backlog, const struct in6_addr *addr);
+
+#endif

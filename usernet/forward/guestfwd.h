@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_FORWARD_GUESTFWD_H
+#define USERNET_FORWARD_GUESTFWD_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/sockaddr.h"
+#include "packet/packet.h"
+
+/*
+ * Servers on the network that are not guests: a guest's TCP connection to one leads to a socket of
+ * the host, or to a command that is run for it (guestfwd=). The addresses are the gateway's then:
+ * it answers for them, nobody else may use them, DHCP does not give them. What policy says of
+ * outgoing flows does not apply: whoever wrote the rule wanted the flow.
+ */
+struct guestfwd;
+struct guestfwds; /* all of a gateway */
+struct network;
+struct local_services;
+struct served;
+struct lease_pool;
+struct user_config;
+
+#define GUESTFWD_RULES    256  /* rules of a network */
+#define GUESTFWD_MAX      1024 /* connections at a time; an eighth of a small descriptor limit */
+#define GUESTFWD_PER_RULE 512
+#define GUESTFWD_PER_PORT 256 /* of all guests behind one port */
+/* Descriptors are short, or a unix socket's backlog is full: how often to look again, how long. */
+#define GUESTFWD_PAUSE (50 * USEC_PER_MSEC)
+#define GUESTFWD_WAIT  (5 * USEC_PER_SEC)
+
+struct guestfwd_spec {
+	struct in6_addr addr; /* the server's: v4-mapped or IPv6 */
+	uint16_t port;
+	const char *command;    /* NULL: a socket */
+	struct sockaddr_any to; /* the socket */
+	const char *text;       /* the rule, for people */
+};
+
+/* What they all need; each outlives them. */
+struct guestfwd_env {
+	struct network *network;
+	const struct user_config *config;
+	struct local_services *local_services;
+	struct served *served;
+	struct lease_pool *pool;
+};
+
+struct guestfwds *guestfwds_new(const struct guestfwd_env *env);
+/* After the NAT. */
+void guestfwds_free(struct guestfwds *all);
+
+/*
+ * Derives @addr when it is 0.0.0.0, as QEMU does (x.x.x.4; libslirp slirp.c check_guestfwd), and
+ * checks that it is an address for a server in @config, which is resolved.
+ */
+bool guestfwd_resolve(const struct user_config *config, struct in6_addr *addr, GError **error);
+/* @spec is copied, and its address resolved. NULL: the reason, without the rule. */
+struct guestfwd *guestfwd_add(struct guestfwds *all, const struct guestfwd_spec *spec,
+			      GError **error);
+/* Its connections are reset. @fwd is gone. */
+void guestfwd_remove(struct guestfwd *fwd);
+
+struct guestfwd_counts {
+	unsigned open;      /* connections now */
+	uint64_t accepted;  /* in all */
+	uint64_t refused;   /* the target could not be had, or there were too many */
+	uint64_t strangers; /* knocked at the listener and were no guest */
+};
+struct guestfwd_counts guestfwd_counts(const struct guestfwd *fwd);
+
+/* As nat_ops has them. */
+void guestfwds_redirected(struct guestfwds *all, int fd, const struct packet *packet,
+			  unsigned port_id);
+void guestfwds_closing(struct guestfwds *all, int fd);
+
+#endif

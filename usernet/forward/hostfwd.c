@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "forward/hostfwd.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "slirp/nat.h"
+
+struct hostfwd {
+	struct backlog *backlog;
+	struct nat *nat;
+	struct sockaddr_any bound;
+	struct caller_target target;
+	struct caller_group group;
+	int fd;
+	struct loop_io io;
+	struct loop_timer rest;
+};
+
+static void on_rested(struct loop_timer *timer)
+{
+	struct hostfwd *hostfwd = container_of(timer, struct hostfwd, rest);
+
+	loop_io_events(&hostfwd->io, EPOLLIN);
+}
+
+static void take_rest(struct hostfwd *hostfwd)
+{
+	struct loop *loop = hostfwd->io.loop;
+
+	loop_io_events(&hostfwd->io, 0);
+	loop_timer_set(&hostfwd->rest, loop_now(loop) + HOSTFWD_REST);
+}
+
+static void on_ready(struct loop_io *io, uint32_t revents)
+{
+	struct hostfwd *hostfwd = container_of(io, struct hostfwd, io);
+	static struct log_limit limit;
+
+	for (unsigned n = 0; n < HOSTFWD_ACCEPTS; n++) {
+		struct sockaddr_any client = {.len = sizeof(client.storage)};
+		int fd;
+
+		if (!nat_has_room(hostfwd->nat)) {
+			take_rest(hostfwd);
+			return;
+		}
+		fd = accept4(hostfwd->fd, &client.sa, &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			backlog_add(hostfwd->backlog, &hostfwd->group, fd, &client,
+				    &hostfwd->target);
+			continue;
+		}
+		switch (errno) {
+		case EAGAIN:
+			return;
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			log_limited(&limit, "a forward cannot accept: %s", g_strerror(errno));
+			take_rest(hostfwd);
+			return;
+		default: /* that client's own trouble (accept(2)): the next */
+			break;
+		}
+	}
+}
+
+static void set_target(struct hostfwd *hostfwd, const struct caller_target *target)
+{
+	g_autofree char *host = sockaddr_format(&hostfwd->bound);
+	g_autofree char *guest = sockaddr_format(&target->guest);
+	g_autofree char *text = g_strdup_printf(
+		"hostfwd=%s%s-%s", hostfwd->bound.sa.sa_family == AF_UNIX ? "unix:" : "tcp:", host,
+		guest);
+
+	hostfwd->target = *target;
+	hostfwd->target.rule = g_ref_string_new(text);
+}
+
+struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct nat *nat,
+			    struct sockaddr_any *bound, const struct caller_target *target,
+			    GError **error)
+{
+	struct hostfwd *hostfwd;
+	int fd;
+
+	if (!nat_has_room(nat)) {
+		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_MFILE,
+				    "all descriptors that connections and forwards may have are in "
+				    "use: raise the limit of open files (ulimit -n)");
+		return NULL;
+	}
+	fd = socket_bind(bound, SOCK_STREAM, error);
+	if (fd < 0)
+		return NULL;
+	if (bound->sa.sa_family != AF_UNIX) {
+		bound->len = sizeof(bound->storage);
+		getsockname(fd, &bound->sa, &bound->len);
+	}
+	hostfwd = g_new0(struct hostfwd, 1);
+	hostfwd->backlog = backlog;
+	hostfwd->nat = nat;
+	hostfwd->bound = *bound;
+	hostfwd->fd = fd;
+	set_target(hostfwd, target);
+	list_init(&hostfwd->group.waiting);
+	loop_io_add(loop, &hostfwd->io, fd, EPOLLIN, on_ready);
+	loop_timer_init(loop, &hostfwd->rest, on_rested);
+	nat_hold_fds(nat, 1);
+	return hostfwd;
+}
+
+void hostfwd_free(struct hostfwd *hostfwd)
+{
+	backlog_refuse(hostfwd->backlog, &hostfwd->group);
+	loop_timer_cancel(&hostfwd->rest);
+	loop_io_remove(&hostfwd->io);
+	socket_unlink(&hostfwd->bound);
+	close(hostfwd->fd);
+	nat_hold_fds(hostfwd->nat, -1);
+	g_ref_string_release((char *)hostfwd->target.rule);
+	g_free(hostfwd);
+}
+
+void hostfwd_retarget(struct hostfwd *hostfwd, const struct caller_target *target)
+{
+	char *old = (char *)hostfwd->target.rule;
+
+	set_target(hostfwd, target);
+	backlog_retarget(hostfwd->backlog, &hostfwd->group, &hostfwd->target);
+	g_ref_string_release(old);
+}
+
+int hostfwd_fd(const struct hostfwd *hostfwd)
+{
+	return hostfwd->fd;
+}

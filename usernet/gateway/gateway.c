@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gateway/gateway.h"
+
+#include <arpa/inet.h>
+
+#include "conntrack/conntrack.h"
+#include "dhcp/dhcp.h"
+#include "dhcp/lease_store.h"
+#include "dns/dns.h"
+#include "forward/backlog.h"
+#include "forward/guestfwd.h"
+#include "gateway/gateway_priv.h"
+#include "net/guard.h"
+#include "net/served.h"
+#include "net/user_loopback.h"
+#include "packet/reassembly.h"
+#include "slirp/nat.h"
+#include "udp/forward.h"
+
+static void advertise(struct loop_timer *timer)
+{
+	struct gateway *gateway = container_of(timer, struct gateway, advertise);
+	struct loop *loop = gateway->netdev.network->loop;
+	uint8_t *out = outbox_reserve(&gateway->outbox, NDP_FRAME_MAX);
+
+	if (out)
+		outbox_commit(&gateway->outbox, ndp_build_ra(&gateway->ndp, out));
+	loop_task_defer(&gateway->service);
+	gateway->n_advertised++;
+	loop_timer_set(timer, loop_now(loop) + (gateway->n_advertised < NDP_RA_INITIAL_COUNT
+							? NDP_RA_INITIAL_INTERVAL
+							: NDP_RA_INTERVAL));
+}
+
+/* What may fail: files, sockets, what does not fit. */
+static bool open_services(struct gateway *gateway, struct network *network, GError **error)
+{
+	const struct user_config *config = &gateway->config;
+
+	gateway->conntrack = conntrack_new(network, config, &gateway_gate_ops, gateway, error);
+	if (!gateway->conntrack)
+		return false;
+	gateway->served = served_new();
+	ndp_init(&gateway->ndp, config, gateway->mac, gateway->served);
+	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
+	gateway->reassembly = reassembly_new();
+	gateway->dhcp = dhcp_new(config, gateway->mac);
+	dhcp_set_reservations(gateway->dhcp, network->reservations);
+	gateway->lease_store = lease_store_new(network, config, dhcp_leases(gateway->dhcp), error);
+	if (!gateway->lease_store)
+		return false;
+	gateway->dns = dns_new(network, config, &gateway_dns_ops, gateway, error);
+	return gateway->dns != NULL;
+}
+
+static void close_services(struct gateway *gateway)
+{
+	g_clear_pointer(&gateway->dns, dns_free);
+	g_clear_pointer(&gateway->lease_store, lease_store_free);
+	g_clear_pointer(&gateway->dhcp, dhcp_free);
+	g_clear_pointer(&gateway->reassembly, reassembly_free);
+	g_clear_pointer(&gateway->served, served_free);
+	g_clear_pointer(&gateway->conntrack, conntrack_free);
+}
+
+static void gateway_destroy(struct netdev *netdev)
+{
+	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
+
+	list_remove(&gateway->observer.link);
+	loop_timer_cancel(&gateway->advertise);
+	guard_clear_gateway(netdev->network->guard);
+	netdev_remove_port(&gateway->port);
+	udp_forwards_free(gateway->udp_forwards);
+	backlog_free(gateway->backlog);
+	nat_free(gateway->nat);
+	guestfwds_free(gateway->guestfwds);
+	local_services_free(gateway->local_services);
+	close_services(gateway);
+	/* Only now: what goes above may still want to be heard, and defers it. */
+	loop_task_cancel(&gateway->service);
+	outbox_fini(&gateway->outbox);
+	user_config_clear(&gateway->config);
+	g_free(gateway->pending);
+	netdev_fini(netdev);
+	g_free(gateway);
+}
+
+static const struct netdev_ops gateway_ops = {
+	.kind = "user",
+	.destroy = gateway_destroy,
+};
+
+static void protect(struct gateway *gateway)
+{
+	struct guard *guard = gateway->netdev.network->guard;
+
+	guard_set_gateway_mac(guard, gateway->mac);
+	if (gateway->config.ipv4) {
+		guard_protect_v4(guard, gateway->config.host);
+		guard_protect_v4(guard, gateway->config.dns);
+	}
+	if (gateway->config.ipv6) {
+		guard_protect_v6(guard, &gateway->config.host6);
+		guard_protect_v6(guard, &gateway->config.dns6);
+		guard_protect_v6(guard, &gateway->ndp.link_local);
+		guard_protect_v6(guard, &gateway->ndp.dns_link_local);
+	}
+}
+
+static void open_guestfwds(struct gateway *gateway, struct network *network)
+{
+	struct guestfwd_env env = {
+		.network = network,
+		.config = &gateway->config,
+		.local_services = gateway->local_services,
+		.served = gateway->served,
+		.pool = dhcp_leases(gateway->dhcp),
+	};
+
+	gateway->guestfwds = guestfwds_new(&env);
+}
+
+/* Its TCP is served on the host's loopback (dns_tcp.h). */
+static void serve_dns_tcp(struct gateway *gateway)
+{
+	const struct user_config *config = &gateway->config;
+
+	gateway->dns_tcp4 = (struct local_server){
+		.addr = address_map4(config->dns.s_addr),
+		.port = GATEWAY_PORT_DNS,
+		.listener = dns_tcp_port(gateway->dns, false),
+	};
+	gateway->dns_tcp6 = (struct local_server){
+		.addr = config->dns6,
+		.port = GATEWAY_PORT_DNS,
+		.listener = dns_tcp_port(gateway->dns, true),
+	};
+	if (gateway->dns_tcp4.listener)
+		local_services_add(gateway->local_services, &gateway->dns_tcp4);
+	if (gateway->dns_tcp6.listener)
+		local_services_add(gateway->local_services, &gateway->dns_tcp6);
+}
+
+struct netdev *gateway_new(struct network *network, const struct user_config *config,
+			   GError **error)
+{
+	struct user_config resolved = *config;
+	struct gateway *gateway, *other = gateway_find(network);
+	char net[INET_ADDRSTRLEN];
+
+	if (!netdev_check_id(network, config->id, error) || !user_config_resolve(&resolved, error))
+		return NULL;
+	if (other) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "user: the network has a gateway already, '%s'; a network has one",
+			    other->netdev.id);
+		return NULL;
+	}
+	gateway = g_new0(struct gateway, 1);
+	user_config_copy(&gateway->config, &resolved);
+	gateway->mac = user_config_mac(&resolved);
+	if (!open_services(gateway, network, error)) {
+		close_services(gateway);
+		user_config_clear(&gateway->config);
+		g_free(gateway);
+		return NULL;
+	}
+	netdev_init(&gateway->netdev, &gateway_ops, network, config->id);
+	gateway->netdev.description = g_strdup_printf(
+		"net=%s/%u,restrict=%s", inet_ntop(AF_INET, &resolved.net, net, sizeof(net)),
+		resolved.net_len, resolved.restricted ? "on" : "off");
+	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
+	gateway->outbox.src = gateway->mac;
+	gateway->nat =
+		nat_new(network, &gateway->config, &gateway->outbox, &gateway_nat_ops, gateway);
+	gateway->backlog = backlog_new(network->loop, &gateway->config, gateway->nat);
+	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
+						 conntrack_flows(gateway->conntrack),
+						 &gateway_udp_forward_ops, gateway);
+	gateway->local_services = local_services_new();
+	serve_dns_tcp(gateway);
+	open_guestfwds(gateway, network);
+	gateway->source = (struct source){
+		.network = network,
+		.config = &gateway->config,
+		.ndp = &gateway->ndp,
+		.nat = gateway->nat,
+		.served = gateway->served,
+	};
+	nat_set_local_services(gateway->nat, gateway->local_services);
+	nat_set_conntrack(gateway->nat, gateway->conntrack);
+	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, gateway_serve);
+	loop_timer_init(network->loop, &gateway->advertise, advertise);
+	protect(gateway);
+	netdev_add_port(&gateway->netdev, &gateway->port, &gateway_port_ops, NULL);
+	gateway->port.trusted = true;
+	gateway->observer.event = gateway_on_network_event;
+	network_observe(network, &gateway->observer);
+	if (gateway->config.ipv6)
+		loop_timer_set(&gateway->advertise, loop_now(network->loop));
+	return &gateway->netdev;
+}
+
+struct gateway *gateway_from_netdev(struct netdev *netdev)
+{
+	return netdev->ops == &gateway_ops ? container_of(netdev, struct gateway, netdev) : NULL;
+}
+
+struct gateway *gateway_find(struct network *network)
+{
+	list_for_each (netdev, &network->netdevs, struct netdev, link) {
+		if (netdev->ops == &gateway_ops)
+			return gateway_from_netdev(netdev);
+	}
+	return NULL;
+}
+
+const struct user_config *gateway_config(const struct gateway *gateway)
+{
+	return &gateway->config;
+}
+
+struct nat *gateway_nat(struct gateway *gateway)
+{
+	return gateway->nat;
+}
+
+struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)
+{
+	return gateway->udp_forwards;
+}
+
+struct guestfwds *gateway_guestfwds(struct gateway *gateway)
+{
+	return gateway->guestfwds;
+}
+
+struct backlog *gateway_backlog(struct gateway *gateway)
+{
+	return gateway->backlog;
+}
+
+struct dhcp *gateway_dhcp(struct gateway *gateway)
+{
+	return gateway->dhcp;
+}
+
+struct conntrack *gateway_conntrack(struct gateway *gateway)
+{
+	return gateway->conntrack;
+}
+
+bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error)
+{
+	struct port_range *ports;
+	enum loopback_mode mode;
+
+	if (!user_loopback_parse(text, &mode, &ports, error))
+		return false;
+	g_free((struct port_range *)gateway->config.loopback_ports);
+	gateway->config.loopback = mode;
+	gateway->config.loopback_ports = ports;
+	conntrack_rejudge(gateway->conntrack);
+	return true;
+}
+
+bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error)
+{
+	if (!reachable && !conntrack_knows_host_addresses(gateway->conntrack)) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+			    "host-addresses=off: there was no rtnetlink socket to be had at start");
+		return false;
+	}
+	gateway->config.host_addresses = reachable;
+	conntrack_rejudge(gateway->conntrack);
+	return true;
+}
+
+struct dns *gateway_dns(struct gateway *gateway)
+{
+	return gateway->dns;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_GATEWAY_GATEWAY_H
+#define USERNET_GATEWAY_GATEWAY_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "net/user_config.h"
+
+/*
+ * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames
+ * for it are sorted to ARP, neighbour discovery, DHCP, or scrub and NAT; answers enter the switch
+ * as one batch a turn.
+ */
+struct network;
+struct netdev;
+struct backlog;
+struct nat;
+struct dhcp;
+struct dns;
+struct conntrack;
+struct udp_forwards;
+struct guestfwds;
+
+/*
+ * Resolves a deep copy of @config and makes the port. Only one on a network.
+ */
+struct netdev *gateway_new(struct network *network, const struct user_config *config,
+			   GError **error);
+
+struct gateway;
+
+/* NULL when @netdev is not a `user`. */
+struct gateway *gateway_from_netdev(struct netdev *netdev);
+/* The network's, or NULL. */
+struct gateway *gateway_find(struct network *network);
+const struct user_config *gateway_config(const struct gateway *gateway);
+struct nat *gateway_nat(struct gateway *gateway);
+struct backlog *gateway_backlog(struct gateway *gateway);
+struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
+struct dhcp *gateway_dhcp(struct gateway *gateway);
+struct guestfwds *gateway_guestfwds(struct gateway *gateway);
+struct dns *gateway_dns(struct gateway *gateway);
+struct conntrack *gateway_conntrack(struct gateway *gateway);
+/*
+ * While it runs: host-loopback=TEXT, host-addresses=. What guests have opened is judged again
+ * (conntrack.h).
+ */
+bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error);
+bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_UDP_FORWARD_PRIV_H
+#define USERNET_UDP_FORWARD_PRIV_H
+
+#include "base/loop.h"
+#include "conntrack/flow_table.h"
+#include "net/network.h"
+#include "udp/forward.h"
+#include "udp/hold.h"
+
+/* What udp_forward.c, one forward, and udp_forwards.c, all of them, share. */
+struct udp_batch;
+
+/* An address that forwards lead to. */
+struct udp_target {
+	struct in6_addr addr; /* v4-mapped or IPv6; the any address: a guest without one */
+	usec_t asked;         /* who has it; 0: never */
+	mac_t mac;            /* said that it answers to it; 0: nobody did */
+	usec_t heard;         /* when */
+	struct list forwards; /* heads udp_forward::target_link */
+};
+
+struct udp_forward {
+	struct udp_forwards *all;
+	int fd;
+	struct loop_io io;
+	struct udp_target *target;
+	uint16_t guest_port;
+	bool masquerade;
+	char *rule; /* GRefString: "hostfwd=udp:127.0.0.1:5353" */
+	struct udp_session_list sessions;
+	struct udp_hold_list held;
+	struct list target_link; // udp_target::forwards
+	struct list parked_link; // udp_forwards::parked
+};
+
+struct udp_forwards {
+	struct network *network;
+	const struct user_config *config;
+	struct outbox *outbox;
+	struct flow_table *flows;
+	struct udp_forward_ops ops;
+	void *ops_data;
+	struct udp_sessions *sessions;
+	struct udp_batch *batch;
+	struct udp_hold hold;
+	GHashTable *targets; /* struct in6_addr -> struct udp_target */
+	struct list parked;  /* heads udp_forward::parked_link: their guests' ports are congested */
+	struct loop_timer expire, give_up, retry;
+};
+
+static inline usec_t udp_forwards_now(const struct udp_forwards *forwards)
+{
+	return loop_now(forwards->network->loop);
+}
+
+/* The session as the flow table has it. */
+static inline struct flow_key udp_forward_flow(const struct udp_session *session)
+{
+	return (struct flow_key){
+		.guest = session->flow.guest,
+		.peer = session->flow.peer,
+		.guest_port = session->flow.guest_port,
+		.peer_port = session->flow.peer_port,
+		.proto = IPPROTO_UDP,
+	};
+}
+
+/* What was held for want of its guest goes there, if that is known now. */
+void udp_forward_deliver_held(struct udp_forward *forward);
+
+#endif

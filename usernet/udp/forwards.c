@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "base/checksum.h"
+#include "base/hash.h"
+#include "net/outbox.h"
+#include "udp/forward_priv.h"
+#include "udp/socket.h"
+
+/* --- guests come, answer and go --- */
+
+void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr, mac_t mac)
+{
+	struct udp_target *target = g_hash_table_lookup(forwards->targets, addr);
+
+	if (!target)
+		return;
+	target->mac = mac;
+	target->heard = udp_forwards_now(forwards);
+	/* A range is many forwards, and a guest may come and go with each packet. */
+	if (list_empty(&forwards->hold.all))
+		return;
+	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
+		udp_forward_deliver_held(forward);
+}
+
+void udp_forwards_guest_gone(struct udp_forwards *forwards, const struct in6_addr *addr)
+{
+	struct udp_target *target = g_hash_table_lookup(forwards->targets, addr);
+
+	if (!target)
+		return;
+	target->asked = 0;
+	target->mac = 0;
+	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
+		udp_session_list_clear(forwards->sessions, &forward->sessions);
+}
+
+struct udp_session *udp_forwards_match(struct udp_forwards *forwards, const struct packet *packet)
+{
+	const struct udp_flow flow = {
+		.guest = packet->src,
+		.peer = packet->dst,
+		.guest_port = packet->sport,
+		.peer_port = packet->dport,
+	};
+
+	if (packet->proto != IPPROTO_UDP || !udp_forwards_n_sessions(forwards))
+		return NULL;
+	return udp_session_by_flow(forwards->sessions, &flow);
+}
+
+/* The host's kernel will give it a new checksum: a wrong one must not become right by that. */
+static bool is_intact(const struct packet *packet)
+{
+	const uint8_t *udp = packet->frame + packet->l4;
+	uint32_t len = packet->len - packet->l4;
+	csum_t sum;
+
+	if (!packet_u16(udp + 6))
+		return !packet->v6; /* none: RFC 768 allows it, RFC 8200 8.1 does not */
+	sum = packet->v6
+		      ? csum_pseudo6(&packet->src, &packet->dst, IPPROTO_UDP, len)
+		      : csum_pseudo4(address_v4(&packet->src).s_addr,
+				     address_v4(&packet->dst).s_addr, IPPROTO_UDP, (uint16_t)len);
+	return csum_fold(csum_add(sum, udp, len)) == 0;
+}
+
+void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *session,
+			 struct port *port, mac_t mac, const struct packet *packet)
+{
+	struct udp_forward *forward = container_of(session->owner, struct udp_forward, sessions);
+	const struct flow_key key = udp_forward_flow(session);
+
+	if (session->mac != mac) {
+		port_drop(port, DROP_SPOOFED, 1);
+		return;
+	}
+	if (!is_intact(packet)) {
+		port_drop(port, DROP_MALFORMED, 1);
+		return;
+	}
+	udp_session_use(forwards->sessions, session, udp_forwards_now(forwards));
+	if (!udp_socket_send(forward->fd, &session->client, packet->frame + packet->payload,
+			     packet->len - packet->payload))
+		port_drop(port, errno == EAGAIN ? DROP_QUEUE_FULL : DROP_WRITE_ERROR, 1);
+	else
+		flow_seen_from_guest(forwards->flows, &key, packet->len - packet->payload,
+				     udp_forwards_now(forwards));
+}
+
+unsigned udp_forwards_n_sessions(const struct udp_forwards *forwards)
+{
+	return udp_sessions_count(forwards->sessions);
+}
+
+/* --- time --- */
+
+static void on_expire(struct loop_timer *timer)
+{
+	struct udp_forwards *forwards = container_of(timer, struct udp_forwards, expire);
+	usec_t next = udp_sessions_expire(forwards->sessions, udp_forwards_now(forwards));
+
+	if (next)
+		loop_timer_set(timer, next);
+}
+
+static void on_give_up(struct loop_timer *timer)
+{
+	struct udp_forwards *forwards = container_of(timer, struct udp_forwards, give_up);
+	usec_t next;
+
+	port_drop(forwards->outbox->port, DROP_NO_RECEIVER,
+		  udp_hold_expire(&forwards->hold, udp_forwards_now(forwards), &next));
+	if (next)
+		loop_timer_set(timer, next);
+}
+
+static void on_retry(struct loop_timer *timer)
+{
+	struct udp_forwards *forwards = container_of(timer, struct udp_forwards, retry);
+
+	list_for_each_safe (forward, &forwards->parked, struct udp_forward, parked_link) {
+		list_remove(&forward->parked_link);
+		loop_io_events(&forward->io, EPOLLIN);
+	}
+}
+
+/* --- the whole --- */
+
+static void on_session_ended(void *data, const struct udp_session *session)
+{
+	struct udp_forwards *forwards = data;
+	const struct flow_key key = udp_forward_flow(session);
+	struct flow *flow = flow_find(forwards->flows, &key);
+
+	if (flow && flow->opener == FLOW_BY_FORWARD)
+		flow_end(forwards->flows, flow);
+}
+
+struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
+				      struct outbox *outbox, struct flow_table *flows,
+				      const struct udp_forward_ops *ops, void *data)
+{
+	struct udp_forwards *forwards = g_new0(struct udp_forwards, 1);
+
+	forwards->network = network;
+	forwards->config = config;
+	forwards->outbox = outbox;
+	forwards->flows = flows;
+	forwards->ops = *ops;
+	forwards->ops_data = data;
+	forwards->sessions = udp_sessions_new(UDP_SESSIONS_MAX, UDP_SESSIONS_MAX_PER_RULE,
+					      on_session_ended, forwards);
+	forwards->batch = udp_batch_new();
+	udp_hold_init(&forwards->hold);
+	forwards->targets = g_hash_table_new(address_hash, address_equal);
+	list_init(&forwards->parked);
+	loop_timer_init(network->loop, &forwards->expire, on_expire);
+	loop_timer_init(network->loop, &forwards->give_up, on_give_up);
+	loop_timer_init(network->loop, &forwards->retry, on_retry);
+	return forwards;
+}
+
+static struct udp_target *any_target(struct udp_forwards *forwards)
+{
+	GHashTableIter iter;
+	gpointer target = NULL;
+
+	g_hash_table_iter_init(&iter, forwards->targets);
+	return g_hash_table_iter_next(&iter, NULL, &target) ? target : NULL;
+}
+
+void udp_forwards_free(struct udp_forwards *forwards)
+{
+	struct udp_target *target;
+
+	while ((target = any_target(forwards)))
+		udp_forward_remove(list_first(&target->forwards, struct udp_forward, target_link));
+	loop_timer_cancel(&forwards->expire);
+	loop_timer_cancel(&forwards->give_up);
+	loop_timer_cancel(&forwards->retry);
+	udp_sessions_free(forwards->sessions);
+	udp_batch_free(forwards->batch);
+	g_hash_table_destroy(forwards->targets);
+	g_free(forwards);
+}

@@ -4,14 +4,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /*
  * Hashing of what guests choose (MAC addresses, IP addresses, names). Seeded by the kernel's random
  * numbers, so that nobody can choose keys that collide.
  */
 
-/* The process's seed, drawn on first use. */
+/* The process's seed, drawn on first use: half of SipHash's key. */
 uint64_t hash_seed(void);
 
 /* Murmur3's finalizer: every bit of the input reaches every bit of the output. */
@@ -24,19 +23,10 @@ static inline uint64_t hash_mix(uint64_t v)
 	return v ^ v >> 33;
 }
 
-static inline uint64_t hash_bytes(uint64_t seed, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint64_t h = hash_mix(seed ^ len), word;
-
-	for (; len; p += sizeof(word), len -= sizeof(word)) {
-		word = 0;
-		memcpy(&word, p, len < sizeof(word) ? len : sizeof(word));
-		h = hash_mix(h ^ word);
-		if (len <= sizeof(word))
-			break;
-	}
-	return h;
-}
+/*
+ * SipHash-1-3 (Aumasson and Bernstein 2012) of @len bytes. @seed is hash_seed(), to which a caller
+ * may add what tells its tables apart; the other half of the key is the process's own.
+ */
+uint64_t hash_bytes(uint64_t seed, const void *data, size_t len);
 
 #endif

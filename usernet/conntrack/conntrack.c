@@ -9,7 +9,7 @@
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
 
-/* libslirp's ends of flows that were cut, to be reset; what does not fit shows itself again. */
+/* libslirp's ends of conns that were cut, to be reset; what does not fit shows itself again. */
 #define RESETS_MAX 1024
 
 struct conntrack {
@@ -17,12 +17,12 @@ struct conntrack {
 	const struct user_config *config;
 	const struct conntrack_ops *ops;
 	void *ops_data;
-	struct flow_table *flows;
+	struct conn_table *conns;
 	struct policy_table *policy_table;
 	struct denials denials;
 	struct hostaddr *hostaddr;
 	char *host_addresses; /* GRefString */
-	struct flow_key resets[RESETS_MAX];
+	struct conn_key resets[RESETS_MAX];
 	unsigned n_resets;
 	struct cut_fragments cut_fragments;
 	unsigned n_cut; /* by the judgement that runs */
@@ -33,14 +33,14 @@ static usec_t now(const struct conntrack *conntrack)
 	return loop_now(conntrack->network->loop);
 }
 
-static void pass(struct conntrack *conntrack, struct flow *flow, const struct packet *packet,
-		 enum flow_way way)
+static void pass(struct conntrack *conntrack, struct conn *conn, const struct packet *packet,
+		 enum conn_way way)
 {
-	bool was_over = flow_is_over(flow);
+	bool was_over = conn_is_over(conn);
 
-	flow_pass(conntrack->flows, flow, packet, way, now(conntrack));
-	if (!was_over && flow_is_over(flow))
-		conntrack->ops->over(conntrack->ops_data, flow);
+	conn_pass(conntrack->conns, conn, packet, way, now(conntrack));
+	if (!was_over && conn_is_over(conn))
+		conntrack->ops->over(conntrack->ops_data, conn);
 }
 
 /* --- judging --- */
@@ -53,7 +53,7 @@ static bool is_gateway(const struct user_config *config, const struct in6_addr *
 
 /* What scrub has let pass: the rest. */
 static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
-					 const struct flow_key *key, bool count)
+					 const struct conn_key *key, bool count)
 {
 	struct policy_table_target target = {.proto = key->proto, .dst = key->peer};
 
@@ -66,8 +66,8 @@ static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
 		     : policy_table_look(conntrack->policy_table, mac, &target);
 }
 
-/* May this guest open a flow of this key? Counts for no rule. */
-static bool reaches(struct conntrack *conntrack, mac_t mac, const struct flow_key *key)
+/* May this guest open a conn of this key? Counts for no rule. */
+static bool reaches(struct conntrack *conntrack, mac_t mac, const struct conn_key *key)
 {
 	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
 
@@ -102,45 +102,45 @@ static bool scrub(struct conntrack *conntrack, const struct port *from, mac_t ma
 
 /* --- from the guest --- */
 
-static void reset_later(struct conntrack *conntrack, const struct flow *flow)
+static void reset_later(struct conntrack *conntrack, const struct conn *conn)
 {
 	if (conntrack->n_resets == RESETS_MAX)
 		return;
-	conntrack->resets[conntrack->n_resets++] = flow->key;
+	conntrack->resets[conntrack->n_resets++] = conn->key;
 	conntrack->ops->wake(conntrack->ops_data);
 }
 
 /*
- * The guest that opened @flow has gone, or its address to the one with @mac: what the one may, the
- * other need not. False: it may not, and the flow is cut.
+ * The guest that opened @conn has gone, or its address to the one with @mac: what the one may, the
+ * other need not. False: it may not, and the conn is cut.
  */
 static bool inherits(struct conntrack *conntrack, const struct port *from, mac_t mac,
-		     const struct packet *packet, struct flow *flow)
+		     const struct packet *packet, struct conn *conn)
 {
 	struct policy_table_verdict verdict;
 
-	if (flow->opener == FLOW_BY_FORWARD || flow->served || !flow->admitted ||
-	    flow_is_closed(flow))
+	if (conn->opener == CONN_BY_FORWARD || conn->served || !conn->admitted ||
+	    conn_is_closed(conn))
 		return true;
-	verdict = judge(conntrack, mac, &flow->key, true);
+	verdict = judge(conntrack, mac, &conn->key, true);
 	if (verdict.allow) {
-		flow_take_over(flow, mac);
+		conn_take_over(conn, mac);
 		return true;
 	}
 	deny(conntrack, from, mac, packet, verdict.rule);
-	flow_cut(conntrack->flows, flow, now(conntrack));
+	conn_cut(conntrack->conns, conn, now(conntrack));
 	if (packet->proto == IPPROTO_TCP)
-		reset_later(conntrack, flow);
+		reset_later(conntrack, conn);
 	return false;
 }
 
-/* @packet may open a flow: an admitted one, or @flow, which is not admitted yet. */
+/* @packet may open a conn: an admitted one, or @conn, which is not admitted yet. */
 static bool open_flow(struct conntrack *conntrack, struct port *from, mac_t mac,
-		      const struct packet *packet, const struct flow_key *key, struct flow *flow,
+		      const struct packet *packet, const struct conn_key *key, struct conn *conn,
 		      bool served, enum drop_reason *why)
 {
-	struct flow_origin origin = {
-		.opener = FLOW_BY_GUEST, .mac = mac, .port_id = from->id, .served = served};
+	struct conn_origin origin = {
+		.opener = CONN_BY_GUEST, .mac = mac, .port_id = from->id, .served = served};
 
 	if (!served) {
 		struct policy_table_verdict verdict = judge(conntrack, mac, key, true);
@@ -152,79 +152,79 @@ static bool open_flow(struct conntrack *conntrack, struct port *from, mac_t mac,
 		}
 		origin.rule = verdict.rule;
 	}
-	/* A datagram on a flow of the forward's is the guest's own; the forward's were not asked
+	/* A datagram on a conn of the forward's is the guest's own; the forward's were not asked
 	 * here. */
-	if (flow && !flow_is_closed(flow) &&
-	    (packet->proto == IPPROTO_TCP || flow->opener != FLOW_BY_FORWARD))
-		flow_admit(conntrack->flows, flow, origin.rule, now(conntrack));
+	if (conn && !conn_is_closed(conn) &&
+	    (packet->proto == IPPROTO_TCP || conn->opener != CONN_BY_FORWARD))
+		conn_admit(conntrack->conns, conn, origin.rule, now(conntrack));
 	else
-		flow = flow_open(conntrack->flows, key, &origin, now(conntrack));
-	if (!flow) {
+		conn = conn_open(conntrack->conns, key, &origin, now(conntrack));
+	if (!conn) {
 		*why = DROP_BUDGET;
 		return false;
 	}
-	pass(conntrack, flow, packet, FLOW_FROM_GUEST);
+	pass(conntrack, conn, packet, CONN_FROM_GUEST);
 	return true;
 }
 
-/* The guest's flow, admitted before, goes on: a datagram, a ping, or its SYN once more. */
-static bool goes_on(const struct flow *flow, const struct packet *packet)
+/* The guest's conn, admitted before, goes on: a datagram, a ping, or its SYN once more. */
+static bool goes_on(const struct conn *conn, const struct packet *packet)
 {
-	if (!flow || !flow->admitted)
+	if (!conn || !conn->admitted)
 		return false;
 	return packet->proto != IPPROTO_TCP ||
-	       (flow->opener == FLOW_BY_GUEST && flow->state == FLOW_SYN_SENT);
+	       (conn->opener == CONN_BY_GUEST && conn->state == CONN_SYN_SENT);
 }
 
-/* Something of what @flow's guest has said to its end, once more: libslirp was told to forget it
+/* Something of what @conn's guest has said to its end, once more: libslirp was told to forget it
  * (nat_flow_over), and would answer with a reset. */
-static bool says_again(const struct flow *flow, const struct packet *packet)
+static bool says_again(const struct conn *conn, const struct packet *packet)
 {
 	uint32_t len = packet->len - packet->payload + !!(packet->tcp_flags & TCP_FLAG_FIN);
 	uint32_t end = packet_u32(packet->frame + packet->l4 + 4) + len;
 
 	return !(packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) && len > 0 &&
-	       (int32_t)(flow->tcp.guest_fin - end) >= 0;
+	       (int32_t)(conn->ends.guest_fin - end) >= 0;
 }
 
 enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct port *from,
 					   mac_t mac, const struct packet *packet, bool served,
 					   enum drop_reason *why)
 {
-	bool opens = packet->proto != IPPROTO_TCP || flow_is_syn(packet);
-	struct flow_key key;
-	struct flow *flow;
+	bool opens = packet->proto != IPPROTO_TCP || conn_is_syn(packet);
+	struct conn_key key;
+	struct conn *conn;
 
-	if (!flow_key_of(&key, packet, FLOW_FROM_GUEST))
+	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
 		return scrub(conntrack, from, mac, packet, why) ? CONNTRACK_PASS : CONNTRACK_DROP;
-	flow = flow_find(conntrack->flows, &key);
-	if (flow && flow->mac != mac && !inherits(conntrack, from, mac, packet, flow)) {
+	conn = conn_find(conntrack->conns, &key);
+	if (conn && conn->mac != mac && !inherits(conntrack, from, mac, packet, conn)) {
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
 	}
-	if (flow && flow_is_over(flow) && says_again(flow, packet)) {
-		conntrack->ops->say_last(conntrack->ops_data, flow);
+	if (conn && conn_is_over(conn) && says_again(conn, packet)) {
+		conntrack->ops->say_last(conntrack->ops_data, conn);
 		return CONNTRACK_ANSWERED;
 	}
-	if (flow && flow->opener == FLOW_BY_FORWARD && flow->admitted && !flow_is_syn(packet))
+	if (conn && conn->opener == CONN_BY_FORWARD && conn->admitted && !conn_is_syn(packet))
 		goto pass;
 	if (!served && !scrub(conntrack, from, mac, packet, why))
 		return CONNTRACK_DROP;
 	if (!opens) {
-		if (!flow)
+		if (!conn)
 			return CONNTRACK_PASS; /* libslirp knows none either, and answers with a
 						  reset */
-		if (!flow->cut)
+		if (!conn->cut)
 			goto pass;
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
 	}
-	if (!goes_on(flow, packet))
-		return open_flow(conntrack, from, mac, packet, &key, flow, served, why)
+	if (!goes_on(conn, packet))
+		return open_flow(conntrack, from, mac, packet, &key, conn, served, why)
 			       ? CONNTRACK_PASS
 			       : CONNTRACK_DROP;
 pass:
-	pass(conntrack, flow, packet, FLOW_FROM_GUEST);
+	pass(conntrack, conn, packet, CONN_FROM_GUEST);
 	return CONNTRACK_PASS;
 }
 
@@ -236,8 +236,8 @@ static void note_error(struct conntrack *conntrack, const struct packet *packet)
 	const uint8_t *inner = packet->frame + packet->payload;
 	uint32_t left = packet->len - packet->payload, header = packet->v6 ? 40 : 20;
 	uint8_t unreachable = packet->v6 ? 1 : 3; /* RFC 4443 3.1, RFC 792 */
-	struct flow_key key = {.proto = IPPROTO_TCP};
-	struct flow *flow;
+	struct conn_key key = {.proto = IPPROTO_TCP};
+	struct conn *conn;
 
 	if (ICMP_TYPE(packet) != unreachable || left < header + 4 ||
 	    inner[packet->v6 ? 6 : 9] != IPPROTO_TCP)
@@ -255,40 +255,40 @@ static void note_error(struct conntrack *conntrack, const struct packet *packet)
 	}
 	key.guest_port = packet_u16(inner + header);
 	key.peer_port = packet_u16(inner + header + 2);
-	flow = flow_find(conntrack->flows, &key);
-	if (flow && flow->state == FLOW_SYN_SENT)
-		flow_close(conntrack->flows, flow, now(conntrack));
+	conn = conn_find(conntrack->conns, &key);
+	if (conn && conn->state == CONN_SYN_SENT)
+		conn_close(conntrack->conns, conn, now(conntrack));
 }
 
-static enum conntrack_answer pass_to_guest(struct conntrack *conntrack, struct flow *flow,
+static enum conntrack_answer pass_to_guest(struct conntrack *conntrack, struct conn *conn,
 					   const struct packet *packet)
 {
 	bool is_reset = packet->proto == IPPROTO_TCP && packet->tcp_flags & TCP_FLAG_RST;
 
-	if (!flow->cut) {
-		pass(conntrack, flow, packet, FLOW_TO_GUEST);
+	if (!conn->cut) {
+		pass(conntrack, conn, packet, CONN_TO_GUEST);
 		return CONNTRACK_PASS;
 	}
 	/* libslirp has not taken it in yet: it was still connecting. */
 	if (packet->proto == IPPROTO_TCP && !is_reset)
-		reset_later(conntrack, flow);
+		reset_later(conntrack, conn);
 	return CONNTRACK_DROP;
 }
 
 static enum conntrack_answer ask_to_guest(struct conntrack *conntrack, const struct packet *packet)
 {
 	bool is_tcp = packet->proto == IPPROTO_TCP, is_udp = packet->proto == IPPROTO_UDP;
-	struct flow_key key;
-	struct flow *flow;
+	struct conn_key key;
+	struct conn *conn;
 
-	if (!flow_key_of(&key, packet, FLOW_TO_GUEST)) {
+	if (!conn_key_of(&key, packet, CONN_TO_GUEST)) {
 		if (packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6)
 			note_error(conntrack, packet);
 		return CONNTRACK_PASS;
 	}
-	flow = flow_find(conntrack->flows, &key);
-	if (flow && !(flow_is_syn(packet) && flow_is_closed(flow)))
-		return pass_to_guest(conntrack, flow, packet);
+	conn = conn_find(conntrack->conns, &key);
+	if (conn && !(conn_is_syn(packet) && conn_is_closed(conn)))
+		return pass_to_guest(conntrack, conn, packet);
 	/* A reset answers what is no connection; an echo comes late. */
 	if ((is_tcp && packet->tcp_flags & TCP_FLAG_RST) || (!is_tcp && !is_udp))
 		return CONNTRACK_PASS;
@@ -296,27 +296,27 @@ static enum conntrack_answer ask_to_guest(struct conntrack *conntrack, const str
 }
 
 static enum conntrack_answer open_to_guest(struct conntrack *conntrack, const struct packet *packet,
-					   const struct flow_origin *origin)
+					   const struct conn_origin *origin)
 {
-	struct flow_origin adopted = *origin;
-	struct flow_key key;
-	struct flow *flow;
+	struct conn_origin adopted = *origin;
+	struct conn_key key;
+	struct conn *conn;
 	bool allowed;
 
-	if (!flow_key_of(&key, packet, FLOW_TO_GUEST))
+	if (!conn_key_of(&key, packet, CONN_TO_GUEST))
 		return CONNTRACK_PASS;
 	/* A connection that libslirp holds and we do not know, so not one that begins: the guest's,
 	 * as far as anybody can tell. */
-	if (packet->proto == IPPROTO_TCP && origin->opener == FLOW_BY_PEER)
-		adopted.opener = FLOW_BY_GUEST;
-	allowed = origin->opener == FLOW_BY_FORWARD || reaches(conntrack, origin->mac, &key);
-	flow = flow_open(conntrack->flows, &key, &adopted, now(conntrack));
-	if (!flow)
+	if (packet->proto == IPPROTO_TCP && origin->opener == CONN_BY_PEER)
+		adopted.opener = CONN_BY_GUEST;
+	allowed = origin->opener == CONN_BY_FORWARD || reaches(conntrack, origin->mac, &key);
+	conn = conn_open(conntrack->conns, &key, &adopted, now(conntrack));
+	if (!conn)
 		return CONNTRACK_DROP;
 	/* Whom the guest may not ask does not come in by a port that it opened for others. */
 	if (!allowed)
-		flow_cut(conntrack->flows, flow, now(conntrack));
-	return pass_to_guest(conntrack, flow, packet);
+		conn_cut(conntrack->conns, conn, now(conntrack));
+	return pass_to_guest(conntrack, conn, packet);
 }
 
 /* What becomes of the first fragment becomes of the rest. */
@@ -342,7 +342,7 @@ enum conntrack_answer conntrack_to_guest(struct conntrack *conntrack, const stru
 
 enum conntrack_answer conntrack_open_to_guest(struct conntrack *conntrack,
 					      const struct packet *packet,
-					      const struct flow_origin *origin)
+					      const struct conn_origin *origin)
 {
 	struct packet first;
 
@@ -361,36 +361,36 @@ void conntrack_run(struct conntrack *conntrack)
 
 	conntrack->n_resets = 0; /* a reset may lead to others, in the next turn */
 	for (unsigned i = 0; i < n; i++) {
-		struct flow_key key = conntrack->resets[i];
-		const struct flow *flow = flow_find(conntrack->flows, &key);
+		struct conn_key key = conntrack->resets[i];
+		const struct conn *conn = conn_find(conntrack->conns, &key);
 
-		if (flow && flow->cut)
-			conntrack->ops->reset(conntrack->ops_data, flow, FLOW_FROM_GUEST);
+		if (conn && conn->cut)
+			conntrack->ops->reset(conntrack->ops_data, conn, CONN_FROM_GUEST);
 	}
 }
 
-static void rejudge(void *data, struct flow *flow)
+static void rejudge(void *data, struct conn *conn)
 {
 	struct conntrack *conntrack = data;
-	bool over = flow_is_closed(flow);
+	bool over = conn_is_closed(conn);
 
 	/* What the guest says is over libslirp need not have believed: it is made sure of. */
-	if (flow->opener == FLOW_BY_FORWARD || flow->served || flow->cut ||
-	    reaches(conntrack, flow->mac, &flow->key))
+	if (conn->opener == CONN_BY_FORWARD || conn->served || conn->cut ||
+	    reaches(conntrack, conn->mac, &conn->key))
 		return;
-	if (flow->key.proto == IPPROTO_TCP) {
+	if (conn->key.proto == IPPROTO_TCP) {
 		if (!over)
-			conntrack->ops->reset(conntrack->ops_data, flow, FLOW_TO_GUEST);
-		conntrack->ops->reset(conntrack->ops_data, flow, FLOW_FROM_GUEST);
+			conntrack->ops->reset(conntrack->ops_data, conn, CONN_TO_GUEST);
+		conntrack->ops->reset(conntrack->ops_data, conn, CONN_FROM_GUEST);
 	}
-	flow_cut(conntrack->flows, flow, now(conntrack));
+	conn_cut(conntrack->conns, conn, now(conntrack));
 	conntrack->n_cut += !over;
 }
 
 unsigned conntrack_rejudge(struct conntrack *conntrack)
 {
 	conntrack->n_cut = 0;
-	flow_foreach(conntrack->flows, rejudge, conntrack);
+	conn_foreach(conntrack->conns, rejudge, conntrack);
 	return conntrack->n_cut;
 }
 
@@ -406,9 +406,9 @@ bool conntrack_knows_host_addresses(const struct conntrack *conntrack)
 	return conntrack->hostaddr != NULL;
 }
 
-struct flow_table *conntrack_flows(struct conntrack *conntrack)
+struct conn_table *conntrack_conns(struct conntrack *conntrack)
 {
-	return conntrack->flows;
+	return conntrack->conns;
 }
 
 struct policy_table *conntrack_egress(struct conntrack *conntrack)
@@ -435,7 +435,7 @@ struct conntrack *conntrack_new(struct network *network, const struct user_confi
 	conntrack->config = config;
 	conntrack->ops = ops;
 	conntrack->ops_data = data;
-	conntrack->flows = flow_table_new(network->loop);
+	conntrack->conns = conn_table_new(network->loop);
 	conntrack->policy_table = policy_table_new(network, config->restricted);
 	denials_init(&conntrack->denials, network);
 	conntrack->hostaddr = hostaddr;
@@ -445,7 +445,7 @@ struct conntrack *conntrack_new(struct network *network, const struct user_confi
 
 void conntrack_free(struct conntrack *conntrack)
 {
-	flow_table_free(conntrack->flows);
+	conn_table_free(conntrack->conns);
 	policy_table_free(conntrack->policy_table);
 	denials_fini(&conntrack->denials);
 	hostaddr_free(conntrack->hostaddr);

@@ -6,7 +6,7 @@
 
 #define PORT_TFTP 69
 
-/* host-loopback=: may a flow to the gateway address go to the host's loopback? */
+/* host-loopback=: may a conn to the gateway address go to the host's loopback? */
 static bool loopback_allows(const struct user_config *config, uint8_t proto, uint16_t port)
 {
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)

@@ -26,7 +26,7 @@ struct user_config;
 bool destination_allows(const struct user_config *config, const struct packet *packet,
 			enum drop_reason *why);
 
-/* Where a flow leads, as above. @dst: v4-mapped unless @v6; @port: 0 where there is none. */
+/* Where a conn leads, as above. @dst: v4-mapped unless @v6; @port: 0 where there is none. */
 bool destination_reaches(const struct user_config *config, bool v6, uint8_t proto,
 			 const struct in6_addr *dst, uint16_t port);
 

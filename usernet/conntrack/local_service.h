@@ -13,7 +13,7 @@
  *     guest ─► dns:53 ─ local_services_in ─► 127.0.0.1:PORT ─ libslirp ─► 127.0.0.1:PORT
  *     guest ◄─ dns:53 ◄─ local_services_out ─ 127.0.0.1:PORT ◄─ libslirp
  *
- * Each server has a listener of its own: two flows of one guest's port would else be one to
+ * Each server has a listener of its own: two conns of one guest's port would else be one to
  * libslirp.
  */
 struct local_services;

@@ -48,7 +48,7 @@ static const char *key(bool allow)
 	return allow ? "allow" : "deny";
 }
 
-/* The index of the rule about the same flows, or policy::n. */
+/* The index of the rule about the same conns, or policy::n. */
 static unsigned find(const struct policy *policy, const struct policy_rule *rule)
 {
 	unsigned i;

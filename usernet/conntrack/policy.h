@@ -10,7 +10,7 @@
 
 /*
  * The allow= and deny= rules of a network, or of a guest. The order in which they were given does
- * not matter, for options, file and live changes come in any order: of the rules that match a flow
+ * not matter, for options, file and live changes come in any order: of the rules that match a conn
  * the narrowest decides (policy_rule_compare): first the smaller network, then the fewer ports,
  * then the one that names a protocol, and at last deny.
  *
@@ -20,7 +20,7 @@
  * What no rule matches is the caller's to decide: allowed, but for restrict=on. So allow= alone
  * changes nothing where all is allowed anyhow; policy_check() says so before somebody relies on it.
  *
- * A flow is looked up once, in time linear in the rules: at most POLICY_MAX.
+ * A conn is looked up once, in time linear in the rules: at most POLICY_MAX.
  */
 #define POLICY_MAX 256
 
@@ -33,7 +33,7 @@ void policy_free(struct policy *policy);
 struct policy *policy_copy(const struct policy *policy);
 
 /*
- * False: @text is no rule; the same flows have a rule already; there are POLICY_MAX. Errors are
+ * False: @text is no rule; the same conns have a rule already; there are POLICY_MAX. Errors are
  * G_OPTION_ERROR_BAD_VALUE and begin with "allow=TEXT: " or "deny=TEXT: ".
  */
 bool policy_add(struct policy *policy, bool allow, const char *text, GError **error);
@@ -58,7 +58,7 @@ const struct policy_rule *policy_look(const struct policy *policy, uint8_t proto
 const char *policy_text(const struct policy_rule *rule);
 
 unsigned policy_count(const struct policy *policy);
-/* The @nth (from 0), narrowest first; *@hits: how many flows it decided. NULL: no such. */
+/* The @nth (from 0), narrowest first; *@hits: how many conns it decided. NULL: no such. */
 const struct policy_rule *policy_nth(const struct policy *policy, unsigned nth, uint64_t *hits);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/portrange.h"
 
 /*
- * A rule about where guests' flows may go, as allow= and deny= have it:
+ * A rule about where guests' conns may go, as allow= and deny= have it:
  *
  *     [tcp:|udp:|icmp:]NET[:PORTS]
  *
@@ -47,7 +47,7 @@ bool policy_rule_matches(const struct policy_rule *rule, uint8_t proto, const st
  * network, then the fewer ports, then the one that names a protocol, then deny.
  */
 int policy_rule_compare(const struct policy_rule *a, const struct policy_rule *b);
-/* The same flows, whatever is said of them? */
+/* The same conns, whatever is said of them? */
 bool policy_rule_same_flows(const struct policy_rule *a, const struct policy_rule *b);
 
 #endif

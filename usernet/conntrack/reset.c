@@ -44,7 +44,7 @@ struct numbers {
 	uint8_t flags;
 };
 
-static size_t build(uint8_t *frame, const struct flow_key *key, bool out,
+static size_t build(uint8_t *frame, const struct conn_key *key, bool out,
 		    const struct numbers *numbers, mac_t eth_src, mac_t eth_dst)
 {
 	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
@@ -70,11 +70,11 @@ static size_t build(uint8_t *frame, const struct flow_key *key, bool out,
 	return (size_t)(tcp - frame) + TCP_HEADER;
 }
 
-size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, mac_t eth_src,
+size_t reset_build(uint8_t *frame, const struct conn *conn, enum conn_way way, mac_t eth_src,
 		   mac_t eth_dst)
 {
-	const struct flow_tcp *tcp = &flow->tcp;
-	bool out = way == FLOW_FROM_GUEST;
+	const struct conn_tcp *tcp = &conn->ends;
+	bool out = way == CONN_FROM_GUEST;
 	struct numbers numbers = {
 		.seq = tcp->peer_next,
 		.ack = tcp->guest_next,
@@ -85,16 +85,16 @@ size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, m
 		numbers.seq = tcp->peer_acked ? tcp->peer_ack : tcp->guest_next;
 		numbers.ack = tcp->peer_next;
 	}
-	return build(frame, &flow->key, out, &numbers, eth_src, eth_dst);
+	return build(frame, &conn->key, out, &numbers, eth_src, eth_dst);
 }
 
-size_t reset_build_last_ack(uint8_t *frame, const struct flow *flow, mac_t eth_src, mac_t eth_dst)
+size_t reset_build_last_ack(uint8_t *frame, const struct conn *conn, mac_t eth_src, mac_t eth_dst)
 {
 	const struct numbers numbers = {
-		.seq = flow->tcp.peer_next,
-		.ack = flow->tcp.guest_fin,
+		.seq = conn->ends.peer_next,
+		.ack = conn->ends.guest_fin,
 		.flags = TCP_FLAG_ACK,
 	};
 
-	return build(frame, &flow->key, false, &numbers, eth_src, eth_dst);
+	return build(frame, &conn->key, false, &numbers, eth_src, eth_dst);
 }

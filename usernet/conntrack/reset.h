@@ -4,18 +4,18 @@
 
 #include <stddef.h>
 
-#include "conntrack/flow.h"
+#include "conntrack/conn.h"
 
-/* Segments of ours about the end of a TCP flow, as if the other end had sent them. */
+/* Segments of ours about the end of a TCP conn, as if the other end had sent them. */
 #define RESET_FRAME_MAX (ETH_HEADER + 40 + 20)
 
 /*
- * The one that ends it (RFC 9293 3.5.2). @way: FLOW_TO_GUEST is for the guest, FLOW_FROM_GUEST for
+ * The one that ends it (RFC 9293 3.5.2). @way: CONN_TO_GUEST is for the guest, CONN_FROM_GUEST for
  * libslirp. @frame has room for RESET_FRAME_MAX; returns the frame's length.
  */
-size_t reset_build(uint8_t *frame, const struct flow *flow, enum flow_way way, mac_t eth_src,
+size_t reset_build(uint8_t *frame, const struct conn *conn, enum conn_way way, mac_t eth_src,
 		   mac_t eth_dst);
-/* To the guest of a flow_is_over(): its end was heard (RFC 9293 3.10.7.4, TIME-WAIT). */
-size_t reset_build_last_ack(uint8_t *frame, const struct flow *flow, mac_t eth_src, mac_t eth_dst);
+/* To the guest of a conn_is_over(): its end was heard (RFC 9293 3.10.7.4, TIME-WAIT). */
+size_t reset_build_last_ack(uint8_t *frame, const struct conn *conn, mac_t eth_src, mac_t eth_dst);
 
 #endif

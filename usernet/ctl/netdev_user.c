@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/options/user.h"
 
+#include "base/error.h"
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
-#include "base/error.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/policies.h"
 #include "dns/server.h"

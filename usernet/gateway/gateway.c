@@ -176,7 +176,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		nat_new(network, &gateway->config, &gateway->outbox, &gateway_nat_ops, gateway);
 	gateway->backlog = backlog_new(network->loop, &gateway->config, gateway->nat);
 	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
-						 conntrack_flows(gateway->conntrack),
+						 conntrack_conns(gateway->conntrack),
 						 &gateway_udp_forward_ops, gateway);
 	gateway->local_services = local_services_new();
 	serve_dns_tcp(gateway);

@@ -127,39 +127,39 @@ static void address_gone(struct gateway *gateway, const struct in6_addr *addr)
 	udp_forwards_guest_gone(gateway->udp_forwards, addr);
 }
 
-static void on_gate_reset(void *data, const struct flow *flow, enum flow_way way)
+static void on_gate_reset(void *data, const struct conn *conn, enum conn_way way)
 {
 	struct gateway *gateway = data;
-	bool out = way == FLOW_FROM_GUEST;
+	bool out = way == CONN_FROM_GUEST;
 	uint8_t frame[RESET_FRAME_MAX];
 	struct frame whole = {frame, 0};
 	struct packet packet;
 	enum drop_reason why;
 
-	whole.len = (uint32_t)reset_build(frame, flow, way, out ? flow->mac : gateway->mac,
-					  out ? gateway->mac : flow->mac);
+	whole.len = (uint32_t)reset_build(frame, conn, way, out ? conn->mac : gateway->mac,
+					  out ? gateway->mac : conn->mac);
 	if (!out)
-		nat_inject_to_guest(gateway->nat, flow, frame, whole.len);
+		nat_inject_to_guest(gateway->nat, conn, frame, whole.len);
 	else if (packet_parse(&packet, &whole, &why))
 		nat_inject(gateway->nat, &packet);
 	loop_task_defer(&gateway->service);
 }
 
-static void on_gate_over(void *data, const struct flow *flow)
+static void on_gate_over(void *data, const struct conn *conn)
 {
 	struct gateway *gateway = data;
 
-	nat_flow_over(gateway->nat, &flow->key);
+	nat_flow_over(gateway->nat, &conn->key);
 }
 
-static void on_gate_say_last(void *data, const struct flow *flow)
+static void on_gate_say_last(void *data, const struct conn *conn)
 {
 	struct gateway *gateway = data;
 	uint8_t *frame = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
 
 	if (frame)
 		outbox_commit(&gateway->outbox,
-			      reset_build_last_ack(frame, flow, gateway->mac, flow->mac));
+			      reset_build_last_ack(frame, conn, gateway->mac, conn->mac));
 	loop_task_defer(&gateway->service);
 }
 

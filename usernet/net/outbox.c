@@ -34,10 +34,8 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 	return outbox->chunk->data + outbox->used + FRAME_PREFIX;
 }
 
-void outbox_commit(struct outbox *outbox, size_t len)
+void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
 {
-	uint8_t *data = outbox->chunk->data + outbox->used + FRAME_PREFIX;
-
 	if (outbox->src)
 		mac_write(data + MAC_LEN, outbox->src);
 	frame_set_prefix(data, (uint32_t)len);
@@ -46,6 +44,11 @@ void outbox_commit(struct outbox *outbox, size_t len)
 		outbox->frames = g_renew(struct frame, outbox->frames, outbox->capacity);
 	}
 	outbox->frames[outbox->n++] = (struct frame){data, (uint32_t)len};
+}
+
+void outbox_commit(struct outbox *outbox, size_t len)
+{
+	outbox_append(outbox, outbox->chunk->data + outbox->used + FRAME_PREFIX, len);
 	outbox->used += FRAME_PREFIX + len;
 }
 

@@ -34,6 +34,9 @@ void outbox_fini(struct outbox *outbox);
 uint8_t *outbox_reserve(struct outbox *outbox, size_t len);
 /* The frame in the room last reserved is @len bytes long, at most what was reserved. */
 void outbox_commit(struct outbox *outbox, size_t len);
+/* A frame that lies elsewhere until the end of the turn, @data with room for its prefix in front.
+ */
+void outbox_append(struct outbox *outbox, uint8_t *data, size_t len);
 /* Not from a port's ops. */
 void outbox_flush(struct outbox *outbox);
 

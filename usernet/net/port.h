@@ -79,10 +79,11 @@ struct port {
 	char *peer;  /* who is there: "pid 4711", "127.0.0.1:5000"; owned, may be NULL */
 	unsigned id; /* unique in the process, never used again */
 	usec_t since;
-	bool trusted;   /* the gateway: the guard lets it pass */
-	bool link_up;   /* set_link */
-	bool congested; /* see port_set_congested */
-	bool dropping;  /* congested for too long: frames to it are dropped until it drains */
+	bool trusted;    /* the gateway: the guard lets it pass */
+	bool unreliable; /* its wire may corrupt frames: checksums are verified */
+	bool link_up;    /* set_link */
+	bool congested;  /* see port_set_congested */
+	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
 	struct port *waits_for;      /* the congested port this one is paused for */
 	struct list waiting;         // port::waiters of waits_for

@@ -276,14 +276,14 @@ static void deliver_inflow(struct instance *instance, struct inflow *flow,
 /* libslirp says which descriptor it opens, not for whom. */
 static void note_fd(struct instance *instance, const struct packet *packet)
 {
-	struct flow_key key;
-	struct flow *flow;
+	struct conn_key key;
+	struct conn *flow;
 
-	if (instance->opened < 0 || !flow_key_of(&key, packet, FLOW_FROM_GUEST))
+	if (instance->opened < 0 || !conn_key_of(&key, packet, CONN_FROM_GUEST))
 		return;
-	flow = flow_find(conntrack_flows(instance->env->conntrack), &key);
+	flow = conn_find(conntrack_conns(instance->env->conntrack), &key);
 	if (flow)
-		flow_set_fd(flow, instance->opened);
+		conn_set_fd(flow, instance->opened);
 }
 
 static void instance_deliver(void *owner, const struct packet *packet)
@@ -315,12 +315,12 @@ static void instance_deliver(void *owner, const struct packet *packet)
 		slirp_input(instance->slirp, packet->frame, (int)packet->len);
 	if (clamp)
 		nat_budget_unclamp(&env->budget);
-	if (flow_is_syn(packet))
+	if (conn_is_syn(packet))
 		note_fd(instance, packet);
 	instance_set_dirty(instance);
 }
 
-void instance_bury(struct instance *instance, const struct flow *flow)
+void instance_bury(struct instance *instance, const struct conn *flow)
 {
 	struct instance_env *env = instance->env;
 	uint8_t bytes[RESET_FRAME_MAX];
@@ -331,7 +331,7 @@ void instance_bury(struct instance *instance, const struct flow *flow)
 	enum drop_reason why;
 	int fd;
 
-	frame.len = (uint32_t)reset_build(bytes, flow, FLOW_FROM_GUEST, flow->mac,
+	frame.len = (uint32_t)reset_build(bytes, flow, CONN_FROM_GUEST, flow->mac,
 					  user_config_mac(env->config));
 	if (!packet_parse(&packet, &frame, &why))
 		return;

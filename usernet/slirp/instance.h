@@ -11,7 +11,7 @@
  * instance*.c are the only file that calls libslirp; what reaches it has passed scrub. Which
  * instances there are is nat.h's.
  */
-struct flow;
+struct conn;
 struct conntrack;
 struct instance;
 struct nat_fds;
@@ -72,7 +72,7 @@ void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t l
  * Nothing more is to come of @flow: libslirp's part of it goes now, if all that the guest sent has
  * been written; else when its TIME_WAIT ends. After instances_run().
  */
-void instance_bury(struct instance *instance, const struct flow *flow);
+void instance_bury(struct instance *instance, const struct conn *flow);
 /* Polls what is ready, fills what changed. */
 void instances_run(struct instance_env *env);
 /* Those whose guests took nothing, and may take something now, are polled this turn. */

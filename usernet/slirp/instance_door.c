@@ -327,16 +327,16 @@ static int only_door(int number, void *opaque)
 static bool is_spoken_to(const struct instance *instance, const struct nat_client *client,
 			 uint16_t guest_port)
 {
-	const struct flow_key key = {
+	const struct conn_key key = {
 		.guest = instance->addr,
 		.peer = client->addr,
 		.guest_port = guest_port,
 		.peer_port = client->port,
 		.proto = IPPROTO_TCP,
 	};
-	const struct flow *flow = flow_find(conntrack_flows(instance->env->conntrack), &key);
+	const struct conn *flow = conn_find(conntrack_conns(instance->env->conntrack), &key);
 
-	return flow && flow->opener != FLOW_BY_FORWARD && !flow_is_closed(flow);
+	return flow && flow->opener != CONN_BY_FORWARD && !conn_is_closed(flow);
 }
 
 /* A socket bound to a loopback port that no other inflow has. */
@@ -434,10 +434,10 @@ failed:
 	return NAT_REFUSED;
 }
 
-struct flow_origin instance_origin(const struct instance *instance, const struct inflow *flow)
+struct conn_origin instance_origin(const struct instance *instance, const struct inflow *flow)
 {
-	return (struct flow_origin){
-		.opener = flow ? FLOW_BY_FORWARD : FLOW_BY_PEER,
+	return (struct conn_origin){
+		.opener = flow ? CONN_BY_FORWARD : CONN_BY_PEER,
 		.rule = flow ? flow->rule : NULL,
 		.mac = instance->mac,
 		.port_id = instance->share ? instance->share->port_id : 0,

@@ -4,7 +4,7 @@
 
 #include <slirp/libslirp.h>
 
-#include "conntrack/flow_table.h"
+#include "conntrack/conn_table.h"
 #include "net/network.h"
 #include "slirp/instance.h"
 #include "slirp/instance_door.h"
@@ -84,6 +84,6 @@ void instance_init_fds(struct instance *instance);
 
 /* Who opens the flow that begins with @packet, to the guest: a client that came in by @flow, or
  * with NULL nobody that we know. */
-struct flow_origin instance_origin(const struct instance *instance, const struct inflow *flow);
+struct conn_origin instance_origin(const struct instance *instance, const struct inflow *flow);
 
 #endif

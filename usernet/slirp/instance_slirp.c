@@ -174,7 +174,7 @@ static bool passes_gate(struct instance *instance, const struct inflow *flow, co
 		return true;
 	answer = conntrack_to_guest(conntrack, &packet);
 	if (answer == CONNTRACK_OPENS) {
-		struct flow_origin origin = instance_origin(instance, flow);
+		struct conn_origin origin = instance_origin(instance, flow);
 
 		answer = conntrack_open_to_guest(conntrack, &packet, &origin);
 	}

@@ -34,7 +34,7 @@ struct nat {
 	GHashTable *addresses; /* struct in6_addr -> struct address */
 	struct list all;       /* heads address::link */
 	struct address *cached;
-	GArray *over; /* struct flow_key, until the end of the turn */
+	GArray *over; /* struct conn_key, until the end of the turn */
 	struct loop_timer sweep;
 };
 
@@ -80,7 +80,7 @@ static void let_go(struct nat *nat, struct address *address, bool gone)
 	shards_fini(&address->shards);
 	if (address->share)
 		nat_share_give_back(&nat->env.budget, address->share);
-	flow_end_guest(conntrack_flows(nat->env.conntrack), &address->addr, !gone);
+	conn_end_guest(conntrack_conns(nat->env.conntrack), &address->addr, !gone);
 	g_free(address);
 }
 
@@ -219,7 +219,7 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 		instance_input(shards_for(&address->shards, packet), packet);
 }
 
-void nat_flow_over(struct nat *nat, const struct flow_key *key)
+void nat_flow_over(struct nat *nat, const struct conn_key *key)
 {
 	g_array_append_val(nat->over, *key);
 	if (!nat->env.serving)
@@ -235,11 +235,11 @@ void nat_flow_over(struct nat *nat, const struct flow_key *key)
 static void bury(struct nat *nat)
 {
 	for (guint i = 0; i < nat->over->len; i++) {
-		const struct flow_key *key = &g_array_index(nat->over, struct flow_key, i);
-		const struct flow *flow = flow_find(conntrack_flows(nat->env.conntrack), key);
+		const struct conn_key *key = &g_array_index(nat->over, struct conn_key, i);
+		const struct conn *flow = conn_find(conntrack_conns(nat->env.conntrack), key);
 		struct address *address = find(nat, &key->guest);
 
-		if (flow && address && flow_is_over(flow) && flow->shard < address->shards.n)
+		if (flow && address && conn_is_over(flow) && flow->shard < address->shards.n)
 			instance_bury(address->shards.all[flow->shard], flow);
 	}
 	g_array_set_size(nat->over, 0);
@@ -263,7 +263,7 @@ void nat_inject(struct nat *nat, const struct packet *packet)
 		instance_input(shards_for(&address->shards, packet), packet);
 }
 
-void nat_inject_to_guest(struct nat *nat, const struct flow *flow, const uint8_t *frame, size_t len)
+void nat_inject_to_guest(struct nat *nat, const struct conn *flow, const uint8_t *frame, size_t len)
 {
 	struct address *address = find(nat, &flow->key.guest);
 
@@ -374,7 +374,7 @@ struct nat *nat_new(struct network *network, const struct user_config *config,
 	nat->env.ops_data = data;
 	instance_env_init(&nat->env);
 	nat->addresses = g_hash_table_new(address_hash, address_equal);
-	nat->over = g_array_new(FALSE, FALSE, sizeof(struct flow_key));
+	nat->over = g_array_new(FALSE, FALSE, sizeof(struct conn_key));
 	list_init(&nat->all);
 	loop_timer_init(network->loop, &nat->sweep, on_sweep);
 	loop_timer_set(&nat->sweep, loop_now(network->loop) + SWEEP_INTERVAL);

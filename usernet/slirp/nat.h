@@ -18,8 +18,8 @@
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
  * nat_run() polls the instances whose sockets are ready and refills those where something happened.
  */
-struct flow;
-struct flow_key;
+struct conn;
+struct conn_key;
 struct conntrack;
 struct nat;
 struct network;
@@ -66,10 +66,10 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 /* A packet that we say in the guest's name; nothing happens when it has no instance. */
 void nat_inject(struct nat *nat, const struct packet *packet);
 /* @frame as if libslirp said it, of @flow: with the numbers that the guest knows it by. */
-void nat_inject_to_guest(struct nat *nat, const struct flow *flow, const uint8_t *frame,
+void nat_inject_to_guest(struct nat *nat, const struct conn *flow, const uint8_t *frame,
 			 size_t len);
-/* A TCP flow of this key became flow_is_over(): libslirp need not keep it for long. */
-void nat_flow_over(struct nat *nat, const struct flow_key *key);
+/* A TCP flow of this key became conn_is_over(): libslirp need not keep it for long. */
+void nat_flow_over(struct nat *nat, const struct conn_key *key);
 /* Delivers what is merged, polls, refills; fills the outbox. */
 void nat_run(struct nat *nat);
 

@@ -6,7 +6,7 @@
 
 #define PORTS 65536
 
-_Static_assert(SHARDS_MAX < UINT8_MAX, "a place fits struct flow and the table of ports");
+_Static_assert(SHARDS_MAX < UINT8_MAX, "a place fits struct conn and the table of ports");
 
 void shards_init(struct shards *shards, struct instance_env *env, const struct in6_addr *addr)
 {
@@ -48,7 +48,7 @@ void shards_trim(struct shards *shards)
 }
 
 /* What is open already is at the first. */
-static void note_port(void *data, const struct flow *flow)
+static void note_port(void *data, const struct conn *flow)
 {
 	struct shards *shards = data;
 
@@ -72,7 +72,7 @@ static struct instance *grow(struct shards *shards)
 
 	if (!shards->ports) {
 		shards->ports = g_malloc0(PORTS);
-		flow_foreach_of(conntrack_flows(shards->env->conntrack), instance_addr(first),
+		conn_foreach_of(conntrack_conns(shards->env->conntrack), instance_addr(first),
 				note_port, shards);
 	}
 	instance_set_share(added, instance_share(first));
@@ -98,17 +98,17 @@ static struct instance *pick(struct shards *shards)
 
 static struct instance *for_tcp(struct shards *shards, const struct packet *packet)
 {
-	struct flow_key key;
-	struct flow *flow;
+	struct conn_key key;
+	struct conn *flow;
 
-	if (!flow_key_of(&key, packet, FLOW_FROM_GUEST))
+	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
 		return shards->all[0];
-	flow = flow_find(conntrack_flows(shards->env->conntrack), &key);
+	flow = conn_find(conntrack_conns(shards->env->conntrack), &key);
 	if (!flow) /* whichever: it answers with a reset */
 		return shards->all[0];
-	if (flow_is_syn(packet) && flow->opener == FLOW_BY_GUEST &&
-	    flow->count[FLOW_FROM_GUEST].packets == 1)
-		flow_set_shard(flow, instance_shard(pick(shards)));
+	if (conn_is_syn(packet) && flow->opener == CONN_BY_GUEST &&
+	    flow->count[CONN_FROM_GUEST].packets == 1)
+		conn_set_shard(flow, instance_shard(pick(shards)));
 	return shards->all[flow->shard < shards->n ? flow->shard : 0];
 }
 
@@ -123,7 +123,7 @@ static struct instance *for_port(struct shards *shards, uint16_t port)
 
 struct instance *shards_for(struct shards *shards, const struct packet *packet)
 {
-	struct flow_key key;
+	struct conn_key key;
 
 	if (shards->n == 1) {
 		if (instance_n_fds(shards->all[0]) < SHARD_FULL || !may_grow(shards))
@@ -132,7 +132,7 @@ struct instance *shards_for(struct shards *shards, const struct packet *packet)
 	}
 	if (packet->proto == IPPROTO_TCP)
 		return for_tcp(shards, packet);
-	if (flow_key_of(&key, packet, FLOW_FROM_GUEST))
+	if (conn_key_of(&key, packet, CONN_FROM_GUEST))
 		return for_port(shards, key.guest_port);
 	return shards->all[0];
 }

@@ -12,7 +12,7 @@
  * them has something to say, so a guest with many gets several: a flow that opens goes to the one
  * that has fewest, and stays there.
  *
- *     TCP          struct flow remembers (flow::shard)
+ *     TCP          struct conn remembers (flow::shard)
  *     UDP, pings   by the guest's port or identifier, so that one socket of the guest's is one of
  *                  the host's, whomever it speaks to
  *     the rest     to the first

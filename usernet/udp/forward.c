@@ -127,15 +127,15 @@ static void count_flow(const struct udp_forward *forward, const struct udp_sessi
 {
 	struct udp_forwards *forwards = forward->all;
 	const struct port *port = vswitch_lookup(forwards->network->vswitch, session->mac);
-	const struct flow_key key = udp_forward_flow(session);
-	const struct flow_origin origin = {
-		.opener = FLOW_BY_FORWARD,
+	const struct conn_key key = udp_forward_flow(session);
+	const struct conn_origin origin = {
+		.opener = CONN_BY_FORWARD,
 		.rule = forward->rule,
 		.mac = session->mac,
 		.port_id = port ? port->id : 0,
 	};
 
-	flow_seen_to_guest(forwards->flows, &key, (unsigned)len, &origin,
+	conn_seen_to_guest(forwards->flows, &key, (unsigned)len, &origin,
 			   udp_forwards_now(forwards));
 }
 

@@ -18,7 +18,7 @@
  *
  * Sessions end with the forward, with its guest, when the guest's address changes, and when idle.
  */
-struct flow_table;
+struct conn_table;
 struct network;
 struct outbox;
 struct udp_forward;
@@ -40,7 +40,7 @@ struct udp_forward_ops {
 
 /* Those of a gateway. All but @ops outlive it; @ops is copied. */
 struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, struct flow_table *flows,
+				      struct outbox *outbox, struct conn_table *flows,
 				      const struct udp_forward_ops *ops, void *data);
 /* Removes the forwards that are left. */
 void udp_forwards_free(struct udp_forwards *forwards);

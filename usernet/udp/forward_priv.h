@@ -3,7 +3,7 @@
 #define USERNET_UDP_FORWARD_PRIV_H
 
 #include "base/loop.h"
-#include "conntrack/flow_table.h"
+#include "conntrack/conn_table.h"
 #include "net/network.h"
 #include "udp/forward.h"
 #include "udp/hold.h"
@@ -38,7 +38,7 @@ struct udp_forwards {
 	struct network *network;
 	const struct user_config *config;
 	struct outbox *outbox;
-	struct flow_table *flows;
+	struct conn_table *flows;
 	struct udp_forward_ops ops;
 	void *ops_data;
 	struct udp_sessions *sessions;
@@ -55,9 +55,9 @@ static inline usec_t udp_forwards_now(const struct udp_forwards *forwards)
 }
 
 /* The session as the flow table has it. */
-static inline struct flow_key udp_forward_flow(const struct udp_session *session)
+static inline struct conn_key udp_forward_flow(const struct udp_session *session)
 {
-	return (struct flow_key){
+	return (struct conn_key){
 		.guest = session->flow.guest,
 		.peer = session->flow.peer,
 		.guest_port = session->flow.guest_port,

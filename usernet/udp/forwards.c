@@ -71,7 +71,7 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 			 struct port *port, mac_t mac, const struct packet *packet)
 {
 	struct udp_forward *forward = container_of(session->owner, struct udp_forward, sessions);
-	const struct flow_key key = udp_forward_flow(session);
+	const struct conn_key key = udp_forward_flow(session);
 
 	if (session->mac != mac) {
 		port_drop(port, DROP_SPOOFED, 1);
@@ -86,7 +86,7 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 			     packet->len - packet->payload))
 		port_drop(port, errno == EAGAIN ? DROP_QUEUE_FULL : DROP_WRITE_ERROR, 1);
 	else
-		flow_seen_from_guest(forwards->flows, &key, packet->len - packet->payload,
+		conn_seen_from_guest(forwards->flows, &key, packet->len - packet->payload,
 				     udp_forwards_now(forwards));
 }
 
@@ -132,15 +132,15 @@ static void on_retry(struct loop_timer *timer)
 static void on_session_ended(void *data, const struct udp_session *session)
 {
 	struct udp_forwards *forwards = data;
-	const struct flow_key key = udp_forward_flow(session);
-	struct flow *flow = flow_find(forwards->flows, &key);
+	const struct conn_key key = udp_forward_flow(session);
+	struct conn *flow = conn_find(forwards->flows, &key);
 
-	if (flow && flow->opener == FLOW_BY_FORWARD)
-		flow_end(forwards->flows, flow);
+	if (flow && flow->opener == CONN_BY_FORWARD)
+		conn_end(forwards->flows, flow);
 }
 
 struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, struct flow_table *flows,
+				      struct outbox *outbox, struct conn_table *flows,
 				      const struct udp_forward_ops *ops, void *data)
 {
 	struct udp_forwards *forwards = g_new0(struct udp_forwards, 1);

@@ -234,7 +234,7 @@ struct flow_listing {
 	const struct attachment *user;
 };
 
-static void add_flow(void *data, struct flow *flow)
+static void add_flow(void *data, struct conn *flow)
 {
 	struct flow_listing *listing = data;
 
@@ -248,7 +248,7 @@ static JsonNode *query_connections(struct command_call *call, GError **error)
 	list_for_each (user, &call->control->attachments, struct attachment, link) {
 		listing.user = user;
 		if (user->forwards)
-			flow_foreach(conntrack_flows(
+			conn_foreach(conntrack_conns(
 					     gateway_conntrack(gateway_from_netdev(user->netdev))),
 				     add_flow, &listing);
 	}

@@ -8,7 +8,7 @@
 
 /* What commands and events show of things, as JSON. The caller owns what is returned. */
 struct attachment;
-struct flow;
+struct conn;
 struct fwd_entry;
 struct guest_forward;
 struct guest;
@@ -22,7 +22,7 @@ JsonObject *query_guest(const struct guest *guest);
 /* A guest that has not come yet. */
 JsonObject *query_reservation(const struct reservation *reservation);
 JsonObject *query_port(const struct network *network, const struct port *port);
-JsonObject *query_connection(const struct attachment *user, const struct flow *flow);
+JsonObject *query_connection(const struct attachment *user, const struct conn *flow);
 
 /* "tcp" */
 const char *query_protocol(uint8_t proto);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/flow.h"
+#include "conntrack/conn.h"
 
 #include <glib.h>
 
@@ -12,27 +12,27 @@
 #define RESET_SLACK (2 << 20)
 
 static const char *const state_names[] = {
-	[FLOW_SYN_SENT] = "SYN_SENT",
-	[FLOW_SYN_RECEIVED] = "SYN_RECEIVED",
-	[FLOW_ESTABLISHED] = "ESTABLISHED",
-	[FLOW_FIN_WAIT_1] = "FIN_WAIT_1",
-	[FLOW_FIN_WAIT_2] = "FIN_WAIT_2",
-	[FLOW_CLOSE_WAIT] = "CLOSE_WAIT",
-	[FLOW_CLOSING] = "CLOSING",
-	[FLOW_LAST_ACK] = "LAST_ACK",
-	[FLOW_TIME_WAIT] = "TIME_WAIT",
-	[FLOW_CLOSED] = "CLOSED",
-	[FLOW_STATELESS] = NULL,
+	[CONN_SYN_SENT] = "SYN_SENT",
+	[CONN_SYN_RECEIVED] = "SYN_RECEIVED",
+	[CONN_ESTABLISHED] = "ESTABLISHED",
+	[CONN_FIN_WAIT_1] = "FIN_WAIT_1",
+	[CONN_FIN_WAIT_2] = "FIN_WAIT_2",
+	[CONN_CLOSE_WAIT] = "CLOSE_WAIT",
+	[CONN_CLOSING] = "CLOSING",
+	[CONN_LAST_ACK] = "LAST_ACK",
+	[CONN_TIME_WAIT] = "TIME_WAIT",
+	[CONN_CLOSED] = "CLOSED",
+	[CONN_STATELESS] = NULL,
 };
-_Static_assert(G_N_ELEMENTS(state_names) == FLOW_N_STATES, "a name for every state");
+_Static_assert(G_N_ELEMENTS(state_names) == CONN_N_STATES, "a name for every state");
 
-bool flow_key_of(struct flow_key *key, const struct packet *packet, enum flow_way way)
+bool conn_key_of(struct conn_key *key, const struct packet *packet, enum conn_way way)
 {
-	bool out = way == FLOW_FROM_GUEST;
+	bool out = way == CONN_FROM_GUEST;
 
 	if (packet->fragment)
 		return false;
-	*key = (struct flow_key){
+	*key = (struct conn_key){
 		.guest = out ? packet->src : packet->dst,
 		.peer = out ? packet->dst : packet->src,
 		.proto = packet->proto,
@@ -58,7 +58,7 @@ bool flow_key_of(struct flow_key *key, const struct packet *packet, enum flow_wa
 	return true;
 }
 
-bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
+bool conn_key_equal(const struct conn_key *a, const struct conn_key *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
@@ -69,35 +69,35 @@ static bool before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
-static uint8_t open_state(const struct flow *flow)
+static uint8_t open_state(const struct conn *conn)
 {
-	const struct flow_tcp *tcp = &flow->tcp;
+	const struct conn_tcp *tcp = &conn->ends;
 
 	if (tcp->reset)
-		return FLOW_CLOSED;
+		return CONN_CLOSED;
 	if (tcp->guest_ended && tcp->peer_ended) {
 		if (tcp->guest_ended_first)
-			return tcp->guest_end_acked ? FLOW_TIME_WAIT : FLOW_CLOSING;
-		return tcp->guest_end_acked ? FLOW_CLOSED : FLOW_LAST_ACK;
+			return tcp->guest_end_acked ? CONN_TIME_WAIT : CONN_CLOSING;
+		return tcp->guest_end_acked ? CONN_CLOSED : CONN_LAST_ACK;
 	}
 	if (tcp->guest_ended)
-		return tcp->guest_end_acked ? FLOW_FIN_WAIT_2 : FLOW_FIN_WAIT_1;
-	return tcp->peer_ended ? FLOW_CLOSE_WAIT : FLOW_ESTABLISHED;
+		return tcp->guest_end_acked ? CONN_FIN_WAIT_2 : CONN_FIN_WAIT_1;
+	return tcp->peer_ended ? CONN_CLOSE_WAIT : CONN_ESTABLISHED;
 }
 
 /*
- * A reset by the guest ends the flow where libslirp would believe it. One of libslirp's ends it in
+ * A reset by the guest ends the conn where libslirp would believe it. One of libslirp's ends it in
  * any case; if it was about another connection, the next segment shows it (see below).
  */
-static bool believes_reset(const struct flow_tcp *tcp, uint32_t seq, enum flow_way way)
+static bool believes_reset(const struct conn_tcp *tcp, uint32_t seq, enum conn_way way)
 {
 	int32_t off = (int32_t)(seq - tcp->peer_ack);
 
-	return way == FLOW_TO_GUEST || !tcp->peer_acked ||
+	return way == CONN_TO_GUEST || !tcp->peer_acked ||
 	       (off > -RESET_SLACK && off < RESET_SLACK);
 }
 
-static void guest_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_t flags)
+static void guest_sent(struct conn_tcp *tcp, uint32_t next, uint32_t ack, uint8_t flags)
 {
 	bool fin = flags & TCP_FLAG_FIN;
 
@@ -113,7 +113,7 @@ static void guest_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_
 	tcp->guest_fin = next;
 }
 
-static void peer_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_t flags)
+static void peer_sent(struct conn_tcp *tcp, uint32_t next, uint32_t ack, uint8_t flags)
 {
 	if (!tcp->peer_began || before(tcp->peer_next, next))
 		tcp->peer_next = next;
@@ -129,9 +129,9 @@ static void peer_sent(struct flow_tcp *tcp, uint32_t next, uint32_t ack, uint8_t
 		tcp->guest_end_acked = true;
 }
 
-void flow_tcp_seen(struct flow *flow, const struct packet *packet, enum flow_way way)
+void conn_tcp_seen(struct conn *conn, const struct packet *packet, enum conn_way way)
 {
-	struct flow_tcp *tcp = &flow->tcp;
+	struct conn_tcp *tcp = &conn->ends;
 	const uint8_t *header = packet->frame + packet->l4;
 	uint32_t seq = packet_u32(header + 4), ack = packet_u32(header + 8), next;
 	uint8_t flags = packet->tcp_flags;
@@ -139,68 +139,68 @@ void flow_tcp_seen(struct flow *flow, const struct packet *packet, enum flow_way
 	if (flags & TCP_FLAG_RST) {
 		if (believes_reset(tcp, seq, way))
 			tcp->reset = true;
-		flow->state = tcp->reset ? FLOW_CLOSED : flow->state;
+		conn->state = tcp->reset ? CONN_CLOSED : conn->state;
 		return;
 	}
 	/* libslirp goes on with it, so it did not believe the reset. */
-	if (way == FLOW_TO_GUEST)
+	if (way == CONN_TO_GUEST)
 		tcp->reset = false;
 	next = seq + (packet->len - packet->payload) + !!(flags & TCP_FLAG_SYN) +
 	       !!(flags & TCP_FLAG_FIN);
-	if (way == FLOW_FROM_GUEST)
+	if (way == CONN_FROM_GUEST)
 		guest_sent(tcp, next, ack, flags);
 	else
 		peer_sent(tcp, next, ack, flags);
-	if (flow_is_syn(packet))
+	if (conn_is_syn(packet))
 		return; /* the state it was opened in */
 	/* SYN and ACK: to the guest they open it; by the guest they wait for their ACK. */
-	if (flow->state == FLOW_SYN_SENT && way == FLOW_FROM_GUEST)
+	if (conn->state == CONN_SYN_SENT && way == CONN_FROM_GUEST)
 		return;
-	if (flow->state == FLOW_SYN_RECEIVED &&
-	    (way == FLOW_FROM_GUEST || !tcp->guest_began || !(flags & TCP_FLAG_ACK)))
+	if (conn->state == CONN_SYN_RECEIVED &&
+	    (way == CONN_FROM_GUEST || !tcp->guest_began || !(flags & TCP_FLAG_ACK)))
 		return;
-	flow->state = open_state(flow);
+	conn->state = open_state(conn);
 }
 
-enum flow_class flow_class_of(const struct flow *flow)
+enum conn_class conn_class_of(const struct conn *conn)
 {
-	switch ((enum flow_state)flow->state) {
-	case FLOW_STATELESS:
-		if (flow->cut)
-			return FLOW_CLASS_CLOSED;
-		return flow->key.proto == IPPROTO_UDP && flow->key.peer_port == PORT_DNS &&
-				       flow->count[FLOW_TO_GUEST].packets
-			       ? FLOW_CLASS_ANSWERED
-			       : FLOW_CLASS_DATAGRAMS;
-	case FLOW_SYN_SENT:
-	case FLOW_SYN_RECEIVED:
-		return FLOW_CLASS_OPENING;
-	case FLOW_ESTABLISHED:
-	case FLOW_FIN_WAIT_2: /* libslirp's own CLOSE_WAIT, which waits for the host's program */
-		return FLOW_CLASS_HELD;
-	case FLOW_TIME_WAIT:
-	case FLOW_CLOSED:
-		return FLOW_CLASS_CLOSED;
+	switch ((enum conn_state)conn->state) {
+	case CONN_STATELESS:
+		if (conn->cut)
+			return CONN_CLASS_CLOSED;
+		return conn->key.proto == IPPROTO_UDP && conn->key.peer_port == PORT_DNS &&
+				       conn->count[CONN_TO_GUEST].packets
+			       ? CONN_CLASS_ANSWERED
+			       : CONN_CLASS_DATAGRAMS;
+	case CONN_SYN_SENT:
+	case CONN_SYN_RECEIVED:
+		return CONN_CLASS_OPENING;
+	case CONN_ESTABLISHED:
+	case CONN_FIN_WAIT_2: /* libslirp's own CLOSE_WAIT, which waits for the host's program */
+		return CONN_CLASS_HELD;
+	case CONN_TIME_WAIT:
+	case CONN_CLOSED:
+		return CONN_CLASS_CLOSED;
 	default:
-		return FLOW_CLASS_CLOSING;
+		return CONN_CLASS_CLOSING;
 	}
 }
 
-const char *flow_state_name(enum flow_state state)
+const char *conn_state_name(enum conn_state state)
 {
 	return state_names[state];
 }
 
-const char *flow_opener_name(enum flow_opener opener)
+const char *conn_opener_name(enum conn_opener opener)
 {
 	static const char *const names[] = {"guest", "forward", "peer"};
 
 	return names[opener];
 }
 
-const char *flow_protocol_name(const struct flow *flow)
+const char *conn_protocol_name(const struct conn *conn)
 {
-	switch (flow->key.proto) {
+	switch (conn->key.proto) {
 	case IPPROTO_TCP:
 		return "TCP";
 	case IPPROTO_UDP:

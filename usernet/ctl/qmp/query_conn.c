@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 
-#include "conntrack/flow.h"
+#include "conntrack/conn.h"
 #include "ctl/attachment.h"
 #include "ctl/qmp/query.h"
 #include "net/guest.h"
@@ -47,41 +47,41 @@ void query_set_guest(JsonObject *object, const struct guest *guest)
 	json_object_set_string_member(object, "mac", mac);
 }
 
-JsonObject *query_connection(const struct attachment *user, const struct flow *flow)
+JsonObject *query_connection(const struct attachment *user, const struct conn *conn)
 {
 	struct network *network = user->netdev->network;
-	const struct guest *guest = guest_by_mac(network->guests, flow->mac);
-	const struct flow_count *out = &flow->count[FLOW_FROM_GUEST];
-	const struct flow_count *in = &flow->count[FLOW_TO_GUEST];
-	const char *state = flow->cut ? "DENIED" : flow_state_name((enum flow_state)flow->state);
-	bool has_ports = flow->key.proto == IPPROTO_TCP || flow->key.proto == IPPROTO_UDP;
+	const struct guest *guest = guest_by_mac(network->guests, conn->mac);
+	const struct conn_count *out = &conn->count[CONN_FROM_GUEST];
+	const struct conn_count *in = &conn->count[CONN_TO_GUEST];
+	const char *state = conn->cut ? "DENIED" : conn_state_name((enum conn_state)conn->state);
+	bool has_ports = conn->key.proto == IPPROTO_TCP || conn->key.proto == IPPROTO_UDP;
 	usec_t now = loop_now(network->loop);
 	JsonObject *object = json_object_new();
 
 	json_object_set_string_member(object, "netdev", user->netdev->id);
-	json_object_set_string_member(object, "protocol", query_protocol(flow->key.proto));
+	json_object_set_string_member(object, "protocol", query_protocol(conn->key.proto));
 	query_set_guest(object, guest);
 	if (guest)
 		json_object_set_string_member(object, "port", guest->port->name);
-	query_set_address(object, "guest-address", &flow->key.guest);
+	query_set_address(object, "guest-address", &conn->key.guest);
 	json_object_set_int_member(object, has_ports ? "guest-port" : "identifier",
-				   flow->key.guest_port);
-	query_set_address(object, "peer-address", &flow->key.peer);
+				   conn->key.guest_port);
+	query_set_address(object, "peer-address", &conn->key.peer);
 	if (has_ports)
-		json_object_set_int_member(object, "peer-port", flow->key.peer_port);
+		json_object_set_int_member(object, "peer-port", conn->key.peer_port);
 	json_object_set_string_member(object, "direction",
-				      flow->opener == FLOW_BY_GUEST ? "out" : "in");
+				      conn->opener == CONN_BY_GUEST ? "out" : "in");
 	json_object_set_string_member(object, "opened-by",
-				      flow_opener_name((enum flow_opener)flow->opener));
+				      conn_opener_name((enum conn_opener)conn->opener));
 	if (state)
 		json_object_set_string_member(object, "state", state);
-	json_object_set_int_member(object, "age", (now - flow->since) / USEC_PER_SEC);
-	json_object_set_int_member(object, "idle", (now - flow->seen) / USEC_PER_SEC);
+	json_object_set_int_member(object, "age", (now - conn->since) / USEC_PER_SEC);
+	json_object_set_int_member(object, "idle", (now - conn->seen) / USEC_PER_SEC);
 	json_object_set_int_member(object, "bytes-out", (gint64)out->bytes);
 	json_object_set_int_member(object, "bytes-in", (gint64)in->bytes);
 	json_object_set_int_member(object, "packets-out", (gint64)out->packets);
 	json_object_set_int_member(object, "packets-in", (gint64)in->packets);
-	if (flow->rule)
-		json_object_set_string_member(object, "rule", flow->rule);
+	if (conn->rule)
+		json_object_set_string_member(object, "rule", conn->rule);
 	return object;
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_TCP_TCP_H
+#define USERNET_TCP_TCP_H
+
+#include "conntrack/conn_table.h"
+
+/*
+ * The guest's TCP peer. Each connection joins a guest's segments to one stream socket of the host:
+ * a connection outward, a client of a forward, a server of guestfwd, or the name server. Sequence
+ * numbers, windows, retransmission and congestion control towards the guest are ours (RFC 9293 and
+ * its companions, named in the files); the host's side is the kernel's.
+ *
+ *   life:  tcp_new -> tcp_accept or tcp_connect per connection -> tcp_input per segment
+ *          -> tcp_run once a turn -> tcp_free
+ *
+ * A connection is its conn's: conn::tcp is set by tcp_accept() and tcp_connect(), and cleared when
+ * nothing more is to be sent or heard; the conn then lingers in the table as TIME_WAIT or CLOSED
+ * with conn::ends filled in, so that a late segment can be answered. When the table ends a conn
+ * (conn_ops::ended) both ends are reset.
+ */
+struct charge_book;
+struct network;
+struct outbox;
+struct tcp;
+struct user_config;
+
+struct tcp_env {
+	struct network *network;
+	const struct user_config *config;
+	struct outbox *outbox; /* frames for guests go there */
+	struct conn_table *conns;
+	struct charge_book *charges;
+	/* Deferred when tcp_run() has something to do; its owner calls tcp_run() and flushes the
+	 * outbox. */
+	struct loop_task *service;
+};
+
+/* All that @env names outlives it. */
+struct tcp *tcp_new(const struct tcp_env *env);
+/* Resets the connections that are left, at both ends. */
+void tcp_free(struct tcp *tcp);
+
+/*
+ * The guest's @syn opened @conn (conn::charge is set, CHARGE_OPENING and CHARGE_FDS are not taken
+ * yet). @fd: a non-blocking stream socket of any family that connects or is connected, taken over
+ * in any case. The guest is answered when it is connected: SYN,ACK; a refusal as RST; an
+ * unreachable destination as the ICMP error that says why.
+ */
+void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, int fd);
+/*
+ * @fd: a connected client, non-blocking, taken over in any case; @conn names the guest and whom it
+ * sees as client. The SYN goes out with the next tcp_run(). When the guest refuses, or does not
+ * answer for TCP_CONNECT_TIMEOUT, the client is reset.
+ */
+void tcp_connect(struct tcp *tcp, struct conn *conn, int fd);
+
+/* A segment from the guest; conn::tcp is set. The frame is borrowed until the end of the turn. */
+void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet);
+/* Once a turn, when all frames of the turn are in: writes, reads, acknowledges. */
+void tcp_run(struct tcp *tcp);
+
+/* Policy has changed its mind, or the guest is gone: RST to both ends, conn::tcp is NULL after. */
+void tcp_reset(struct tcp *tcp, struct conn *conn);
+/* A port takes frames again. */
+void tcp_port_drained(struct tcp *tcp);
+/* @conn's guest is at conn::mac now. */
+void tcp_moved(struct tcp *tcp, struct conn *conn);
+
+/* Connections; bytes charged for buffers. */
+unsigned tcp_count(const struct tcp *tcp);
+uint64_t tcp_bytes(const struct tcp *tcp);
+
+#define TCP_CONNECT_TIMEOUT (20 * USEC_PER_SEC)
+
+#endif

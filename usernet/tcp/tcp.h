@@ -54,6 +54,12 @@ void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, in
  */
 void tcp_connect(struct tcp *tcp, struct conn *conn, int fd);
 
+/*
+ * Tells the guest that @syn cannot be connected for @err, an errno of connect(2): a reset, or the
+ * ICMP error that says why. False: nothing was said.
+ */
+bool tcp_answer_error(struct tcp *tcp, const struct packet *syn, int err);
+
 /* A segment from the guest; conn::tcp is set. The frame is borrowed until the end of the turn. */
 void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet);
 /* Once a turn, when all frames of the turn are in: writes, reads, acknowledges. */
@@ -63,8 +69,20 @@ void tcp_run(struct tcp *tcp);
 void tcp_reset(struct tcp *tcp, struct conn *conn);
 /* A port takes frames again. */
 void tcp_port_drained(struct tcp *tcp);
-/* @conn's guest is at conn::mac now. */
-void tcp_moved(struct tcp *tcp, struct conn *conn);
+
+/*
+ * Told once when a connection is over, in whichever way; @err: the errno with which the host's
+ * socket could not be connected, else 0. The connection is gone after the call.
+ */
+struct tcp_owner {
+	void (*ended)(struct tcp_owner *owner, int err);
+};
+/* conn::tcp is set; NULL: nobody is told any more. */
+void tcp_own(struct conn *conn, struct tcp_owner *owner);
+
+/* The host's socket; bytes that wait for it, and that the guest has not acknowledged. */
+int tcp_fd(const struct conn *conn);
+void tcp_queues(const struct conn *conn, unsigned *recvq, unsigned *sendq);
 
 /* Connections; bytes charged for buffers. */
 unsigned tcp_count(const struct tcp *tcp);

@@ -5,7 +5,7 @@
 
 #include "loopbed.h"
 #include "run_suite.h"
-#include "slirp/nat_fds.h"
+#include "slirp/fds.h"
 
 /* What is left to read in a turn; the rest of nat_fds the wire tests of the NAT go through. */
 enum { N = 3 };

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <slirp/libslirp.h>
 #include <sys/epoll.h>
 
 #include "base/log.h"
-#include "conntrack/conntrack.h"
+#include "net/network.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
-#include "slirp/instance_priv.h"
+#include "slirp/instance.h"
 
 /* What libslirp calls, and its descriptors in the loop. */
+
+/*
+ * The segments that libslirp makes, whatever the guest's MTU. They fit its buffers of 128 KB a
+ * whole number of times: else it makes both longer when a connection opens (tcp_input.c tcp_mss,
+ * sbuf.c sbreserve), and on the heap that copies, and so touches, all of them.
+ */
+#define SLIRP_MSS 16384
 
 #define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
 #define READ_ON_BYTES      (128 * 1024) /* of datagrams a turn; half of SENDQ_HIGH */
@@ -24,26 +32,17 @@ static void on_fds_counted(struct nat_fdset *set, int n)
 {
 	struct instance *instance = container_of(set, struct instance, fds);
 
-	nat_share_count_fds(&instance->env->budget, instance->share, n);
-}
-
-bool instance_within_budget(const struct instance *instance)
-{
-	return nat_share_allows(&instance->env->budget, instance->share);
+	if (n > 0)
+		charge_force(instance->charge, CHARGE_FDS, (unsigned)n);
+	else
+		charge_give(instance->charge, CHARGE_FDS, (unsigned)-n);
 }
 
 static int on_add_poll(int fd, int events, void *opaque)
 {
 	struct instance *instance = opaque;
-	struct door *door;
 	uint32_t wanted = 0;
-	int number;
 
-	if (instance_is_door(instance, fd, &wanted, &door)) {
-		number = nat_fdset_wait(&instance->fds, fd, wanted);
-		instance_number_door(door, number);
-		return number;
-	}
 	if (events & SLIRP_POLL_IN)
 		wanted |= EPOLLIN;
 	if (events & SLIRP_POLL_OUT)
@@ -84,7 +83,7 @@ static int no_revents(int index, void *opaque)
 
 void instance_fill(struct instance *instance)
 {
-	struct loop *loop = instance->env->network->loop;
+	struct loop *loop = instance->env->nat.network->loop;
 	uint32_t timeout = UINT32_MAX;
 
 	nat_fdset_begin(&instance->fds);
@@ -120,21 +119,16 @@ static void read_on(struct instance *instance)
 
 void instance_poll(struct instance *instance)
 {
-	bool knocked = instance_door_ready(instance);
-
-	instance->env->clock_turn = loop_turn(instance->env->network->loop);
-	instance->polling = true;
+	instance->env->clock_turn = loop_turn(instance->env->nat.network->loop);
 	slirp_pollfds_poll(instance->slirp, 0, on_get_revents, instance);
 	read_on(instance);
-	instance->polling = false;
-	instance_knock_polled(instance, knocked);
 	instance_set_dirty(instance);
 }
 
 void instance_set_clock(struct instance *instance)
 {
 	struct instance_env *env = instance->env;
-	uint64_t turn = loop_turn(env->network->loop);
+	uint64_t turn = loop_turn(env->nat.network->loop);
 
 	if (env->clock_turn == turn)
 		return;
@@ -148,7 +142,7 @@ static int64_t on_clock(void *opaque)
 {
 	struct instance *instance = opaque;
 
-	return loop_now(instance->env->network->loop) * 1000;
+	return loop_now(instance->env->nat.network->loop) * 1000;
 }
 
 /* Neighbour discovery, libslirp's own business, is ours: only its solicitations mean something. */
@@ -161,10 +155,19 @@ static bool is_solicitation(const uint8_t *frame, size_t len, bool *is_ndp)
 	return *is_ndp && frame[icmp6] == 135;
 }
 
-static bool passes_gate(struct instance *instance, const struct inflow *flow, const uint8_t *buf,
-			size_t len)
+/* A conn that libslirp's packet begins: a peer's, whom nobody has asked. */
+static struct conn_origin origin_of(const struct instance *instance)
 {
-	struct conntrack *conntrack = instance->env->conntrack;
+	return (struct conn_origin){
+		.opener = CONN_BY_PEER,
+		.mac = instance->mac,
+		.port_id = charge_port_id(instance->charge),
+	};
+}
+
+static bool passes(struct instance *instance, const uint8_t *buf, size_t len)
+{
+	struct conntrack *conntrack = instance->env->nat.conntrack;
 	const struct frame frame = {buf, (uint32_t)len};
 	enum conntrack_answer answer;
 	struct packet packet;
@@ -174,7 +177,7 @@ static bool passes_gate(struct instance *instance, const struct inflow *flow, co
 		return true;
 	answer = conntrack_to_guest(conntrack, &packet);
 	if (answer == CONNTRACK_OPENS) {
-		struct conn_origin origin = instance_origin(instance, flow);
+		struct conn_origin origin = origin_of(instance);
 
 		answer = conntrack_open_to_guest(conntrack, &packet, &origin);
 	}
@@ -184,9 +187,7 @@ static bool passes_gate(struct instance *instance, const struct inflow *flow, co
 static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct instance *instance = opaque;
-	struct instance_env *env = instance->env;
 	const struct frame frame = {buf, (uint32_t)len};
-	const struct inflow *flow;
 	bool is_ndp = false, wants = false;
 
 	if (len < ETH_HEADER)
@@ -196,20 +197,12 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 	else if (frame_ethertype(&frame) == ETHERTYPE_V6)
 		wants = is_solicitation(buf, len, &is_ndp);
 	if (wants) {
-		instance->wants_mac = true;
 		instance->unresolved_until = on_clock(instance) / 1000 + USEC_PER_SEC;
 		instance_set_dirty(instance);
 	}
-	if (is_ndp)
-		return (ssize_t)len;
 	/* The buffer is one of libslirp's stack (if.c if_encap), good for this call. */
-	flow = inflow_to_guest(env->inflows, &instance->gateway, (uint8_t *)buf, len);
-	if (!flow && env->local_services &&
-	    local_services_out(env->local_services, buf, len, env->scratch))
-		buf = env->scratch;
-	if (!passes_gate(instance, flow, buf, len))
-		return (ssize_t)len;
-	offload_to_guest(env->offload, &instance->offload, user_config_mtu(env->config), buf, len);
+	if (!is_ndp && passes(instance, buf, len))
+		instance_to_guest(instance, buf, len);
 	return (ssize_t)len;
 }
 
@@ -235,12 +228,12 @@ static void on_timer_mod(void *timer, int64_t expire_time, void *opaque)
 }
 
 /*
- * Over budget libslirp finds no descriptor (see instance_deliver), and tells us of the one it has
+ * Over budget libslirp finds no descriptor (see instance_input), and tells us of the one it has
  * not got: in UDP and ICMP before it looks at it, in TCP when it closes it.
  */
 static void count_over_budget(const struct instance *instance)
 {
-	struct port *port = vswitch_lookup(instance->env->network->vswitch, instance->mac);
+	struct port *port = vswitch_lookup(instance->env->nat.network->vswitch, instance->mac);
 
 	if (port)
 		port_drop(port, DROP_BUDGET, 1);
@@ -254,10 +247,7 @@ static void on_register_fd(int fd, void *opaque)
 		count_over_budget(instance);
 		return;
 	}
-	if (instance->polling)
-		instance_take_in(instance, fd);
 	nat_fdset_claim(&instance->fds, fd);
-	instance->opened = fd;
 	instance_set_dirty(instance);
 }
 
@@ -269,11 +259,6 @@ static void on_unregister_fd(int fd, void *opaque)
 		count_over_budget(instance);
 		return;
 	}
-	if (instance->env->ops->closing)
-		instance->env->ops->closing(instance->env->ops_data, fd);
-	instance_inflow_closing(instance, fd);
-	if (instance->opened == fd)
-		instance->opened = -1;
 	nat_fdset_release(&instance->fds, fd);
 	instance_set_dirty(instance);
 }
@@ -283,7 +268,7 @@ static void on_notify(void *opaque)
 	instance_set_dirty(opaque);
 }
 
-const SlirpCb instance_callbacks = {
+static const SlirpCb callbacks = {
 	.send_packet = on_send_packet,
 	.guest_error = on_guest_error,
 	.clock_get_ns = on_clock,
@@ -294,3 +279,30 @@ const SlirpCb instance_callbacks = {
 	.notify = on_notify,
 	.timer_new_opaque = on_timer_new,
 };
+
+void instance_open_slirp(struct instance *instance, const struct user_config *config)
+{
+	const unsigned headers = (instance->v6 ? 40 : 20) + 20;
+	const size_t if_mtu = SLIRP_MSS + headers;
+	SlirpConfig slirp = {
+		.version = 4,
+		.in_enabled = !instance->v6,
+		.vnetwork = config->net,
+		.vnetmask.s_addr = htonl(~UINT32_C(0) << (32 - config->net_len)),
+		.vhost = config->host,
+		.in6_enabled = instance->v6,
+		.vprefix_addr6 = config->net6,
+		.vprefix_len = (uint8_t)config->net6_len,
+		.vhost6 = config->host6,
+		.tftp_path = config->tftp,
+		.vdhcp_start = config->dhcp_start,
+		.vnameserver = config->dns,
+		.vnameserver6 = config->dns6,
+		.if_mtu = if_mtu,
+		.if_mru = if_mtu,
+		.disable_dhcp = true,
+		.disable_dns = true,
+	};
+
+	instance->slirp = slirp_new(&slirp, &callbacks, instance);
+}

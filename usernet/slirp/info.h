@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_SLIRP_NAT_FLOW_H
-#define USERNET_SLIRP_NAT_FLOW_H
+#ifndef USERNET_SLIRP_INFO_H
+#define USERNET_SLIRP_INFO_H
 
 #include "slirp/nat.h"
 

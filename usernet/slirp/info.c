@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "slirp/nat_flow.h"
+#include "slirp/info.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "slirp/nat_fds.h"
+#include "slirp/fds.h"
 
 #include <sys/epoll.h>
 #include <sys/ioctl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_SLIRP_NAT_FDS_H
-#define USERNET_SLIRP_NAT_FDS_H
+#ifndef USERNET_SLIRP_FDS_H
+#define USERNET_SLIRP_FDS_H
 
 #include <glib.h>
 #include <stdbool.h>

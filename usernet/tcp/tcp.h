@@ -47,6 +47,9 @@ void tcp_free(struct tcp *tcp);
  * unreachable destination as the ICMP error that says why.
  */
 void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, int fd);
+/* connect() to where @syn leads failed at once, with @error (errno): the guest is told as if it had
+ * failed later. @conn is closed. */
+void tcp_refuse(struct tcp *tcp, struct conn *conn, const struct packet *syn, int error);
 /*
  * @fd: a connected client, non-blocking, taken over in any case; @conn names the guest and whom it
  * sees as client. The SYN goes out with the next tcp_run(). When the guest refuses, or does not
@@ -69,6 +72,12 @@ void tcp_moved(struct tcp *tcp, struct conn *conn);
 /* Connections; bytes charged for buffers. */
 unsigned tcp_count(const struct tcp *tcp);
 uint64_t tcp_bytes(const struct tcp *tcp);
+
+/* Bytes from the guest that the host has not taken, and to the guest that it has not acknowledged.
+ */
+void tcp_queues(const struct conn *conn, unsigned *recvq, unsigned *sendq);
+/* The host's socket; -1: there is none any more. */
+int tcp_fd(const struct conn *conn);
 
 #define TCP_CONNECT_TIMEOUT (20 * USEC_PER_SEC)
 

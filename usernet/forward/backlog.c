@@ -116,10 +116,9 @@ static void forget(struct backlog *backlog, struct caller *caller)
 	g_free(caller);
 }
 
-/* SO_LINGER makes it a reset. */
 static void refuse(struct backlog *backlog, struct caller *caller)
 {
-	close(caller->fd);
+	socket_reset(caller->fd);
 	forget(backlog, caller);
 }
 
@@ -171,7 +170,7 @@ static bool admit(struct backlog *backlog, int fd, const struct sockaddr_any *cl
 		return false;
 	origin.port_id = port->id;
 	if (!client_choose(conns, backlog->env.config, client, target->masquerade, &key)) {
-		close(fd);
+		socket_reset(fd);
 		return true;
 	}
 	conn = conn_open(conns, &key, &origin, loop_now(backlog->loop));
@@ -253,17 +252,15 @@ static void on_timer(struct loop_timer *timer)
 void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 		 const struct sockaddr_any *client, const struct caller_target *target)
 {
-	const struct linger reset = {.l_onoff = 1};
 	struct caller *caller;
 	struct in6_addr addr;
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	/* Who comes after others waits with them. */
 	if (address_of(&target->guest, &addr) && !g_hash_table_contains(backlog->awaited, &addr) &&
 	    admit(backlog, fd, client, target))
 		return;
 	if (backlog->n >= backlog->max || (group && group->n >= BACKLOG_GROUP)) {
-		close(fd);
+		socket_reset(fd);
 		return;
 	}
 	caller = g_new0(struct caller, 1);

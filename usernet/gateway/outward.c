@@ -20,8 +20,7 @@ static bool is_name_server(const struct gateway *gateway, const struct packet *p
 bool outward_is_served(const struct gateway *gateway, const struct packet *packet)
 {
 	return packet->proto == IPPROTO_TCP &&
-	       (is_name_server(gateway, packet) ||
-		guestfwds_serve(gateway->guestfwds, packet));
+	       (is_name_server(gateway, packet) || guestfwds_serve(gateway->guestfwds, packet));
 }
 
 /* The gateway's address means the host's loopback (QEMU, libslirp socket.c sotranslate_out). */
@@ -56,17 +55,7 @@ static void refuse(struct gateway *gateway, struct conn *conn, const struct pack
 	conn_end(gateway->conns, conn);
 }
 
-/* The kernel refused at once: the guest is told what a program of the host would have seen. */
-static void refuse_errno(struct gateway *gateway, struct conn *conn, const struct packet *syn,
-			 int err)
-{
-	if (!tcp_answer_error(gateway->tcp, syn, err))
-		gateway_answer_reset(gateway, syn);
-	conn_end(gateway->conns, conn);
-}
-
-static void out_of_descriptors(struct gateway *gateway, struct conn *conn,
-			       const struct packet *syn)
+static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
 	struct port *port = vswitch_lookup(gateway->netdev.network->vswitch, conn->mac);
 
@@ -87,7 +76,7 @@ static void open_name_server(struct gateway *gateway, struct conn *conn, const s
 		return;
 	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
 	if (fd < 0)
-		refuse_errno(gateway, conn, syn, errno);
+		tcp_refuse(gateway->tcp, conn, syn, errno);
 	else
 		tcp_accept(gateway->tcp, conn, syn, fd);
 }
@@ -123,7 +112,7 @@ void outward_open(struct gateway *gateway, struct conn *conn, const struct packe
 	host_address(gateway, syn, &to);
 	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
 	if (fd < 0)
-		refuse_errno(gateway, conn, syn, errno);
+		tcp_refuse(gateway->tcp, conn, syn, errno);
 	else
 		tcp_accept(gateway->tcp, conn, syn, fd);
 }

@@ -47,18 +47,15 @@ void tcp_free(struct tcp *tcp);
  * unreachable destination as the ICMP error that says why.
  */
 void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, int fd);
+/* connect() to where @syn leads failed at once, with @error (errno): the guest is told as if it had
+ * failed later. @conn is closed. */
+void tcp_refuse(struct tcp *tcp, struct conn *conn, const struct packet *syn, int error);
 /*
  * @fd: a connected client, non-blocking, taken over in any case; @conn names the guest and whom it
  * sees as client. The SYN goes out with the next tcp_run(). When the guest refuses, or does not
  * answer for TCP_CONNECT_TIMEOUT, the client is reset.
  */
 void tcp_connect(struct tcp *tcp, struct conn *conn, int fd);
-
-/*
- * Tells the guest that @syn cannot be connected for @err, an errno of connect(2): a reset, or the
- * ICMP error that says why. False: nothing was said.
- */
-bool tcp_answer_error(struct tcp *tcp, const struct packet *syn, int err);
 
 /* A segment from the guest; conn::tcp is set. The frame is borrowed until the end of the turn. */
 void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet);
@@ -80,13 +77,15 @@ struct tcp_owner {
 /* conn::tcp is set; NULL: nobody is told any more. */
 void tcp_own(struct conn *conn, struct tcp_owner *owner);
 
-/* The host's socket; bytes that wait for it, and that the guest has not acknowledged. */
-int tcp_fd(const struct conn *conn);
-void tcp_queues(const struct conn *conn, unsigned *recvq, unsigned *sendq);
-
 /* Connections; bytes charged for buffers. */
 unsigned tcp_count(const struct tcp *tcp);
 uint64_t tcp_bytes(const struct tcp *tcp);
+
+/* Bytes from the guest that the host has not taken, and to the guest that it has not acknowledged.
+ */
+void tcp_queues(const struct conn *conn, unsigned *recvq, unsigned *sendq);
+/* The host's socket; -1: there is none any more. */
+int tcp_fd(const struct conn *conn);
 
 #define TCP_CONNECT_TIMEOUT (20 * USEC_PER_SEC)
 

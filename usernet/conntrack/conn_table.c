@@ -10,7 +10,8 @@
 /* The conns of one guest address, for when it goes. */
 struct conn_guest {
 	struct in6_addr addr;
-	mac_t mac;         /* of the guest that opened one last */
+	mac_t mac;         /* of the guest that has them */
+	bool spoke;        /* it has opened one itself */
 	usec_t gone;       /* the guest went then; 0: it is there */
 	struct list conns; /* heads conn::guest_link */
 };
@@ -288,6 +289,7 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 	};
 	join_share(table, conn, origin->port_id);
 	conn->guest->mac = origin->mac;
+	conn->guest->spoke |= origin->opener == CONN_BY_GUEST;
 	bucket = bucket_of(table, key);
 	conn->next = *bucket;
 	*bucket = conn;
@@ -471,7 +473,7 @@ mac_t conn_holder(const struct conn_table *table, const struct in6_addr *addr)
 {
 	const struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
 
-	return guest && !guest->gone ? guest->mac : 0;
+	return guest && guest->spoke && !guest->gone ? guest->mac : 0;
 }
 
 /* Ends what guests that are gone for good had; when the next is due, 0: never. */

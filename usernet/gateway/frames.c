@@ -367,6 +367,16 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	on_packet_slow(gateway, from, mac, packet, conn);
 }
 
+/* Put together from fragments, in memory that the next one will use. */
+static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
+{
+	on_packet(gateway, from, mac, packet);
+	if (packet->proto == IPPROTO_TCP)
+		tcp_run(gateway->tcp);
+	else if (gateway->udp)
+		udp_flush(gateway->udp);
+}
+
 static void on_ip(struct gateway *gateway, struct port *from, const struct frame *frame,
 		  bool for_us)
 {
@@ -419,7 +429,7 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 				   loop_now(gateway->netdev.network->loop), &whole)) {
 			why = DROP_MALFORMED; /* a fragment of fragments */
 			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
-				on_packet(gateway, from, mac, &packet);
+				on_whole(gateway, from, mac, &packet);
 			else
 				port_drop(from, why, 1);
 		}
@@ -436,14 +446,13 @@ static void reset_what_was_cut(struct gateway *gateway)
 	struct conn *conn;
 
 	while ((conn = conntrack_next_reset(gateway->conntrack))) {
-		if (conn->ops && conn->key.proto == IPPROTO_TCP) {
-			tcp_reset(gateway->tcp, conn);
-		} else if (conn->ops) {
-			conn->ops->ended(conn);
-			conn->ops = NULL;
-		} else if (gateway->nat && conn->key.proto == IPPROTO_TCP) {
+		/* UDP keeps its socket, for when it is allowed again. */
+		if (conn->key.proto != IPPROTO_TCP)
+			continue;
+		if (conn->ops)
+			tcp_cut(gateway->tcp, conn);
+		else if (gateway->nat)
 			nat_reset(gateway->nat, conn);
-		}
 	}
 }
 

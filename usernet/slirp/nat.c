@@ -148,11 +148,8 @@ void nat_reset(struct nat *nat, const struct conn *conn)
 
 	if (!instance)
 		return;
-	if (!conn_is_closed(conn)) {
-		size_t len = reset_build(frame, conn, CONN_TO_GUEST, gateway, conn->mac);
-
-		instance_to_guest(instance, frame, len);
-	}
+	whole.len = (uint32_t)reset_build(frame, conn, CONN_TO_GUEST, gateway, conn->mac);
+	instance_to_guest(instance, frame, whole.len);
 	whole.len = (uint32_t)reset_build(frame, conn, CONN_FROM_GUEST, conn->mac, gateway);
 	if (packet_parse(&packet, &whole, &why))
 		instance_input(instance, &packet);

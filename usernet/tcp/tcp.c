@@ -317,6 +317,12 @@ void tcp_reset(struct tcp *tcp, struct conn *conn)
 		end_reset(conn->tcp, true, true);
 }
 
+void tcp_cut(struct tcp *tcp, struct conn *conn)
+{
+	if (conn->tcp)
+		end_reset(conn->tcp, true, false);
+}
+
 void tcp_port_drained(struct tcp *tcp)
 {
 	while (!list_empty(&tcp->held))

@@ -62,8 +62,10 @@ void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet);
 /* Once a turn, when all frames of the turn are in: writes, reads, acknowledges. */
 void tcp_run(struct tcp *tcp);
 
-/* Policy has changed its mind, or the guest is gone: RST to both ends, conn::tcp is NULL after. */
+/* RST to both ends; conn::tcp is NULL after. */
 void tcp_reset(struct tcp *tcp, struct conn *conn);
+/* Policy has changed its mind: RST to the guest, FIN to the peer. */
+void tcp_cut(struct tcp *tcp, struct conn *conn);
 /* A port takes frames again. */
 void tcp_port_drained(struct tcp *tcp);
 

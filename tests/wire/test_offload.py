@@ -168,7 +168,7 @@ class Ends:
             else:  # what the kernel had for it goes with the connection
                 self.assertIn(host.error.errno, (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN))
                 self.assertTrue(UP.startswith(received))
-            until(lambda: self.lan.ask('query-status')['offload-flows'] == 0, 'the end of it here')
+            until(lambda: self.lan.ask('query-status')['tcp-connections'] == 0, 'the end of it here')
 
     def test_a_reset_of_the_hosts_reaches_a_guest_that_reads_nothing(self):
         self.kind()

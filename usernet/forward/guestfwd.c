@@ -194,7 +194,7 @@ struct guestfwd *guestfwd_add(struct guestfwds *all, const struct guestfwd_spec 
 	fwd->command = g_strdup(spec->command);
 	fwd->to = spec->to;
 	fwd->text = g_strdup(spec->text);
-	list_init(&fwd->conns);
+	guestfwd_init_conns(fwd);
 	list_append(&all->rules, &fwd->link);
 	return fwd;
 }

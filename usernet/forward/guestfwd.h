@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/loop.h"
 #include "base/sockaddr.h"
 #include "packet/packet.h"
 
@@ -20,6 +21,7 @@ struct guestfwd;
 struct guestfwds; /* all of a gateway */
 struct network;
 struct conn;
+struct conn_table;
 struct tcp;
 struct served;
 struct lease_pool;
@@ -28,7 +30,11 @@ struct user_config;
 #define GUESTFWD_RULES    256  /* rules of a network */
 #define GUESTFWD_MAX      1024 /* connections at a time; an eighth of a small descriptor limit */
 #define GUESTFWD_PER_RULE 512
-#define GUESTFWD_PER_PORT 256 /* of all guests behind one port */
+#define GUESTFWD_PER_PORT 256                  /* of all guests behind one port */
+#define GUESTFWD_WAITING  256                  /* of a rule, for room in a unix socket's backlog */
+#define GUESTFWD_PAUSE    (50 * USEC_PER_MSEC) /* between two looks at it */
+#define GUESTFWD_WAIT     (5 * USEC_PER_SEC)   /* then they are reset */
+
 struct guestfwd_spec {
 	struct in6_addr addr; /* the server's: v4-mapped or IPv6 */
 	uint16_t port;
@@ -41,6 +47,7 @@ struct guestfwd_spec {
 struct guestfwd_env {
 	struct network *network;
 	const struct user_config *config;
+	struct conn_table *conns;
 	struct tcp *tcp;
 	struct served *served;
 	struct lease_pool *pool;
@@ -70,13 +77,7 @@ struct guestfwd_counts guestfwd_counts(const struct guestfwd *fwd);
 /* Is @packet, TCP from a guest, for one of the servers? */
 bool guestfwds_serve(const struct guestfwds *all, const struct packet *packet);
 
-enum guestfwd_answer {
-	GUESTFWD_OPENED,
-	GUESTFWD_REFUSED, /* the guest is owed a reset */
-	GUESTFWD_LATER,   /* when the guest's SYN comes again */
-};
-/* @syn of a guest opened @conn, to a server that guestfwds_serve(). */
-enum guestfwd_answer guestfwds_open(struct guestfwds *all, struct conn *conn,
-				    const struct packet *syn);
+/* @syn of a guest opened @conn, to a server that guestfwds_serve(). False: a reset is due. */
+bool guestfwds_open(struct guestfwds *all, struct conn *conn, const struct packet *syn);
 
 #endif

@@ -31,6 +31,23 @@ struct guestfwd_conn {
 	struct list link; // guestfwd::conns
 };
 
+/*
+ * A guest's SYN for a unix socket whose backlog is full: there is no queue for that in the kernel
+ * (connect(2), EAGAIN), so the target is dialled again every GUESTFWD_PAUSE, for GUESTFWD_WAIT.
+ */
+struct guestfwd_wait {
+	struct conn_key key;
+	usec_t give_up;
+	struct list link; // guestfwd::waiting
+	uint32_t len;
+	uint8_t syn[]; /* the frame */
+};
+
+static struct loop *loop_of(const struct guestfwd *fwd)
+{
+	return fwd->all->env.network->loop;
+}
+
 static unsigned port_count(const struct guestfwds *all, unsigned port_id)
 {
 	return GPOINTER_TO_UINT(g_hash_table_lookup(all->per_port, GUINT_TO_POINTER(port_id)));
@@ -70,6 +87,13 @@ static void on_ended(struct tcp_owner *owner, int err)
 	g_free(conn);
 }
 
+static void forget_wait(struct guestfwd *fwd, struct guestfwd_wait *wait)
+{
+	list_remove(&wait->link);
+	fwd->n_waiting--;
+	g_free(wait);
+}
+
 void guestfwd_reset_conns(struct guestfwd *fwd)
 {
 	while (!list_empty(&fwd->conns)) {
@@ -77,6 +101,9 @@ void guestfwd_reset_conns(struct guestfwd *fwd)
 
 		tcp_reset(fwd->all->env.tcp, conn->conn);
 	}
+	while (!list_empty(&fwd->waiting))
+		forget_wait(fwd, list_first(&fwd->waiting, struct guestfwd_wait, link));
+	loop_timer_cancel(&fwd->retry);
 }
 
 /* --- to the target --- */
@@ -112,7 +139,6 @@ static int start_command(struct guestfwd *fwd, const struct in6_addr *addr, uint
 	return fd;
 }
 
-/* The backlog of a unix socket is full (connect(2), EAGAIN): the guest's SYN comes again. */
 static int dial(struct guestfwd *fwd, bool *again)
 {
 	bool in_progress;
@@ -133,31 +159,46 @@ static struct guestfwd *find_rule(const struct guestfwds *all, const struct pack
 	return NULL;
 }
 
-bool guestfwds_serve(const struct guestfwds *all, const struct packet *packet)
+/* --- guests that wait for the target --- */
+
+static bool waits_already(const struct guestfwd *fwd, const struct conn *conn)
 {
-	return find_rule(all, packet) != NULL;
+	list_for_each (wait, &fwd->waiting, struct guestfwd_wait, link) {
+		if (conn_key_equal(&wait->key, &conn->key))
+			return true;
+	}
+	return false;
 }
 
-enum guestfwd_answer guestfwds_open(struct guestfwds *all, struct conn *conn,
-				    const struct packet *syn)
+/* False: as many wait as may. */
+static bool wait_for_target(struct guestfwd *fwd, const struct conn *conn, const struct packet *syn)
 {
-	struct guestfwd *fwd = find_rule(all, syn);
-	struct guestfwd_conn *made;
-	bool again = false;
-	uint32_t command = 0;
-	int fd;
+	struct guestfwd_wait *wait;
 
-	if (!fwd)
-		return GUESTFWD_REFUSED;
-	if (all->n_open >= all->max_open || fwd->counts.open >= GUESTFWD_PER_RULE ||
-	    port_count(all, conn->port_id) >= GUESTFWD_PER_PORT) {
-		refuse(fwd, "too many connections");
-		return GUESTFWD_REFUSED;
-	}
-	fd = fwd->command ? start_command(fwd, &syn->src, &command) : dial(fwd, &again);
-	if (fd < 0)
-		return again ? GUESTFWD_LATER : GUESTFWD_REFUSED;
-	made = g_new0(struct guestfwd_conn, 1);
+	if (waits_already(fwd, conn))
+		return true;
+	if (fwd->n_waiting >= GUESTFWD_WAITING)
+		return false;
+	wait = g_malloc(sizeof(*wait) + syn->len);
+	*wait = (struct guestfwd_wait){
+		.key = conn->key,
+		.give_up = loop_now(loop_of(fwd)) + GUESTFWD_WAIT,
+		.len = syn->len,
+	};
+	memcpy(wait->syn, syn->frame, syn->len);
+	list_append(&fwd->waiting, &wait->link);
+	fwd->n_waiting++;
+	if (!loop_timer_is_set(&fwd->retry))
+		loop_timer_set(&fwd->retry, loop_now(loop_of(fwd)) + GUESTFWD_PAUSE);
+	return true;
+}
+
+static void join(struct guestfwd *fwd, struct conn *conn, const struct packet *syn, int fd,
+		 uint32_t command)
+{
+	struct tcp *tcp = fwd->all->env.tcp;
+	struct guestfwd_conn *made = g_new0(struct guestfwd_conn, 1);
+
 	made->fwd = fwd;
 	made->owner.ended = on_ended;
 	made->conn = conn;
@@ -167,10 +208,80 @@ enum guestfwd_answer guestfwds_open(struct guestfwds *all, struct conn *conn,
 	list_append(&fwd->conns, &made->link);
 	fwd->counts.accepted++;
 	count(fwd, made->port_id, 1);
-	tcp_accept(all->env.tcp, conn, syn, fd);
+	tcp_accept(tcp, conn, syn, fd);
 	if (conn->ops)
 		tcp_own(conn, &made->owner);
 	else
 		on_ended(&made->owner, 0); /* its port has no room for it */
-	return GUESTFWD_OPENED;
+}
+
+/* False: the target has no room yet. */
+static bool try_again(struct guestfwd *fwd, const struct guestfwd_wait *wait)
+{
+	struct guestfwds *all = fwd->all;
+	const struct frame frame = {wait->syn, wait->len};
+	struct conn *conn = conn_find(all->env.conns, &wait->key);
+	struct packet syn;
+	enum drop_reason why;
+	bool again;
+	int fd;
+
+	if (!conn || conn->ops || conn_is_closed(conn) || !packet_parse(&syn, &frame, &why))
+		return true;
+	fd = dial(fwd, &again);
+	if (again && loop_now(loop_of(fwd)) < wait->give_up)
+		return false;
+	if (fd >= 0)
+		join(fwd, conn, &syn, fd, 0);
+	else
+		tcp_refuse(all->env.tcp, conn, &syn, ECONNREFUSED);
+	return true;
+}
+
+static void on_retry(struct loop_timer *timer)
+{
+	struct guestfwd *fwd = container_of(timer, struct guestfwd, retry);
+
+	list_for_each_safe (wait, &fwd->waiting, struct guestfwd_wait, link) {
+		if (!try_again(fwd, wait))
+			break; /* who came later waits with it */
+		forget_wait(fwd, wait);
+	}
+	if (!list_empty(&fwd->waiting))
+		loop_timer_set(timer, loop_now(loop_of(fwd)) + GUESTFWD_PAUSE);
+}
+
+void guestfwd_init_conns(struct guestfwd *fwd)
+{
+	list_init(&fwd->conns);
+	list_init(&fwd->waiting);
+	loop_timer_init(loop_of(fwd), &fwd->retry, on_retry);
+}
+
+/* --- who comes --- */
+
+bool guestfwds_serve(const struct guestfwds *all, const struct packet *packet)
+{
+	return find_rule(all, packet) != NULL;
+}
+
+bool guestfwds_open(struct guestfwds *all, struct conn *conn, const struct packet *syn)
+{
+	struct guestfwd *fwd = find_rule(all, syn);
+	bool again = false;
+	uint32_t command = 0;
+	int fd;
+
+	if (all->n_open >= all->max_open || fwd->counts.open >= GUESTFWD_PER_RULE ||
+	    port_count(all, conn->port_id) >= GUESTFWD_PER_PORT) {
+		refuse(fwd, "too many connections");
+		return false;
+	}
+	fd = fwd->command ? start_command(fwd, &syn->src, &command) : dial(fwd, &again);
+	if (again)
+		return wait_for_target(fwd, conn, syn);
+	if (fd < 0)
+		return false;
+	join(fwd, conn, syn, fd, command);
+	return true;
 }

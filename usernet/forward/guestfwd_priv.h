@@ -22,12 +22,17 @@ struct guestfwd {
 	char *command; /* NULL: a socket */
 	struct sockaddr_any to;
 	char *text;
-	struct list conns; /* heads guestfwd_conn::link */
+	struct list conns;   /* heads guestfwd_conn::link */
+	struct list waiting; /* heads guestfwd_wait::link: for room in a unix socket's backlog */
+	unsigned n_waiting;
+	struct loop_timer retry;
 	struct guestfwd_counts counts;
 	struct log_limit limit;
 	struct list link; // guestfwds::rules
 };
 
+/* Once, of a new rule. */
+void guestfwd_init_conns(struct guestfwd *fwd);
 /* Resets all connections. */
 void guestfwd_reset_conns(struct guestfwd *fwd);
 

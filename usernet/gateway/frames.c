@@ -17,6 +17,8 @@
 #include "packet/arp.h"
 #include "packet/echo.h"
 #include "packet/reassembly.h"
+#include "packet/icmp_error.h"
+#include "packet/options4.h"
 #include "packet/segment.h"
 #include "packet/udp.h"
 #include "slirp/nat.h"
@@ -302,6 +304,35 @@ static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, st
 		port_drop(from, why, 1);
 }
 
+static void answer_port_unreachable(struct gateway *gateway, const struct packet *packet)
+{
+	const struct icmp_error error = {
+		.eth_src = gateway->mac,
+		.eth_dst = mac_read(packet->frame + MAC_LEN),
+		.from = packet->dst,
+		.to = packet->src,
+		.type = packet->v6 ? ICMP6_ERROR_UNREACHABLE : ICMP_ERROR_UNREACHABLE,
+		.code = packet->v6 ? ICMP6_ERROR_CODE_PORT : ICMP_ERROR_CODE_PORT,
+	};
+	uint8_t *out = outbox_reserve(&gateway->outbox, ICMP_ERROR_FRAME_MAX);
+
+	if (out)
+		outbox_commit(&gateway->outbox,
+			      icmp_error_build(out, &error, packet->frame + ETH_HEADER,
+					       packet->len - ETH_HEADER));
+}
+
+/* A resolver that tries DNS over TLS first is to fail at once. */
+static void refuse_at_name_server(struct gateway *gateway, struct port *from,
+				  const struct packet *packet)
+{
+	if (packet->proto == IPPROTO_TCP)
+		gateway_answer_reset(gateway, packet);
+	else if (packet->proto == IPPROTO_UDP)
+		answer_port_unreachable(gateway, packet);
+	port_drop(from, DROP_POLICY, 1);
+}
+
 /* What no fast path holds: may it be? */
 static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac,
 			   struct packet *packet, struct conn *conn)
@@ -313,10 +344,8 @@ static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac
 		port_drop(from, why, 1);
 		return;
 	}
-	/* A resolver that tries DNS over TLS first is to fail at once. */
-	if (packet->proto == IPPROTO_TCP && !served &&
-	    gateway_is_name_server(gateway, &packet->dst)) {
-		gateway_answer_reset(gateway, packet);
+	if (!served && gateway_is_name_server(gateway, &packet->dst)) {
+		refuse_at_name_server(gateway, from, packet);
 		return;
 	}
 	switch (conntrack_from_guest(gateway->conntrack, from, mac, packet, served, &conn, &why)) {
@@ -377,6 +406,22 @@ static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, stru
 		udp_flush(gateway->udp);
 }
 
+/* Without its options (record route, timestamp) a packet goes on like any other. */
+static void on_options(struct gateway *gateway, struct port *from, const struct frame *frame)
+{
+	enum drop_reason why;
+	struct packet packet;
+	struct frame bare;
+
+	if (!options4_strip(frame, gateway->bare, &bare, &why) ||
+	    !packet_parse(&packet, &bare, &why))
+		port_drop(from, why, 1);
+	else if (packet.fragment || !gateway->config.ipv4)
+		port_drop(from, DROP_UNSUPPORTED, 1);
+	else
+		on_whole(gateway, from, frame_src(frame), &packet);
+}
+
 static void on_ip(struct gateway *gateway, struct port *from, const struct frame *frame,
 		  bool for_us)
 {
@@ -386,6 +431,10 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	enum drop_reason why;
 	struct frame whole;
 
+	if (for_us && options4_are_there(frame)) {
+		on_options(gateway, from, frame);
+		return;
+	}
 	if (!packet_parse(&packet, frame, &why)) {
 		if (for_us)
 			port_drop(from, why, 1);

@@ -127,21 +127,14 @@ static void protect(struct gateway *gateway)
 static void open_paths(struct gateway *gateway, struct network *network)
 {
 	const struct user_config *config = &gateway->config;
-	struct tcp_env tcp = {network,          config,           &gateway->outbox,
-			      gateway->conns,   gateway->charges, &gateway->service};
-	struct udp_env udp = {network,
-			      config,
-			      &gateway->outbox,
-			      gateway->conntrack,
-			      gateway->conns,
-			      gateway->charges,
-			      &gateway->service};
-	struct nat_env nat = {network,
-			      config,
-			      &gateway->outbox,
-			      gateway->conntrack,
-			      gateway->charges,
-			      &gateway->service};
+	struct tcp_env tcp = {network,        config,           &gateway->outbox,
+			      gateway->conns, gateway->charges, &gateway->service};
+	struct udp_env udp = {
+		network,        config,           &gateway->outbox, gateway->conntrack,
+		gateway->conns, gateway->charges, &gateway->service};
+	struct nat_env nat = {network,          config,
+			      &gateway->outbox, gateway->conntrack,
+			      gateway->charges, &gateway->service};
 
 	gateway->neighbours = neighbours_new(network, config, gateway->conns, &gateway->outbox,
 					     &gateway->service);
@@ -150,8 +143,8 @@ static void open_paths(struct gateway *gateway, struct network *network)
 		gateway->udp = udp_new(&udp);
 	else
 		gateway->nat = nat_new(&nat);
-	gateway->udp_forwards = udp_forwards_new(network, config, &gateway->outbox,
-						 gateway->conns, &gateway_udp_forward_ops, gateway);
+	gateway->udp_forwards = udp_forwards_new(network, config, &gateway->outbox, gateway->conns,
+						 &gateway_udp_forward_ops, gateway);
 }
 
 /* What comes in by rules. */
@@ -168,6 +161,7 @@ static void open_forwards(struct gateway *gateway, struct network *network)
 	struct guestfwd_env guestfwd = {
 		.network = network,
 		.config = &gateway->config,
+		.conns = gateway->conns,
 		.tcp = gateway->tcp,
 		.served = gateway->served,
 		.pool = dhcp_leases(gateway->dhcp),

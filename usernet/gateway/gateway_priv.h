@@ -60,6 +60,7 @@ struct gateway {
 	unsigned n_advertised;
 	struct network_observer observer;
 	uint8_t scratch[PACKET_MAX]; /* a packet that scrub had to change */
+	uint8_t bare[PACKET_MAX];    /* a packet without its IPv4 options */
 	struct source source;
 };
 

@@ -96,18 +96,10 @@ void outward_open(struct gateway *gateway, struct conn *conn, const struct packe
 		open_name_server(gateway, conn, syn);
 		return;
 	}
-	switch (guestfwds_open(gateway->guestfwds, conn, syn)) {
-	case GUESTFWD_OPENED:
-		return;
-	case GUESTFWD_LATER:
-		conn_end(gateway->conns, conn);
-		return;
-	case GUESTFWD_REFUSED:
-		if (guestfwds_serve(gateway->guestfwds, syn)) {
+	if (guestfwds_serve(gateway->guestfwds, syn)) {
+		if (!guestfwds_open(gateway->guestfwds, conn, syn))
 			refuse(gateway, conn, syn);
-			return;
-		}
-		break;
+		return;
 	}
 	host_address(gateway, syn, &to);
 	fd = socket_connect(&to, SOCK_STREAM, &in_progress);

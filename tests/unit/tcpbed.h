@@ -11,6 +11,7 @@
 #include "packets.h"
 
 #include "conntrack/charge.h"
+#include "conntrack/reset.h"
 #include "net/network.h"
 #include "net/outbox.h"
 #include "net/user_config.h"
@@ -137,6 +138,15 @@ static void bed_open_conn(const struct packet *packet, const struct conn_key *ke
 		tcp_accept(tcp, conn, packet, fd);
 }
 
+/* The guest has not got the last ACK. */
+static void bed_answer_late(const struct conn *late)
+{
+	uint8_t *frame = outbox_reserve(&outbox, RESET_FRAME_MAX);
+
+	outbox_commit(&outbox,
+		      reset_build_last_ack(frame, late, user_config_mac(&config), GUEST_MAC));
+}
+
 static void bed_serve(struct loop_task *task)
 {
 	struct frame *frame;
@@ -156,6 +166,8 @@ static void bed_serve(struct loop_task *task)
 			tcp_input(tcp, found, &packet);
 		else if (conn_is_syn(&packet) && (!found || conn_is_closed(found)))
 			bed_open_conn(&packet, &key);
+		else if (found && !found->tcp && !found->ends.reset)
+			bed_answer_late(found);
 	}
 	tcp_run(tcp);
 	outbox_flush(&outbox);

@@ -130,7 +130,7 @@ struct tcp_conn {
 
 	/* to the guest */
 	uint32_t iss, snd_una, snd_nxt;
-	uint32_t snd_wnd, max_wnd, snd_wl1, snd_wl2;
+	uint32_t snd_wnd, max_wnd, snd_wl1;
 	uint32_t mss; /* payload of a segment */
 	struct block *first, *last;
 

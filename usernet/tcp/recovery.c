@@ -58,7 +58,7 @@ uint32_t recovery_pipe(const struct tcp_conn *c)
 
 struct arrival {
 	uint32_t rtt; /* of the slot sent last that tells it; 0: none does */
-	uint32_t bytes;
+	bool again;   /* one was sent again: those behind it have waited for it */
 };
 
 /* The guest has @slot, which it did not have before. */
@@ -68,8 +68,8 @@ static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *
 	uint32_t end = slot_end(slot);
 
 	c->delivered_segments++;
-	arrival->bytes += slot_span(slot);
 	if (slot->flags & SLOT_AGAIN) {
+		arrival->again = true;
 		/* Sooner than any answer came yet: that is to the first one (RFC 8985 6.2). */
 		if (rtt < c->min_rtt)
 			return;
@@ -313,7 +313,7 @@ void recovery_acked(struct tcp_conn *c, uint32_t ack, const struct tcp_options *
 		c->retries = c->backoff = c->duplicates = 0;
 	}
 	judge_probe(c, ack);
-	if (arrival.rtt)
+	if (arrival.rtt && !arrival.again)
 		timer_measured(c, arrival.rtt);
 	if (!acked)
 		return;

@@ -252,6 +252,7 @@ static inline void bed_teardown(void)
 {
 	tcp_free(tcp);
 	conn_table_free(conns);
+	loop_task_cancel(&service);
 	ck_assert_uint_eq(charge_book_held(charges, CHARGE_BYTES), 0);
 	ck_assert_uint_eq(charge_book_held(charges, CHARGE_FDS), 0);
 	ck_assert_uint_eq(charge_book_held(charges, CHARGE_OPENING), 0);
@@ -264,7 +265,6 @@ static inline void bed_teardown(void)
 	vswitch_remove_port(&gateway_side);
 	port_fini(&guest_side);
 	port_fini(&gateway_side);
-	loop_task_cancel(&service);
 	network_free(network);
 	loop_free(loop);
 	g_queue_clear_full(&outcome, seen_free);

@@ -64,7 +64,7 @@ struct arrival {
 /* The guest has @slot, which it did not have before. */
 static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *arrival)
 {
-	uint32_t now = (uint32_t)tcp_now(c->tcp), rtt = MAX(1, now - slot->sent);
+	uint32_t now = (uint32_t)tcp_now(c->tcp), rtt = now - slot->sent;
 	uint32_t end = slot_end(slot);
 
 	c->delivered_segments++;
@@ -74,7 +74,7 @@ static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *
 		if (rtt < c->min_rtt)
 			return;
 	} else if (!arrival->rtt || rtt < arrival->rtt) {
-		arrival->rtt = rtt;
+		arrival->rtt = MAX(1, rtt);
 	}
 	if (!c->has_rack || seq_before(c->rack_sent, slot->sent) ||
 	    (slot->sent == c->rack_sent && seq_before(c->rack_end, end))) {
@@ -171,7 +171,6 @@ static void begin_episode(struct tcp_conn *c)
 	c->cut = false;
 	c->after_timeout = false;
 	c->recover = c->snd_nxt;
-	c->episode_flight = down_out(c);
 	c->episode_lost = 0;
 	c->can_undo = c->stamps;
 	c->undo_cwnd = c->cwnd;

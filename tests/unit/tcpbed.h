@@ -404,7 +404,7 @@ static inline void host_tcp(void)
 	next_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (connect(next_fd, (struct sockaddr *)&addr, len) < 0)
 		ck_assert_int_eq(errno, EINPROGRESS);
-	host_fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	host_fd = accept(listener, NULL, NULL);
 	ck_assert_int_ge(host_fd, 0);
 	close(listener);
 }

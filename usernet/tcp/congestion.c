@@ -47,6 +47,7 @@ void congestion_init(struct tcp_conn *c)
 	const struct guest_limit *limit = limit_of(c);
 
 	c->cwnd = first_window(c);
+	c->round_end = c->snd_nxt;
 	c->ssthresh = TCP_INFLIGHT_MAX;
 	if (limit->mac != c->conn->mac || tcp_now(c->tcp) - limit->at > LIMIT_AGE)
 		return;
@@ -69,10 +70,26 @@ static uint32_t grown(const struct tcp_conn *c)
 	return (uint32_t)CLAMP(window, 0, TCP_INFLIGHT_MAX);
 }
 
+void congestion_sent(struct tcp_conn *c)
+{
+	c->flight = MAX(c->flight, down_out(c));
+}
+
+/* A round ends when all that was under way at its beginning is acknowledged. */
+static void count_round(struct tcp_conn *c)
+{
+	if (seq_before(c->snd_una, c->round_end))
+		return;
+	c->last_flight = c->flight;
+	c->flight = down_out(c);
+	c->round_end = c->snd_nxt;
+}
+
 void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 {
 	uint32_t most = c->ssthresh;
 
+	count_round(c);
 	if (c->delivered_segments > COUNTED) {
 		c->delivered_segments /= 2;
 		c->lost_segments /= 2;
@@ -97,13 +114,14 @@ static uint32_t least_window(const struct tcp_conn *c)
 
 void congestion_lost(struct tcp_conn *c, uint32_t bytes)
 {
+	uint32_t flight = MAX(c->flight, c->last_flight);
+
 	c->episode_lost += bytes;
 	c->lost_segments++;
 	if (!c->cut && c->lost_segments <= 1 + c->delivered_segments / TOLERATED)
 		return;
 	c->cut = true;
-	c->w_max = c->episode_flight - MIN(c->episode_lost, c->episode_flight);
-	c->w_max = MAX(c->w_max, least_window(c));
+	c->w_max = MAX(flight - MIN(c->episode_lost, flight), least_window(c));
 	c->ssthresh = MAX(least_window(c), c->w_max / 100 * KEEP_PERCENT);
 	c->cwnd = MIN(c->cwnd, c->ssthresh);
 	c->epoch = tcp_now(c->tcp);

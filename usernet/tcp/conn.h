@@ -133,7 +133,7 @@ struct tcp_conn {
 
 	/* to the guest */
 	uint32_t iss, snd_una, snd_nxt;
-	uint32_t snd_wnd, max_wnd, snd_wl1, snd_wl2;
+	uint32_t snd_wnd, max_wnd, snd_wl1;
 	uint32_t mss; /* payload of a segment */
 	struct block *first, *last;
 
@@ -150,7 +150,8 @@ struct tcp_conn {
 	uint32_t cwnd, ssthresh, w_max;
 	usec_t epoch; /* of the growth towards w_max and beyond */
 	uint32_t sacked, lost, resent, recover;
-	uint32_t episode_flight, episode_lost;
+	uint32_t episode_lost;
+	uint32_t round_end, flight, last_flight;    /* most under way in this round, and the last */
 	uint32_t delivered_segments, lost_segments; /* since the window was last cut */
 	uint32_t srtt, rttvar, min_rtt;             /* srtt 0: not measured */
 	uint32_t rack_sent, rack_end, rack_rtt, probe_end;
@@ -235,6 +236,8 @@ uint32_t recovery_pipe(const struct tcp_conn *c);
 /* congestion.c */
 void congestion_init(struct tcp_conn *c);
 void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before);
+/* What is under way has grown. */
+void congestion_sent(struct tcp_conn *c);
 void congestion_lost(struct tcp_conn *c, uint32_t bytes);
 void congestion_timeout(struct tcp_conn *c);
 

@@ -206,6 +206,7 @@ enum down_more down_run(struct tcp_conn *c)
 		return DOWN_HUNGRY;
 	got = read_some(c, MIN(want, limit));
 	c->send_small = false;
+	congestion_sent(c);
 	tcp->turn_bytes -= MIN(got, tcp->turn_bytes);
 	return got && c->readable && !c->host_eof && send_room(c) ? DOWN_WANTS : DOWN_WAITS;
 }

@@ -45,7 +45,6 @@ static void take_syn(struct tcp_conn *c, const struct packet *packet,
 	/* Not scaled in a SYN (RFC 7323 2.2). */
 	c->snd_wnd = c->max_wnd = packet_u16(tcp + 14);
 	c->snd_wl1 = c->irs;
-	c->snd_wl2 = c->iss;
 }
 
 /* RFC 6528: a hash of the addresses and ports, and a clock of 4 us. */
@@ -268,7 +267,6 @@ static bool input_syn_sent(struct tcp_conn *c, const struct packet *packet,
 	c->rcv_edge = c->rcv_nxt + 65535; /* as our SYN said */
 	c->need_ack = true;
 	if (right) {
-		c->snd_wl2 = ack;
 		handshake_done(c);
 	} else { /* both have opened */
 		c->phase = PHASE_SYN_RECEIVED;

@@ -139,18 +139,27 @@ static void take_stamp(struct tcp_conn *c, const struct segment *s)
 	c->ts_recent_at = tcp_now(c->tcp);
 }
 
+/*
+ * Does the segment tell the window as it is now? An acknowledgement of more does, in a
+ * retransmission too: with the window from before, its edge would move right by itself.
+ */
+static bool is_news(const struct tcp_conn *c, const struct segment *s)
+{
+	if (s->ack != c->snd_una || seq_before(c->snd_wl1, s->seq))
+		return true;
+	return s->seq == c->snd_wl1 && (s->window > c->snd_wnd || !s->window);
+}
+
 /* True: the window is another. */
 static bool take_window(struct tcp_conn *c, const struct segment *s)
 {
 	uint32_t before = c->snd_wnd;
 
-	if (!seq_before(c->snd_wl1, s->seq) &&
-	    (c->snd_wl1 != s->seq || seq_before(s->ack, c->snd_wl2)))
+	if (!is_news(c, s))
 		return false;
 	c->snd_wnd = s->window;
 	c->max_wnd = MAX(c->max_wnd, s->window);
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 	return c->snd_wnd != before;
 }
 

@@ -58,23 +58,23 @@ uint32_t recovery_pipe(const struct tcp_conn *c)
 
 struct arrival {
 	uint32_t rtt; /* of the slot sent last that tells it; 0: none does */
-	uint32_t bytes;
+	bool again;   /* one was sent again: those behind it have waited for it */
 };
 
 /* The guest has @slot, which it did not have before. */
 static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *arrival)
 {
-	uint32_t now = (uint32_t)tcp_now(c->tcp), rtt = MAX(1, now - slot->sent);
+	uint32_t now = (uint32_t)tcp_now(c->tcp), rtt = now - slot->sent;
 	uint32_t end = slot_end(slot);
 
 	c->delivered_segments++;
-	arrival->bytes += slot_span(slot);
 	if (slot->flags & SLOT_AGAIN) {
+		arrival->again = true;
 		/* Sooner than any answer came yet: that is to the first one (RFC 8985 6.2). */
 		if (rtt < c->min_rtt)
 			return;
 	} else if (!arrival->rtt || rtt < arrival->rtt) {
-		arrival->rtt = rtt;
+		arrival->rtt = MAX(1, rtt);
 	}
 	if (!c->has_rack || seq_before(c->rack_sent, slot->sent) ||
 	    (slot->sent == c->rack_sent && seq_before(c->rack_end, end))) {
@@ -171,7 +171,6 @@ static void begin_episode(struct tcp_conn *c)
 	c->cut = false;
 	c->after_timeout = false;
 	c->recover = c->snd_nxt;
-	c->episode_flight = down_out(c);
 	c->episode_lost = 0;
 	c->can_undo = c->stamps;
 	c->undo_cwnd = c->cwnd;
@@ -313,7 +312,7 @@ void recovery_acked(struct tcp_conn *c, uint32_t ack, const struct tcp_options *
 		c->retries = c->backoff = c->duplicates = 0;
 	}
 	judge_probe(c, ack);
-	if (arrival.rtt)
+	if (arrival.rtt && !arrival.again)
 		timer_measured(c, arrival.rtt);
 	if (!acked)
 		return;

@@ -168,14 +168,17 @@ static void take_fin(struct tcp_conn *c)
 static void serve_up(struct tcp_conn *c)
 {
 	uint32_t before = c->up_nxt;
+	bool owed;
 
 	up_flush(c);
 	take_fin(c);
 	if (c->up_nxt != before && !c->fin_taken && emit_window_moved(c))
 		c->need_ack = true;
+	owed = c->need_ack;
 	for (; c->n_extra_acks > 1; c->n_extra_acks--)
 		emit_ack(c);
 	c->n_extra_acks = 0;
+	c->need_ack = owed;
 	/* SACK blocks have no room in a segment with payload. */
 	if (c->need_ack && c->ring && c->ring->n_spans)
 		emit_ack(c);
@@ -209,7 +212,7 @@ static bool is_over(struct tcp_conn *c)
 {
 	usec_t now = tcp_now(c->tcp);
 
-	if (c->host_dead && !c->readable) {
+	if (c->host_dead && (c->host_eof || !c->readable)) {
 		if (!c->deadline)
 			c->deadline = now + TCP_RESET_LINGER;
 		if (!down_out(c) || now >= c->deadline) {

@@ -349,11 +349,14 @@ START_TEST(a_guest_that_moved_is_sent_to_its_new_address)
 	host_writes("a", 1);
 	bed_turn();
 	ck_assert_uint_eq(mac_read(seen_next()->frame + 6), user_config_mac(&config));
-	conn_take_over(conn, GUEST_MAC);
-	tcp_moved(tcp, conn);
+	conn_move(conns, conn, GUEST_MAC, 77);
+	ck_assert_uint_eq(charge_held(conn->charge, CHARGE_FDS), 1);
 	host_writes("b", 1);
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->len, 1);
+	tcp_reset(tcp, conn);
+	ck_assert_uint_eq(charge_held(conn->charge, CHARGE_FDS), 0);
+	ck_assert_uint_eq(charge_held(conn->charge, CHARGE_BYTES), 0);
 }
 END_TEST
 

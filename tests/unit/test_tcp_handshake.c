@@ -338,7 +338,6 @@ static void client_opens(void)
 	inet_pton(AF_INET, flow4.dst, &addr);
 	key.peer = address_map4(addr.s_addr);
 	conn = conn_open(conns, &key, &origin, loop_now(loop));
-	conn->charge = charge_get(charges, guest_side.id);
 	tcp_connect(tcp, conn, next_fd);
 	next_fd = -1;
 	bed_turn();

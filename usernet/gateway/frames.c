@@ -146,7 +146,8 @@ static bool is_own_address(const struct gateway *gateway, const struct packet *p
 }
 
 /* A large one was put together from fragments, and goes back in fragments. */
-static void on_echo(struct gateway *gateway, const struct packet *packet)
+static void on_echo(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
 {
 	unsigned mtu = user_config_mtu(&gateway->config);
 	struct frame whole = {gateway->scratch, packet->len};
@@ -155,6 +156,10 @@ static void on_echo(struct gateway *gateway, const struct packet *packet)
 	uint8_t *out;
 
 	if (packet->len > ETH_HEADER + mtu) {
+		if (!source_allows(&gateway->source, from, mac, packet, &why)) {
+			port_drop(from, why, 1);
+			return;
+		}
 		echo_reply(packet, gateway->mac, gateway->scratch);
 		if (packet_parse(&reply, &whole, &why))
 			segment_packet(&reply, 0, mtu, &gateway->outbox);
@@ -369,7 +374,13 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	struct conn_key key;
 	enum drop_reason why;
 
-	if (conn_key_of(&key, packet, CONN_FROM_GUEST))
+	if (packet->v6 && address_is_v4(&packet->src)) {
+		port_drop(from, DROP_MALFORMED, 1);
+		return;
+	}
+	/* An IPv4 address dressed as IPv6 is nobody's conn. */
+	if (packet->v6 == !address_is_v4(&packet->dst) &&
+	    conn_key_of(&key, packet, CONN_FROM_GUEST))
 		conn = conn_find(gateway->conns, &key);
 	if (conn && conn->ops && !conn->cut && conn->mac == mac && conn->port_id == from->id) {
 		on_held(gateway, from, conn, packet);
@@ -380,7 +391,7 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 		return;
 	}
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
-		on_echo(gateway, packet);
+		on_echo(gateway, from, mac, packet);
 		return;
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&

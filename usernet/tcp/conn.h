@@ -43,6 +43,8 @@
 #define TCP_HALF_CLOSED_IDLE (680 * USEC_PER_SEC)
 /* The host's end is reset: so long the guest may take what came before. */
 #define TCP_RESET_LINGER (5 * USEC_PER_SEC)
+/* The host has ended both ways, and the guest its own end not yet. */
+#define TCP_DEAF_LINGER (30 * USEC_PER_SEC)
 /* One answer to segments out of order in time or place (RFC 5961 7). */
 #define TCP_CHALLENGE_EVERY (100 * USEC_PER_MSEC)
 
@@ -115,6 +117,9 @@ struct tcp_conn {
 	bool host_eof : 1;  /* read; the guest's FIN is in a slot */
 	bool host_shut : 1; /* the guest's FIN was passed on */
 	bool host_dead : 1; /* reset: what the guest still sends is thrown away */
+	bool deaf : 1;      /* the host's socket takes no more; it may still talk */
+	bool failed : 1;    /* an error is behind what the socket has to read */
+	bool is_unix : 1;   /* the host's socket: a reset only means that something was not read */
 	bool recverr : 1, opening_charged : 1, queued : 1;
 	/* the guest */
 	bool v6 : 1, stamps : 1, sack : 1;

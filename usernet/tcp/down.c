@@ -177,8 +177,12 @@ static uint32_t read_some(struct tcp_conn *c, uint32_t want)
 	do
 		got = readv(c->io.fd, c->tcp->iov, (int)offer.n);
 	while (got < 0 && errno == EINTR);
-	if (got < 0 && errno != EAGAIN)
+	if (got < 0 && errno != EAGAIN && c->is_unix) {
+		c->deaf = true;
+		got = 0;
+	} else if (got < 0 && errno != EAGAIN) {
 		c->host_dead = true;
+	}
 	/* Behind a short read there is nothing more, unless an end was announced. */
 	if (got <= 0 || ((uint32_t)got < asked && !c->ending))
 		c->readable = false;

@@ -111,16 +111,20 @@ static void socket_ready(struct loop_io *io, uint32_t revents)
 		c->writable = true;
 	if (revents & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		c->ending = true;
+	if (revents & EPOLLERR && !c->is_unix)
+		c->failed = true;
+	c->host_dead |= c->failed && c->host_eof; /* nothing more is to be read */
 	conn_due(c);
 }
 
-static void set_up_socket(int fd)
+static void set_up_socket(struct tcp_conn *c, int fd)
 {
 	int domain = AF_UNIX, on = 1;
 	socklen_t len = sizeof(domain);
 
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-	if (domain != AF_INET && domain != AF_INET6)
+	c->is_unix = domain == AF_UNIX;
+	if (c->is_unix)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -140,7 +144,7 @@ struct tcp_conn *conn_new(struct tcp *tcp, struct conn *conn, int fd)
 	list_append(&tcp->conns, &c->link);
 	loop_timer_init(tcp->loop, &c->timer, timer_fire);
 	emit_init(c);
-	set_up_socket(fd);
+	set_up_socket(c, fd);
 	loop_io_add(tcp->loop, &c->io, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, socket_ready);
 	tcp->n_conns++;
 	conn->tcp = c;
@@ -160,7 +164,8 @@ static void take_fin(struct tcp_conn *c)
 		c->need_ack = true;
 	}
 	if (c->fin_taken && !c->host_shut && !up_waiting(c) && !c->host_dead) {
-		shutdown(c->io.fd, SHUT_WR);
+		if (!c->deaf)
+			shutdown(c->io.fd, SHUT_WR);
 		c->host_shut = true;
 	}
 }
@@ -207,18 +212,26 @@ static void serve_down(struct tcp_conn *c)
 	}
 }
 
+/* How long the guest may still take what the host said before it ended; 0: for as long as it
+ * likes. */
+static usec_t linger(const struct tcp_conn *c)
+{
+	if (c->host_dead || c->failed)
+		return TCP_RESET_LINGER;
+	return c->deaf && c->host_eof ? TCP_DEAF_LINGER : 0;
+}
+
 /* True: nothing is left to do for it, and it is gone. */
 static bool is_over(struct tcp_conn *c)
 {
-	usec_t now = tcp_now(c->tcp);
+	usec_t now = tcp_now(c->tcp), most = linger(c);
+	bool read = c->host_eof || !c->readable;
 
-	if (c->host_dead && (c->host_eof || !c->readable)) {
-		if (!c->deadline)
-			c->deadline = now + TCP_RESET_LINGER;
-		if (!down_out(c) || now >= c->deadline) {
-			end_reset(c, true, true);
-			return true;
-		}
+	if (most && !c->deadline)
+		c->deadline = now + most;
+	if (most && (now >= c->deadline || (c->host_dead && read && !down_out(c)))) {
+		end_reset(c, true, true);
+		return true;
 	}
 	if (c->fin_taken && c->host_shut && c->host_eof && !down_out(c)) {
 		if (c->need_ack)

@@ -97,7 +97,7 @@ void timer_arm(struct tcp_conn *c)
 	}
 	if (c->timer_kind != TIMER_NONE)
 		timer_by(c, c->rexmit);
-	if (c->host_dead && c->deadline)
+	if (c->phase == PHASE_OPEN && c->deadline)
 		timer_by(c, c->deadline);
 }
 

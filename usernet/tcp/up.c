@@ -92,7 +92,7 @@ void up_data(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len
 	if (!seq_before(seq, c->rcv_edge))
 		return;
 	len = MIN(len, c->rcv_edge - seq);
-	if (c->host_dead) { /* nobody wants it, and the guest is to be told after what it is sent */
+	if (c->host_dead || c->deaf) { /* nobody wants it */
 		if (seq == c->rcv_nxt)
 			c->rcv_nxt = c->up_nxt = seq + len;
 		return;
@@ -175,8 +175,9 @@ static bool write_some(struct tcp_conn *c)
 	if (sent < 0) {
 		c->writable = false;
 		if (errno != EAGAIN && errno != ENOBUFS) {
-			/* What it sent before it was reset is still read. */
-			c->host_dead = c->readable = c->ending = true;
+			/* What it sent before is still read. */
+			c->deaf = c->readable = c->ending = true;
+			c->host_dead = !c->is_unix;
 		}
 		return false;
 	}
@@ -214,13 +215,13 @@ static void keep_notes(struct tcp_conn *c)
 
 void up_flush(struct tcp_conn *c)
 {
-	if (c->host_dead) {
+	if (c->host_dead || c->deaf) {
 		ring_free(c);
 		c->up_nxt = up_end(c);
 	}
 	while (c->writable && c->up_nxt != up_end(c) && write_some(c))
 		;
-	if (c->host_dead) {
+	if (c->host_dead || c->deaf) {
 		ring_free(c);
 		c->up_nxt = up_end(c);
 	} else if (c->notes_head && c->up_nxt != up_end(c)) {

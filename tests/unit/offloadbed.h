@@ -183,7 +183,7 @@ static inline int bed_shift_shown(struct bed *bed)
 	struct offload_options options;
 
 	ck_assert(packet.tcp_flags & TCP_FLAG_SYN);
-	ck_assert(l4_right(frame->data, frame->len, packet.v6, IPPROTO_TCP));
+	ck_assert(l4_right(frame->data, packet.len, packet.v6, IPPROTO_TCP));
 	ck_assert(packet.v6 || ip_right(frame->data));
 	offload_options_read(&options, &packet);
 	return options.scaled ? options.shift : -1;

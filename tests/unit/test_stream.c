@@ -82,17 +82,18 @@ static void read_exactly(int fd, uint8_t *to, size_t len)
 	}
 }
 
-/* The next frame at @fd must be that one. */
+/* The next frame at @fd must be that one, padded with zeroes when it is short. */
 static void expect_frame(int fd, size_t len, mac_t dst, mac_t src, uint8_t seed)
 {
-	uint8_t *want = g_malloc(len), *got = g_malloc(len);
+	size_t padded = MAX(len, FRAME_PADDED);
+	uint8_t *want = g_malloc0(padded), *got = g_malloc(padded);
 	uint8_t prefix[FRAME_PREFIX];
 
 	fill_frame(want, len, dst, src, seed);
 	read_exactly(fd, prefix, sizeof(prefix));
-	ck_assert_uint_eq((size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3], len);
-	read_exactly(fd, got, len);
-	ck_assert_mem_eq(got, want, len);
+	ck_assert_uint_eq((size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3], padded);
+	read_exactly(fd, got, padded);
+	ck_assert_mem_eq(got, want, padded);
 	g_free(want);
 	g_free(got);
 }

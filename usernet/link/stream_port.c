@@ -90,6 +90,20 @@ void stream_port_close(struct port *port)
 	netdev_remove_port(port);
 }
 
+void stream_port_address(const struct port *port, bool own, struct sockaddr_any *addr)
+{
+	const struct stream_port *self = container_of(port, struct stream_port, port);
+
+	*addr = (struct sockaddr_any){.len = sizeof(addr->storage)};
+	if (getpeername(self->fd, &addr->sa, &addr->len))
+		addr->len = 0;
+	if (!own || !addr->len || addr->sa.sa_family != AF_UNIX)
+		return;
+	addr->len = sizeof(addr->storage);
+	if (getsockname(self->fd, &addr->sa, &addr->len))
+		addr->len = 0;
+}
+
 static void peer_gone(struct stream_port *self, const char *why)
 {
 	log_debug("%s (%s): %s", self->port.name, self->port.peer ? self->port.peer : "unknown",

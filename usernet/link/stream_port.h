@@ -2,6 +2,10 @@
 #ifndef USERNET_LINK_STREAM_PORT_H
 #define USERNET_LINK_STREAM_PORT_H
 
+#include <stdbool.h>
+
+#include "base/sockaddr.h"
+
 /*
  * One connected byte stream as a port of the switch: framing on the way in, a send queue on the way
  * out.
@@ -11,6 +15,7 @@
  * holds.
  */
 struct netdev;
+struct port;
 struct stream_port;
 
 struct stream_port_events {
@@ -26,8 +31,9 @@ struct stream_port_events {
 /* Takes over @fd, a connected socket. @peer, copied, says who is there; may be NULL. */
 struct stream_port *stream_port_new(struct netdev *netdev, int fd, const char *peer,
 				    const struct stream_port_events *events, void *owner);
+/* The socket's address: the peer's, or with @own the one on our side of a unix socket. */
+void stream_port_address(const struct port *port, bool own, struct sockaddr_any *addr);
 /* Leaves the switch and closes at once, without gone; freed in LOOP_REAP. */
-struct port;
 void stream_port_close(struct port *port);
 
 #endif

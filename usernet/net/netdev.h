@@ -20,6 +20,11 @@ struct port_ops;
 struct netdev_ops {
 	const char *kind; /* "stream": as the option string begins */
 	/*
+	 * What QEMU's `info network` says of such a netdev, newly allocated: of the peer at @port,
+	 * or with NULL of the netdev without one. NULL: it has no words of its own.
+	 */
+	char *(*info)(const struct netdev *netdev, const struct port *port);
+	/*
 	 * Removes the ports, closes and unlinks what was opened, frees all; through LOOP_REAP
 	 * what a callback may be in. Nothing of it may use the network afterwards.
 	 */

@@ -11,6 +11,7 @@
 #include "link/address_text.h"
 #include "link/dialer.h"
 #include "link/listener.h"
+#include "link/share.h"
 #include "link/stream_port.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -26,6 +27,7 @@ struct stream_netdev {
 	struct listener listener;
 	struct dialer dialer;
 	unsigned n_peers, max_peers;
+	struct stream_rests rests;
 	struct loop_task reap;
 };
 
@@ -66,6 +68,7 @@ static void peer_gone(void *owner)
 	struct stream_netdev *self = owner;
 
 	self->n_peers--;
+	link_share_give(self->netdev.network);
 	if (self->listen_fd >= 0)
 		listener_hold(&self->listener, false);
 	else if (self->mode == STREAM_CLIENT)
@@ -83,7 +86,23 @@ static void add_peer(struct stream_netdev *self, int fd)
 
 	tcp_tune(fd, &self->keepalive);
 	self->n_peers++;
-	stream_port_new(&self->netdev, fd, peer, &port_events, self);
+	link_share_take(self->netdev.network);
+	stream_port_new(&self->netdev, fd, peer, &self->rests, &port_events, self);
+}
+
+static bool may_accept(struct listener *listener)
+{
+	static struct log_limit limit;
+	struct stream_netdev *self = container_of(listener, struct stream_netdev, listener);
+
+	if (link_share_has_room(self->netdev.network))
+		return true;
+	self->netdev.n_refused++;
+	log_limited(&limit,
+		    "netdev %s: links hold %u descriptors, a quarter of the process's limit; "
+		    "others wait",
+		    self->netdev.id, self->netdev.network->n_links);
+	return false;
 }
 
 static void accepted(struct listener *listener, int fd, const struct sockaddr_any *peer)
@@ -115,8 +134,10 @@ static void stream_destroy(struct netdev *netdev)
 {
 	struct stream_netdev *self = from_netdev(netdev);
 
-	list_for_each_safe (port, &netdev->ports, struct port, netdev_link)
+	list_for_each_safe (port, &netdev->ports, struct port, netdev_link) {
 		stream_port_close(port);
+		link_share_give(netdev->network);
+	}
 	listener_stop(&self->listener);
 	if (self->mode == STREAM_CLIENT)
 		dialer_stop(&self->dialer);
@@ -286,6 +307,7 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 	self->listen_fd = listen_fd;
 	self->given_fd = config->mode == STREAM_FD ? config->fd : -1;
 	self->keepalive = config->keepalive;
+	list_init(&self->rests.ports);
 	self->bound = bound;
 	self->max_peers = config->max_peers ? config->max_peers : STREAM_MAX_PEERS;
 	loop_task_init(network->loop, &self->reap, LOOP_REAP, reap);
@@ -294,6 +316,7 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 		describe(config, listen_fd >= 0 ? listen_fd : config->fd, listen_fd >= 0);
 	if (listen_fd >= 0) {
 		listener_start(&self->listener, network->loop, listen_fd, accepted);
+		self->listener.may_accept = may_accept;
 	} else if (config->mode == STREAM_CLIENT) {
 		start_dialer(self, config);
 	} else {

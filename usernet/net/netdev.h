@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 
@@ -38,6 +39,7 @@ struct netdev {
 	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
 	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
+	uint64_t n_refused;    /* links that waited, or were closed, because a bound was reached */
 	struct list link;      // network::netdevs
 	struct list ports;     /* heads port::netdev_link */
 };

@@ -278,12 +278,10 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 
 static void start_dialer(struct stream_netdev *self, const struct stream_config *config)
 {
-	usec_t first = config->reconnect, most = config->reconnect;
+	bool said = config->reconnect || config->once;
+	usec_t first = said ? config->reconnect : STREAM_RECONNECT_DEFAULT;
+	usec_t most = said ? config->reconnect : STREAM_RECONNECT_MAX;
 
-	if (!config->reconnect && !config->once) {
-		first = STREAM_RECONNECT_DEFAULT;
-		most = STREAM_RECONNECT_MAX;
-	}
 	dialer_init(&self->dialer, self->netdev.network->loop, &config->addr, first, most,
 		    connected);
 	self->dialer.mptcp = config->mptcp;

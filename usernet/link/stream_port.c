@@ -211,10 +211,12 @@ static void add_to_rest(struct stream_port *self, const uint8_t *p, size_t len)
 	bound_rests(self->rests);
 }
 
-static void take_in(struct stream_port *self, const uint8_t *data, size_t len)
+/* Returns whether frames were borrowed from @data. */
+static bool take_in(struct stream_port *self, const uint8_t *data, size_t len)
 {
 	struct framing in = framing_init(data, len);
 	struct frame frames[FRAMES_MAX];
+	bool borrowed = false;
 	size_t n;
 
 	while (!self->closing && (n = framing_split(&in, frames, FRAMES_MAX))) {
@@ -223,39 +225,42 @@ static void take_in(struct stream_port *self, const uint8_t *data, size_t len)
 			self->events->carried(self->owner);
 		}
 		vswitch_input(&self->port, frames, n);
+		borrowed = true;
 	}
 	if (self->closing)
-		return;
+		return borrowed;
 	if (in.n_runts)
 		port_drop(&self->port, DROP_RUNT, in.n_runts);
 	if (in.bad)
 		bad_length(self, in.bad_length);
 	else
 		keep_rest(self, in.p, (size_t)(in.end - in.p));
+	return borrowed;
 }
 
 static void read_once(struct stream_port *self)
 {
 	struct chunk_pool *pool = self->port.netdev->network->chunks;
 	struct chunk *chunk = chunk_take(pool);
+	bool borrowed = false;
 	ssize_t got;
 
 	got = recv(self->fd, chunk->data + self->rest_len, READ_MAX, MSG_DONTWAIT);
 	if (got > 0 && (size_t)got < missing(self)) {
 		add_to_rest(self, chunk->data + self->rest_len, (size_t)got);
-		chunk_return(pool, chunk);
-		return;
-	}
-	if (got > 0) {
+	} else if (got > 0) {
 		if (self->rest_len)
 			memcpy(chunk->data, self->rest, self->rest_len);
-		take_in(self, chunk->data, self->rest_len + (size_t)got);
+		borrowed = take_in(self, chunk->data, self->rest_len + (size_t)got);
 	} else if (got == 0) {
 		peer_gone(self, "closed by the peer");
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		peer_gone(self, g_strerror(errno));
 	}
-	chunk_retire(pool, chunk);
+	if (borrowed)
+		chunk_retire(pool, chunk);
+	else
+		chunk_return(pool, chunk);
 }
 
 /* --- out --- */

@@ -69,6 +69,7 @@ struct network {
 	struct reservation_table *reservations;
 	struct spawner *spawner; /* main's: runs commands; NULL: nobody does */
 	struct list netdevs;     /* heads netdev::link, in the order they were made */
+	unsigned n_links;        /* descriptors that links hold; link/share.h bounds them */
 	struct list observers;   /* heads network_observer::link */
 };
 

@@ -151,6 +151,7 @@ static JsonNode *query_netdevs(struct command_call *call, GError **error)
 		if (netdev->description)
 			json_object_set_string_member(object, "description", netdev->description);
 		json_object_set_boolean_member(object, "link", netdev->link_up);
+		json_object_set_int_member(object, "links-refused", (gint64)netdev->n_refused);
 		json_object_set_object_member(object, "limits-per-port", port_limits());
 		list_for_each (port, &netdev->ports, struct port, netdev_link)
 			json_array_add_object_element(ports,

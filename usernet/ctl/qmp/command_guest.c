@@ -57,8 +57,9 @@ const struct command commands_guest[] = {
 	 .args = {{"name", ARG_STRING, false},
 		  {"mac", ARG_STRING, true},
 		  {"ip", ARG_STRING, true},
-		  {"port", ARG_STRING, true}}},
+		  {"port", ARG_STRING, true}},
+	 .result = RETURNS_OBJECT},
 	{"guest-remove", guest_remove, .args = {{"name", ARG_STRING, false}}},
-	{.name = "reload", .run = reload},
+	{.name = "reload", .run = reload, .result = RETURNS_OBJECT},
 	{NULL},
 };

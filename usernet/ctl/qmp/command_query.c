@@ -7,7 +7,9 @@
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/qmp/command.h"
+#include "ctl/qmp/qmp.h"
 #include "ctl/qmp/query.h"
+#include "ctl/qmp/session.h"
 #include "dhcp/dhcp.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
@@ -37,6 +39,7 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
+	json_object_set_object_member(object, "control", qmp_describe(call->session->qmp));
 	if (gateway) {
 		const struct nat *nat = gateway_nat(gateway);
 
@@ -256,12 +259,12 @@ static JsonNode *query_connections(struct command_call *call, GError **error)
 }
 
 const struct command commands_query[] = {
-	{.name = "query-status", .run = query_status},
-	{.name = "query-network", .run = query_network},
-	{.name = "query-netdevs", .run = query_netdevs},
-	{.name = "query-guests", .run = query_guests},
-	{.name = "query-leases", .run = query_leases},
-	{.name = "query-forwards", .run = query_forwards},
-	{.name = "query-connections", .run = query_connections},
+	{.name = "query-status", .run = query_status, .result = RETURNS_OBJECT, .allow_oob = true},
+	{.name = "query-network", .run = query_network, .result = RETURNS_OBJECT},
+	{.name = "query-netdevs", .run = query_netdevs, .result = RETURNS_OBJECTS},
+	{.name = "query-guests", .run = query_guests, .result = RETURNS_OBJECTS},
+	{.name = "query-leases", .run = query_leases, .result = RETURNS_OBJECTS},
+	{.name = "query-forwards", .run = query_forwards, .result = RETURNS_OBJECTS},
+	{.name = "query-connections", .run = query_connections, .result = RETURNS_OBJECTS},
 	{NULL},
 };

@@ -10,7 +10,7 @@
 		{"link", ARG_BOOL, false}, {"joined-ago", ARG_INTEGER, false},                     \
 		{"seen-ago", ARG_INTEGER, false},                                                  \
 	{                                                                                          \
-		"trouble", ARG_STRINGS, true                                                       \
+		"trouble", ARG_STRINGS, false                                                      \
 	}
 
 #define FORWARD_MEMBERS                                                                            \
@@ -53,6 +53,7 @@ const struct event_name event_names[] = {
 	  {"guest", ARG_STRING, true},
 	  {"port", ARG_STRING, false},
 	  {"address", ARG_STRING, false},
+	  {"subnet", ARG_STRING, false},
 	  TROUBLE_MEMBERS}},
 	{"LEASE_GRANTED", {GUEST_MEMBERS, {"address", ARG_STRING, true}}},
 	{"NETDEV_STREAM_CONNECTED",

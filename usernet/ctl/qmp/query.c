@@ -12,6 +12,7 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "net/troubles.h"
 
 char *sockaddr_host_text(const struct sockaddr_any *addr)
 {
@@ -59,6 +60,9 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 	if (entry->rule.guest_name[0])
 		json_object_set_string_member(object, "guest-name", entry->rule.guest_name);
 	set_sockaddr(object, "guest", &entry->rule.guest);
+	json_object_set_boolean_member(object, "here",
+				       forwards_guest_is_here(user->forwards, entry));
+	json_object_set_int_member(object, "waited", (gint64)forwards_waited(entry));
 	json_object_set_int_member(object, "ports", entry->rule.n_ports);
 	json_object_set_boolean_member(object, "masquerade", entry->rule.masquerade);
 	json_object_set_string_member(object, "rule", rule);
@@ -111,6 +115,19 @@ static gint64 seconds_since(usec_t now, usec_t then)
 	return (now - then) / USEC_PER_SEC;
 }
 
+/* What is wrong with it, or with its port. */
+static void add_troubles(JsonObject *object, const struct guest *guest)
+{
+	JsonArray *texts = json_array_new();
+
+	list_for_each (trouble, troubles_list(guest->port->netdev->network->troubles),
+		       struct trouble, link) {
+		if (trouble->mac ? trouble->mac == guest->mac : trouble->port_id == guest->port->id)
+			json_array_add_string_element(texts, trouble->text);
+	}
+	json_object_set_array_member(object, "trouble", texts);
+}
+
 JsonObject *query_guest(const struct guest *guest)
 {
 	JsonObject *object = json_object_new();
@@ -139,6 +156,7 @@ JsonObject *query_guest(const struct guest *guest)
 	json_object_set_string_member(object, "netdev", guest->port->netdev->id);
 	json_object_set_string_member(object, "port", guest->port->name);
 	json_object_set_boolean_member(object, "link", guest->port->link_up);
+	add_troubles(object, guest);
 	json_object_set_int_member(object, "joined-ago", seconds_since(now, guest->since));
 	json_object_set_int_member(object, "seen-ago", seconds_since(now, guest->seen));
 	return object;

@@ -2,7 +2,6 @@
 #include "ctl_client.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,15 +11,6 @@ struct ctl_client {
 	int fd;
 	GString *in; /* read, not yet handed out */
 };
-
-char *ctl_client_default_path(const char *name)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (runtime && runtime[0] == '/')
-		return g_strdup_printf("%s/usernet/%s/qmp.sock", runtime, name);
-	return g_strdup_printf("/tmp/usernet-%u/%s/qmp.sock", (unsigned)geteuid(), name);
-}
 
 static void *fail_errno(GError **error, const char *what)
 {

@@ -9,8 +9,6 @@
 /* A blocking QMP client for a person's command: one request at a time. */
 struct ctl_client;
 
-/* Where the network @name listens, if it runs. Newly allocated. */
-char *ctl_client_default_path(const char *name);
 /* Connects and negotiates. NULL: not reachable, with @error. */
 struct ctl_client *ctl_client_new(const char *path, GError **error);
 void ctl_client_free(struct ctl_client *client);

@@ -264,7 +264,8 @@ static const struct fwd_entry *find_whole(struct forwards *forwards, const char 
 bool forwards_remove(struct forwards *forwards, const char *rule, GError **error)
 {
 	const struct fwd_entry *whole = find_whole(forwards, rule);
-	bool is_whole = fwd_rule_parse(&(struct fwd_rule){.udp = false}, rule, forwards->host, NULL);
+	bool is_whole =
+		fwd_rule_parse(&(struct fwd_rule){.udp = false}, rule, forwards->host, NULL);
 	struct fwd_rule parsed;
 
 	if (whole) {

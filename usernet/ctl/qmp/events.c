@@ -9,7 +9,6 @@
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/port.h"
-#include "net/troubles.h"
 
 /* The peer's address in the shape of QEMU's SocketAddress. */
 static JsonObject *socket_address(struct events *events, const struct port *port)
@@ -85,43 +84,6 @@ static void policy_denied(struct events *events, const struct network_event *eve
 	qmp_event(events->qmp, "POLICY_DENIED", data);
 }
 
-/* As event_names.c says. */
-static void trouble_seen(struct events *events, const struct trouble *trouble)
-{
-	static const char *const names[TROUBLE_N_KINDS] = {
-		[TROUBLE_MAC_CONFLICT] = "GUEST_MAC_CONFLICT",
-		[TROUBLE_ADDRESS_CONFLICT] = "GUEST_ADDRESS_CONFLICT",
-		[TROUBLE_WRONG_SUBNET] = "GUEST_WRONG_SUBNET",
-		[TROUBLE_NO_ADDRESS] = "GUEST_WITHOUT_ADDRESS",
-		[TROUBLE_BUDGET] = "BUDGET_EXHAUSTED",
-		[TROUBLE_FORWARD_WAITS] = "FORWARD_WAITING",
-	};
-	JsonObject *data = json_object_new();
-	const char *what = trouble->kind == TROUBLE_BUDGET          ? "limit"
-			   : trouble->kind == TROUBLE_FORWARD_WAITS ? "rule"
-								    : "subnet";
-	const struct {
-		const char *key, *text;
-	} members[] = {
-		{"guest", trouble->guest},      {"port", trouble->port},
-		{"other-port", trouble->other}, {"address", trouble->address},
-		{"netdev", trouble->netdev},    {what, trouble->what},
-		{"text", trouble->text},
-	};
-
-	if (trouble->mac) {
-		g_autofree char *mac = g_strdup_printf(MAC_FMT, MAC_ARGS(trouble->mac));
-
-		json_object_set_string_member(data, "mac", mac);
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-		if (members[i].text)
-			json_object_set_string_member(data, members[i].key, members[i].text);
-	}
-	json_object_set_int_member(data, "times", (gint64)trouble->times);
-	qmp_event(events->qmp, names[trouble->kind], data);
-}
-
 static void observe(struct network_observer *observer, const struct network_event *event)
 {
 	struct events *events = container_of(observer, struct events, observer);
@@ -154,7 +116,8 @@ static void observe(struct network_observer *observer, const struct network_even
 		policy_denied(events, event);
 		break;
 	case NETWORK_TROUBLE:
-		trouble_seen(events, event->trouble);
+		qmp_event(events->qmp, query_trouble_event(event->trouble),
+			  query_trouble(event->trouble));
 		break;
 	case NETWORK_FORWARD_REMOVED:
 		forward_changed(events, event, "FORWARD_REMOVED");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/policy_table.h"
 #include "ctl/control.h"
@@ -139,6 +140,11 @@ void policies_forget(struct network *network, const char *guest)
 
 /* --- by command --- */
 
+static void log_rule(const char *guest, const char *rule, const char *what)
+{
+	log_debug("rule %s %s%s%s", rule, what, guest ? " for guest " : "", guest ? guest : "");
+}
+
 /* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
 static struct conntrack *prepare(struct control *control, const char *guest, const char *rule,
 				 bool *allow, const char **text, GError **error)
@@ -175,6 +181,7 @@ bool policies_add(struct control *control, const char *guest, const char *rule, 
 		return false;
 	if (!policy_table_add(conntrack_egress(conntrack), guest, allow, text, error))
 		return error_blame_usage(error);
+	log_rule(guest, rule, "added");
 	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }
@@ -190,6 +197,7 @@ bool policies_remove(struct control *control, const char *guest, const char *rul
 		return false;
 	if (!policy_table_remove(conntrack_egress(conntrack), guest, allow, text, error))
 		return error_blame_usage(error);
+	log_rule(guest, rule, "removed");
 	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }

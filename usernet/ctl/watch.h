@@ -14,7 +14,7 @@ struct watch;
 
 #define WATCH_PERIOD (2 * USEC_PER_SEC)
 /* A guest that sends frames and has no address for so long does not ask for one. */
-#define WATCH_ADDRESS_PATIENCE (30 * USEC_PER_SEC)
+#define WATCH_ADDRESS_PATIENCE (15 * USEC_PER_SEC)
 
 struct watch *watch_new(struct control *control);
 /* NULL is fine. */

@@ -428,6 +428,7 @@ static char *describe_verbs(void)
 	g_string_append(
 		out,
 		"\nExamples:\n"
+		"  usernetctl list\n"
 		"  usernetctl guests\n"
 		"  usernetctl hostfwd add tcp:127.0.0.1:2222-:22\n"
 		"  ssh -o ProxyCommand='usernetctl connect %h %p' root@web\n"
@@ -436,6 +437,7 @@ static char *describe_verbs(void)
 		"  usernetctl link 52:54:00:12:34:01 down\n"
 		"  usernetctl guest add web,ip=10.0.2.20\n"
 		"  usernetctl dns add '*.apps.usernet.internal' 10.0.2.20\n"
+		"  usernetctl save\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"

@@ -63,9 +63,9 @@ static bool check_shape(const struct qmp_session *session, JsonObject *request, 
 		}
 	}
 	if (oob && json_object_has_member(request, "execute"))
-		return fail(error, "QMP input member 'exec-oob' clashes with 'execute'", NULL);
+		return fail(error, "QMP input member 'exec-oob' clashes with 'execute'", "");
 	if (!oob && !json_object_has_member(request, "execute"))
-		return fail(error, "QMP input lacks member 'execute'", NULL);
+		return fail(error, "QMP input lacks member 'execute'", "");
 	return true;
 }
 

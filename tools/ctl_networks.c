@@ -2,69 +2,9 @@
 #include "ctl_networks.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/sockaddr.h"
 #include "ctl_client.h"
-
-/* NULL-terminated, each once. */
-static char **find_bases(void)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	unsigned uid = (unsigned)geteuid();
-	g_autofree char *login = g_strdup_printf("/run/user/%u/usernet", uid);
-	GPtrArray *bases = g_ptr_array_new();
-
-	if (runtime && runtime[0] == '/')
-		g_ptr_array_add(bases, g_strdup_printf("%s/usernet", runtime));
-	if (!bases->len || strcmp(bases->pdata[0], login))
-		g_ptr_array_add(bases, g_steal_pointer(&login));
-	g_ptr_array_add(bases, g_strdup_printf("/tmp/usernet-%u", uid));
-	g_ptr_array_add(bases, NULL);
-	return (char **)g_ptr_array_free(bases, FALSE);
-}
-
-/* Anyone may make a directory in /tmp: what is in another user's is not ours. */
-static bool is_ours(const char *base)
-{
-	struct stat st;
-
-	return lstat(base, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
-}
-
-static bool answers(const char *path)
-{
-	struct sockaddr_any addr;
-	int fd;
-	bool ok;
-
-	if (!sockaddr_unix(&addr, path, false, NULL))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ok = fd >= 0 && connect(fd, &addr.sa, addr.len) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-char *ctl_networks_socket(const char *name)
-{
-	g_auto(GStrv) bases = find_bases();
-
-	for (char **base = bases; *base; base++) {
-		g_autofree char *path = g_strdup_printf("%s/%s/qmp.sock", *base, name);
-
-		if (is_ours(*base) && answers(path))
-			return g_steal_pointer(&path);
-	}
-	/* usernet would choose so in our environment: $XDG_RUNTIME_DIR, else /tmp. */
-	return g_strdup_printf("%s/%s/qmp.sock", bases[bases[2] ? 0 : 1], name);
-}
-
-/* --- all of them --- */
 
 static JsonNode *ask(struct ctl_client *client, const char *command)
 {
@@ -111,7 +51,7 @@ static int compare_names(const void *a, const void *b)
 
 static void add_base(JsonArray *rows, const char *base)
 {
-	g_autoptr(GDir) dir = is_ours(base) ? g_dir_open(base, 0, NULL) : NULL;
+	g_autoptr(GDir) dir = g_dir_open(base, 0, NULL);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	const char *name;
 
@@ -130,7 +70,7 @@ static void add_base(JsonArray *rows, const char *base)
 
 static JsonArray *find_all(void)
 {
-	g_auto(GStrv) bases = find_bases();
+	g_auto(GStrv) bases = ctl_client_bases();
 	JsonArray *rows = json_array_new();
 
 	for (char **base = bases; *base; base++)

@@ -467,7 +467,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 {
 	char **params;
 	const struct verb *verb = find_verb(args, &params);
-	g_autofree char *path = socket ? g_strdup(socket) : NULL;
+	g_autofree char *path = NULL;
 	GError *error = NULL;
 	int n, status;
 
@@ -483,8 +483,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 	session->name = name;
 	if (verb->offline)
 		return verb->run(session, params);
-	if (!path)
-		path = ctl_networks_socket(name);
+	path = socket ? g_strdup(socket) : ctl_client_default_path(name);
 	session->client = ctl_client_new(path, &error);
 	if (!session->client)
 		return unreachable(name, socket, error);

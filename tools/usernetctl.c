@@ -143,8 +143,6 @@ static void add_leads_to(JsonArray *rows)
 		g_autofree char *text = NULL;
 
 		if (!address)
-			continue;
-		if (!strcmp(address, "0.0.0.0"))
 			text = g_strdup("waits for a guest");
 		else if (waited && !json_object_get_boolean_member_with_default(row, "here", TRUE))
 			text = g_strdup_printf("%s, not there; waited for: %" G_GINT64_FORMAT,

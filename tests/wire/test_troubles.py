@@ -168,11 +168,15 @@ class Forwards(TroubleCase):
         lines = self.ctl('forwards').splitlines()
         self.assertTrue(lines[1].endswith('waits for a guest'), lines)
         self.assertNotIn('0.0.0.0', lines[1])
+        [forward] = self.lan.ask('query-forwards')
+        self.assertNotIn('guest-address', forward)
+        self.assertEqual((forward['guest-name'], forward['guest-port'], forward['here']),
+                         ('nobody', 22, False))
 
 
 class Log(TroubleCase):
     def test_debug_shows_links_leases_conns_and_rules(self):
-        self.start('hostfwd=tcp:127.0.0.1:0-:22', '--log-level', 'debug')
+        self.start('hostfwd=tcp:127.0.0.1:0-:22,deny=198.51.100.0/24', '--log-level', 'debug')
         station = self.station()
         station.ping(GATEWAY)
         _, port = self.host_udp()
@@ -185,6 +189,7 @@ class Log(TroubleCase):
         log = self.lan.daemon.errors()
         for text in ('debug: link lan.1: connected', f'lease {station.ip}',
                      'debug: rule of nat: tcp:127.0.0.1:', 'debug: rule deny=192.0.2.0/24 added',
+                     'debug: rule deny=198.51.100.0/24 added',
                      'debug: guest web: named', 'debug: link lan.1: gone',
                      f'debug: conn udp guest {station.ip} port 5000, peer {GATEWAY} port {port}: '
                      'opened'):

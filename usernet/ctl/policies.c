@@ -58,6 +58,11 @@ bool policies_check_user(const struct optstr *opts, bool restricted, GError **er
 	return ok || error_blame_usage(error);
 }
 
+static void log_rule(const char *guest, const char *rule, const char *what)
+{
+	log_debug("rule %s %s%s%s", rule, what, guest ? " for guest " : "", guest ? guest : "");
+}
+
 void policies_apply(struct network *network, const char *guest, const struct optstr *opts)
 {
 	struct conntrack *conntrack = find_gate(network);
@@ -65,8 +70,12 @@ void policies_apply(struct network *network, const char *guest, const struct opt
 	for (int allow = 0; conntrack && allow <= 1; allow++) {
 		g_autofree const char **texts = optstr_all(opts, keys[allow]);
 
-		for (unsigned i = 0; texts[i]; i++)
+		for (unsigned i = 0; texts[i]; i++) {
+			g_autofree char *rule = g_strdup_printf("%s=%s", keys[allow], texts[i]);
+
 			policy_table_add(conntrack_egress(conntrack), guest, allow, texts[i], NULL);
+			log_rule(guest, rule, "added");
+		}
 	}
 }
 
@@ -118,6 +127,8 @@ void policies_change(struct network *network, const char *guest, const struct op
 			changed = true;
 			what = g_strdup_printf("%s=%s %s", keys[allow], texts[i],
 					       remove ? "removed" : "added");
+			log_debug("rule %s%s%s", what, guest ? " for guest " : "",
+				  guest ? guest : "");
 			if (told)
 				told(data, what);
 		}
@@ -139,11 +150,6 @@ void policies_forget(struct network *network, const char *guest)
 }
 
 /* --- by command --- */
-
-static void log_rule(const char *guest, const char *rule, const char *what)
-{
-	log_debug("rule %s %s%s%s", rule, what, guest ? " for guest " : "", guest ? guest : "");
-}
 
 /* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
 static struct conntrack *prepare(struct control *control, const char *guest, const char *rule,

@@ -45,6 +45,19 @@ static void set_sockaddr(JsonObject *object, const char *prefix, const struct so
 	json_object_set_int_member(object, port_key, sockaddr_port_number(addr));
 }
 
+/* A guest that nobody knows yet has a port and no address. */
+static void set_guest(JsonObject *object, const struct sockaddr_any *guest)
+{
+	bool known = guest->sa.sa_family == AF_INET6
+			     ? !IN6_IS_ADDR_UNSPECIFIED(&guest->in6.sin6_addr)
+			     : guest->in.sin_addr.s_addr != 0;
+
+	if (known)
+		set_sockaddr(object, "guest", guest);
+	else
+		json_object_set_int_member(object, "guest-port", sockaddr_port_number(guest));
+}
+
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry)
 {
 	JsonObject *object = json_object_new();
@@ -59,7 +72,7 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 		set_sockaddr(object, "host", &entry->bound);
 	if (entry->rule.guest_name[0])
 		json_object_set_string_member(object, "guest-name", entry->rule.guest_name);
-	set_sockaddr(object, "guest", &entry->rule.guest);
+	set_guest(object, &entry->rule.guest);
 	json_object_set_boolean_member(object, "here",
 				       forwards_guest_is_here(user->forwards, entry));
 	json_object_set_int_member(object, "waited", (gint64)forwards_waited(entry));

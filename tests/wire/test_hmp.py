@@ -130,8 +130,14 @@ class Hmp(unittest.TestCase):
         self.says("", "")
         self.says("   \t ", "")
         self.says("a " * 1000, "too many words\r\n")
-        self.says('"', "unknown command: ''\r\n")
+        self.says('"', "unknown command: '\"'\r\n")
         self.assertRegex(self.qmp.hmp("info version"), r"^usernet \d+\.\d+\.\d+\r\n$")
+
+    def test_names_of_commands_are_never_quoted(self):
+        # As QEMU 7.2 answers.
+        self.says('"info usernet"', "unknown command: '\"info'\r\n")
+        self.says('info "network"', "unknown command: 'info \"network\"'\r\n")
+        self.assertEqual(self.qmp.hmp(" info   usernet "), self.qmp.hmp("info usernet"))
 
     def test_quit(self):
         with Folder() as folder, Daemon(folder) as daemon:

@@ -121,6 +121,10 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_POLICY_DENIED:
 		policy_denied(events, event);
 		break;
+	case NETWORK_TROUBLE:
+		qmp_event(events->qmp, query_trouble_event(event->trouble),
+			  query_trouble(event->trouble));
+		break;
 	case NETWORK_FORWARD_REMOVED:
 		forward_changed(events, event, "FORWARD_REMOVED");
 		break;

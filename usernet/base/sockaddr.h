@@ -2,6 +2,7 @@
 #ifndef USERNET_BASE_SOCKADDR_H
 #define USERNET_BASE_SOCKADDR_H
 
+#include <errno.h>
 #include <glib.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -59,5 +60,14 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress);
 /* Unlinks a unix path that we bound; nothing for other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
+
+/*
+ * Does @err of accept(2), socket(2) or connect(2) say that descriptors or memory ran out? Whoever
+ * listens rests then, as epoll would report the same client at once again.
+ */
+static inline bool socket_is_exhaustion(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
 
 #endif

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/sockaddr.h"
+#include "base/sockaddr.h"
 
 /*
  * A command that exits stays a zombie until it is ended: its process group, which may have other
@@ -220,7 +222,7 @@ static bool on_message(struct state *state)
 	int fd;
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR || errno == EMFILE;
+		return errno == EAGAIN || errno == EINTR || socket_is_exhaustion(errno);
 	if (n == 0)
 		return false;
 	fd = received_fd(&header);

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "slirp/nat.h"
 
@@ -53,19 +54,14 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 				    &hostfwd->target);
 			continue;
 		}
-		switch (errno) {
-		case EAGAIN:
+		if (errno == EAGAIN)
 			return;
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
+		if (socket_is_exhaustion(errno)) {
 			log_limited(&limit, "a forward cannot accept: %s", g_strerror(errno));
 			take_rest(hostfwd);
 			return;
-		default: /* that client's own trouble (accept(2)): the next */
-			break;
 		}
+		/* Otherwise it is that client's own trouble (accept(2)): take the next. */
 	}
 }
 
@@ -81,6 +77,21 @@ static void set_target(struct hostfwd *hostfwd, const struct caller_target *targ
 	hostfwd->target.rule = g_ref_string_new(text);
 }
 
+/* Also sets the port in @bound that the kernel chose for port 0. */
+static int open_listener(struct sockaddr_any *bound, GError **error)
+{
+	autofd int fd = socket_bind(bound, SOCK_STREAM, error);
+
+	if (fd < 0 || bound->sa.sa_family == AF_UNIX)
+		return steal_fd(&fd);
+	bound->len = sizeof(bound->storage);
+	if (getsockname(fd, &bound->sa, &bound->len) == 0)
+		return steal_fd(&fd);
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+		    "cannot see which port was given: %s", g_strerror(errno));
+	return -1;
+}
+
 struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct nat *nat,
 			    struct sockaddr_any *bound, const struct caller_target *target,
 			    GError **error)
@@ -94,13 +105,9 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct n
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
-	fd = socket_bind(bound, SOCK_STREAM, error);
+	fd = open_listener(bound, error);
 	if (fd < 0)
 		return NULL;
-	if (bound->sa.sa_family != AF_UNIX) {
-		bound->len = sizeof(bound->storage);
-		getsockname(fd, &bound->sa, &bound->len);
-	}
 	hostfwd = g_new0(struct hostfwd, 1);
 	hostfwd->backlog = backlog;
 	hostfwd->nat = nat;

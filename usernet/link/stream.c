@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "link/dial_dir.h"
 #include "link/dialer.h"
 #include "link/listener.h"
 #include "link/stream_port.h"
@@ -32,6 +33,7 @@ struct stream_netdev {
 	struct sockaddr_any bound; /* what we bound and unlink; len 0: nothing */
 	struct listener listener;
 	struct dialer dialer;
+	struct dial_dir *dir; /* STREAM_DIR */
 	unsigned n_peers, max_peers;
 	struct loop_task reap;
 };
@@ -109,13 +111,37 @@ static const struct stream_port_events port_events = {
 	.gone = peer_gone,
 };
 
-static void add_peer(struct stream_netdev *self, int fd)
+static void dialled_carried(void *owner)
+{
+	dial_dir_good(owner);
+}
+
+static void dialled_gone(void *owner)
+{
+	struct stream_netdev *self = dial_dir_owner(owner);
+
+	self->n_peers--;
+	dial_dir_lost(owner);
+}
+
+static const struct stream_port_events dialled_events = {
+	.carried = dialled_carried,
+	.gone = dialled_gone,
+};
+
+static void add_port(struct stream_netdev *self, int fd, const struct stream_port_events *events,
+		     void *owner)
 {
 	g_autofree char *peer = describe_peer(fd);
 
 	tune(fd);
 	self->n_peers++;
-	stream_port_new(&self->netdev, fd, peer, &port_events, self);
+	stream_port_new(&self->netdev, fd, peer, events, owner);
+}
+
+static void add_peer(struct stream_netdev *self, int fd)
+{
+	add_port(self, fd, &port_events, self);
 }
 
 static void accepted(struct listener *listener, int fd, const struct sockaddr_any *peer)
@@ -136,6 +162,11 @@ static void connected(struct dialer *dialer, int fd)
 	add_peer(container_of(dialer, struct stream_netdev, dialer), fd);
 }
 
+static void dir_connected(void *owner, struct dialled *dialled, int fd)
+{
+	add_port(owner, fd, &dialled_events, dialled);
+}
+
 /* --- life --- */
 
 static void reap(struct loop_task *task)
@@ -152,6 +183,7 @@ static void stream_destroy(struct netdev *netdev)
 	listener_stop(&self->listener);
 	if (self->mode == STREAM_CLIENT)
 		dialer_stop(&self->dialer);
+	dial_dir_free(self->dir);
 	if (self->listen_fd >= 0)
 		g_close(self->listen_fd, NULL);
 	if (self->bound.len)
@@ -199,9 +231,12 @@ static char *describe(const struct stream_config *config, int fd, bool server)
 	if (server) {
 		/* The port may have been the kernel's choice. */
 		addr.len = sizeof(addr.storage);
-		getsockname(fd, &addr.sa, &addr.len);
+		if (getsockname(fd, &addr.sa, &addr.len))
+			addr = config->addr;
 	}
 	text = sockaddr_format(&addr);
+	if (config->mode == STREAM_DIR)
+		return g_strdup_printf("unix:%s* (client)", text);
 	family = addr.sa.sa_family == AF_UNIX ? "unix" : "tcp";
 	return g_strdup_printf("%s:%s (%s)", family, text, server ? "server" : "client");
 }
@@ -227,7 +262,7 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 		}
 		return true;
 	}
-	if (config->mode == STREAM_CLIENT)
+	if (config->mode == STREAM_CLIENT || config->mode == STREAM_DIR)
 		return true;
 	*listen_fd = socket_bind(&config->addr, SOCK_STREAM, error);
 	*bound = config->addr;
@@ -262,6 +297,13 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 			    config->reconnect ? config->reconnect : STREAM_RECONNECT_DEFAULT,
 			    STREAM_RECONNECT_MAX, connected);
 		dialer_start(&self->dialer);
+	} else if (config->mode == STREAM_DIR) {
+		self->dir = dial_dir_new(network->loop, config->addr.un.sun_path, dir_connected,
+					 self, error);
+		if (!self->dir) {
+			stream_destroy(&self->netdev);
+			return NULL;
+		}
 	} else {
 		add_peer(self, config->fd);
 	}

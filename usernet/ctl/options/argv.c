@@ -77,9 +77,9 @@ static bool usage(GError **error, const char *format, const char *what)
 
 /* What the options of one value each came to; keys of settings.h. */
 struct words {
-	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level;
+	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file;
 	char **qmp;
-	gboolean with_parent, live_commands, verbose;
+	gboolean with_parent, live_commands, verbose, daemon, no_default_netdevs;
 };
 
 static void clear_words(struct words *words)
@@ -90,6 +90,7 @@ static void clear_words(struct words *words)
 	g_free(words->pidfile);
 	g_free(words->ready_fd);
 	g_free(words->log_level);
+	g_free(words->log_file);
 	g_strfreev(words->qmp);
 }
 
@@ -107,12 +108,17 @@ static bool note_all(struct options *options, const struct words *words, GError 
 	note(options, "pidfile", words->pidfile);
 	note(options, "ready-fd", words->ready_fd);
 	note(options, "log-level", words->log_level);
+	note(options, "log-file", words->log_file);
 	if (words->verbose && !words->log_level)
 		note(options, "log-level", "debug");
 	if (words->with_parent)
 		note(options, "exit-with-parent", "on");
 	if (words->live_commands)
 		note(options, "live-commands", "on");
+	if (words->daemon)
+		note(options, "daemon", "on");
+	if (words->no_default_netdevs)
+		note(options, "no-default-netdevs", "on");
 	for (char **qmp = words->qmp; qmp && *qmp; qmp++)
 		note(options, "qmp", *qmp);
 	return settings_check(options->settings, error) || blame_option(error);
@@ -148,6 +154,14 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "End when the process that started us does", NULL},
 		{"live-commands", 0, 0, G_OPTION_ARG_NONE, &words->live_commands,
 		 "Let guestfwd rules added later run commands that are not known at start", NULL},
+		{"no-default-netdevs", 0, 0, G_OPTION_ARG_NONE, &words->no_default_netdevs,
+		 "Add no netdev that is not asked for", NULL},
+		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
+		 "Go to the background once guests may come", NULL},
+		{"log-file", 0, 0, G_OPTION_ARG_FILENAME, &words->log_file,
+		 "Append messages to this file (default: standard error; with --daemon: log in the "
+		 "state directory)",
+		 "FILE"},
 		{"log-level", 0, 0, G_OPTION_ARG_FILENAME, &words->log_level,
 		 "error, warning, info (default) or debug", "LEVEL"},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &words->verbose, "As --log-level debug",

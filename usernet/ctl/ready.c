@@ -31,7 +31,7 @@ static void describe_gateway(GString *out, struct gateway *gateway)
 		inet_ntop(AF_INET, &config->dhcp_end, last, sizeof(last));
 		g_string_append_printf(out, "  IPv4 %s/%u, gateway %s, DNS %s", net,
 				       config->net_len, host, dns);
-		if (config->dhcp)
+		if (!config->no_dhcp)
 			g_string_append_printf(out, ", DHCP %s to %s", first, last);
 		g_string_append_c(out, '\n');
 	}
@@ -42,7 +42,7 @@ static void describe_gateway(GString *out, struct gateway *gateway)
 		g_string_append_printf(out, "  IPv6 %s/%u, gateway %s, DNS %s\n", net,
 				       config->net6_len, host, dns6);
 	}
-	if (!config->dhcp)
+	if (config->no_dhcp)
 		g_string_append(out, "  DHCP is off: guests need an address of their own\n");
 	if (config->restricted)
 		g_string_append_printf(out,

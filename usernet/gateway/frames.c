@@ -301,12 +301,12 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	}
 	if (!packet.v6 && !packet.fragment && packet.proto == IPPROTO_UDP &&
 	    packet.dport == PORT_DHCP_SERVER && (!for_us || is_own_address(gateway, &packet))) {
-		if (gateway->config.dhcp)
+		if (!gateway->config.no_dhcp)
 			on_dhcp(gateway, from, mac, &packet);
 		return;
 	}
 	if (dhcpv6_is_for_us(&gateway->dhcpv6, &packet)) {
-		if (gateway->config.dhcp)
+		if (!gateway->config.no_dhcp)
 			on_dhcpv6(gateway, from, &packet);
 		return;
 	}

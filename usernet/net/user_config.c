@@ -13,7 +13,6 @@ void user_config_defaults(struct user_config *config)
 		.net.s_addr = htonl(0x0a000200),
 		.net_len = 24,
 		.net6_len = 64,
-		.dhcp = true,
 		.domainname = USER_DOMAIN_DEFAULT,
 		.lease_time = USER_LEASE_TIME_DEFAULT,
 		.loopback = LOOPBACK_ON,

@@ -398,7 +398,7 @@ static bool check_default_name(const struct config *config, const struct options
 	if (!strcmp(config->settings.name, name ? name : "default"))
 		return true;
 	g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-		    "'%s', but this is the file of network '%s'; give it with --config",
+		    "it is '%s', but this is the file of network '%s'; give it with --config",
 		    config->settings.name, name ? name : "default");
 	config_file_blame_key(config->file, "network", "name", error);
 	return false;

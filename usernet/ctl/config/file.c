@@ -10,8 +10,6 @@
 #include "ctl/config/scan.h"
 #include "ctl/netdev_kind.h"
 
-#define QUOTED_MIN 4 /* bytes of a value that a message may be recognised by */
-
 struct config_file {
 	char *path;
 	struct config_scan scan;
@@ -63,7 +61,7 @@ static const char *find_mention(const char *text, const char *key)
 	return NULL;
 }
 
-/* The key whose value @text quotes, when it is one and long enough to be no accident; or NULL. */
+/* The one key whose value stands in @text as 'VALUE'; or NULL. */
 static const struct config_key *find_quoted(const struct config_file *file,
 					    const struct config_group *group, const char *text)
 {
@@ -75,9 +73,9 @@ static const struct config_key *find_quoted(const struct config_file *file,
 								  key->name, NULL, NULL);
 
 		for (char **value = values; value && *value; value++) {
-			const char *word = g_strstrip(*value);
+			g_autofree char *word = g_strdup_printf("'%s'", g_strstrip(*value));
 
-			if (strlen(word) < QUOTED_MIN || !strstr(text, word))
+			if (!strstr(text, word))
 				continue;
 			if (found && found != key)
 				return NULL;

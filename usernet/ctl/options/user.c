@@ -259,7 +259,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->ipv6 = optstr_bool(opts, "ipv6", !optstr_bool(opts, "ipv4", false));
 	config->host_addresses = optstr_bool(opts, "host-addresses", true);
 	config->restricted = optstr_bool(opts, "restrict", false);
-	config->dhcp = optstr_bool(opts, "dhcp", true);
+	config->no_dhcp = !optstr_bool(opts, "dhcp", true);
 	config->hostname = optstr_get(opts, "hostname");
 	config->domainname = optstr_get(opts, "domainname");
 	if (!config->domainname)

@@ -187,15 +187,15 @@ START_TEST(a_user_netdev_alone_keeps_the_ways_in)
 }
 END_TEST
 
-/* "lab.conf:4: [network] pidfile: " or "--pidfile: ", whichever gave it. */
+/* "lab.conf:4: [network] pidfile: " or "--pidfile /p: ", whichever gave it. */
 START_TEST(a_setting_is_blamed_where_it_stands)
 {
 	static const struct {
 		const char *key, *expected;
 		unsigned nth;
 	} cases[] = {
-		{"pidfile", "--pidfile: no", 0},
-		{"qmp", "--qmp: no", 0},
+		{"pidfile", "--pidfile /p: no", 0},
+		{"qmp", "--qmp unix:/a: no", 0},
 		{"qmp", "lab.conf:2: [network] qmp: no", 1},
 		{"run-dir", "lab.conf:3: [network] run-dir: no", 0},
 	};

@@ -337,11 +337,11 @@ class Background(unittest.TestCase):
         path = self.folder.file("log")
         result = run_daemon(self.folder, "--daemon", "--log-file", path, "--pidfile", "/no/pid")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertIn("--pidfile: cannot write '/no/pid'", result.stderr)
-        self.assertIn("--pidfile: cannot write '/no/pid'", self.log("log"))
+        self.assertIn("--pidfile /no/pid: cannot write '/no/pid'", result.stderr)
+        self.assertIn("--pidfile /no/pid: cannot write '/no/pid'", self.log("log"))
         result = run_daemon(self.folder, "--daemon", "--ready-fd", "77")
         self.assertEqual(result.returncode, 2)
-        self.assertIn("--ready-fd: no descriptor 77", result.stderr)
+        self.assertIn("--ready-fd 77: no descriptor", result.stderr)
 
     def test_without_state_the_log_is_in_the_run_directory(self):
         run_daemon(self.folder, "--daemon", "--state-dir", "none")
@@ -358,7 +358,7 @@ class Background(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         result = run_daemon(self.folder, "--log-file", "/no/log")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("--log-file: cannot write to '/no/log'", result.stderr)
+        self.assertIn("--log-file /no/log: cannot write to '/no/log'", result.stderr)
 
     def test_it_has_no_parent_to_end_with(self):
         result = run_daemon(self.folder, "--daemon", "--exit-with-parent")

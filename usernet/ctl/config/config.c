@@ -80,10 +80,14 @@ void config_blame_setting(const struct config *config, const struct options *opt
 			  const char *key, unsigned nth, GError **error)
 {
 	/* The file's values of a key that repeats stand behind the command line's. */
-	if (config->file && !optstr_nth(options->settings, key, nth) &&
-	    config_file_blame_key(config->file, "network", key, error))
+	const char *value = optstr_nth(options->settings, key, nth);
+
+	if (!value && config->file && config_file_blame_key(config->file, "network", key, error))
 		return;
-	g_prefix_error(error, "--%s: ", key);
+	if (!value || !strcmp(value, "on"))
+		g_prefix_error(error, "--%s: ", key);
+	else
+		g_prefix_error(error, "--%s %s: ", key, value);
 }
 
 /* --- the command line --- */

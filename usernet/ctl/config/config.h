@@ -64,7 +64,7 @@ static inline void config_cleanup(struct config **config)
 /* Says in front of @error where @entry stands: "--netdev user,id=nat: ", "lab.conf:7: [dns]: ". */
 void config_blame(const struct config *config, const struct config_entry *entry, GError **error);
 /*
- * The same of a key of [network], whichever of the two gave it: "--pidfile: ",
+ * The same of a key of [network], whichever of the two gave it: "--pidfile /p: ",
  * "lab.conf:3: [network] pidfile: ". @nth: of a key that repeats.
  */
 void config_blame_setting(const struct config *config, const struct options *options,

@@ -61,11 +61,28 @@ static const char *find_mention(const char *text, const char *key)
 	return NULL;
 }
 
-/* The one key whose value stands in @text as 'VALUE'; or NULL. */
+/* Does @text have @value as 'VALUE', or, if it has a digit, as a word? */
+static bool quotes(const char *text, const char *value)
+{
+	size_t len = strlen(value);
+	bool has_digit = strpbrk(value, "0123456789") != NULL;
+
+	for (const char *p = strstr(text, value); len && p; p = strstr(p + 1, value)) {
+		char before = p > text ? p[-1] : ' ', after = p[len];
+
+		if ((before == '\'' && after == '\'') ||
+		    (has_digit && !is_word(before) && !is_word(after)))
+			return true;
+	}
+	return false;
+}
+
+/* The key whose value @text quotes, the longest of them; NULL: none, or two alike. */
 static const struct config_key *find_quoted(const struct config_file *file,
 					    const struct config_group *group, const char *text)
 {
 	const struct config_key *found = NULL;
+	size_t longest = 0;
 
 	for (guint i = 0; i < group->keys->len; i++) {
 		const struct config_key *key = &g_array_index(group->keys, struct config_key, i);
@@ -73,13 +90,12 @@ static const struct config_key *find_quoted(const struct config_file *file,
 								  key->name, NULL, NULL);
 
 		for (char **value = values; value && *value; value++) {
-			g_autofree char *word = g_strdup_printf("'%s'", g_strstrip(*value));
+			size_t len = strlen(g_strstrip(*value));
 
-			if (!strstr(text, word))
+			if (len < longest || !quotes(text, *value))
 				continue;
-			if (found && found != key)
-				return NULL;
-			found = key;
+			found = len > longest || found == key ? key : NULL;
+			longest = len;
 		}
 	}
 	return found;

@@ -247,7 +247,7 @@ static void set_up(struct state *state)
 
 	prctl(PR_SET_NAME, "usernet-run");
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Who ends the process we work for ends us by it, and not before. */
+	/* Ignore signals; exit when the daemon closes the socket. */
 	setsid();
 	for (size_t i = 0; i < G_N_ELEMENTS(ignored); i++)
 		signal(ignored[i], SIG_IGN);

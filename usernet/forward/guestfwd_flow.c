@@ -267,7 +267,7 @@ static void on_listener_ready(struct loop_io *io, uint32_t revents)
 
 	if (fd >= 0) {
 		take(fwd, fd, &peer);
-	} else if (socket_is_exhaustion(errno)) {
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 		loop_io_events(&fwd->io, 0);
 		loop_timer_set(&fwd->pause, loop_now(loop_of(fwd)) + GUESTFWD_PAUSE);
 	}

@@ -202,7 +202,7 @@ static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
 		port_drop(from, why, 1);
 		return;
 	}
-	/* Only now: that the guest is there may have opened sessions, for which others gave way. */
+	/* Look it up again: source_allows() may have evicted sessions. */
 	session = udp_forwards_match(gateway->udp_forwards, packet);
 	if (session)
 		udp_forwards_answer(gateway->udp_forwards, session, from, mac, packet);

@@ -279,11 +279,7 @@ bool instance_take_in(struct instance *instance, int fd)
 	}
 	close(knock->fd);
 	knock->fd = -1;
-	if (dup3(knock->client, fd, O_CLOEXEC) < 0) {
-		/* Then @fd is still the knocker's other end: reset it, and the guest with it. */
-		connect(fd, &nowhere, sizeof(nowhere));
-		return false;
-	}
+	dup3(knock->client, fd, O_CLOEXEC);
 	close(knock->client);
 	inflow_set_fd(instance->env->inflows, knock->inflow, fd);
 	/* end_knock() has the rest to do: libslirp is in the middle of the door's accept. */
@@ -432,7 +428,7 @@ enum nat_admission instance_admit(struct instance *instance, int fd, uint16_t gu
 	return NAT_ADMITTED;
 failed:
 	/* Descriptors may be had again; what else there is tells the log. */
-	if (socket_is_exhaustion(errno))
+	if (errno == EMFILE || errno == ENFILE)
 		return NAT_LATER;
 	log_limited(&limit, "cannot lead a client to a guest: %s", g_strerror(errno));
 	return NAT_REFUSED;

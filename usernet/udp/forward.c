@@ -121,7 +121,7 @@ static void drop(struct udp_forwards *forwards, enum drop_reason why, uint64_t n
 	port_drop(forwards->outbox->port, why, n);
 }
 
-/* That a table without room does not know it is no matter to the session. */
+/* Sessions work even when the flow table is full. */
 static void count_flow(const struct udp_forward *forward, const struct udp_session *session,
 		       size_t len)
 {

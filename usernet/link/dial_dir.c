@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "link/dial_dir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -119,16 +118,13 @@ static void vanished(struct dial_dir *dir, const char *name)
 
 static void scan(struct dial_dir *dir)
 {
-	DIR *stream = opendir(dir->path);
-	struct dirent *entry;
+	g_autoptr(GDir) entries = g_dir_open(dir->path, 0, NULL);
+	const char *name;
 
-	if (!stream)
-		return;
-	while ((entry = readdir(stream))) {
-		if (!find(dir, entry->d_name) && is_socket(dir, entry->d_name))
-			add(dir, entry->d_name);
+	while (entries && (name = g_dir_read_name(entries))) {
+		if (!find(dir, name) && is_socket(dir, name))
+			add(dir, name);
 	}
-	closedir(stream);
 	list_for_each_safe (dialled, &dir->sockets, struct dialled, link)
 		vanished(dir, dialled->name);
 }

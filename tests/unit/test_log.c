@@ -76,7 +76,7 @@ START_TEST(a_file_gets_lines_with_their_time_and_a_terminal_a_copy)
 		log_warning("beware");
 		log_copy_to(-1);
 		log_info("ready");
-		_exit(!fine);
+		_exit(fine ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);

@@ -91,10 +91,10 @@ class Start(unittest.TestCase):
                                line).groups()
         self.assertEqual(line[-8:].replace(":", ""), last)
         with socket.socket(socket.AF_UNIX) as guest:
-            guest.bind(path)
-            guest.listen()
             guest.settimeout(60)
             with daemon.qmp() as qmp:
+                guest.bind(path)
+                guest.listen()
                 link, _ = guest.accept()
                 self.assertEqual(qmp.event("NETDEV_STREAM_CONNECTED")["data"]["netdev-id"],
                                  "lan-dial")

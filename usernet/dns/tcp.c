@@ -225,7 +225,7 @@ static void listener_ready(struct loop_io *io, uint32_t revents)
 	struct dns_tcp *tcp = container_of(io, struct dns_tcp, io);
 	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
 	int fd = accept4(tcp->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	bool starved = fd < 0 && socket_is_exhaustion(errno);
+	bool starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
 
 	/* Also to make room for a descriptor, when there are no more. */
 	if (tcp->n_conns && (starved || tcp->n_conns >= DNS_TCP_MAX))

@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "slirp/nat.h"
 
@@ -65,6 +64,22 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 	}
 }
 
+/* Also sets the port in @bound that the kernel chose for port 0. */
+static int open_listener(struct sockaddr_any *bound, GError **error)
+{
+	int fd = socket_bind(bound, SOCK_STREAM, error);
+
+	if (fd < 0 || bound->sa.sa_family == AF_UNIX)
+		return fd;
+	bound->len = sizeof(bound->storage);
+	if (getsockname(fd, &bound->sa, &bound->len) == 0)
+		return fd;
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+		    "cannot see which port was given: %s", g_strerror(errno));
+	close(fd);
+	return -1;
+}
+
 static void set_target(struct hostfwd *hostfwd, const struct caller_target *target)
 {
 	g_autofree char *host = sockaddr_format(&hostfwd->bound);
@@ -75,21 +90,6 @@ static void set_target(struct hostfwd *hostfwd, const struct caller_target *targ
 
 	hostfwd->target = *target;
 	hostfwd->target.rule = g_ref_string_new(text);
-}
-
-/* Also sets the port in @bound that the kernel chose for port 0. */
-static int open_listener(struct sockaddr_any *bound, GError **error)
-{
-	autofd int fd = socket_bind(bound, SOCK_STREAM, error);
-
-	if (fd < 0 || bound->sa.sa_family == AF_UNIX)
-		return steal_fd(&fd);
-	bound->len = sizeof(bound->storage);
-	if (getsockname(fd, &bound->sa, &bound->len) == 0)
-		return steal_fd(&fd);
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-		    "cannot see which port was given: %s", g_strerror(errno));
-	return -1;
 }
 
 struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct nat *nat,

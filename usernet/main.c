@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/spawner.h"
+#include "ctl/background.h"
 #include "ctl/config/config.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
@@ -31,15 +32,14 @@
 /*
  * One process, one network. It lives in stages, each with less power than the one before:
  *
- *   start    argv and the configuration file are read and checked; stray descriptors closed,
- *            umask, no core, signals blocked. The helper that runs the commands of guestfwd is
- *            forked, where there are any. Nothing a guest or peer says is read.
- *   open     run and state directory with their locks, guests' reservations, netdevs with their
- *            sockets and forwards, control socket.
- *   confine  still one thread, everything is open: what the process may reach by path is
- *            narrowed here. Comes with the sandbox; nothing is confined yet.
- *   lock     no-new-privs now; capabilities and system calls are narrowed with the sandbox.
- *   run      the loop, until a signal or `quit`. Only from here on are peers listened to.
+ *   start    argv and the configuration file are read and checked; with --daemon a fork; stray
+ *            descriptors closed, umask, no core, signals blocked. The helper that runs the commands
+ * of guestfwd is forked, where there are any. Nothing a guest or peer says is read. open     run
+ * and state directory with their locks, guests' reservations, netdevs with their sockets and
+ * forwards, control socket. confine  still one thread, everything is open: what the process may
+ * reach by path is narrowed here. Comes with the sandbox; nothing is confined yet. lock
+ * no-new-privs now; capabilities and system calls are narrowed with the sandbox. run      the loop,
+ * until a signal or `quit`. Only from here on are peers listened to.
  *
  * Leaving goes back the same way, from wherever a failure was: what was opened is closed and
  * removed.
@@ -48,6 +48,7 @@ struct daemon {
 	struct options options;
 	struct config *config; /* until control has it */
 	pid_t parent;
+	struct background background;
 	struct loop *loop;
 	struct spawner *spawner; /* NULL: no commands are run */
 	struct network *network;
@@ -81,10 +82,20 @@ static void caught_signal(int signo, void *data)
 
 /* --- start --- */
 
-static void close_stray_fds(const struct config *config)
+static int compare_fds(const void *a, const void *b)
 {
-	g_autoptr(GArray) kept = config_kept_fds(config);
+	return *(const int *)a - *(const int *)b;
+}
+
+static void close_stray_fds(const struct daemon *daemon)
+{
+	g_autoptr(GArray) kept = config_kept_fds(daemon->config);
 	unsigned from = 3;
+
+	if (daemon->background.ready_fd >= 0) {
+		g_array_append_val(kept, daemon->background.ready_fd);
+		g_array_sort(kept, compare_fds);
+	}
 
 	for (unsigned i = 0; i < kept->len; i++) {
 		int fd = g_array_index(kept, int, i);
@@ -124,6 +135,15 @@ static void raise_fd_limit(void)
 	}
 }
 
+/* @error is about what a setting asked for: says where that stands. Returns false. */
+static bool blame(const struct daemon *daemon, const char *key, unsigned nth, GError **error)
+{
+	const struct config *config = daemon->config ? daemon->config : daemon->control->config;
+
+	config_blame_setting(config, &daemon->options, key, nth, error);
+	return false;
+}
+
 static bool follow_parent(const struct daemon *daemon, GError **error)
 {
 	if (!daemon->config->settings.exit_with_parent)
@@ -131,8 +151,8 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 	/* The parent may have gone before the kernel was asked. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
 		return true;
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "--exit-with-parent: the parent is gone");
-	return false;
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "the parent is gone");
+	return blame(daemon, "exit-with-parent", 0, error);
 }
 
 /* As the user started us: umask, limits and signals too. Only where there are commands to run. */
@@ -161,14 +181,19 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	int ready_fd = daemon->config->settings.ready_fd;
 
 	if (ready_fd >= 0 && fcntl(ready_fd, F_GETFD) < 0) {
-		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-			    "--ready-fd %d: no such descriptor is open", ready_fd);
-		return false;
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE, "no descriptor %d is open",
+			    ready_fd);
+		return blame(daemon, "ready-fd", 0, error);
 	}
 	heap_set_up();
 	log_take_libraries();
-	close_stray_fds(daemon->config);
-	if (!fill_standard_fds(error) || !start_spawner(daemon, error))
+	close_stray_fds(daemon);
+	if (!fill_standard_fds(error))
+		return false;
+	/* Before the helper is forked, which writes to the same place. */
+	if (!background_open_log(&daemon->background, &daemon->config->settings, error))
+		return blame(daemon, "log-file", 0, error);
+	if (!start_spawner(daemon, error))
 		return false;
 	umask(077);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -193,10 +218,10 @@ static bool open_control(struct daemon *daemon, GError **error)
 	if (!qmp_listen(daemon->qmp, path, error))
 		return false;
 	for (char **extra = daemon->control->config->settings.qmp; *extra; extra++) {
-		if (!qmp_listen(daemon->qmp, *extra, error)) {
-			g_prefix_error(error, "--qmp: ");
-			return false;
-		}
+		if (!qmp_listen(daemon->qmp, *extra, error))
+			return blame(daemon, "qmp",
+				     (unsigned)(extra - daemon->control->config->settings.qmp),
+				     error);
 	}
 	events_start(&daemon->events, daemon->control, daemon->qmp);
 	daemon->observing = true;
@@ -210,10 +235,8 @@ static bool write_pidfile(struct daemon *daemon, GError **error)
 
 	if (!path)
 		return true;
-	if (!file_replace(path, text, strlen(text), error)) {
-		g_prefix_error(error, "--pidfile: ");
-		return false;
-	}
+	if (!file_replace(path, text, strlen(text), error))
+		return blame(daemon, "pidfile", 0, error);
 	daemon->pidfile = g_strdup(path);
 	return true;
 }
@@ -223,10 +246,10 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	const struct settings *settings = &daemon->config->settings;
 
 	if (!rundir_open(&daemon->rundir, settings->name, settings->run_dir, error))
-		return false;
+		return settings->run_dir && blame(daemon, "run-dir", 0, error);
 	if (!settings->no_state &&
 	    !statedir_open(&daemon->statedir, settings->name, settings->state_dir, error))
-		return false;
+		return blame(daemon, "state-dir", 0, error);
 	daemon->network = network_new(daemon->loop, settings->name);
 	daemon->network->spawner = daemon->spawner;
 	daemon->control = control_new(daemon->network, daemon->rundir.path);
@@ -254,7 +277,13 @@ static void stage_run(struct daemon *daemon)
 	g_autofree char *text = ready_text(daemon->control);
 
 	fputs(text, stdout);
+	if (daemon->background.ready_fd >= 0)
+		printf("in the background as pid %d; usernetctl --name %s quit ends it\n",
+		       (int)getpid(), daemon->network->name);
+	if (daemon->background.log)
+		printf("messages go to %s\n", daemon->background.log);
 	fflush(stdout);
+	background_ready(&daemon->background);
 	ready_notify(daemon->control->config->settings.ready_fd, daemon->network->name);
 	loop_run(daemon->loop);
 	log_info("network %s ends", daemon->network->name);
@@ -281,6 +310,7 @@ static void leave(struct daemon *daemon)
 		loop_free(daemon->loop);
 	config_free(daemon->config);
 	options_clear(&daemon->options);
+	background_clear(&daemon->background);
 }
 
 static int fail(struct daemon *daemon, GError *error)
@@ -295,11 +325,24 @@ static int fail(struct daemon *daemon, GError *error)
 	return status;
 }
 
+/* False: this process has no more to do, and exits with *@status. */
+static bool go_to_background(struct daemon *daemon, int *status, GError **error)
+{
+	if (!daemon->config->settings.daemon)
+		return true;
+	/* The pipe between the two must not become a standard descriptor. */
+	if (!fill_standard_fds(error))
+		return false;
+	return background_fork(&daemon->background, status, error);
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon daemon = {.parent = getppid()};
 	GError *error = NULL;
+	int status = EXIT_OK;
 
+	background_init(&daemon.background);
 	if (!options_parse(&daemon.options, &argc, &argv, &error))
 		return fail(&daemon, error);
 	if (daemon.options.help || daemon.options.version) {
@@ -315,6 +358,12 @@ int main(int argc, char **argv)
 	log_set_level(daemon.config->settings.log_level);
 	if (geteuid() == 0)
 		log_warning("running as root, which usernet does not need");
+	if (!go_to_background(&daemon, &status, &error)) {
+		if (error)
+			return fail(&daemon, error);
+		leave(&daemon);
+		return status;
+	}
 	if (!stage_start(&daemon, &error) || !stage_open(&daemon, &error) || !stage_lock(&error))
 		return fail(&daemon, error);
 	stage_run(&daemon);

@@ -133,7 +133,8 @@ class Guest(Process):
             "-accel", "kvm", "-accel", "tcg", "-display", "none", "-no-reboot",
             "-serial", f"file:{os.path.join(lab.folder, name + '.console')}",
             "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
-            "-device", f"virtio-net-pci,netdev=n0,mac={mac}" + ("" if netboot else ",romfile="),
+            "-device", "virtio-net-pci,netdev=n0" + (f",mac={mac}" if mac else "") +
+            ("" if netboot else ",romfile="),
         ]
         if netboot:
             # SeaBIOS and iPXE speak on the console too.
@@ -280,6 +281,10 @@ class Lab:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def run_dir(self, name="usernet"):
+        """Of the daemon of this name."""
+        return os.path.join(self.path("run"), "usernet", f"{self.word}-{name}")
+
     def process(self, name, words):
         """Something else that must run, and ends with the test."""
         process = Process(self, name, words)
@@ -304,13 +309,15 @@ class Lab:
         result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
         self.kernel = result.stdout.decode().strip()
 
-    def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True):
+    def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True, mac=""):
         """Boot a guest. NETDEV is QEMU's string with id=n0, or a list of such; the card is on n0.
-        Or boot it from the network, by the iPXE that QEMU has for the card."""
+        Or boot it from the network, by the iPXE that QEMU has for the card. MAC: None for QEMU's
+        own choice."""
         self.make_image()
         self.guest_count += 1
-        guest = Guest(self, name, netdev, f"52:54:00:12:34:{self.guest_count:02x}", pass_fds, extra,
-                      netboot)
+        if mac == "":
+            mac = f"52:54:00:12:34:{self.guest_count:02x}"
+        guest = Guest(self, name, netdev, mac, pass_fds, extra, netboot)
         self.processes.append(guest)
         return guest.wait_boot() if wait else guest
 

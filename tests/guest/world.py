@@ -20,11 +20,11 @@ LARGE = [("%03d" % i).encode() * 80 for i in range(17)]
 
 
 
-def enter_namespace():
+def enter_namespace(more=0):
     """User and network namespaces of our own, still as a plain user: what is started from now on
-    finds a loopback there whose ports are all free, the low ones too."""
+    finds a loopback there whose ports are all free, the low ones too. MORE: further kinds."""
     become_unprivileged()
-    namespace.enter(namespace.NEWNET)
+    namespace.enter(namespace.NEWNET | more)
 
 
 def dnsmasq(lab, name, address, port=53):

@@ -149,18 +149,61 @@ START_TEST(escapes_are_read_and_a_semicolon_within_is_kept)
 }
 END_TEST
 
-START_TEST(without_netdevs_there_are_the_three_defaults)
+START_TEST(without_netdevs_there_are_a_gateway_and_three_ways_in)
 {
 	static const char *const files[] = {"", "# nothing\n", "[guest web]\n",
 					    "[network]\nname=lab\n", "[guest web]\nport=lan"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
 		loads(files[i]);
-		ck_assert_uint_eq(config->netdevs->len, 3);
+		ck_assert_uint_eq(config->netdevs->len, 4);
 		has(netdev("nat"), "type", "user");
 		has(netdev("lan-dgram"), "type", "dgram");
+		ck_assert(!config->doors_added);
 	}
 	has(netdev("lan"), "addr.path", "/run/user/7/usernet/default/lan.sock");
+	has(netdev("lan-dial"), "addr.path", "/run/user/7/usernet/default/guests/");
+}
+END_TEST
+
+START_TEST(a_user_netdev_alone_keeps_the_ways_in)
+{
+	say((const char *[]){"--netdev", "user,id=lan,hostfwd=tcp::2222-:22", NULL});
+	loads("");
+	ck_assert(config->doors_added);
+	ck_assert_uint_eq(config->netdevs->len, 4);
+	has(netdev("lan"), "type", "user");
+	/* The user's netdev has that id already. */
+	has(netdev("lan2"), "addr.path", "/run/user/7/usernet/default/lan.sock");
+	loads("[netdev own]\ntype=stream\naddr.type=fd\naddr.str=7\n");
+	ck_assert_uint_eq(config->netdevs->len, 2);
+	loads("[network]\nno-default-netdevs=on\n");
+	ck_assert_uint_eq(config->netdevs->len, 1);
+	ck_assert(!config->doors_added);
+	say((const char *[]){"--no-default-netdevs", NULL});
+	loads("");
+	ck_assert_uint_eq(config->netdevs->len, 0);
+}
+END_TEST
+
+/* "lab.conf:4: [network] pidfile: " or "--pidfile /p: ", whichever gave it. */
+START_TEST(a_setting_is_blamed_where_it_stands)
+{
+	static const char *const cases[][3] = {
+		{"pidfile", "", "--pidfile /p: no"},
+		{"qmp", "", "--qmp unix:/a: no"},
+		{"qmp", "1", "lab.conf:2: [network] qmp: no"},
+		{"run-dir", "", "lab.conf:3: [network] run-dir: no"},
+	};
+
+	say((const char *[]){"--pidfile", "/p", "--qmp", "unix:/a", NULL});
+	loads("[network]\nqmp=unix:/b\nrun-dir=/r\npidfile=/q\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_set_error(&error, USERNET_ERROR, ERROR_FAILED, "no");
+		config_blame_setting(config, &options, cases[i][0], cases[i][1][0] != 0, &error);
+		ck_assert_str_eq(error->message, cases[i][2]);
+		g_clear_error(&error);
+	}
 }
 END_TEST
 
@@ -226,7 +269,7 @@ START_TEST(option_strings_survive_the_way_through_a_file)
 		}
 		text = g_key_file_to_data(file, NULL, NULL);
 		loads(text);
-		ck_assert_uint_eq(config->netdevs->len, 1);
+		ck_assert_uint_eq(config->netdevs->len, strcmp(kind->name, "user") ? 1 : 4);
 		for (const struct opt_spec *spec = kind->specs; spec->key; spec++)
 			ck_assert_msg(optstr_same(opts, netdev("a"), spec), "%s of %s", spec->key,
 				      strings[i]);
@@ -314,7 +357,7 @@ START_TEST(wrong_values_have_their_line)
 		   "lab.conf:3: [netdev a]: dns-server=");
 	is_refused("[netdev a]\ntype=user\ndomainname=a..b\n", "lab.conf:3: [netdev a]: ");
 	is_refused("[netdev a]\ntype=user\n\nhostfwd=tcp::1-:1; x\n",
-		   "[netdev a]: Invalid host forwarding rule 'x'");
+		   "lab.conf:4: [netdev a] hostfwd: Invalid host forwarding rule 'x'");
 	is_refused("[netdev a]\ntype=stream\naddr.type=unix\n",
 		   "lab.conf:1: [netdev a]: Parameter 'addr.path' is missing");
 	is_refused("[netdev a]\ntype=stream\naddr.type=inet\naddr.host=h\naddr.port=1\n",
@@ -498,7 +541,8 @@ START_TEST(a_networks_own_file_has_no_other_name)
 	g_file_set_contents(file, "[network]\nname=lab\n", -1, NULL);
 	config = config_load(&options, NULL, &error);
 	ck_assert_ptr_null(config);
-	ck_assert_ptr_nonnull(strstr(error->message, "name is 'lab', but this is the file of"));
+	ck_assert_ptr_nonnull(
+		strstr(error->message, "default.conf:2: [network] name: it is 'lab', but this is"));
 	unlink(file);
 	rmdir(own);
 	unsetenv("XDG_CONFIG_HOME");
@@ -529,7 +573,9 @@ int main(void)
 	tcase_add_checked_fixture(text, setup, teardown);
 	tcase_add_test(text, file_says_what_the_command_line_says);
 	tcase_add_test(text, escapes_are_read_and_a_semicolon_within_is_kept);
-	tcase_add_test(text, without_netdevs_there_are_the_three_defaults);
+	tcase_add_test(text, without_netdevs_there_are_a_gateway_and_three_ways_in);
+	tcase_add_test(text, a_user_netdev_alone_keeps_the_ways_in);
+	tcase_add_test(text, a_setting_is_blamed_where_it_stands);
 	tcase_add_test(text, command_line_wins);
 	tcase_add_test(text, what_the_command_line_hides_is_checked_all_the_same);
 	tcase_add_test(text, option_strings_survive_the_way_through_a_file);

@@ -277,6 +277,20 @@ START_TEST(lock_of_a_killed_process_is_free)
 }
 END_TEST
 
+START_TEST(lock_stays_when_it_is_given_up)
+{
+	g_autofree char *path = in_dir("lock");
+	struct stat before, after;
+	int fd = file_lock(path, NULL);
+
+	ck_assert_int_eq(fstat(fd, &before), 0);
+	file_unlock(fd);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_uint_eq(before.st_ino, after.st_ino);
+	ck_assert_int_eq(after.st_size, 0);
+}
+END_TEST
+
 START_TEST(lock_that_is_no_plain_file_is_refused)
 {
 	g_autofree char *fifo = in_dir("fifo"), *link = in_dir("link"), *target = in_dir("target");
@@ -401,6 +415,7 @@ int main(void)
 	tcase_add_test(tc, lock_of_a_holder_without_a_pid_is_told);
 	tcase_add_test(tc, lock_of_a_killed_process_is_free);
 	tcase_add_test(tc, lock_that_is_no_plain_file_is_refused);
+	tcase_add_test(tc, lock_stays_when_it_is_given_up);
 	tcase_add_test(tc, replace_makes_and_replaces_privately_and_leaves_nothing_beside);
 	tcase_add_test(tc, replace_keeps_the_old_file_for_who_has_it_open);
 	tcase_add_test(tc, replace_does_not_follow_what_a_crash_or_a_trap_left_beside);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -54,6 +55,39 @@ START_TEST(level_decides_what_is_heard)
 	log_debug("yes");
 	log_set_level(LOG_LEVEL_INFO);
 	ck_assert_str_eq(heard(), "usernet: debug: yes\n");
+}
+END_TEST
+
+/* In a child: it cannot be undone. */
+START_TEST(a_file_gets_lines_with_their_time_and_a_terminal_a_copy)
+{
+	g_autofree char *path = NULL, *text = NULL;
+	int status, file = g_file_open_tmp("usernet-test-XXXXXX", &path, NULL);
+	pid_t child;
+
+	listen_in();
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child) {
+		bool fine;
+
+		log_copy_to(dup(STDERR_FILENO));
+		fine = log_to_file(path, NULL);
+		log_warning("beware");
+		log_copy_to(-1);
+		log_info("ready");
+		_exit(fine ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	ck_assert_str_eq(heard(), "usernet: warning: beware\n");
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	ck_assert_msg(g_regex_match_simple("^[-0-9]{10} [:0-9]{8} usernet: warning: beware\n"
+					   "[-0-9]{10} [:0-9]{8} usernet: ready\n$",
+					   text, 0, 0),
+		      "%s", text);
+	close(file);
+	unlink(path);
 }
 END_TEST
 
@@ -126,6 +160,7 @@ int main(void)
 	unsetenv("JOURNAL_STREAM");
 	tcase_add_test(tc, messages_name_us_and_their_level);
 	tcase_add_test(tc, level_decides_what_is_heard);
+	tcase_add_test(tc, a_file_gets_lines_with_their_time_and_a_terminal_a_copy);
 	tcase_add_test(tc, quoted_bytes_cannot_steer_the_terminal_or_forge_a_line);
 	tcase_add_test(tc, limited_messages_are_kept_back_and_then_counted);
 	tcase_add_test(tc, limits_are_separate);

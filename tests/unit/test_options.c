@@ -42,7 +42,8 @@ static void is_set(const char *key, const char *value)
 START_TEST(every_option_is_a_setting)
 {
 	ck_assert_msg(parse("usernet --name lab --run-dir /r --state-dir none --pidfile /p "
-			    "--ready-fd 5 --exit-with-parent -v --qmp unix:/a --qmp unix:/b"),
+			    "--ready-fd 5 --exit-with-parent -v --qmp unix:/a --qmp unix:/b "
+			    "--no-default-netdevs --log-file /l"),
 		      "%s", error ? error->message : "");
 	is_set("name", "lab");
 	is_set("run-dir", "/r");
@@ -51,6 +52,8 @@ START_TEST(every_option_is_a_setting)
 	is_set("ready-fd", "5");
 	is_set("exit-with-parent", "on");
 	is_set("log-level", "debug");
+	is_set("no-default-netdevs", "on");
+	is_set("log-file", "/l");
 }
 END_TEST
 
@@ -81,6 +84,7 @@ static const struct {
 	{"usernet --ready-fd x", "--ready-fd"},
 	{"usernet --name a/b", "--name"},
 	{"usernet --qmp tcp:1", "--qmp"},
+	{"usernet --daemon --exit-with-parent", "--exit-with-parent 'on': not with daemon"},
 };
 
 START_TEST(mistakes_name_the_option)

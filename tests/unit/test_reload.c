@@ -110,8 +110,10 @@ static void all_was(const char *applied)
 	reports("failed", "");
 }
 
-#define USER "[netdev nat]\ntype=user\n"
-#define LAN  "[netdev lan]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/lan.sock\n"
+/* Alone: without the default netdevs beside it. */
+#define ALONE "[network]\nno-default-netdevs=on\n"
+#define USER  "[netdev nat]\ntype=user\n"
+#define LAN   "[netdev lan]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/lan.sock\n"
 
 START_TEST(nothing_new_changes_nothing)
 {
@@ -134,19 +136,20 @@ START_TEST(netdevs_come_change_and_go)
 	g_autofree char *lan = g_build_filename(dir, "lan.sock", NULL);
 	g_autofree char *two = g_build_filename(dir, "two.sock", NULL);
 
-	start(NULL, USER);
-	reload(USER LAN);
+	start(NULL, ALONE USER);
+	reload(ALONE USER LAN);
 	all_was("netdev lan: added");
 	ck_assert_int_eq(access(lan, F_OK), 0);
-	reload(USER
+	reload(ALONE USER
 	       "[netdev lan]\ntype=stream\nserver=yes\naddr.type=unix\naddr.path=DIR/two.sock");
 	all_was("netdev lan: changed");
 	ck_assert_int_ne(access(lan, F_OK), 0);
 	ck_assert_int_eq(access(two, F_OK), 0);
 	/* `on` is `yes`. */
-	reload(USER "[netdev lan]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/two.sock");
+	reload(ALONE USER
+	       "[netdev lan]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/two.sock");
 	all_was("");
-	reload(USER);
+	reload(ALONE USER);
 	all_was("netdev lan: removed");
 	ck_assert_int_ne(access(two, F_OK), 0);
 }
@@ -156,10 +159,14 @@ START_TEST(defaults_go_when_the_file_has_netdevs)
 {
 	start(NULL, "");
 	ck_assert_ptr_nonnull(network_find_netdev(network, "lan-dgram"));
-	reload(USER);
-	all_was("netdev lan: removed; netdev lan-dgram: removed");
+	reload(USER "mtu=1400\n");
+	reports("applied", "");
+	reload("[netdev other]\ntype=socket\nlisten=127.0.0.1:0\n");
+	all_was("netdev nat: removed; netdev lan: removed; netdev lan-dgram: removed; "
+		"netdev lan-dial: removed; netdev other: added");
 	reload("");
-	all_was("netdev lan: added; netdev lan-dgram: added");
+	all_was("netdev other: removed; netdev nat: added; netdev lan: added; "
+		"netdev lan-dgram: added; netdev lan-dial: added");
 }
 END_TEST
 
@@ -243,19 +250,19 @@ START_TEST(what_is_not_the_files_stays)
 {
 	struct optstr *opts = optstr_parse("socket,id=live,listen=127.0.0.1:0", "type", NULL);
 
-	start("user,id=nat,restrict=on", LAN);
+	start("user,id=nat,restrict=on", ALONE LAN);
 	ck_assert_ptr_nonnull(control_add_netdev(control, opts, fd_numbers(), ORIGIN_LIVE, &error));
 	opts = optstr_parse("hand,ip=10.0.2.30", "name", NULL);
 	ck_assert_ptr_nonnull(guests_add(control, opts, ORIGIN_LIVE, &error));
-	reload("[netdev nat]\ntype=user\nnet=10.9.0.0/24\n");
+	reload(ALONE "[netdev nat]\ntype=user\nnet=10.9.0.0/24\n");
 	all_was("netdev lan: removed");
 	ck_assert_ptr_nonnull(network_find_netdev(network, "live"));
 	ck_assert_ptr_nonnull(network_find_netdev(network, "nat"));
 	ck_assert_ptr_nonnull(reservation_by_name(network->reservations, "hand"));
 	/* Written down, it is the file's. */
-	reload("[guest hand]\nip=10.0.2.30\n");
+	reload(ALONE "[guest hand]\nip=10.0.2.30\n");
 	all_was("");
-	reload("");
+	reload(ALONE);
 	all_was("guest hand: removed");
 }
 END_TEST
@@ -296,10 +303,11 @@ END_TEST
 
 START_TEST(what_the_world_refuses_is_said_and_the_rest_is_done)
 {
-	start(NULL, USER);
-	reload(USER "[netdev a]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/no/sock\n"
-		    "[netdev b]\ntype=socket\nfd=7\n"
-		    "[netdev lan]\ntype=socket\nlisten=127.0.0.1:0\n[guest web]\n");
+	start(NULL, ALONE USER);
+	reload(ALONE USER
+	       "[netdev a]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=DIR/no/sock\n"
+	       "[netdev b]\ntype=socket\nfd=7\n"
+	       "[netdev lan]\ntype=socket\nlisten=127.0.0.1:0\n[guest web]\n");
 	reports("applied", "guest web: added; netdev lan: added");
 	ck_assert_uint_eq(json_array_get_length(json_object_get_array_member(
 				  json_node_get_object(result), "failed")),

@@ -85,7 +85,7 @@ class Start(ConfigCase):
         self.assertEqual(self.netdevs(daemon), ["nat", "lan"])
         other = Daemon(self.folder, name="other")
         self.addCleanup(other.stop)
-        self.assertEqual(self.netdevs(other), ["nat", "lan", "lan-dgram"])
+        self.assertEqual(self.netdevs(other), ["nat", "lan", "lan-dgram", "lan-dial"])
 
     def test_the_command_line_wins(self):
         self.write(user="net = 10.9.0.0/24")

@@ -233,8 +233,9 @@ class Others(ConnectionsCase):
         self.assertEqual((row['direction'], row['opened-by'], row['guest-port'], row['peer-address'],
                           row['peer-port'], row['bytes-in'], row['bytes-out']),
                          ('in', 'forward', 53, p.net.src, p.udp.sport, 8, 9))
-        self.assertEqual(row['rule'], f"hostfwd=udp:127.0.0.1:{self.forward('udp')[1]}")
-        self.qmp.run('hostfwd-remove', rule=row['rule'].partition('=')[2])
+        rule = f"udp:127.0.0.1:{self.forward('udp')[1]}"
+        self.assertEqual(row['rule'], f"hostfwd={rule}-10.0.2.20:53")
+        self.qmp.run('hostfwd-remove', rule=rule)
         self.assertEqual(self.rows(), [])
 
     def test_pings(self):

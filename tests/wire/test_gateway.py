@@ -183,6 +183,17 @@ class Lease(GatewayCase):
             options[54] = pk.ip4(server)
         return station.dhcp_exchange(pk.REQUEST, answer, options=options, **more)
 
+    def test_no_dhcp_where_it_is_off(self):
+        self.network('dhcp=off')
+        a = self.station(lease=False)
+        a.configure('10.0.2.50')
+        for kind in (pk.DISCOVER, pk.REQUEST, pk.INFORM):
+            a.send(pk.dhcp_frame(a.mac, kind))
+        self.assert_unanswered(a)
+        self.assertEqual(self.leases(), {})
+        a.ping(GATEWAY)
+        self.assertFalse(self.lan.ask('query-network')['gateway']['dhcp'])
+
     def test_discover_to_ack(self):
         self.network()
         a = self.station(lease=False)

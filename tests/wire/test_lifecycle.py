@@ -55,13 +55,76 @@ class Start(unittest.TestCase):
                     self.assertIn(f"MAINPID={daemon.pid}", lines)
                     self.assertTrue(any(line.startswith("STATUS=") for line in lines))
 
-    def test_defaults_are_a_gateway_and_two_ways_in(self):
-        with Daemon(self.folder) as daemon, daemon.qmp() as qmp:
-            self.assertEqual([(each["id"], each["type"]) for each in qmp.run("query-netdevs")],
-                             [("nat", "user"), ("lan", "stream"), ("lan-dgram", "dgram")])
+    WAYS_IN = [("lan", "stream"), ("lan-dgram", "dgram"), ("lan-dial", "stream")]
+
+    @staticmethod
+    def netdevs(daemon):
+        with daemon.qmp() as qmp:
+            return [(each["id"], each["type"]) for each in qmp.run("query-netdevs")]
+
+    def test_defaults_are_a_gateway_and_three_ways_in(self):
+        with Daemon(self.folder) as daemon:
+            self.assertEqual(self.netdevs(daemon), [("nat", "user"), *self.WAYS_IN])
+            self.assertNotIn("--no-default-netdevs", daemon.output())
             for name in ("qmp.sock", "lan.sock", "lan.dgram"):
                 self.assertTrue(stat.S_ISSOCK(os.stat(daemon.run_dir(name)).st_mode))
             self.assertEqual(stat.S_IMODE(os.stat(daemon.run_dir()).st_mode), 0o700)
+
+    def test_a_user_netdev_alone_keeps_the_ways_in(self):
+        user = ("--netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:0-:22")
+        with Daemon(self.folder, *user) as daemon:
+            self.assertEqual(self.netdevs(daemon), [("net0", "user"), *self.WAYS_IN])
+            self.assertIn("--no-default-netdevs leaves them out", daemon.output())
+            self.assertTrue(stat.S_ISSOCK(os.stat(daemon.run_dir("lan.sock")).st_mode))
+        with Daemon(self.folder, *user, "--no-default-netdevs") as daemon:
+            self.assertEqual(self.netdevs(daemon), [("net0", "user")])
+        with Daemon(self.folder, *user, "--netdev", "socket,id=a,listen=127.0.0.1:0") as daemon:
+            self.assertEqual(self.netdevs(daemon), [("net0", "user"), ("a", "socket")])
+        with Daemon(self.folder, "--no-default-netdevs") as daemon:
+            self.assertEqual(self.netdevs(daemon), [])
+
+    def test_the_first_line_is_of_a_guest_that_survives_a_restart(self):
+        """What QEMU does with server=on, also 7.2: it listens anew when the link is lost."""
+        daemon = Daemon(self.folder)
+        line = next(line for line in daemon.output().splitlines() if "-netdev " in line)
+        path, last = re.search(r"server=on,addr\.type=unix,addr\.path=(\S+/(\S+)\.sock) ",
+                               line).groups()
+        self.assertEqual(line[-8:].replace(":", ""), last)
+        with socket.socket(socket.AF_UNIX) as guest:
+            guest.settimeout(60)
+            with daemon.qmp() as qmp:
+                guest.bind(path)
+                guest.listen()
+                link, _ = guest.accept()
+                self.assertEqual(qmp.event("NETDEV_STREAM_CONNECTED")["data"]["netdev-id"],
+                                 "lan-dial")
+            daemon.kill()
+            self.assertEqual(link.recv(1), b"")
+            link.close()
+            with Daemon(self.folder) as daemon:
+                guest.accept()[0].close()
+                guest.accept()[0].close()  # a lost link is dialled again
+            # The directory stays while a guest listens in it.
+            self.assertTrue(os.path.exists(path))
+        os.unlink(path)
+
+    def test_each_line_has_a_mac_of_its_own(self):
+        with Daemon(self.folder) as daemon:
+            macs = re.findall(r"mac=(\S+)", daemon.output())
+        self.assertEqual(len(macs), 3)
+        self.assertEqual(len(set(macs)), 3)
+
+    def test_what_restrict_leaves_open_is_said(self):
+        with Daemon(self.folder, "--netdev", "user,id=nat,restrict=on") as daemon:
+            [line] = [line for line in daemon.output().splitlines() if "restricted:" in line]
+            for word in ("each other", "name server 10.0.2.3", "guestfwd", "allow=", "forwards",
+                         "nothing else"):
+                self.assertIn(word, line)
+
+    def test_no_dhcp_is_said(self):
+        with Daemon(self.folder, "--netdev", "user,id=nat,dhcp=off") as daemon:
+            self.assertIn("DHCP is off", daemon.output())
+            self.assertNotIn("10.0.2.254", daemon.output())
 
     def test_it_prints_the_network_and_the_line_for_qemu(self):
         with Daemon(self.folder, name="lab") as daemon:
@@ -79,7 +142,8 @@ class Start(unittest.TestCase):
 
     def test_qemu_takes_the_printed_line(self):
         with Daemon(self.folder) as daemon, daemon.qmp() as qmp:
-            [line] = [line for line in daemon.output().splitlines() if "-netdev stream" in line]
+            [line] = [line for line in daemon.output().splitlines()
+                      if "-netdev stream" in line and "lan.sock" in line]
             netdev = line.split()[1]
             qemu = subprocess.Popen(["qemu-system-x86_64", "-machine", "none", "-display", "none",
                                      "-netdev", netdev], stderr=subprocess.DEVNULL)
@@ -144,14 +208,14 @@ class Start(unittest.TestCase):
         with Daemon(self.folder, "--run-dir", path):
             with Qmp(os.path.join(path, "qmp.sock")) as qmp:
                 self.assertEqual(qmp.run("query-status")["run-dir"], path)
-        self.assertFalse(os.path.exists(path))
+        self.assertEqual(os.listdir(path), ["lock"])
 
     def test_run_dir_that_was_there_stays(self):
         path = self.folder.file("mine")
         os.mkdir(path, 0o700)
         with Daemon(self.folder, "--run-dir", path):
             pass
-        self.assertEqual(os.listdir(path), [])
+        self.assertEqual(os.listdir(path), ["lock"])
 
     def test_version_and_help(self):
         result = run_daemon(self.folder, "--version")
@@ -238,6 +302,70 @@ class End(unittest.TestCase):
                 self.assertEqual(qmp.run("query-status")["name"], "two")
 
 
+class Background(unittest.TestCase):
+    """--daemon, and where messages go."""
+
+    def setUp(self):
+        self.folder = Folder()
+        self.addCleanup(self.folder.close)
+
+    def quit(self, name="default"):
+        with Qmp(self.folder.file("run", "usernet", name, "qmp.sock")) as qmp:
+            pid = qmp.run("query-status")["pid"]
+            qmp.run("quit")
+        self.assertTrue(wait_until_gone(pid))
+
+    def log(self, *names):
+        with open(self.folder.file(*names), encoding="utf-8") as file:
+            return file.read()
+
+    def test_it_ends_when_guests_may_come_and_lets_go_of_the_terminal(self):
+        pidfile = self.folder.file("pid")
+        # A pipe's end comes only when nobody has it any more: run_daemon waits for that.
+        result = run_daemon(self.folder, "--daemon", "--pidfile", pidfile, "--live-commands")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("network default is ready", result.stdout)
+        pid = int(self.log("pid"))
+        self.assertIn(f"in the background as pid {pid}", result.stdout)
+        self.assertEqual(os.getsid(pid), pid)
+        self.quit()
+        log = self.log("state", "usernet", "default", "log")
+        self.assertRegex(log, r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d usernet: network default ends$")
+        self.assertFalse(os.path.exists(pidfile))
+
+    def test_a_start_that_fails_is_told_to_the_caller(self):
+        path = self.folder.file("log")
+        result = run_daemon(self.folder, "--daemon", "--log-file", path, "--pidfile", "/no/pid")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("--pidfile /no/pid: cannot write '/no/pid'", result.stderr)
+        self.assertIn("--pidfile /no/pid: cannot write '/no/pid'", self.log("log"))
+        result = run_daemon(self.folder, "--daemon", "--ready-fd", "77")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--ready-fd 77: no descriptor", result.stderr)
+
+    def test_without_state_the_log_is_in_the_run_directory(self):
+        run_daemon(self.folder, "--daemon", "--state-dir", "none")
+        self.quit()
+        self.assertIn("network default ends", self.log("run", "usernet", "default", "log"))
+
+    def test_a_log_file_is_appended_to_and_private(self):
+        path = self.folder.file("log")
+        for _ in range(2):
+            with Daemon(self.folder, "--log-file", path) as daemon:
+                self.assertIn(f"messages go to {path}", daemon.output())
+        self.assertEqual(self.log("log").count("network default ends"), 2)
+        self.assertEqual(daemon.errors(), "")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        result = run_daemon(self.folder, "--log-file", "/no/log")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--log-file /no/log: cannot write to '/no/log'", result.stderr)
+
+    def test_it_has_no_parent_to_end_with(self):
+        result = run_daemon(self.folder, "--daemon", "--exit-with-parent")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("exit-with-parent", result.stderr)
+
+
 class Ctl(unittest.TestCase):
     """usernetctl: what a person and what a program sees."""
 
@@ -268,7 +396,7 @@ class Ctl(unittest.TestCase):
         text = self.ctl("netdevs")
         self.assertIn("lan: stream, unix:" + self.daemon.run_dir("lan.sock"), text)
         self.assertEqual([each["id"] for each in json.loads(self.ctl("--json", "netdevs"))],
-                         ["nat", "lan", "lan-dgram"])
+                         ["nat", "lan", "lan-dgram", "lan-dial"])
 
     def test_forward_is_added_shown_and_removed(self):
         rule = self.ctl("hostfwd", "add", "tcp:127.0.0.1:0-:22").strip()

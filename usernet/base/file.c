@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_ATTEMPTS 10
+
 static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
 {
 	va_list args;
@@ -121,13 +123,19 @@ static void held_by(const char *path, int fd, GError **error)
 		fail(error, EAGAIN, "'%s' is locked by another process", path);
 }
 
-int file_lock(const char *path, GError **error)
+/* Is the file at @path still the one that @fd is? */
+static bool is_still_there(const char *path, int fd)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	g_autofree char *pid = g_strdup_printf("%d\n", (int)getpid());
-	size_t len = strlen(pid);
-	struct stat st;
+	struct stat open_file, there;
+
+	return fstat(fd, &open_file) == 0 && lstat(path, &there) == 0 &&
+	       open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
+}
+
+static int open_lock_file(const char *path, GError **error)
+{
 	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		fail(error, errno, "cannot open lock file '%s': %s", path, g_strerror(errno));
@@ -141,18 +149,47 @@ int file_lock(const char *path, GError **error)
 		not_ours("lock file", path, st.st_uid, error);
 		return -1;
 	}
-	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			held_by(path, fd, error);
-		else
-			fail(error, errno, "cannot lock '%s': %s", path, g_strerror(errno));
-		return -1;
-	}
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, len, 0) != (ssize_t)len) {
-		fail(error, errno, "cannot write lock file '%s': %s", path, g_strerror(errno));
-		return -1;
-	}
 	return steal_fd(&fd);
+}
+
+int file_lock(const char *path, GError **error)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	g_autofree char *pid = g_strdup_printf("%d\n", (int)getpid());
+	size_t len = strlen(pid);
+
+	for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+		autofd int fd = open_lock_file(path, error);
+
+		if (fd < 0)
+			return -1;
+		if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+			if (errno == EAGAIN || errno == EACCES)
+				held_by(path, fd, error);
+			else
+				fail(error, errno, "cannot lock '%s': %s", path, g_strerror(errno));
+			return -1;
+		}
+		/* Somebody removed the file between open and lock: that lock excludes nobody. */
+		if (!is_still_there(path, fd))
+			continue;
+		if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, len, 0) != (ssize_t)len) {
+			fail(error, errno, "cannot write lock file '%s': %s", path,
+			     g_strerror(errno));
+			return -1;
+		}
+		return steal_fd(&fd);
+	}
+	fail(error, EAGAIN, "lock file '%s' is removed again and again", path);
+	return -1;
+}
+
+void file_unlock(int fd)
+{
+	/* The pid in it is nobody's from now on. A failure leaves a pid that is not believed. */
+	if (ftruncate(fd, 0) < 0)
+		errno = 0;
+	close(fd);
 }
 
 /* false: errno tells */

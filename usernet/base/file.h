@@ -41,8 +41,11 @@ bool file_private_dir(const char *path, GError **error);
 /*
  * Creates and locks @path (0600, open file description lock, close-on-exec) and writes our pid into
  * it. Returns the fd, which is the lock, or -1; when another holds it, the error says its pid.
+ * The file is never unlinked: another process may have it open and be about to lock it.
  */
 int file_lock(const char *path, GError **error);
+/* Gives the lock up; the file stays, empty. */
+void file_unlock(int fd);
 
 /* Writes @path anew beside itself (0600), fsyncs, renames, fsyncs the directory. */
 bool file_replace(const char *path, const void *data, size_t len, GError **error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +12,9 @@
 #include <unistd.h>
 
 static enum log_level log_level = LOG_LEVEL_INFO;
+static bool is_file;        /* stderr is a file that log_to_file() opened: lines have their time */
+static int copy_fd = -1;    /* of log_copy_to() */
+static int is_journal = -1; /* -1: not looked yet */
 
 static const struct {
 	const char *name;
@@ -24,20 +29,19 @@ static const struct {
 /* systemd names the journal's socket in JOURNAL_STREAM, "device:inode" (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
-	static int known = -1;
 	const char *stream = getenv("JOURNAL_STREAM");
 	g_autofree char *ours = NULL;
 	struct stat st;
 
-	if (known < 0) {
-		known = 0;
+	if (is_journal < 0) {
+		is_journal = 0;
 		if (stream && fstat(STDERR_FILENO, &st) == 0) {
 			ours = g_strdup_printf("%ju:%ju", (uintmax_t)st.st_dev,
 					       (uintmax_t)st.st_ino);
-			known = !strcmp(stream, ours);
+			is_journal = !strcmp(stream, ours);
 		}
 	}
-	return known;
+	return is_journal;
 }
 
 /* A message may quote a peer: nothing in it may steer the terminal or forge a line. */
@@ -58,6 +62,22 @@ static void append_escaped(GString *line, const char *text)
 	}
 }
 
+static void prepend_time(GString *line)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_local();
+	g_autofree char *text = g_date_time_format(now, "%Y-%m-%d %H:%M:%S ");
+
+	g_string_prepend(line, text);
+}
+
+/* In one write, so that lines of several processes do not mix. */
+static void put(int fd, const GString *line)
+{
+	/* There is nobody to tell if it fails. */
+	if (write(fd, line->str, line->len) < 0)
+		return;
+}
+
 static void G_GNUC_PRINTF(2, 0) log_message(enum log_level level, const char *format, va_list args)
 {
 	g_autofree char *text = NULL;
@@ -73,9 +93,34 @@ static void G_GNUC_PRINTF(2, 0) log_message(enum log_level level, const char *fo
 		g_string_append_printf(line, "usernet: %s", levels[level].name);
 	append_escaped(line, text);
 	g_string_append_c(line, '\n');
-	/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
-	if (write(STDERR_FILENO, line->str, line->len) < 0)
-		return;
+	if (copy_fd >= 0)
+		put(copy_fd, line);
+	if (is_file)
+		prepend_time(line);
+	put(STDERR_FILENO, line);
+}
+
+bool log_to_file(const char *path, GError **error)
+{
+	int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot write to '%s': %s", path, g_strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	is_file = true;
+	is_journal = 0;
+	return true;
+}
+
+void log_copy_to(int fd)
+{
+	copy_fd = fd;
 }
 
 void log_set_level(enum log_level level)

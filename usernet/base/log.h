@@ -16,6 +16,13 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 void log_set_level(enum log_level level);
 /* For what costs something to format: would a message of @level be written? */
 bool log_would(enum log_level level);
+/*
+ * Appends to @path (made 0600) from now on: stderr becomes that file, also for processes that are
+ * started later. Each line begins with the local time.
+ */
+bool log_to_file(const char *path, GError **error);
+/* Every message also goes to @fd, which is the caller's; -1 ends that. */
+void log_copy_to(int fd);
 void log_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);

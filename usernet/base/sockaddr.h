@@ -2,6 +2,7 @@
 #ifndef USERNET_BASE_SOCKADDR_H
 #define USERNET_BASE_SOCKADDR_H
 
+#include <errno.h>
 #include <glib.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -85,5 +86,14 @@ int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress);
 bool socket_has_mptcp(void);
 /* Unlinks a unix path that we bound; nothing for other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
+
+/*
+ * Does @err of accept(2), socket(2) or connect(2) say that descriptors or memory ran out? Whoever
+ * listens rests then, as epoll would report the same client at once again.
+ */
+static inline bool socket_is_exhaustion(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/sockaddr.h"
 
 /*
  * A command that exits stays a zombie until it is ended: its process group, which may have other
@@ -220,7 +221,7 @@ static bool on_message(struct state *state)
 	int fd;
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR || errno == EMFILE;
+		return errno == EAGAIN || errno == EINTR || socket_is_exhaustion(errno);
 	if (n == 0)
 		return false;
 	fd = received_fd(&header);
@@ -245,7 +246,7 @@ static void set_up(struct state *state)
 
 	prctl(PR_SET_NAME, "usernet-run");
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Who ends the process we work for ends us by it, and not before. */
+	/* Ignore signals; exit when the daemon closes the socket. */
 	setsid();
 	for (size_t i = 0; i < G_N_ELEMENTS(ignored); i++)
 		signal(ignored[i], SIG_IGN);

@@ -20,11 +20,12 @@ struct optstr;
 
 enum attachment_role {
 	ATTACHMENT_GATEWAY,
-	ATTACHMENT_LISTENS, /* guests come to addr: stream, or a unix dgram server */
-	ATTACHMENT_DIALS,   /* we go to addr */
-	ATTACHMENT_PAIR,    /* datagrams between two fixed addresses; addr is the remote */
-	ATTACHMENT_BUS,     /* addr is a multicast group */
-	ATTACHMENT_FD,      /* addr is empty */
+	ATTACHMENT_LISTENS,   /* guests come to addr: stream, or a unix dgram server */
+	ATTACHMENT_DIALS,     /* we go to addr */
+	ATTACHMENT_DIALS_DIR, /* we go to every socket in the directory addr, which ends with / */
+	ATTACHMENT_PAIR,      /* datagrams between two fixed addresses; addr is the remote */
+	ATTACHMENT_BUS,       /* addr is a multicast group */
+	ATTACHMENT_FD,        /* addr is empty */
 };
 
 struct attachment {
@@ -60,8 +61,9 @@ struct attachment *attachment_new(struct network *network, struct optstr *opts,
 void attachment_free(struct attachment *attachment);
 
 /*
- * The -netdev (and -device) arguments a guest attaches here with, newly allocated; NULL when none
- * can: the gateway, a client, an fd. @run_dir: where a guest's own datagram socket may go.
+ * The -netdev and -device arguments a guest attaches here with, newly allocated, with a MAC address
+ * of their own in each call; NULL when no guest can: the gateway, a client, an fd. @run_dir: where
+ * a guest's own datagram socket may go.
  */
 char *attachment_qemu_line(const struct attachment *attachment, const char *run_dir);
 

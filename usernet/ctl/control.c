@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/control.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -10,6 +9,7 @@
 #include "ctl/records.h"
 #include "ctl/watch.h"
 #include "net/guest.h"
+#include "net/mac.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/port.h"
@@ -124,17 +124,10 @@ struct attachment *control_find_user(struct control *control, const char *id, GE
 
 static struct guest *find_guest(struct control *control, const char *name)
 {
-	unsigned b[MAC_LEN];
-	uint8_t bytes[MAC_LEN];
-	int end = 0;
+	mac_t mac;
 
-	if (sscanf(name, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		   &end) != 6 ||
-	    name[end])
-		return guest_by_name(control->network->guests, name);
-	for (int i = 0; i < MAC_LEN; i++)
-		bytes[i] = (uint8_t)b[i];
-	return guest_by_mac(control->network->guests, mac_read(bytes));
+	return guest_mac_parse(name, &mac) ? guest_by_mac(control->network->guests, mac)
+					   : guest_by_name(control->network->guests, name);
 }
 
 bool control_set_link(struct control *control, const char *name, bool up, GError **error)

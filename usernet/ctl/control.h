@@ -30,6 +30,7 @@ struct control {
 	/* main's; what reload reads again. May be NULL, as the next. */
 	const struct options *options;
 	struct config *config; /* as it was last read; freed by its owner before control_free() */
+	bool doors_added;      /* config.h */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */

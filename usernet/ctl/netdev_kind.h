@@ -19,10 +19,10 @@ struct netdev_kind {
 		      GError **error);
 };
 
-extern const struct netdev_kind netdev_kind_user;   /* options_user.c */
-extern const struct netdev_kind netdev_kind_stream; /* options_stream.c */
-extern const struct netdev_kind netdev_kind_dgram;  /* options_dgram.c */
-extern const struct netdev_kind netdev_kind_socket; /* options_socket.c */
+extern const struct netdev_kind netdev_kind_user;   /* netdev_user.c */
+extern const struct netdev_kind netdev_kind_stream; /* netdev_stream.c */
+extern const struct netdev_kind netdev_kind_dgram;  /* netdev_dgram.c */
+extern const struct netdev_kind netdev_kind_socket; /* netdev_socket.c */
 
 /* All of them, NULL-terminated. */
 extern const struct netdev_kind *const netdev_kinds[];

@@ -20,6 +20,14 @@ static const struct opt_spec specs[] = {
 	{NULL},
 };
 
+/* A path that ends with a slash: every socket in that directory. */
+static bool is_directory(const struct address *addr)
+{
+	const char *path = addr->addr.un.sun_path;
+
+	return addr->type == ADDRESS_UNIX && path[0] && path[strlen(path) - 1] == '/';
+}
+
 static bool read_options(struct stream_config *config, struct address *addr,
 			 const struct optstr *opts, GError **error)
 {
@@ -54,6 +62,7 @@ static bool read_options(struct stream_config *config, struct address *addr,
 	config->keepalive = addr->keepalive;
 	config->mode = addr->type == ADDRESS_FD ? STREAM_FD
 		       : server                 ? STREAM_SERVER
+		       : is_directory(addr)     ? STREAM_DIR
 						: STREAM_CLIENT;
 	config->addr = addr->addr;
 	return socket_file_parse(&config->file, opts, server ? &addr->addr : NULL, error);
@@ -86,7 +95,9 @@ static bool build(struct attachment *attachment, struct network *network, struct
 
 		if (server && !address_listen(&config.addr, &addr.listen, &fd, error))
 			return false;
-		attachment->role = server ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
+		attachment->role = server                      ? ATTACHMENT_LISTENS
+				   : config.mode == STREAM_DIR ? ATTACHMENT_DIALS_DIR
+							       : ATTACHMENT_DIALS;
 		attachment->addr = config.addr;
 	}
 	config.fd = fd;

@@ -50,7 +50,17 @@ static struct sockaddr_any reachable_address(const struct sockaddr_any *addr)
 	return to;
 }
 
-static char *netdev_argument(const struct attachment *attachment, const char *run_dir)
+/* QEMU listens, in the directory whose sockets we dial: a socket named after the MAC. */
+static char *listening_argument(const struct sockaddr_any *addr, mac_t mac)
+{
+	g_autofree char *path =
+		g_strdup_printf("%s%06x.sock", addr->un.sun_path, (unsigned)(mac & 0xffffff));
+	g_autofree char *quoted = quote(path);
+
+	return g_strdup_printf("stream,id=net0,server=on,addr.type=unix,addr.path=%s", quoted);
+}
+
+static char *netdev_argument(const struct attachment *attachment, const char *run_dir, mac_t mac)
 {
 	struct sockaddr_any reachable = reachable_address(&attachment->addr);
 	const struct sockaddr_any *addr = &reachable;
@@ -58,6 +68,8 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 	g_autofree char *text = sockaddr_format(addr);
 	g_autofree char *address = NULL;
 
+	if (attachment->role == ATTACHMENT_DIALS_DIR)
+		return listening_argument(addr, mac);
 	if (attachment->role == ATTACHMENT_BUS)
 		return g_strdup_printf("socket,id=net0,mcast=%s", text);
 	if (attachment->role != ATTACHMENT_LISTENS)
@@ -67,8 +79,8 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 	if (addr->sa.sa_family == AF_UNIX && !strcmp(kind, "dgram")) {
 		/* The guest's own end: QEMU binds it, and wants one for itself. */
 		g_autofree char *own =
-			g_strdup_printf("%s/%s.guest-%04x", run_dir, attachment->netdev->id,
-					g_random_int() & 0xffff);
+			g_strdup_printf("%s/%s.guest-%06x", run_dir, attachment->netdev->id,
+					(unsigned)(mac & 0xffffff));
 		g_autofree char *local = quote(own);
 
 		address = unix_address("remote", addr);
@@ -90,9 +102,9 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 
 char *attachment_qemu_line(const struct attachment *attachment, const char *run_dir)
 {
-	g_autofree char *netdev = netdev_argument(attachment, run_dir);
 	/* QEMU gives every guest the same MAC when none is named; 52:54:00 is its prefix. */
 	mac_t mac = UINT64_C(0x525400000000) | (g_random_int() & 0xffffff);
+	g_autofree char *netdev = netdev_argument(attachment, run_dir, mac);
 
 	if (!netdev)
 		return NULL;

@@ -12,10 +12,8 @@
  */
 struct rundir {
 	char *path;
-	char *parent; /* of all networks, where it is removed too when empty */
 	char *lock_path;
-	int lock_fd;  /* -1: not held */
-	bool created; /* by us: removed at the end */
+	int lock_fd; /* -1: not held */
 };
 
 /* Where it is, absolute. @explicit_path: --run-dir, or NULL. Newly allocated. */
@@ -23,7 +21,7 @@ char *rundir_path(const char *name, const char *explicit_path);
 /* Makes, checks and locks it. */
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path,
 		 GError **error);
-/* Removes the lock, and the directory when it is empty and was not somebody else's. */
+/* Gives the lock up. Directory and lock file stay (file_lock()). */
 void rundir_close(struct rundir *rundir);
 /* PATH/@file, newly allocated. */
 char *rundir_file(const struct rundir *rundir, const char *file);

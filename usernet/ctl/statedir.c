@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-static char *find_path(const char *name, const char *explicit_path, GError **error)
+char *statedir_path(const char *name, const char *explicit_path, GError **error)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
@@ -38,7 +38,7 @@ bool statedir_open(struct statedir *statedir, const char *name, const char *expl
 	g_autoptr(GError) why = NULL;
 
 	statedir->lock_fd = -1;
-	statedir->path = find_path(name, explicit_path, &why);
+	statedir->path = statedir_path(name, explicit_path, &why);
 	if (statedir->path && make(statedir, &why))
 		return true;
 	statedir_close(statedir);
@@ -52,11 +52,8 @@ bool statedir_open(struct statedir *statedir, const char *name, const char *expl
 
 void statedir_close(struct statedir *statedir)
 {
-	if (statedir->path && statedir->lock_path && statedir->lock_fd >= 0) {
-		unlink(statedir->lock_path);
-		close(statedir->lock_fd);
-		rmdir(statedir->path);
-	}
+	if (statedir->path && statedir->lock_path && statedir->lock_fd >= 0)
+		file_unlock(statedir->lock_fd);
 	g_free(statedir->path);
 	g_free(statedir->lock_path);
 	*statedir = (struct statedir){.lock_fd = -1};

@@ -15,13 +15,15 @@ struct statedir {
 	int lock_fd; /* -1: not held */
 };
 
+/* Where it is, absolute, newly allocated. NULL: @error, nothing says where. */
+char *statedir_path(const char *name, const char *explicit_path, GError **error);
 /*
  * Makes, checks and locks it. Where nobody asked for it by name (@explicit_path NULL) a network
  * goes on without, and says so in the log; else that is an error.
  */
 bool statedir_open(struct statedir *statedir, const char *name, const char *explicit_path,
 		   GError **error);
-/* Removes the lock, and the directory when nothing is in it. Harmless when it was never opened. */
+/* Gives the lock up; directory and lock file stay. Harmless when it was never opened. */
 void statedir_close(struct statedir *statedir);
 
 #endif

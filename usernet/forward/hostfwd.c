@@ -51,20 +51,31 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 				    &hostfwd->target);
 			continue;
 		}
-		switch (errno) {
-		case EAGAIN:
+		if (errno == EAGAIN)
 			return;
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
+		if (socket_is_exhaustion(errno)) {
 			log_limited(&limit, "a forward cannot accept: %s", g_strerror(errno));
 			take_rest(hostfwd);
 			return;
-		default: /* that client's own trouble (accept(2)): the next */
-			break;
 		}
+		/* Otherwise it is that client's own trouble (accept(2)): take the next. */
 	}
+}
+
+/* Also sets the port in @bound that the kernel chose for port 0. */
+static int open_listener(struct sockaddr_any *bound, GError **error)
+{
+	int fd = socket_bind(bound, SOCK_STREAM, error);
+
+	if (fd < 0 || bound->sa.sa_family == AF_UNIX)
+		return fd;
+	bound->len = sizeof(bound->storage);
+	if (getsockname(fd, &bound->sa, &bound->len) == 0)
+		return fd;
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+		    "cannot see which port was given: %s", g_strerror(errno));
+	close(fd);
+	return -1;
 }
 
 static void set_target(struct hostfwd *hostfwd, const struct caller_target *target)
@@ -92,13 +103,9 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
-	fd = socket_bind(bound, SOCK_STREAM, error);
+	fd = open_listener(bound, error);
 	if (fd < 0)
 		return NULL;
-	if (bound->sa.sa_family != AF_UNIX) {
-		bound->len = sizeof(bound->storage);
-		getsockname(fd, &bound->sa, &bound->len);
-	}
 	hostfwd = g_new0(struct hostfwd, 1);
 	hostfwd->backlog = backlog;
 	hostfwd->bound = *bound;

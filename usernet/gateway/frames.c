@@ -236,7 +236,7 @@ static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
 		port_drop(from, why, 1);
 		return;
 	}
-	/* Only now: that the guest is there may have opened sessions, for which others gave way. */
+	/* Look it up again: source_allows() may have evicted sessions. */
 	session = udp_forwards_match(gateway->udp_forwards, packet);
 	if (session)
 		udp_forwards_answer(gateway->udp_forwards, session, from, mac, packet);
@@ -475,11 +475,13 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	}
 	if (!packet.v6 && !packet.fragment && packet.proto == IPPROTO_UDP &&
 	    packet.dport == PORT_DHCP_SERVER && (!for_us || is_own_address(gateway, &packet))) {
-		on_dhcp(gateway, from, mac, &packet);
+		if (!gateway->config.no_dhcp)
+			on_dhcp(gateway, from, mac, &packet);
 		return;
 	}
 	if (dhcpv6_is_for_us(&gateway->dhcpv6, &packet)) {
-		on_dhcpv6(gateway, from, &packet);
+		if (!gateway->config.no_dhcp)
+			on_dhcpv6(gateway, from, &packet);
 		return;
 	}
 	if (!for_us)

@@ -45,7 +45,7 @@ static bool open_own(struct dgram_out *out)
 		return true;
 	}
 	/* EPERM: it is connected to our named socket and takes from no other (unix(7), connect). */
-	if (errno == EPERM || errno == EMFILE || errno == ENFILE)
+	if (errno == EPERM || socket_is_exhaustion(errno))
 		out->use_named = true;
 	else
 		out->use_named = !out->prefer_own;

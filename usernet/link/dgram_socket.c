@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "link/address_text.h"
 
 /* The kernel cuts it to net.core.rmem_max; it holds a burst while the switch is at work elsewhere.
@@ -47,7 +48,9 @@ static void learn_own(struct dgram_socket *self)
 	struct sockaddr_any sender = {.len = sizeof(sender.storage)};
 	struct sockaddr_any route;
 
-	getsockname(self->send_fd, &sender.sa, &sender.len);
+	/* Without it no frame is taken for our own, and those that come back are forwarded. */
+	if (getsockname(self->send_fd, &sender.sa, &sender.len))
+		log_debug("own address of a multicast socket: %s", g_strerror(errno));
 	self->own = sender;
 	if (!sender.in.sin_addr.s_addr && find_own_address(self, &route))
 		self->own.in.sin_addr = route.in.sin_addr;
@@ -265,7 +268,8 @@ char *dgram_socket_describe(const struct dgram_socket *self, const struct dgram_
 	g_autofree char *here = NULL, *there = NULL;
 	const char *family;
 
-	getsockname(self->fd, &local.sa, &local.len);
+	if (getsockname(self->fd, &local.sa, &local.len))
+		local = config->local;
 	here = sockaddr_format(&local);
 	there = sockaddr_format(&self->remote);
 	family = local.sa.sa_family == AF_UNIX ? "unix" : "udp";

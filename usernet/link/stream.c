@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "link/address_text.h"
+#include "link/dial_dir.h"
 #include "link/dialer.h"
 #include "link/listener.h"
 #include "link/share.h"
@@ -26,6 +27,7 @@ struct stream_netdev {
 	struct sockaddr_any bound; /* what we bound and unlink; len 0: nothing */
 	struct listener listener;
 	struct dialer dialer;
+	struct dial_dir *dir; /* STREAM_DIR */
 	unsigned n_peers, max_peers;
 	struct stream_rests rests;
 	struct loop_task reap;
@@ -80,14 +82,38 @@ static const struct stream_port_events port_events = {
 	.gone = peer_gone,
 };
 
-static void add_peer(struct stream_netdev *self, int fd)
+static void dialled_carried(void *owner)
+{
+	dial_dir_good(owner);
+}
+
+static void dialled_gone(void *owner)
+{
+	struct stream_netdev *self = dial_dir_owner(owner);
+
+	self->n_peers--;
+	dial_dir_lost(owner);
+}
+
+static const struct stream_port_events dialled_events = {
+	.carried = dialled_carried,
+	.gone = dialled_gone,
+};
+
+static void add_port(struct stream_netdev *self, int fd, const struct stream_port_events *events,
+		     void *owner)
 {
 	g_autofree char *peer = describe_peer(fd);
 
 	tcp_tune(fd, &self->keepalive);
 	self->n_peers++;
 	link_share_take(self->netdev.network);
-	stream_port_new(&self->netdev, fd, peer, &self->rests, &port_events, self);
+	stream_port_new(&self->netdev, fd, peer, &self->rests, events, owner);
+}
+
+static void add_peer(struct stream_netdev *self, int fd)
+{
+	add_port(self, fd, &port_events, self);
 }
 
 static bool may_accept(struct listener *listener)
@@ -123,6 +149,11 @@ static void connected(struct dialer *dialer, int fd)
 	add_peer(container_of(dialer, struct stream_netdev, dialer), fd);
 }
 
+static void dir_connected(void *owner, struct dialled *dialled, int fd)
+{
+	add_port(owner, fd, &dialled_events, dialled);
+}
+
 /* --- life --- */
 
 static void reap(struct loop_task *task)
@@ -141,6 +172,7 @@ static void stream_destroy(struct netdev *netdev)
 	listener_stop(&self->listener);
 	if (self->mode == STREAM_CLIENT)
 		dialer_stop(&self->dialer);
+	dial_dir_free(self->dir);
 	if (self->listen_fd >= 0)
 		g_close(self->listen_fd, NULL);
 	if (self->bound.len)
@@ -235,9 +267,12 @@ static char *describe(const struct stream_config *config, int fd, bool server)
 	if (server) {
 		/* The port may have been the kernel's choice. */
 		addr.len = sizeof(addr.storage);
-		getsockname(fd, &addr.sa, &addr.len);
+		if (getsockname(fd, &addr.sa, &addr.len))
+			addr = config->addr;
 	}
 	text = sockaddr_format(&addr);
+	if (config->mode == STREAM_DIR)
+		return g_strdup_printf("unix:%s* (client)", text);
 	family = addr.sa.sa_family == AF_UNIX ? "unix" : "tcp";
 	return g_strdup_printf("%s:%s (%s)", family, text, server ? "server" : "client");
 }
@@ -263,7 +298,7 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 		}
 		return true;
 	}
-	if (config->mode == STREAM_CLIENT)
+	if (config->mode == STREAM_CLIENT || config->mode == STREAM_DIR)
 		return true;
 	*listen_fd = socket_bind(&config->addr, SOCK_STREAM, error);
 	*bound = config->addr;
@@ -317,6 +352,13 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 		self->listener.may_accept = may_accept;
 	} else if (config->mode == STREAM_CLIENT) {
 		start_dialer(self, config);
+	} else if (config->mode == STREAM_DIR) {
+		self->dir = dial_dir_new(network->loop, config->addr.un.sun_path, dir_connected,
+					 self, error);
+		if (!self->dir) {
+			stream_destroy(&self->netdev);
+			return NULL;
+		}
 	} else {
 		add_peer(self, config->fd);
 	}

@@ -13,13 +13,14 @@
  * Netdevs over byte streams, framed as QEMU does (u32 big-endian length, frame: QEMU net/stream.c,
  * net/socket.c): `stream`, and `socket` with listen=, connect= or a stream fd=. A server takes any
  * number of peers, a port each. A client redials for ever, with back-off and jitter, or as
- * reconnect says; it starts although nobody listens yet. An fd is used as it is: a connected socket
- * is one port; a listening one is a server.
+ * reconnect says; it starts although nobody listens yet. STREAM_DIR dials every unix socket in a
+ * directory (dial_dir.h), a port each. An fd is used as it is: a connected socket is one port; a
+ * listening one is a server.
  */
 struct network;
 struct netdev;
 
-enum stream_mode { STREAM_SERVER, STREAM_CLIENT, STREAM_FD };
+enum stream_mode { STREAM_SERVER, STREAM_CLIENT, STREAM_FD, STREAM_DIR };
 
 #define STREAM_RECONNECT_DEFAULT (1 * USEC_PER_SEC)
 #define STREAM_RECONNECT_MAX     (30 * USEC_PER_SEC) /* back-off doubles up to here, ± 25 % */
@@ -28,7 +29,7 @@ struct stream_config {
 	const char *kind; /* "stream" or "socket"; static */
 	const char *id;
 	enum stream_mode mode;
-	struct sockaddr_any addr;
+	struct sockaddr_any addr; /* STREAM_DIR: unix, the path of the directory */
 	int fd; /* STREAM_FD, or a bound listening fd passed in (LISTEN_FDS); taken over on success
 		   only. -1: none */
 	bool listens;     /* STREAM_FD: a server's; made to listen when it does not yet */

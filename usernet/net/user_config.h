@@ -26,6 +26,7 @@ struct user_config {
 	struct in6_addr net6, host6, dns6;
 	unsigned net6_len; /* 64 always for SLAAC, other lengths without it */
 	bool restricted;
+	bool no_dhcp;                 /* neither DHCP nor DHCPv6 is answered */
 	const char *hostname;         /* NULL: none */
 	const char *domainname;       /* NULL: none */
 	const char *const *dnssearch; /* NULL-terminated, may be NULL */

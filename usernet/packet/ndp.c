@@ -254,7 +254,7 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = 0;
 	p = packet_put16(p, 0);
 	*p++ = 64; /* hop limit for guests */
-	*p++ = RA_OTHER_CONFIG;
+	*p++ = config->no_dhcp ? 0 : RA_OTHER_CONFIG;
 	/* As DHCP names no router and no name server with restrict=on, an advertisement does not
 	 * either. */
 	p = packet_put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);

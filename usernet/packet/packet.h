@@ -9,7 +9,7 @@
 #include "base/address.h"
 #include "net/port.h"
 
-/* What is made room for: IPv6 could say 40 bytes more, which gateway_frames.c lets nobody say. */
+/* Buffer size; larger IPv6 packets are dropped. */
 #define PACKET_MAX (ETH_HEADER + 65535)
 
 /*

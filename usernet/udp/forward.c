@@ -121,7 +121,7 @@ static void drop(struct udp_forwards *forwards, enum drop_reason why, uint64_t n
 	port_drop(forwards->outbox->port, why, n);
 }
 
-/* That a table without room does not know it is no matter to the session. */
+/* Sessions work even when the flow table is full. */
 static void count_flow(const struct udp_forward *forward, const struct udp_session *session,
 		       size_t len)
 {
@@ -257,10 +257,12 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 	forwards->ops.wake(forwards->ops_data);
 }
 
-static char *make_rule(const struct sockaddr_any *bound)
+/* The label of the forward's sessions, in the form that TCP's have (forward/hostfwd.c). */
+static char *make_rule(const struct sockaddr_any *bound, const struct sockaddr_any *guest)
 {
 	g_autofree char *where = sockaddr_format(bound);
-	g_autofree char *rule = g_strconcat("hostfwd=udp:", where, NULL);
+	g_autofree char *to = sockaddr_format(guest);
+	g_autofree char *rule = g_strconcat("hostfwd=udp:", where, "-", to, NULL);
 
 	return g_ref_string_new(rule);
 }
@@ -286,7 +288,8 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 	forward->all = forwards;
 	forward->fd = fd;
 	forward->masquerade = spec->masquerade;
-	forward->rule = make_rule(bound);
+	forward->bound = *bound;
+	forward->rule = make_rule(bound, &spec->guest);
 	udp_session_list_init(&forward->sessions);
 	udp_hold_list_init(&forward->held);
 	list_init(&forward->target_link);
@@ -315,6 +318,8 @@ void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any
 {
 	udp_session_list_clear(forward->all->sessions, &forward->sessions);
 	lead_nowhere(forward);
+	g_ref_string_release(forward->rule);
+	forward->rule = make_rule(&forward->bound, guest);
 	lead_to(forward, guest);
 	udp_forward_deliver_held(forward);
 }

@@ -27,7 +27,8 @@ struct udp_forward {
 	struct udp_target *target;
 	uint16_t guest_port;
 	bool masquerade;
-	char *rule; /* GRefString: "hostfwd=udp:127.0.0.1:5353" */
+	struct sockaddr_any bound;
+	char *rule; /* GRefString: "hostfwd=udp:127.0.0.1:5353-10.0.2.15:53" */
 	struct udp_session_list sessions;
 	struct udp_hold_list held;
 	struct list target_link; // udp_target::forwards

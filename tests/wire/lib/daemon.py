@@ -55,7 +55,8 @@ class Folder:
     def left(self):
         """
         What is in the folder, beside the run directory itself and what is meant to stay: sorted
-        relative paths.
+        relative paths. A lock file stays, as another process may be about to lock it, and so do
+        the directories that hold nothing else.
         """
         found = []
         for base, folders, files in os.walk(self.path):
@@ -63,7 +64,14 @@ class Folder:
                 folders[:] = [name for name in folders if name not in ("state", "config")]
             found += [os.path.relpath(os.path.join(base, name), self.path)
                       for name in folders + files]
-        return sorted(name for name in found if name != "run")
+        locks = [name for name in found if os.path.basename(name) == "lock"
+                 and os.path.getsize(self.file(name)) == 0]
+        stay = {"run", *locks}
+        for name in locks:
+            while name:
+                name = os.path.dirname(name)
+                stay.add(name)
+        return sorted(name for name in found if name not in stay)
 
     def close(self):
         for base, folders, _ in os.walk(self.path):

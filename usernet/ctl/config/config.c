@@ -76,6 +76,20 @@ void config_blame(const struct config *config, const struct config_entry *entry,
 		g_prefix_error(error, "%s: ", entry->option);
 }
 
+void config_blame_setting(const struct config *config, const struct options *options,
+			  const char *key, unsigned nth, GError **error)
+{
+	/* The file's values of a key that repeats stand behind the command line's. */
+	const char *value = optstr_nth(options->settings, key, nth);
+
+	if (!value && config->file && config_file_blame_key(config->file, "network", key, error))
+		return;
+	if (!value || !strcmp(value, "on"))
+		g_prefix_error(error, "--%s: ", key);
+	else
+		g_prefix_error(error, "--%s %s: ", key, value);
+}
+
 /* --- the command line --- */
 
 /* Takes @entry over. */
@@ -287,32 +301,60 @@ static bool add_file(struct config *config, GError **error)
 
 /* --- together --- */
 
-static bool add_default(struct config *config, const char *before, const char *file, GError **error)
+/* @id, with a number behind it if the user has given another netdev that id. */
+static bool add_default(struct config *config, const char *type, const char *id, const char *rest,
+			const char *file, GError **error)
 {
 	struct config_entry *entry = g_new0(struct config_entry, 1);
 	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *free_id = g_strdup(id);
 
+	for (unsigned n = 2; config_find(config, "netdev", free_id); n++) {
+		g_free(free_id);
+		free_id = g_strdup_printf("%s%u", id, n);
+	}
 	if (file) {
 		g_autofree char *path = g_build_filename(config->run_dir, file, NULL);
 
 		g_string_append(text, path);
 		g_string_replace(text, ",", ",,", 0);
 	}
-	g_string_prepend(text, before);
+	g_string_prepend(text, rest);
+	g_string_prepend(text, free_id);
 	entry->origin = ORIGIN_FILE;
-	entry->option = g_strdup_printf("netdev %s", text->str);
-	entry->opts = optstr_parse(text->str, "type", error);
-	entry->name = g_strdup(entry->opts ? optstr_get(entry->opts, "id") : "");
+	entry->option = g_strdup_printf("netdev %s,id=%s", type, text->str);
+	entry->opts = optstr_parse(entry->option + strlen("netdev "), "type", error);
+	entry->name = g_steal_pointer(&free_id);
 	return add_entry(config, config->netdevs, "netdev", entry, error) && entry->opts;
+}
+
+/* The netdevs that guests come by, unless there is one already. *@added, if not NULL: they came. */
+static bool add_doors(struct config *config, bool *added, GError **error)
+{
+	for (guint i = 0; i < config->netdevs->len; i++) {
+		const struct config_entry *entry = g_ptr_array_index(config->netdevs, i);
+
+		if (g_strcmp0(optstr_get(entry->opts, "type"), "user"))
+			return true;
+	}
+	if (added)
+		*added = true;
+	return add_default(config, "stream", "lan",
+			   ",server=on,addr.type=unix,addr.path=", "lan.sock", error) &&
+	       add_default(config, "dgram", "lan-dgram",
+			   ",local.type=unix,local.path=", "lan.dgram", error) &&
+	       add_default(config, "stream", "lan-dial",
+			   ",server=off,addr.type=unix,addr.path=", "guests/", error);
 }
 
 static bool add_defaults(struct config *config, GError **error)
 {
-	return add_default(config, "user,id=nat", NULL, error) &&
-	       add_default(config, "stream,id=lan,server=on,addr.type=unix,addr.path=", "lan.sock",
-			   error) &&
-	       add_default(config, "dgram,id=lan-dgram,local.type=unix,local.path=", "lan.dgram",
-			   error);
+	if (config->settings.no_default_netdevs)
+		return true;
+	if (config->netdevs->len)
+		return add_doors(config, &config->doors_added, error);
+	return add_default(config, "user", "nat", "", NULL, error) &&
+	       add_doors(config, NULL, error);
 }
 
 /* Takes @file over, which may be NULL. */
@@ -329,7 +371,7 @@ static struct config *put_together(const struct options *options, const char *pa
 	settings_read(&config->settings, config->said);
 	config->run_dir = run_dir ? g_strdup(run_dir)
 				  : rundir_path(config->settings.name, config->settings.run_dir);
-	if (!config->netdevs->len && !add_defaults(config, error))
+	if (!add_defaults(config, error))
 		return NULL;
 	if (!config_check(config, error))
 		return NULL;
@@ -360,9 +402,9 @@ static bool check_default_name(const struct config *config, const struct options
 	if (!strcmp(config->settings.name, name ? name : "default"))
 		return true;
 	g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-		    "%s: [network] name is '%s', but this is the file of network '%s'; give it "
-		    "with --config",
-		    config->path, config->settings.name, name ? name : "default");
+		    "it is '%s', but this is the file of network '%s'; give it with --config",
+		    config->settings.name, name ? name : "default");
+	config_file_blame_key(config->file, "network", "name", error);
 	return false;
 }
 

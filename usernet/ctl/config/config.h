@@ -13,7 +13,9 @@
 /*
  * What a network shall be: the command line and the configuration file put together, checked, and
  * nothing of it done yet. Where both speak of one thing (a setting, a netdev's id, a guest's name)
- * the command line wins. Without any netdev there are the three defaults.
+ * the command line wins. Without any netdev there are the defaults: a gateway, and three
+ * ways for guests. These three are also there when only a `user` netdev is asked for, unless
+ * no-default-netdevs is set.
  *
  *     [network]         the settings (settings.h)
  *     [netdev ID]       type=, and the keys that --netdev has
@@ -38,6 +40,7 @@ struct config {
 	GPtrArray *netdevs;  /* struct config_entry *, in order */
 	GPtrArray *guests;
 	GPtrArray *records;
+	bool doors_added;  /* netdevs for guests were added to a `user` that was asked for */
 	GHashTable *index; /* "guest web" -> the entry */
 };
 
@@ -60,6 +63,12 @@ static inline void config_cleanup(struct config **config)
 
 /* Says in front of @error where @entry stands: "--netdev user,id=nat: ", "lab.conf:7: [dns]: ". */
 void config_blame(const struct config *config, const struct config_entry *entry, GError **error);
+/*
+ * The same of a key of [network], whichever of the two gave it: "--pidfile /p: ",
+ * "lab.conf:3: [network] pidfile: ". @nth: of a key that repeats.
+ */
+void config_blame_setting(const struct config *config, const struct options *options,
+			  const char *key, unsigned nth, GError **error);
 /* @kind: "netdev", "guest", or "dns", whose @name is records_key(). NULL when there is none. */
 struct config_entry *config_find(const struct config *config, const char *kind, const char *name);
 /* Descriptors the caller handed us by number: ready fd, fd= and addr.str=, LISTEN_FDS. Of int,

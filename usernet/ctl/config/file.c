@@ -61,9 +61,51 @@ static const char *find_mention(const char *text, const char *key)
 	return NULL;
 }
 
+/* Does @text have @value as 'VALUE', or, if it has a digit, as a word? */
+static bool quotes(const char *text, const char *value)
+{
+	size_t len = strlen(value);
+	bool has_digit = strpbrk(value, "0123456789") != NULL;
+
+	for (const char *p = strstr(text, value); len && p; p = strstr(p + 1, value)) {
+		char before = p > text ? p[-1] : ' ', after = p[len];
+
+		if ((before == '\'' && after == '\'') ||
+		    (has_digit && !is_word(before) && !is_word(after)))
+			return true;
+	}
+	return false;
+}
+
+/* The key whose value @text quotes, the longest of them; NULL: none, or two alike. */
+static const struct config_key *find_quoted(const struct config_file *file,
+					    const struct config_group *group, const char *text)
+{
+	const struct config_key *found = NULL;
+	size_t longest = 0;
+
+	for (guint i = 0; i < group->keys->len; i++) {
+		const struct config_key *key = &g_array_index(group->keys, struct config_key, i);
+		g_auto(GStrv) values = g_key_file_get_string_list(file->keys, group->header,
+								  key->name, NULL, NULL);
+
+		for (char **value = values; value && *value; value++) {
+			size_t len = strlen(g_strstrip(*value));
+
+			if (len < longest || !quotes(text, *value))
+				continue;
+			found = len > longest || found == key ? key : NULL;
+			longest = len;
+		}
+	}
+	return found;
+}
+
+/* "lab.conf:7: [netdev nat]: ", with the key behind it where the message does not name it. */
 void config_file_blame(const struct config_file *file, const struct config_group *group,
 		       GError **error)
 {
+	const struct config_key *quoted;
 	const char *first = NULL;
 	unsigned line = group->line;
 
@@ -78,7 +120,32 @@ void config_file_blame(const struct config_file *file, const struct config_group
 			line = key->line;
 		}
 	}
-	g_prefix_error(error, "%s:%u: [%s]: ", file->path, line, group->header);
+	quoted = first ? NULL : find_quoted(file, group, (*error)->message);
+	if (quoted)
+		g_prefix_error(error, "%s:%u: [%s] %s: ", file->path, quoted->line, group->header,
+			       quoted->name);
+	else
+		g_prefix_error(error, "%s:%u: [%s]: ", file->path, line, group->header);
+}
+
+bool config_file_blame_key(const struct config_file *file, const char *header, const char *name,
+			   GError **error)
+{
+	for (guint g = 0; g < file->scan.groups->len; g++) {
+		const struct config_group *group = g_ptr_array_index(file->scan.groups, g);
+
+		for (guint i = 0; i < group->keys->len; i++) {
+			const struct config_key *key =
+				&g_array_index(group->keys, struct config_key, i);
+
+			if (strcmp(group->header, header) || strcmp(key->name, name))
+				continue;
+			g_prefix_error(error, "%s:%u: [%s] %s: ", file->path, key->line, header,
+				       name);
+			return true;
+		}
+	}
+	return false;
 }
 
 struct config_file *config_file_parse(const char *text, size_t len, const char *path,

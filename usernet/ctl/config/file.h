@@ -72,10 +72,13 @@ bool config_file_fill(const struct config_file *file, const struct config_group 
 bool config_file_fail(const struct config_file *file, unsigned line, GError **error,
 		      const char *format, ...) G_GNUC_PRINTF(4, 5);
 /*
- * Puts "FILE:LINE: [GROUP]: " in front of @error: the line of the key that it names first, else the
- * group's.
+ * Puts "FILE:LINE: [GROUP]: " in front of @error: the line of the key that it names first. If it
+ * names none but quotes a value, "FILE:LINE: [GROUP] KEY: " of that value; else the group's line.
  */
 void config_file_blame(const struct config_file *file, const struct config_group *group,
 		       GError **error);
+/* "FILE:LINE: [GROUP] KEY: "; false, and nothing, if the file does not have that key. */
+bool config_file_blame_key(const struct config_file *file, const char *header, const char *name,
+			   GError **error);
 
 #endif

@@ -49,6 +49,7 @@ static bool start_records(struct control *control, GError **error)
 /* Guests first: addresses that are theirs must not be given away. */
 bool config_start(struct control *control, GError **error)
 {
+	control->doors_added = control->config->doors_added;
 	return start_guests(control, error) && start_netdevs(control, error) &&
 	       start_records(control, error);
 }

@@ -4,65 +4,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ctl/options/help.h"
 #include "ctl/options/settings.h"
-
-static const char summary[] =
-	"usernet is a network for QEMU guests, run by an ordinary user: a switch that guests plug\n"
-	"into, and a gateway on it that gives them addresses, names and the internet.";
-
-static const char description[] =
-	"NETDEV is written as in QEMU, and means the same:\n"
-	"  user,id=ID[,net=ADDR/LEN][,host=ADDR][,dns=ADDR][,dhcpstart=ADDR][,dhcpend=ADDR]\n"
-	"      [,ipv6=on|off][,restrict=on|off][,hostname=NAME][,domainname=NAME]\n"
-	"      [,dnssearch=NAME]…[,tftp=DIR][,mtu=N][,lease-time=SECONDS]\n"
-	"      [,host-loopback=on|off|PORT;PORT][,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT]…\n"
-	"      [,dns-server=[/DOMAIN/]ADDR[#PORT]]…[,resolv-conf=PATH][,ntp=ADDR]…\n"
-	"      [,guestfwd=[tcp]:[ADDR]:PORT-cmd:COMMAND|unix:PATH|tcp:HOST:PORT]…\n"
-	"      [,route=NET/LEN;VIA]…[,tftp-server-name=NAME][,bootfile=NAME]\n"
-	"                                 the gateway: DHCP, DNS, NAT, port forwards\n"
-	"  stream,id=ID,server=on|off,addr.type=unix,addr.path=PATH\n"
-	"  stream,id=ID,server=on|off,addr.type=inet,addr.host=HOST,addr.port=PORT[,addr.to=PORT]\n"
-	"      [,addr.ipv4=on|off][,addr.ipv6=on|off][,addr.mptcp=on|off][,addr.keep-alive=on|off]\n"
-	"      [,addr.keep-alive-idle=SECONDS][,addr.keep-alive-interval=SECONDS]\n"
-	"      [,addr.keep-alive-count=N][,addr.numeric=on|off]\n"
-	"                                 guests come to us (server=on), or we go to one:\n"
-	"                                 [,reconnect=SECONDS|,reconnect-ms=N], 0: only once\n"
-	"      a unix socket of ours: [,mode=0660][,group=NAME]; abstract names:\n"
-	"      [,addr.abstract=on][,addr.tight=on|off]\n"
-	"  dgram,id=ID,local.type=unix,local.path=PATH[,remote.type=unix,remote.path=PATH]\n"
-	"  dgram,id=ID,remote.type=inet,remote.host=GROUP,remote.port=PORT\n"
-	"  socket,id=ID,listen=[HOST]:PORT | connect=HOST:PORT | mcast=GROUP:PORT |\n"
-	"               udp=HOST:PORT,localaddr=HOST:PORT | fd=N\n"
-	"\n"
-	"GUEST is NAME[,mac=ADDR][,ip=ADDR][,port=NETDEV-ID]: a machine that is known by name and\n"
-	"address before it comes. Its MAC address, if not given, is what usernetctl mac NAME prints.\n"
-	"\n"
-	"A configuration file says the same: [network] has the other options as keys, [netdev ID] and\n"
-	"[guest NAME] theirs, type= among them; what may be repeated stands in one line with ';'\n"
-	"between, and a ';' within is '\\;'. [dns] has NAME = ADDRESS lines. What is on the command line\n"
-	"wins. SIGHUP or usernetctl reload read it anew.\n"
-	"\n"
-	"Without a netdev there are three: user,id=nat; a stream server on RUN/lan.sock; and a dgram\n"
-	"server on RUN/lan.dgram, where RUN is $XDG_RUNTIME_DIR/usernet/NAME.\n"
-	"\n"
-	"Examples:\n"
-	"  usernet\n"
-	"      a network with everything; prints the line to give QEMU\n"
-	"  usernet --netdev user,id=nat,hostfwd=tcp::2222-:22 \\\n"
-	"          --netdev stream,id=lan,server=on,addr.type=unix,addr.path=/tmp/lan.sock\n"
-	"      port 2222 of the host is the guest's ssh\n"
-	"  qemu-system-x86_64 … -netdev stream,id=net0,addr.type=unix,addr.path=/tmp/lan.sock \\\n"
-	"          -device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:01\n"
-	"      a guest on it; each guest needs a MAC address of its own\n"
-	"  usernet --name lab --netdev user,id=nat,net=192.168.76.0/24,restrict=on\n"
-	"      another network beside it, its guests shut in\n"
-	"  usernet --guest web,ip=10.0.2.20 --guest db\n"
-	"      guests known by name; start QEMU with the mac= of usernetctl mac web\n"
-	"  usernetctl guests\n"
-	"      who is there; usernetctl --help shows the rest\n"
-	"\n"
-	"Exit status: 0 ended by a signal or 'quit', 1 a failure, 2 a mistake on the command\n"
-	"line or in the configuration file.\n";
 
 /* A check's "KEY 'VALUE': …" speaks of an option here; "Parameter 'KEY' …" says so already. */
 static bool blame_option(GError **error)
@@ -83,9 +26,9 @@ static bool usage(GError **error, const char *format, const char *what)
 
 /* What the options of one value each came to; keys of settings.h. */
 struct words {
-	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level;
+	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file;
 	char **qmp;
-	gboolean with_parent, live_commands, verbose;
+	gboolean with_parent, live_commands, verbose, daemon, no_default_netdevs;
 };
 
 static void clear_words(struct words *words)
@@ -96,6 +39,7 @@ static void clear_words(struct words *words)
 	g_free(words->pidfile);
 	g_free(words->ready_fd);
 	g_free(words->log_level);
+	g_free(words->log_file);
 	g_strfreev(words->qmp);
 }
 
@@ -113,12 +57,17 @@ static bool note_all(struct options *options, const struct words *words, GError 
 	note(options, "pidfile", words->pidfile);
 	note(options, "ready-fd", words->ready_fd);
 	note(options, "log-level", words->log_level);
+	note(options, "log-file", words->log_file);
 	if (words->verbose && !words->log_level)
 		note(options, "log-level", "debug");
 	if (words->with_parent)
 		note(options, "exit-with-parent", "on");
 	if (words->live_commands)
 		note(options, "live-commands", "on");
+	if (words->daemon)
+		note(options, "daemon", "on");
+	if (words->no_default_netdevs)
+		note(options, "no-default-netdevs", "on");
 	for (char **qmp = words->qmp; qmp && *qmp; qmp++)
 		note(options, "qmp", *qmp);
 	return settings_check(options->settings, error) || blame_option(error);
@@ -154,6 +103,13 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "End when the process that started us does", NULL},
 		{"live-commands", 0, 0, G_OPTION_ARG_NONE, &words->live_commands,
 		 "Let guestfwd rules added later run commands that are not known at start", NULL},
+		{"no-default-netdevs", 0, 0, G_OPTION_ARG_NONE, &words->no_default_netdevs,
+		 "Add no netdev that is not asked for", NULL},
+		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
+		 "Go to the background once guests may come", NULL},
+		{"log-file", 0, 0, G_OPTION_ARG_FILENAME, &words->log_file,
+		 "Append messages to this file, not to stderr (with --daemon: STATE-DIR/log)",
+		 "FILE"},
 		{"log-level", 0, 0, G_OPTION_ARG_FILENAME, &words->log_level,
 		 "error, warning, info (default) or debug", "LEVEL"},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &words->verbose, "As --log-level debug",
@@ -163,10 +119,11 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		{0},
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autofree char *description = g_strconcat(help_netdevs, help_links, help_rest, NULL);
 	bool ok;
 
 	g_option_context_set_help_enabled(context, FALSE);
-	g_option_context_set_summary(context, summary);
+	g_option_context_set_summary(context, help_summary);
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	ok = g_option_context_parse(context, argc, argv, error);

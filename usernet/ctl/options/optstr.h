@@ -44,7 +44,8 @@ struct opt_spec {
 	const char *key;
 	enum opt_type type;
 	unsigned flags;
-	gint64 min, max; /* OPT_NUMBER, both included */
+	gint64 min, max;     /* OPT_NUMBER, both included */
+	const char *instead; /* QEMU has the key and usernet does not: what to do instead */
 };
 
 /*

@@ -19,8 +19,10 @@ static bool fail_unexpected(GError **error, const char *kind, const struct opt_s
 {
 	g_autoptr(GString) known = g_string_new(also);
 
-	for (; specs->key; specs++)
-		g_string_append_printf(known, "%s%s", known->len ? ", " : "", specs->key);
+	for (; specs->key; specs++) {
+		if (!specs->instead)
+			g_string_append_printf(known, "%s%s", known->len ? ", " : "", specs->key);
+	}
 	return error_usage(error, "Parameter '%s' is unexpected; %s knows %s", key, kind,
 			   known->str);
 }
@@ -119,6 +121,9 @@ static bool check(struct optstr *opts, const char *kind, const struct opt_spec *
 			spec = &common;
 		if (!spec)
 			return fail_unexpected(error, kind, specs, also, opt->key);
+		if (spec->instead)
+			return error_usage(error, "Parameter '%s' is not supported: %s", opt->key,
+					   spec->instead);
 		if (opt->form >= OPT_FORM_JSON_STRING && !check_json_type(spec, opt, error))
 			return false;
 		if (!check_value(spec, opt, error))

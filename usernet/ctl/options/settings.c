@@ -14,6 +14,9 @@ const struct opt_spec setting_specs[] = {
 	{.key = "ready-fd"},
 	{.key = "exit-with-parent", .type = OPT_BOOL},
 	{.key = "live-commands", .type = OPT_BOOL},
+	{.key = "no-default-netdevs", .type = OPT_BOOL},
+	{.key = "daemon", .type = OPT_BOOL},
+	{.key = "log-file"},
 	{.key = "log-level"},
 	{NULL},
 };
@@ -83,6 +86,9 @@ bool settings_check(struct optstr *opts, GError **error)
 		return refuse(error, "log-level", level, "error, warning, info or debug");
 	if (fd && !g_ascii_string_to_unsigned(fd, 10, 1, 1 << 20, NULL, NULL))
 		return refuse(error, "ready-fd", fd, "the number of an open descriptor");
+	if (optstr_bool(opts, "daemon", false) && optstr_bool(opts, "exit-with-parent", false))
+		return error_usage(error,
+				   "exit-with-parent 'on': not with daemon, which has no parent");
 	for (unsigned i = 0; qmp[i]; i++) {
 		if (!check_qmp(qmp[i], error))
 			return false;
@@ -106,6 +112,9 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	settings->ready_fd = (int)optstr_number(opts, "ready-fd", -1);
 	settings->exit_with_parent = optstr_bool(opts, "exit-with-parent", false);
 	settings->live_commands = optstr_bool(opts, "live-commands", false);
+	settings->no_default_netdevs = optstr_bool(opts, "no-default-netdevs", false);
+	settings->daemon = optstr_bool(opts, "daemon", false);
+	settings->log_file = g_strdup(optstr_get(opts, "log-file"));
 	settings->log_level = LOG_LEVEL_INFO;
 	if (level)
 		parse_log_level(level, &settings->log_level);
@@ -134,6 +143,7 @@ void settings_clear(struct settings *settings)
 	g_free(settings->run_dir);
 	g_free(settings->state_dir);
 	g_free(settings->pidfile);
+	g_free(settings->log_file);
 	g_strfreev(settings->qmp);
 	memset(settings, 0, sizeof(*settings));
 }

@@ -25,6 +25,9 @@ struct settings {
 	int ready_fd;    /* -1: none */
 	bool exit_with_parent;
 	bool live_commands; /* guestfwd may run what is not in the configuration */
+	bool no_default_netdevs;
+	bool daemon;    /* go to the background once ready */
+	char *log_file; /* NULL: standard error; of a daemon, background.h's default */
 	enum log_level log_level;
 };
 

@@ -6,6 +6,11 @@
 #include "ctl/options/user.h"
 #include "net/user_loopback.h"
 
+#define SMB_INSTEAD                                                                                \
+	"run Samba on the host (smbd with \"smb ports = 1445\") and write "                        \
+	"guestfwd=tcp:10.0.2.4:445-tcp:127.0.0.1:1445; guests then reach it as 10.0.2.4, as in "   \
+	"QEMU"
+
 /* QEMU qapi/net.json NetdevUserOptions; below the line what is ours. */
 const struct opt_spec user_option_specs[] = {
 	{.key = "ipv4", .type = OPT_BOOL},
@@ -28,7 +33,10 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "bootfile"},
 	{.key = "hostfwd", .flags = OPT_REPEATS},
 	{.key = "guestfwd", .flags = OPT_REPEATS},
+	{.key = "smb", .instead = SMB_INSTEAD},
+	{.key = "smbserver", .instead = SMB_INSTEAD},
 	/* --- */
+	{.key = "dhcp", .type = OPT_BOOL},
 	{.key = "dhcpend"},
 	{.key = "lease-time", .type = OPT_NUMBER, .min = 10, .max = UINT32_MAX - 1},
 	{.key = "mtu", .type = OPT_NUMBER, .min = 68, .max = 65535},
@@ -260,6 +268,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->ipv6 = optstr_bool(opts, "ipv6", !optstr_bool(opts, "ipv4", false));
 	config->host_addresses = optstr_bool(opts, "host-addresses", true);
 	config->restricted = optstr_bool(opts, "restrict", false);
+	config->no_dhcp = !optstr_bool(opts, "dhcp", true);
 	config->hostname = optstr_get(opts, "hostname");
 	config->domainname = optstr_get(opts, "domainname");
 	if (!config->domainname)

@@ -81,6 +81,7 @@ static JsonObject *describe_gateway(struct netdev *netdev)
 
 	json_object_set_string_member(object, "netdev", netdev->id);
 	json_object_set_boolean_member(object, "restricted", config->restricted);
+	json_object_set_boolean_member(object, "dhcp", !config->no_dhcp);
 	if (config->ipv4) {
 		struct lease_pool *pool = dhcp_leases(gateway_dhcp(gateway));
 

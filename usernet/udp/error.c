@@ -237,7 +237,7 @@ static bool is_told(const struct sock_extended_err *error, bool v6)
 
 static void forward_report(struct udp_socket *socket, const struct report *report)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	bool v6 = !address_is_v4(&socket->key.guest), ping = socket->key.proto != IPPROTO_UDP;
 	struct in6_addr destination = addr_of(&report->destination);
 	struct conn_key key = {
@@ -272,20 +272,20 @@ static void forward_report(struct udp_socket *socket, const struct report *repor
 	tell(udp, &error, ip, rebuild(ip, conn, report));
 }
 
-unsigned udp_read_errors(struct udp_socket *socket, uint32_t *mtu)
+unsigned udp_read_errors(struct udp_host *host, uint32_t *mtu)
 {
 	struct report report;
 	unsigned n = 0;
 
 	*mtu = 0;
-	for (unsigned i = 0; i < ERRORS_A_READ && next_report(socket->fd, &report); i++) {
+	for (unsigned i = 0; i < ERRORS_A_READ && next_report(host->fd, &report); i++) {
 		if (report.error.ee_origin == SO_EE_ORIGIN_LOCAL) {
 			if (report.error.ee_errno == EMSGSIZE)
 				*mtu = report.error.ee_info;
 			continue;
 		}
 		n++;
-		forward_report(socket, &report);
+		forward_report(container_of(host, struct udp_socket, host), &report);
 	}
 	return n;
 }

@@ -84,23 +84,6 @@ static bool is_intact(struct udp *udp, const struct packet *packet)
 	return is_udp ? udp_is_intact(packet) : echo_is_intact(packet);
 }
 
-static void queue(struct udp_socket *socket, const struct udp_out *out)
-{
-	struct udp *udp = socket->udp;
-	uint16_t at = (uint16_t)udp->n_out++;
-
-	udp->out[at] = *out;
-	if (socket->first == UDP_OUT_NONE) {
-		socket->first = at;
-		udp_hold(socket);
-		list_append(&udp->sending, &socket->out_link);
-		udp_used(socket);
-	} else {
-		udp->out[socket->last].next = at;
-	}
-	socket->last = at;
-}
-
 bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 	       enum drop_reason *why)
 {
@@ -130,14 +113,13 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		return true;
 	}
 	out.ttl = (uint8_t)(local ? MAX(out.ttl, 1) : out.ttl - 1);
-	if (udp->n_out == UDP_OUT_MAX)
-		udp_flush(udp);
 	if (!socket)
 		socket = udp_attach(udp, conn);
 	socket->mac = mac_read(packet->frame + MAC_LEN);
 	if (!udp_revive(socket, conn, &out, why))
 		return false;
-	queue(socket, &out);
+	udp_queue(&socket->host, &out);
+	udp_used(socket);
 	return true;
 }
 
@@ -146,11 +128,11 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 void udp_flush(struct udp *udp)
 {
 	while (!list_empty(&udp->sending)) {
-		struct udp_socket *socket = list_first(&udp->sending, struct udp_socket, out_link);
+		struct udp_host *host = list_first(&udp->sending, struct udp_host, out_link);
 
-		list_remove(&socket->out_link);
-		udp_send_queued(socket);
-		udp_release(socket);
+		list_remove(&host->out_link);
+		udp_send_queued(host);
+		udp_host_release(host);
 	}
 	udp->n_out = 0;
 }

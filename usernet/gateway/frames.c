@@ -16,6 +16,7 @@
 #include "packet/udp.h"
 #include "slirp/nat.h"
 #include "udp/forward.h"
+#include "udp/udp.h"
 
 /*
  * The way of a frame:
@@ -314,9 +315,10 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 		if (reassembly_add(gateway->reassembly, from, &packet,
 				   loop_now(gateway->netdev.network->loop), &whole)) {
 			why = DROP_MALFORMED; /* a fragment of fragments */
-			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
+			if (packet_parse(&packet, &whole, &why) && !packet.fragment) {
 				on_packet(gateway, from, mac, &packet);
-			else
+				udp_flush(gateway->udp);
+			} else
 				port_drop(from, why, 1);
 		}
 		return;
@@ -366,6 +368,7 @@ void gateway_serve(struct loop_task *task)
 	}
 	gateway->n_pending = 0;
 	nat_run(gateway->nat);
+	udp_run(gateway->udp);
 	outbox_flush(&gateway->outbox);
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
 #include "dhcp/dhcp.h"
 #include "dhcp/lease_store.h"
@@ -16,6 +17,7 @@
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
 #include "udp/forward.h"
+#include "udp/udp.h"
 
 static void advertise(struct loop_timer *timer)
 {
@@ -61,6 +63,7 @@ static void close_services(struct gateway *gateway)
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
 	g_clear_pointer(&gateway->served, served_free);
 	g_clear_pointer(&gateway->conntrack, conntrack_free);
+	g_clear_pointer(&gateway->charges, charge_book_free);
 }
 
 static void gateway_destroy(struct netdev *netdev)
@@ -72,6 +75,7 @@ static void gateway_destroy(struct netdev *netdev)
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
 	udp_forwards_free(gateway->udp_forwards);
+	udp_free(gateway->udp);
 	backlog_free(gateway->backlog);
 	nat_free(gateway->nat);
 	guestfwds_free(gateway->guestfwds);
@@ -175,9 +179,17 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	gateway->nat =
 		nat_new(network, &gateway->config, &gateway->outbox, &gateway_nat_ops, gateway);
 	gateway->backlog = backlog_new(network->loop, &gateway->config, gateway->nat);
-	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
-						 conntrack_conns(gateway->conntrack),
-						 &gateway_udp_forward_ops, gateway);
+	gateway->charges = charge_book_new(gateway->config.max_guests);
+	gateway->udp = udp_new(&(struct udp_env){
+		.network = network,
+		.config = &gateway->config,
+		.outbox = &gateway->outbox,
+		.conntrack = gateway->conntrack,
+		.conns = conntrack_conns(gateway->conntrack),
+		.charges = gateway->charges,
+		.service = &gateway->service,
+	});
+	gateway->udp_forwards = udp_forwards_new(gateway->udp, &gateway_udp_forward_ops, gateway);
 	gateway->local_services = local_services_new();
 	serve_dns_tcp(gateway);
 	open_guestfwds(gateway, network);

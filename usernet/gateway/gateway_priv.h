@@ -34,6 +34,8 @@ struct gateway {
 	struct nat *nat;
 	struct backlog *backlog;
 	struct udp_forwards *udp_forwards;
+	struct charge_book *charges;
+	struct udp *udp;
 	struct conntrack *conntrack;
 	struct dhcp *dhcp;
 	struct lease_store *lease_store;

@@ -9,6 +9,7 @@
 #include "packet/arp.h"
 #include "slirp/nat.h"
 #include "udp/forward.h"
+#include "udp/udp.h"
 
 static void on_nat_wake(void *data)
 {
@@ -93,26 +94,9 @@ static mac_t on_udp_holder(void *data, const struct in6_addr *addr)
 	return mac ? mac : nat_holder(gateway->nat, addr);
 }
 
-static bool on_udp_has_room(void *data)
-{
-	struct gateway *gateway = data;
-
-	return nat_has_room(gateway->nat);
-}
-
-static void on_udp_hold_fds(void *data, int n)
-{
-	struct gateway *gateway = data;
-
-	nat_hold_fds(gateway->nat, n);
-}
-
 const struct udp_forward_ops gateway_udp_forward_ops = {
-	.wake = on_nat_wake,
 	.holder = on_udp_holder,
 	.resolve = ask_for_neighbour,
-	.has_room = on_udp_has_room,
-	.hold_fds = on_udp_hold_fds,
 };
 
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
@@ -196,6 +180,7 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	case NETWORK_PORT_DRAINED:
 		nat_port_drained(gateway->nat);
+		udp_port_drained(gateway->udp);
 		break;
 	default:
 		break;

@@ -274,6 +274,9 @@ void udp_send_queued(struct udp_host *host)
 			at = add_message(sender, host, at);
 		send_messages(host, &at);
 	}
+	/* It gave way after they were queued. */
+	for (; at != UDP_OUT_NONE; at = all[at].next)
+		drop(host->udp, &all[at], DROP_BUDGET, 1);
 	host->first = UDP_OUT_NONE;
 	host->last_out = UDP_OUT_NONE;
 }

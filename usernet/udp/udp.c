@@ -54,18 +54,6 @@ struct in6_addr udp_meant(const struct udp *udp, const struct in6_addr *addr)
 
 /* --- from guests --- */
 
-static uint8_t hops_of(const struct packet *packet)
-{
-	return packet->frame[ETH_HEADER + (packet->v6 ? 7 : 8)];
-}
-
-static uint8_t tos_of(const struct packet *packet)
-{
-	const uint8_t *ip = packet->frame + ETH_HEADER;
-
-	return packet->v6 ? (uint8_t)(packet_u16(ip) >> 4) : ip[1];
-}
-
 /* IPv6 routers fragment nothing, but what came in fragments may leave so. */
 static bool is_not_to_be_fragmented(const struct udp *udp, const struct packet *packet)
 {
@@ -98,8 +86,8 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		.peer = udp_meant(udp, &packet->dst),
 		.port = is_udp ? packet->dport : 0,
 		.next = UDP_OUT_NONE,
-		.ttl = hops_of(packet),
-		.tos = tos_of(packet),
+		.ttl = packet_hops(packet),
+		.tos = packet_tos(packet),
 		.dont_fragment = is_not_to_be_fragmented(udp, packet),
 	};
 

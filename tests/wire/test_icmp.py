@@ -5,6 +5,7 @@ import struct
 
 from lib import packet as pk
 from lib.case import GATEWAY, GATEWAY6, GatewayCase
+from lib.namespace import with_addresses
 from lib.wait import LIMIT
 from lib.world import (FAR, FAR6, FORBIDDEN, FORBIDDEN6, NARROW, NARROW6, NARROW_MTU, NO_HOST,
                        NO_NET, NO_NET6, ROUTER, ROUTER6, in_a_world, without_pings)
@@ -95,6 +96,25 @@ class Errors(IcmpCase):
             said = self.error('udp', dst, size=fits + 1, **self.whole(dst))
             self.assertEqual(said, (gateway, kind, code, NARROW_MTU))
             self.assertEqual(self.error('udp', dst, size=fits, ttl=2)[0], router)
+
+    @in_a_world
+    def test_each_of_a_run_that_is_too_large_is_told(self):
+        """Datagrams of one length leave together: the kernel refuses them together too."""
+        self.start()
+        self.error('udp', NARROW, size=1400, **self.whole(NARROW))
+        data = pk.udp(self.a.ip, NARROW, 5000, 33434, b'x' * 1400)
+        frame = pk.eth(self.a.hop_to(NARROW), self.a.mac, pk.IPV4,
+                       pk.ipv4(self.a.ip, NARROW, pk.UDP, data, fragment=0x4000))
+        self.a.guest.send_all([frame] * 8)
+        for _ in range(8):
+            p = self.a.expect(lambda p: p.icmp and p.icmp.kind == UNREACHABLE, 'an error')
+            self.assertEqual((p.net.src, p.icmp.code, p.icmp.seq), (GATEWAY, 4, NARROW_MTU))
+
+    @with_addresses()
+    def test_a_host_without_a_route_says_so_at_once(self):
+        self.start()
+        self.assertEqual(self.error('udp', FAR)[:3], (GATEWAY, UNREACHABLE, 0))
+        self.assertEqual(self.error('udp', FAR6)[:3], (GATEWAY6, UNREACHABLE6, 0))
 
     @staticmethod
     def whole(dst):

@@ -318,8 +318,9 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 			if (packet_parse(&packet, &whole, &why) && !packet.fragment) {
 				on_packet(gateway, from, mac, &packet);
 				udp_flush(gateway->udp);
-			} else
+			} else {
 				port_drop(from, why, 1);
+			}
 		}
 		return;
 	}

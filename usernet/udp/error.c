@@ -105,7 +105,7 @@ static bool describe(struct icmp_error *error, bool v6, int cause, uint32_t mtu)
 void udp_tell_errno(struct udp *udp, const struct udp_out *out, int cause, uint32_t mtu)
 {
 	const uint8_t *ip = out->frame + ETH_HEADER;
-	bool v6 = !address_is_v4(&out->peer);
+	bool v6 = ip[0] >> 4 == 6; /* of a forward, the client may be of the other family */
 	struct icmp_error error = {
 		.eth_dst = mac_read(out->frame + MAC_LEN),
 		.from = gateway_of(udp, v6),

@@ -77,15 +77,17 @@ static bool give_way(struct udp_share *share)
 {
 	static struct log_limit limit;
 	struct udp_socket *socket;
+	const struct port *port;
 
 	if (list_empty(&share->sockets))
 		return false;
 	socket = list_first(&share->sockets, struct udp_socket, link);
 	socket->host.udp->n_evicted++;
+	port = udp_port_of(socket->host.udp, socket->mac);
 	log_limited(&limit,
-		    "port %u: its guests use all the UDP sockets they may have; the longest silent "
-		    "one is closed",
-		    charge_port_id(share->charge));
+		    "%s: guests use all the UDP sockets they may have; the longest silent one is "
+		    "closed",
+		    port ? port->name : "(no port)");
 	close_fd(socket);
 	return true;
 }

@@ -67,14 +67,14 @@ END_TEST
 /* A conn that ends within the turn takes nothing away that is on its way. */
 START_TEST(conns_may_end_before_the_turn_does)
 {
-	struct in6_addr guest = address_map4(inet_addr("10.0.2.15"));
 	struct host host;
 	struct ends ends;
 
 	host_open(&host, false);
 	ends = bed_ends(false, 4000, host.port);
 	bed_send(&ends, "a", 1);
-	conn_end_guest(bed.conns, &guest, false);
+	conn_guest_gone(bed.conns, GUEST_MAC, 1);
+	conn_table_expire(bed.conns, 1 + CONN_GUEST_GRACE);
 	ck_assert_uint_eq(host_receive(&host), 1);
 	ck_assert_uint_eq(udp_count(bed.udp), 0);
 	close(host.fd);

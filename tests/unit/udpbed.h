@@ -61,25 +61,6 @@ static inline void bed_serve(struct loop_task *task)
 	g_ptr_array_set_size(bed.sent, 0);
 }
 
-static inline void bed_reset_over(void *data, const struct conn *conn)
-{
-}
-
-static inline void bed_reset(void *data, const struct conn *conn, enum conn_way way)
-{
-}
-
-static inline void bed_wake(void *data)
-{
-}
-
-static const struct conntrack_ops bed_conntrack_ops = {
-	.reset = bed_reset,
-	.over = bed_reset_over,
-	.say_last = bed_reset_over,
-	.wake = bed_wake,
-};
-
 static inline void bed_free_frame(void *data)
 {
 	g_byte_array_unref(data);
@@ -95,10 +76,10 @@ static inline void bed_open(void)
 	user_config_defaults(&bed.config);
 	bed.config.id = "nat";
 	ck_assert(user_config_resolve(&bed.config, NULL));
-	bed.conntrack = conntrack_new(bed.network, &bed.config, &bed_conntrack_ops, NULL, NULL);
+	bed.charges = charge_book_new(8);
+	bed.conntrack = conntrack_new(bed.network, &bed.config, bed.charges, &bed.service, NULL);
 	ck_assert_ptr_nonnull(bed.conntrack);
 	bed.conns = conntrack_conns(bed.conntrack);
-	bed.charges = charge_book_new(8);
 	port_init(&bed.guest.port, &fakeport_ops, NULL, "guest");
 	port_init(&bed.gateway.port, &fakeport_ops, NULL, "gateway");
 	vswitch_add_port(bed.network->vswitch, &bed.guest.port);

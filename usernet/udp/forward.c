@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "udp/forward.h"
 
+#include "conntrack/neighbour.h"
 #include "net/outbox.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
@@ -37,7 +38,7 @@ static mac_t holder(const struct udp_forward *forward)
 
 	if (!is_known(target))
 		return 0;
-	mac = forwards->ops.holder(forwards->ops_data, &target->addr);
+	mac = neighbour_find(forwards->neighbours, &target->addr);
 	/* Guests may have addresses beside the one in the guest table. */
 	if (!mac && target->mac && udp_forwards_now(forwards) - target->heard < HEARD_TRUSTED &&
 	    vswitch_lookup(forwards->udp->env.network->vswitch, target->mac))
@@ -201,7 +202,7 @@ static void ask(struct udp_forward *forward)
 	    (target->asked && udp_forwards_now(forwards) - target->asked < ASK_INTERVAL))
 		return;
 	target->asked = udp_forwards_now(forwards);
-	forwards->ops.resolve(forwards->ops_data, &target->addr);
+	neighbour_ask(forwards->neighbours, &target->addr);
 }
 
 /* A few of the datagrams of the @i-th message are kept until the guest is known. */

@@ -18,20 +18,13 @@
  *
  * Sessions end with the forward, with its guest, when the guest's address changes, and when idle.
  */
+struct neighbours;
 struct udp;
 struct udp_forward;
 struct udp_forwards;
 
-struct udp_forward_ops {
-	/* Who has @addr (v4-mapped or IPv6)? 0: nobody that we know. */
-	mac_t (*holder)(void *data, const struct in6_addr *addr);
-	/* Ask on the wire for @addr; when it is found, udp_forwards_found() follows. */
-	void (*resolve)(void *data, const struct in6_addr *addr);
-};
-
-/* Those of a gateway, read and answered by udp_run(). @udp outlives it; @ops is copied. */
-struct udp_forwards *udp_forwards_new(struct udp *udp, const struct udp_forward_ops *ops,
-				      void *data);
+/* Those of a gateway, read and answered by udp_run(). Both outlive it. */
+struct udp_forwards *udp_forwards_new(struct udp *udp, struct neighbours *neighbours);
 /* Removes the forwards that are left. */
 void udp_forwards_free(struct udp_forwards *forwards);
 

@@ -32,8 +32,7 @@ struct udp_forward {
 struct udp_forwards {
 	struct udp *udp;
 	struct charge *charge; /* of no port: forwards are the user's */
-	struct udp_forward_ops ops;
-	void *ops_data;
+	struct neighbours *neighbours;
 	struct udp_sessions *sessions;
 	struct udp_hold hold;
 	GHashTable *targets; /* struct in6_addr -> struct udp_target */

@@ -120,16 +120,14 @@ static void on_session_ended(void *data, const struct udp_session *session)
 		conn_end(forwards->udp->env.conns, flow);
 }
 
-struct udp_forwards *udp_forwards_new(struct udp *udp, const struct udp_forward_ops *ops,
-				      void *data)
+struct udp_forwards *udp_forwards_new(struct udp *udp, struct neighbours *neighbours)
 {
 	struct loop *loop = udp->env.network->loop;
 	struct udp_forwards *forwards = g_new0(struct udp_forwards, 1);
 
 	forwards->udp = udp;
 	forwards->charge = charge_get(udp->env.charges, 0);
-	forwards->ops = *ops;
-	forwards->ops_data = data;
+	forwards->neighbours = neighbours;
 	forwards->sessions = udp_sessions_new(UDP_SESSIONS_MAX, UDP_SESSIONS_MAX_PER_RULE,
 					      on_session_ended, forwards);
 	udp_hold_init(&forwards->hold);

@@ -108,6 +108,8 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		return false;
 	udp_queue(&socket->host, &out);
 	udp_used(socket);
+	conn_passed(udp->env.conns, conn, CONN_FROM_GUEST, 1, packet->len - packet->payload,
+		    udp_now(udp));
 	return true;
 }
 

@@ -297,7 +297,9 @@ static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, st
 
 	if (conn && conn->ops)
 		on_held(gateway, from, conn, packet);
-	else if (gateway->nat && !served && !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
+	else if (gateway->nat && !served &&
+		 packet->proto != IPPROTO_ICMPV6 && /* has no such pings */
+		 !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
 		to_libslirp(gateway, from, mac, packet);
 	else if (is_tcp && conn && conn_is_syn(packet))
 		outward_open(gateway, conn, packet);

@@ -53,8 +53,6 @@ static bool reaches_v6(const struct user_config *config, uint8_t proto, const st
 	static const struct in6_addr
 		low_zero; /* ::, ::1, ::a.b.c.d and ::ffff:a.b.c.d lie in ::/80 */
 
-	if (proto == IPPROTO_ICMPV6)
-		return false; /* libslirp forwards none (ip6_icmp.c) */
 	if (IN6_ARE_ADDR_EQUAL(dst, &config->host6))
 		return loopback_allows(config, proto, port);
 	if (proto == IPPROTO_UDP && port == PORT_TFTP && !config->tftp)
@@ -81,8 +79,9 @@ bool destination_allows(const struct user_config *config, const struct packet *p
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}
-	/* libslirp carries echo requests outward, and nothing else of ICMP (ip_icmp.c). */
-	if (packet->proto == IPPROTO_ICMP && ICMP_TYPE(packet) != 8) {
+	/* Ping sockets send echo requests, and nothing else of ICMP. */
+	if ((packet->proto == IPPROTO_ICMP && ICMP_TYPE(packet) != 8) ||
+	    (packet->proto == IPPROTO_ICMPV6 && ICMP_TYPE(packet) != 128)) {
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}

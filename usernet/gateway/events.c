@@ -10,7 +10,7 @@
 #include "udp/forward.h"
 #include "udp/udp.h"
 
-/* What the network tells the gateway, and what UDP forwards ask of it. */
+/* What the network tells the gateway. */
 
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
 {
@@ -59,8 +59,7 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	case NETWORK_PORT_DRAINED:
 		tcp_port_drained(gateway->tcp);
-		if (gateway->udp)
-			udp_port_drained(gateway->udp);
+		udp_port_drained(gateway->udp);
 		if (gateway->nat)
 			nat_port_drained(gateway->nat);
 		break;
@@ -68,49 +67,3 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	}
 }
-
-/* --- for UDP forwards --- */
-
-static void on_udp_wake(void *data)
-{
-	struct gateway *gateway = data;
-
-	loop_task_defer(&gateway->service);
-}
-
-static mac_t on_udp_holder(void *data, const struct in6_addr *addr)
-{
-	struct gateway *gateway = data;
-
-	return neighbour_find(gateway->neighbours, addr);
-}
-
-static void on_udp_resolve(void *data, const struct in6_addr *addr)
-{
-	struct gateway *gateway = data;
-
-	neighbour_ask(gateway->neighbours, addr);
-}
-
-static bool on_udp_has_room(void *data)
-{
-	struct gateway *gateway = data;
-
-	return backlog_has_room(gateway->backlog);
-}
-
-static void on_udp_hold_fds(void *data, int n)
-{
-	struct gateway *gateway = data;
-
-	for (int i = n; i != 0; i += n > 0 ? -1 : 1)
-		backlog_hold_fd(gateway->backlog, n > 0);
-}
-
-const struct udp_forward_ops gateway_udp_forward_ops = {
-	.wake = on_udp_wake,
-	.holder = on_udp_holder,
-	.resolve = on_udp_resolve,
-	.has_room = on_udp_has_room,
-	.hold_fds = on_udp_hold_fds,
-};

@@ -297,7 +297,9 @@ static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, st
 
 	if (conn && conn->ops)
 		on_held(gateway, from, conn, packet);
-	else if (gateway->nat && !served && !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
+	else if (gateway->nat && !served &&
+		 packet->proto != IPPROTO_ICMPV6 && /* has no such pings */
+		 !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
 		to_libslirp(gateway, from, mac, packet);
 	else if (is_tcp && conn && conn_is_syn(packet))
 		outward_open(gateway, conn, packet);
@@ -413,7 +415,7 @@ static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, stru
 	on_packet(gateway, from, mac, packet);
 	if (packet->proto == IPPROTO_TCP)
 		tcp_run(gateway->tcp);
-	else if (gateway->udp)
+	else
 		udp_flush(gateway->udp);
 }
 
@@ -559,8 +561,7 @@ void gateway_serve(struct loop_task *task)
 	}
 	gateway->n_pending = 0;
 	tcp_run(gateway->tcp);
-	if (gateway->udp)
-		udp_run(gateway->udp);
+	udp_run(gateway->udp);
 	if (gateway->nat)
 		nat_run(gateway->nat);
 	outbox_flush(&gateway->outbox);

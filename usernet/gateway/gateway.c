@@ -151,12 +151,10 @@ static void open_paths(struct gateway *gateway, struct network *network)
 	gateway->neighbours = neighbours_new(network, config, gateway->conns, &gateway->outbox,
 					     &gateway->service);
 	gateway->tcp = tcp_new(&tcp);
-	if (config->offload)
-		gateway->udp = udp_new(&udp);
-	else
+	gateway->udp = udp_new(&udp); /* forwards need it in any case */
+	if (!config->offload)
 		gateway->nat = nat_new(&nat);
-	gateway->udp_forwards = udp_forwards_new(network, config, &gateway->outbox, gateway->conns,
-						 &gateway_udp_forward_ops, gateway);
+	gateway->udp_forwards = udp_forwards_new(gateway->udp, gateway->neighbours);
 }
 
 /* What comes in by rules. */

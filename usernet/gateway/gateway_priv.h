@@ -28,7 +28,6 @@ struct udp;
 struct reassembly;
 struct lease_store;
 struct served;
-struct udp_forward_ops;
 
 struct gateway {
 	struct netdev netdev;
@@ -39,8 +38,8 @@ struct gateway {
 	struct conn_table *conns; /* conntrack's */
 	struct neighbours *neighbours;
 	struct tcp *tcp;
-	struct udp *udp; /* NULL with offload=off */
-	struct nat *nat; /* NULL without */
+	struct udp *udp; /* with offload=off for forwards alone */
+	struct nat *nat; /* NULL without offload=off */
 	struct backlog *backlog;
 	struct udp_forwards *udp_forwards;
 	struct conntrack *conntrack;
@@ -77,7 +76,6 @@ bool gateway_is_name_server(const struct gateway *gateway, const struct in6_addr
 void gateway_answer_reset(struct gateway *gateway, const struct packet *packet);
 
 /* events.c */
-extern const struct udp_forward_ops gateway_udp_forward_ops;
 void gateway_on_network_event(struct network_observer *observer, const struct network_event *event);
 /* @addr (v4-mapped or IPv6) is at @mac: whoever waits for it goes on. */
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac);

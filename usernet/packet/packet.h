@@ -62,6 +62,20 @@ static inline uint32_t packet_u32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* IPv4's type of service, or IPv6's traffic class. */
+static inline uint8_t packet_tos(const struct packet *packet)
+{
+	const uint8_t *ip = packet->frame + ETH_HEADER;
+
+	return packet->v6 ? (uint8_t)(packet_u16(ip) >> 4) : ip[1];
+}
+
+/* IPv4's time to live, or IPv6's hop limit. */
+static inline uint8_t packet_hops(const struct packet *packet)
+{
+	return packet->frame[ETH_HEADER + (packet->v6 ? 7 : 8)];
+}
+
 /* These return where the next goes. */
 static inline uint8_t *packet_put16(uint8_t *p, uint16_t v)
 {

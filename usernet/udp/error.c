@@ -105,7 +105,7 @@ static bool describe(struct icmp_error *error, bool v6, int cause, uint32_t mtu)
 void udp_tell_errno(struct udp *udp, const struct udp_out *out, int cause, uint32_t mtu)
 {
 	const uint8_t *ip = out->frame + ETH_HEADER;
-	bool v6 = !address_is_v4(&out->peer);
+	bool v6 = ip[0] >> 4 == 6; /* of a forward, the client may be of the other family */
 	struct icmp_error error = {
 		.eth_dst = mac_read(out->frame + MAC_LEN),
 		.from = gateway_of(udp, v6),
@@ -237,7 +237,7 @@ static bool is_told(const struct sock_extended_err *error, bool v6)
 
 static void forward_report(struct udp_socket *socket, const struct report *report)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	bool v6 = !address_is_v4(&socket->key.guest), ping = socket->key.proto != IPPROTO_UDP;
 	struct in6_addr destination = addr_of(&report->destination);
 	struct conn_key key = {
@@ -272,20 +272,20 @@ static void forward_report(struct udp_socket *socket, const struct report *repor
 	tell(udp, &error, ip, rebuild(ip, conn, report));
 }
 
-unsigned udp_read_errors(struct udp_socket *socket, uint32_t *mtu)
+unsigned udp_read_errors(struct udp_host *host, uint32_t *mtu)
 {
 	struct report report;
 	unsigned n = 0;
 
 	*mtu = 0;
-	for (unsigned i = 0; i < ERRORS_A_READ && next_report(socket->fd, &report); i++) {
+	for (unsigned i = 0; i < ERRORS_A_READ && next_report(host->fd, &report); i++) {
 		if (report.error.ee_origin == SO_EE_ORIGIN_LOCAL) {
 			if (report.error.ee_errno == EMSGSIZE)
 				*mtu = report.error.ee_info;
 			continue;
 		}
 		n++;
-		forward_report(socket, &report);
+		forward_report(container_of(host, struct udp_socket, host), &report);
 	}
 	return n;
 }

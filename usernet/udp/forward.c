@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "udp/forward.h"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
+#include "conntrack/neighbour.h"
 #include "net/outbox.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
@@ -15,16 +13,15 @@
 /*
  * The way of a datagram:
  *
- *     on_ready()   reads a batch, unless the guest's port is congested or the turn's outbox is half
- *                  full: then it waits in the kernel
- *     take()       without a guest it is held (udp_hold.h), else
+ *     udp_run()    reads a batch (row.c), unless the guest's port is congested: it waits in the
+ *                  kernel then
+ *     take()       without a guest it is held (hold.h), else
  *     deliver()    its session is found or opened, and it goes to the outbox as the guest sees it
  *
  * and back, from the gateway's serve(): udp_forwards_match(), then udp_forwards_answer().
  */
-#define CONGESTED_RETRY (2 * USEC_PER_MSEC)
-#define HEARD_TRUSTED   (60 * USEC_PER_SEC) /* then it is asked for again */
-#define ASK_INTERVAL    (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: no more often for one address */
+#define HEARD_TRUSTED (60 * USEC_PER_SEC) /* then it is asked for again */
+#define ASK_INTERVAL  (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: no more often for one address */
 
 /* --- where they lead --- */
 
@@ -41,10 +38,10 @@ static mac_t holder(const struct udp_forward *forward)
 
 	if (!is_known(target))
 		return 0;
-	mac = forwards->ops.holder(forwards->ops_data, &target->addr);
+	mac = neighbour_find(forwards->neighbours, &target->addr);
 	/* Guests may have addresses beside the one in the guest table. */
 	if (!mac && target->mac && udp_forwards_now(forwards) - target->heard < HEARD_TRUSTED &&
-	    vswitch_lookup(forwards->network->vswitch, target->mac))
+	    vswitch_lookup(forwards->udp->env.network->vswitch, target->mac))
 		mac = target->mac;
 	return mac;
 }
@@ -95,8 +92,8 @@ static struct udp_session *open_session(struct udp_forward *forward,
 	struct udp_flow flow = {.guest = forward->target->addr, .guest_port = forward->guest_port};
 	struct udp_session *session;
 
-	if (!udp_peer_choose(forwards->sessions, forwards->config, client, forward->masquerade,
-			     &flow))
+	if (!udp_peer_choose(forwards->sessions, forwards->udp->env.config, client,
+			     forward->masquerade, &flow))
 		return NULL;
 	session = udp_session_open(forwards->sessions, &forward->sessions, client, &flow,
 				   udp_forwards_now(forwards));
@@ -105,28 +102,18 @@ static struct udp_session *open_session(struct udp_forward *forward,
 	return session;
 }
 
-/* udp.h has IPv4 addresses bare. */
-static struct in6_addr bare(const struct in6_addr *addr)
-{
-	struct in6_addr out = {0};
-
-	if (!IN6_IS_ADDR_V4MAPPED(addr))
-		return *addr;
-	memcpy(&out, &addr->s6_addr[12], 4);
-	return out;
-}
-
 static void drop(struct udp_forwards *forwards, enum drop_reason why, uint64_t n)
 {
-	port_drop(forwards->outbox->port, why, n);
+	port_drop(forwards->udp->env.outbox->port, why, n);
 }
 
 /* Sessions work even when the flow table is full. */
 static void count_flow(const struct udp_forward *forward, const struct udp_session *session,
-		       size_t len)
+		       unsigned n, size_t len)
 {
 	struct udp_forwards *forwards = forward->all;
-	const struct port *port = vswitch_lookup(forwards->network->vswitch, session->mac);
+	struct conn_table *conns = forwards->udp->env.conns;
+	const struct port *port = vswitch_lookup(forwards->udp->env.network->vswitch, session->mac);
 	const struct conn_key key = udp_forward_flow(session);
 	const struct conn_origin origin = {
 		.opener = CONN_BY_FORWARD,
@@ -135,38 +122,74 @@ static void count_flow(const struct udp_forward *forward, const struct udp_sessi
 		.port_id = port ? port->id : 0,
 	};
 
-	conn_seen_to_guest(forwards->flows, &key, (unsigned)len, &origin,
-			   udp_forwards_now(forwards));
+	if (!conn_seen_to_guest(conns, &key, (unsigned)len, &origin, udp_forwards_now(forwards)))
+		return;
+	if (n > 1)
+		conn_passed(conns, conn_find(conns, &key), CONN_TO_GUEST, n - 1, 0,
+			    udp_forwards_now(forwards));
 }
 
-static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_client *client,
-		    const void *data, size_t len)
+/* The session of @client, opened if need be, to the guest at @mac; @address: as the guest sees it.
+ * NULL: there is no room. */
+static struct udp_session *session_for(struct udp_forward *forward, mac_t mac,
+				       const struct udp_client *client, struct udp_address *address)
 {
 	struct udp_forwards *forwards = forward->all;
 	struct udp_session *session =
 		udp_session_by_client(forwards->sessions, &forward->sessions, client);
-	struct udp_address address;
 
 	if (session)
 		udp_session_use(forwards->sessions, session, udp_forwards_now(forwards));
 	else
 		session = open_session(forward, client);
-	if (!session || len > UDP_SEND_MAX) {
-		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, 1);
-		return;
-	}
+	if (!session)
+		return NULL;
 	session->mac = mac;
-	address = (struct udp_address){
-		.eth_src = user_config_mac(forwards->config),
+	*address = (struct udp_address){
+		.eth_src = forwards->udp->mac,
 		.eth_dst = mac,
 		.v6 = !IN6_IS_ADDR_V4MAPPED(&session->flow.guest),
-		.src = bare(&session->flow.peer),
-		.dst = bare(&session->flow.guest),
+		.src = udp_bare(&session->flow.peer),
+		.dst = udp_bare(&session->flow.guest),
 		.sport = session->flow.peer_port,
 		.dport = session->flow.guest_port,
 	};
-	udp_send(forwards->outbox, &address, data, len, user_config_mtu(forwards->config));
-	count_flow(forward, session, len);
+	return session;
+}
+
+/* What was held. */
+static void deliver_held(struct udp_forward *forward, mac_t mac, const struct udp_held *held)
+{
+	struct udp_forwards *forwards = forward->all;
+	struct udp_address address;
+	struct udp_session *session = session_for(forward, mac, &held->client, &address);
+
+	if (!session || held->len > UDP_SEND_MAX) {
+		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, 1);
+		return;
+	}
+	udp_send(forwards->udp->env.outbox, &address, held->data, held->len,
+		 user_config_mtu(forwards->udp->env.config));
+	count_flow(forward, session, 1, held->len);
+}
+
+/* The @i-th message of the batch. */
+static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_client *client,
+		    unsigned i)
+{
+	struct udp_forwards *forwards = forward->all;
+	struct udp *udp = forwards->udp;
+	const struct udp_message *message = udp_message_get(udp->receiver, i);
+	unsigned n = udp_message_count(message);
+	struct udp_address address;
+	struct udp_session *session = session_for(forward, mac, client, &address);
+
+	if (!session || (n == 1 && message->len > UDP_SEND_MAX)) {
+		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, n);
+		return;
+	}
+	udp_message_deliver(udp->receiver, i, udp->env.outbox, &address);
+	count_flow(forward, session, n, message->len);
 }
 
 /* The guest may be there without having said so. */
@@ -179,23 +202,49 @@ static void ask(struct udp_forward *forward)
 	    (target->asked && udp_forwards_now(forwards) - target->asked < ASK_INTERVAL))
 		return;
 	target->asked = udp_forwards_now(forwards);
-	forwards->ops.resolve(forwards->ops_data, &target->addr);
+	neighbour_ask(forwards->neighbours, &target->addr);
 }
 
-static void take(struct udp_forward *forward, mac_t mac, const struct udp_datagram *datagram)
+/* A few of the datagrams of the @i-th message are kept until the guest is known. */
+static void hold(struct udp_forward *forward, const struct udp_client *client, unsigned i)
+{
+	static uint8_t data[UDP_MESSAGE_MAX];
+	struct udp_forwards *forwards = forward->all;
+	struct udp_receiver *receiver = forwards->udp->receiver;
+	const struct udp_message *message = udp_message_get(receiver, i);
+	uint32_t segment = message->segment ? message->segment : message->len, at = 0;
+
+	udp_message_copy(receiver, i, data);
+	for (unsigned n = udp_message_count(message); n > 0; n--, at += segment) {
+		uint32_t len = MIN(segment, message->len - at);
+
+		if (!udp_hold_add(&forwards->hold, &forward->held, client, data + at, len,
+				  udp_forwards_now(forwards))) {
+			drop(forwards, DROP_NO_RECEIVER, n);
+			break;
+		}
+	}
+	if (!list_empty(&forwards->hold.all) && !loop_timer_is_set(&forwards->give_up))
+		loop_timer_set(&forwards->give_up, udp_forwards_now(forwards) + UDP_HOLD_TIME);
+}
+
+static void take(struct udp_forward *forward, mac_t mac, unsigned i)
 {
 	struct udp_forwards *forwards = forward->all;
+	const struct udp_message *message = udp_message_get(forwards->udp->receiver, i);
+	const struct udp_client client = {
+		.addr = message->from,
+		.local = message->local,
+		.scope = message->scope,
+		.port = message->port,
+	};
 
-	if (!datagram->from.port) { /* nobody could answer it (RFC 768: none is meant) */
-		drop(forwards, DROP_MALFORMED, 1);
-	} else if (mac) {
-		deliver(forward, mac, &datagram->from, datagram->data, datagram->len);
-	} else if (!udp_hold_add(&forwards->hold, &forward->held, &datagram->from, datagram->data,
-				 datagram->len, udp_forwards_now(forwards))) {
-		drop(forwards, DROP_NO_RECEIVER, 1);
-	} else if (!loop_timer_is_set(&forwards->give_up)) {
-		loop_timer_set(&forwards->give_up, udp_forwards_now(forwards) + UDP_HOLD_TIME);
-	}
+	if (!client.port) /* nobody could answer it (RFC 768: none is meant) */
+		drop(forwards, DROP_MALFORMED, udp_message_count(message));
+	else if (mac)
+		deliver(forward, mac, &client, i);
+	else
+		hold(forward, &client, i);
 }
 
 void udp_forward_deliver_held(struct udp_forward *forward)
@@ -211,50 +260,37 @@ void udp_forward_deliver_held(struct udp_forward *forward)
 		ask(forward);
 	} else {
 		while ((held = udp_hold_take(&forwards->hold, &forward->held))) {
-			deliver(forward, mac, &held->client, held->data, held->len);
+			deliver_held(forward, mac, held);
 			g_free(held);
 		}
 	}
-	forwards->ops.wake(forwards->ops_data);
+	loop_task_defer(forwards->udp->env.service);
 }
 
 /* --- the sockets --- */
 
-/* The guest does not take what it is sent: what comes waits in the kernel. */
-static bool park(struct udp_forward *forward, mac_t mac)
+static size_t read_batch(struct udp_host *host)
 {
-	struct udp_forwards *forwards = forward->all;
-	const struct port *port = vswitch_lookup(forwards->network->vswitch, mac);
-
-	if (!port || !port->congested)
-		return false;
-	list_append(&forwards->parked, &forward->parked_link);
-	loop_io_events(&forward->io, 0);
-	if (!loop_timer_is_set(&forwards->retry))
-		loop_timer_set(&forwards->retry, udp_forwards_now(forwards) + CONGESTED_RETRY);
-	return true;
-}
-
-static void on_ready(struct loop_io *io, uint32_t revents)
-{
-	struct udp_forward *forward = container_of(io, struct udp_forward, io);
-	struct udp_forwards *forwards = forward->all;
+	struct udp_forward *forward = container_of(host, struct udp_forward, host);
 	mac_t mac = holder(forward);
+	size_t bytes = 0;
 	unsigned n;
 
-	if (mac && park(forward, mac))
-		return;
-	/* Too much for this turn would be dropped; the rest is read in the next. */
-	if (forwards->outbox->n_chunks > OUTBOX_MAX_CHUNKS / 2)
-		return;
-	n = udp_batch_receive(forwards->batch, forward->fd);
-	if (!n)
-		return;
-	for (unsigned i = 0; i < n; i++)
-		take(forward, mac, udp_batch_get(forwards->batch, i));
-	if (!mac)
+	if (mac && udp_host_waits(host, mac))
+		return 0;
+	n = udp_host_receive(host);
+	for (unsigned i = 0; i < n; i++) {
+		bytes += udp_message_get(host->udp->receiver, i)->len;
+		take(forward, mac, i);
+	}
+	if (n > 0 && !mac)
 		ask(forward);
-	forwards->ops.wake(forwards->ops_data);
+	return bytes;
+}
+
+static void on_last(struct udp_host *host)
+{
+	g_free(container_of(host, struct udp_forward, host));
 }
 
 /* The label of the forward's sessions, in the form that TCP's have (forward/hostfwd.c). */
@@ -274,28 +310,31 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 	struct udp_forward *forward;
 	int fd;
 
-	if (!forwards->ops.has_room(forwards->ops_data)) {
+	if (!charge_take(forwards->charge, CHARGE_FDS, 1)) {
 		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_MFILE,
 				    "all descriptors that connections and forwards may have are in "
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
 	fd = udp_socket_open(&spec->host, bound, error);
-	if (fd < 0)
+	if (fd < 0) {
+		charge_give(forwards->charge, CHARGE_FDS, 1);
 		return NULL;
-	forwards->ops.hold_fds(forwards->ops_data, 1);
+	}
 	forward = g_new0(struct udp_forward, 1);
+	udp_host_init(forwards->udp, &forward->host);
+	forward->host.v6 = bound->sa.sa_family == AF_INET6;
+	forward->host.last = on_last;
+	forward->host.read = read_batch;
 	forward->all = forwards;
-	forward->fd = fd;
 	forward->masquerade = spec->masquerade;
 	forward->bound = *bound;
 	forward->rule = make_rule(bound, &spec->guest);
 	udp_session_list_init(&forward->sessions);
 	udp_hold_list_init(&forward->held);
 	list_init(&forward->target_link);
-	list_init(&forward->parked_link);
 	lead_to(forward, &spec->guest);
-	loop_io_add(forwards->network->loop, &forward->io, fd, EPOLLIN, on_ready);
+	udp_host_watch(&forward->host, fd);
 	return forward;
 }
 
@@ -303,15 +342,13 @@ void udp_forward_remove(struct udp_forward *forward)
 {
 	struct udp_forwards *forwards = forward->all;
 
-	loop_io_remove(&forward->io);
-	close(forward->fd);
-	forwards->ops.hold_fds(forwards->ops_data, -1);
-	list_remove(&forward->parked_link);
+	udp_host_close(&forward->host);
+	charge_give(forwards->charge, CHARGE_FDS, 1);
 	udp_session_list_clear(forwards->sessions, &forward->sessions);
 	udp_hold_clear(&forwards->hold, &forward->held);
 	lead_nowhere(forward);
 	g_ref_string_release(forward->rule);
-	g_free(forward);
+	udp_host_release(&forward->host);
 }
 
 void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any *guest)

@@ -18,30 +18,13 @@
  *
  * Sessions end with the forward, with its guest, when the guest's address changes, and when idle.
  */
-struct conn_table;
-struct network;
-struct outbox;
+struct neighbours;
+struct udp;
 struct udp_forward;
 struct udp_forwards;
-struct user_config;
 
-struct udp_forward_ops {
-	/* There is something in the outbox: flush it in this turn's LOOP_SERVICE. */
-	void (*wake)(void *data);
-	/* Who has @addr (v4-mapped or IPv6)? 0: nobody that we know. */
-	mac_t (*holder)(void *data, const struct in6_addr *addr);
-	/* Ask on the wire for @addr; when it is found, udp_forwards_found() follows. */
-	void (*resolve)(void *data, const struct in6_addr *addr);
-	/* May one more descriptor be opened? */
-	bool (*has_room)(void *data);
-	/* @n more are held, or (negative) less. */
-	void (*hold_fds)(void *data, int n);
-};
-
-/* Those of a gateway. All but @ops outlive it; @ops is copied. */
-struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, struct conn_table *flows,
-				      const struct udp_forward_ops *ops, void *data);
+/* Those of a gateway, read and answered by udp_run(). Both outlive it. */
+struct udp_forwards *udp_forwards_new(struct udp *udp, struct neighbours *neighbours);
 /* Removes the forwards that are left. */
 void udp_forwards_free(struct udp_forwards *forwards);
 
@@ -67,8 +50,9 @@ void udp_forwards_guest_gone(struct udp_forwards *forwards, const struct in6_add
 /* The session that @packet, whole and from a guest, is an answer in; NULL: it is none. */
 struct udp_session *udp_forwards_match(struct udp_forwards *forwards, const struct packet *packet);
 /*
- * Sends it to the client, unless @mac is not whom the client's question went to. @packet's source
- * address was found to be @mac's own. What is not sent is counted at @port.
+ * Sends it to the client with the next udp_run() or udp_flush(), unless @mac is not whom the
+ * client's question went to. @packet's source address was found to be @mac's own, and its frame is
+ * borrowed until then. What is not sent is counted at @port.
  */
 void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *session,
 			 struct port *port, mac_t mac, const struct packet *packet);

@@ -3,14 +3,11 @@
 #define USERNET_UDP_FORWARD_PRIV_H
 
 #include "base/loop.h"
-#include "conntrack/conn_table.h"
-#include "net/network.h"
 #include "udp/forward.h"
 #include "udp/hold.h"
+#include "udp/udp_priv.h"
 
 /* What udp_forward.c, one forward, and udp_forwards.c, all of them, share. */
-struct udp_batch;
-
 /* An address that forwards lead to. */
 struct udp_target {
 	struct in6_addr addr; /* v4-mapped or IPv6; the any address: a guest without one */
@@ -22,8 +19,7 @@ struct udp_target {
 
 struct udp_forward {
 	struct udp_forwards *all;
-	int fd;
-	struct loop_io io;
+	struct udp_host host;
 	struct udp_target *target;
 	uint16_t guest_port;
 	bool masquerade;
@@ -32,27 +28,21 @@ struct udp_forward {
 	struct udp_session_list sessions;
 	struct udp_hold_list held;
 	struct list target_link; // udp_target::forwards
-	struct list parked_link; // udp_forwards::parked
 };
 
 struct udp_forwards {
-	struct network *network;
-	const struct user_config *config;
-	struct outbox *outbox;
-	struct conn_table *flows;
-	struct udp_forward_ops ops;
-	void *ops_data;
+	struct udp *udp;
+	struct charge *charge; /* of no port: forwards are the user's */
+	struct neighbours *neighbours;
 	struct udp_sessions *sessions;
-	struct udp_batch *batch;
 	struct udp_hold hold;
 	GHashTable *targets; /* struct in6_addr -> struct udp_target */
-	struct list parked;  /* heads udp_forward::parked_link: their guests' ports are congested */
-	struct loop_timer expire, give_up, retry;
+	struct loop_timer expire, give_up;
 };
 
 static inline usec_t udp_forwards_now(const struct udp_forwards *forwards)
 {
-	return loop_now(forwards->network->loop);
+	return udp_now(forwards->udp);
 }
 
 /* The session as the flow table has it. */

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
-#include <sys/epoll.h>
-
 #include "base/hash.h"
-#include "net/outbox.h"
 #include "packet/udp.h"
 #include "udp/forward_priv.h"
-#include "udp/socket.h"
 
 /* --- guests come, answer and go --- */
 
@@ -56,6 +51,7 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 {
 	struct udp_forward *forward = container_of(session->owner, struct udp_forward, sessions);
 	const struct conn_key key = udp_forward_flow(session);
+	struct udp_out out;
 
 	if (session->mac != mac) {
 		port_drop(port, DROP_SPOOFED, 1);
@@ -66,13 +62,23 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 		port_drop(port, DROP_MALFORMED, 1);
 		return;
 	}
+	out = (struct udp_out){
+		.frame = packet->frame,
+		.frame_len = packet->len,
+		.data = packet->frame + packet->payload,
+		.len = packet->len - packet->payload,
+		.peer = session->client.addr,
+		.local = session->client.local,
+		.scope = session->client.scope,
+		.port = session->client.port,
+		.next = UDP_OUT_NONE,
+		.ttl = forward->host.ttl,
+		.tos = packet_tos(packet),
+		.dont_fragment = forward->host.dont_fragment,
+	};
+	udp_queue(&forward->host, &out);
 	udp_session_use(forwards->sessions, session, udp_forwards_now(forwards));
-	if (!udp_socket_send(forward->fd, &session->client, packet->frame + packet->payload,
-			     packet->len - packet->payload))
-		port_drop(port, errno == EAGAIN ? DROP_QUEUE_FULL : DROP_WRITE_ERROR, 1);
-	else
-		conn_seen_from_guest(forwards->flows, &key, packet->len - packet->payload,
-				     udp_forwards_now(forwards));
+	conn_seen_from_guest(forwards->udp->env.conns, &key, out.len, udp_forwards_now(forwards));
 }
 
 unsigned udp_forwards_n_sessions(const struct udp_forwards *forwards)
@@ -96,20 +102,10 @@ static void on_give_up(struct loop_timer *timer)
 	struct udp_forwards *forwards = container_of(timer, struct udp_forwards, give_up);
 	usec_t next;
 
-	port_drop(forwards->outbox->port, DROP_NO_RECEIVER,
+	port_drop(forwards->udp->env.outbox->port, DROP_NO_RECEIVER,
 		  udp_hold_expire(&forwards->hold, udp_forwards_now(forwards), &next));
 	if (next)
 		loop_timer_set(timer, next);
-}
-
-static void on_retry(struct loop_timer *timer)
-{
-	struct udp_forwards *forwards = container_of(timer, struct udp_forwards, retry);
-
-	list_for_each_safe (forward, &forwards->parked, struct udp_forward, parked_link) {
-		list_remove(&forward->parked_link);
-		loop_io_events(&forward->io, EPOLLIN);
-	}
 }
 
 /* --- the whole --- */
@@ -118,33 +114,26 @@ static void on_session_ended(void *data, const struct udp_session *session)
 {
 	struct udp_forwards *forwards = data;
 	const struct conn_key key = udp_forward_flow(session);
-	struct conn *flow = conn_find(forwards->flows, &key);
+	struct conn *flow = conn_find(forwards->udp->env.conns, &key);
 
 	if (flow && flow->opener == CONN_BY_FORWARD)
-		conn_end(forwards->flows, flow);
+		conn_end(forwards->udp->env.conns, flow);
 }
 
-struct udp_forwards *udp_forwards_new(struct network *network, const struct user_config *config,
-				      struct outbox *outbox, struct conn_table *flows,
-				      const struct udp_forward_ops *ops, void *data)
+struct udp_forwards *udp_forwards_new(struct udp *udp, struct neighbours *neighbours)
 {
+	struct loop *loop = udp->env.network->loop;
 	struct udp_forwards *forwards = g_new0(struct udp_forwards, 1);
 
-	forwards->network = network;
-	forwards->config = config;
-	forwards->outbox = outbox;
-	forwards->flows = flows;
-	forwards->ops = *ops;
-	forwards->ops_data = data;
+	forwards->udp = udp;
+	forwards->charge = charge_get(udp->env.charges, 0);
+	forwards->neighbours = neighbours;
 	forwards->sessions = udp_sessions_new(UDP_SESSIONS_MAX, UDP_SESSIONS_MAX_PER_RULE,
 					      on_session_ended, forwards);
-	forwards->batch = udp_batch_new();
 	udp_hold_init(&forwards->hold);
 	forwards->targets = g_hash_table_new(address_hash, address_equal);
-	list_init(&forwards->parked);
-	loop_timer_init(network->loop, &forwards->expire, on_expire);
-	loop_timer_init(network->loop, &forwards->give_up, on_give_up);
-	loop_timer_init(network->loop, &forwards->retry, on_retry);
+	loop_timer_init(loop, &forwards->expire, on_expire);
+	loop_timer_init(loop, &forwards->give_up, on_give_up);
 	return forwards;
 }
 
@@ -165,9 +154,8 @@ void udp_forwards_free(struct udp_forwards *forwards)
 		udp_forward_remove(list_first(&target->forwards, struct udp_forward, target_link));
 	loop_timer_cancel(&forwards->expire);
 	loop_timer_cancel(&forwards->give_up);
-	loop_timer_cancel(&forwards->retry);
 	udp_sessions_free(forwards->sessions);
-	udp_batch_free(forwards->batch);
+	charge_put(forwards->charge);
 	g_hash_table_destroy(forwards->targets);
 	g_free(forwards);
 }

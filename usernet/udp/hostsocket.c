@@ -6,9 +6,6 @@
 #include "base/file.h"
 #include "udp/udp_priv.h"
 
-/* Bursts wait in the kernel while others are served; it cuts this to net.core.rmem_max. */
-#define RECEIVE_BUFFER (1 << 20)
-
 static bool set(int fd, int level, int option, int value)
 {
 	return !setsockopt(fd, level, option, &value, sizeof(value));
@@ -45,8 +42,8 @@ int udp_host_open(const struct udp_key *key, uint8_t ttl, uint8_t tos, bool dont
 	if (fd < 0 || !set_up(fd, v6, ping, ttl, tos) ||
 	    !udp_host_set_dont_fragment(fd, v6, dont_fragment))
 		return -1;
-	/* Better than nothing where they are refused: the kernel may be without coalescing. */
-	(void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	/* The receive buffer is the kernel's default: what overflows a larger one in bursts is lost
+	 * in the guest, at more cost. Older kernels coalesce nothing. */
 	if (!ping)
 		(void)set(fd, SOL_UDP, UDP_GRO, 1);
 	return steal_fd(&fd);

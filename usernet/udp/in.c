@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <sys/epoll.h>
-
 #include "conntrack/conntrack.h"
 #include "packet/echo.h"
 #include "packet/segment.h"
 #include "udp/udp_priv.h"
 
 /*
- * Ready sockets stand in a row. A turn reads a batch of each until it has read its share; what is
- * beyond waits in the kernel, and the row goes on there in the next turn. A socket whose guest's
- * port is congested is parked until the port has drained.
+ * Whose is what a socket of a guest's has received, and what does the guest see?
  */
-#define PARKED_RETRY (50 * USEC_PER_MSEC) /* a port that was removed never drains */
-#define HOP_LIMIT    64
+#define HOP_LIMIT 64
 
 /* --- whose --- */
 
@@ -40,7 +35,7 @@ static struct conn *peer_opens(struct udp *udp, const struct udp_socket *socket,
 /* The conn that @message belongs to. NULL: it is not to reach the guest. */
 static struct conn *conn_of(struct udp_socket *socket, const struct udp_message *message)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	struct conn_key key = {
 		.guest = socket->key.guest,
 		.peer = udp_shown(udp, &message->from),
@@ -63,7 +58,7 @@ static struct conn *conn_of(struct udp_socket *socket, const struct udp_message 
 
 /* --- frames --- */
 
-static struct in6_addr bare(const struct in6_addr *addr)
+struct in6_addr udp_bare(const struct in6_addr *addr)
 {
 	struct in6_addr out = {0};
 
@@ -79,8 +74,8 @@ static void deliver_udp(struct udp *udp, const struct conn *conn, unsigned i)
 		.eth_src = udp->mac,
 		.eth_dst = conn->mac,
 		.v6 = !address_is_v4(&conn->key.guest),
-		.src = bare(&conn->key.peer),
-		.dst = bare(&conn->key.guest),
+		.src = udp_bare(&conn->key.peer),
+		.dst = udp_bare(&conn->key.guest),
 		.sport = conn->key.peer_port,
 		.dport = conn->key.guest_port,
 	};
@@ -117,7 +112,7 @@ static void deliver_echo(struct udp *udp, const struct conn *conn, unsigned i)
 
 static void deliver(struct udp_socket *socket, unsigned i)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	const struct udp_message *message = udp_message_get(udp->receiver, i);
 	struct conn *conn = conn_of(socket, message);
 	unsigned n = udp_message_count(message);
@@ -133,88 +128,25 @@ static void deliver(struct udp_socket *socket, unsigned i)
 	conn_passed(udp->env.conns, conn, CONN_TO_GUEST, n, message->len, udp_now(udp));
 }
 
-/* --- the row --- */
-
-void udp_on_ready(struct loop_io *io, uint32_t revents)
+size_t udp_socket_read(struct udp_host *host)
 {
-	struct udp_socket *socket = container_of(io, struct udp_socket, io);
-	struct udp *udp = socket->udp;
-
-	socket->failed |= (revents & EPOLLERR) != 0;
-	if (list_empty(&socket->ready_link))
-		list_append(&udp->ready, &socket->ready_link);
-	loop_task_defer(udp->env.service);
-}
-
-static void park(struct udp_socket *socket)
-{
-	struct udp *udp = socket->udp;
-
-	list_append(&udp->parked, &socket->ready_link);
-	loop_io_events(&socket->io, 0);
-	if (!loop_timer_is_set(&udp->retry))
-		loop_timer_set(&udp->retry, udp_now(udp) + PARKED_RETRY);
-}
-
-void udp_unpark(struct udp *udp)
-{
-	list_for_each_safe (socket, &udp->parked, struct udp_socket, ready_link) {
-		list_remove(&socket->ready_link);
-		loop_io_events(&socket->io, EPOLLIN);
-	}
-	loop_timer_cancel(&udp->retry);
-}
-
-/* Returns the bytes read; *@more: there may be others. */
-static size_t read_batch(struct udp_socket *socket, bool *more)
-{
-	struct udp *udp = socket->udp;
-	unsigned n = udp_receive(udp->receiver, socket->fd, &socket->pace, more);
+	struct udp_socket *socket = container_of(host, struct udp_socket, host);
 	size_t bytes = 0;
+	uint32_t mtu;
+	unsigned n;
 
+	if (host->failed) {
+		host->failed = false;
+		udp_read_errors(host, &mtu);
+	}
+	if (udp_host_waits(host, socket->mac))
+		return 0;
+	n = udp_host_receive(host);
 	if (n > 0)
 		udp_used(socket);
 	for (unsigned i = 0; i < n; i++) {
-		bytes += udp_message_get(udp->receiver, i)->len;
+		bytes += udp_message_get(host->udp->receiver, i)->len;
 		deliver(socket, i);
 	}
 	return bytes;
-}
-
-/* As read_batch(). */
-static size_t serve(struct udp_socket *socket, bool *more)
-{
-	struct udp *udp = socket->udp;
-	const struct port *port = udp_port_of(udp, socket->mac);
-	uint32_t mtu;
-
-	if (socket->failed) {
-		socket->failed = false;
-		udp_read_errors(socket, &mtu);
-	}
-	if (port && port->congested) {
-		park(socket);
-		return 0;
-	}
-	return read_batch(socket, more);
-}
-
-void udp_read_ready(struct udp *udp)
-{
-	size_t read = 0;
-
-	/* Too much for this turn's outbox would be dropped. */
-	while (!list_empty(&udp->ready) && read < UDP_TURN_BYTES &&
-	       udp->env.outbox->n_chunks <= OUTBOX_MAX_CHUNKS / 2) {
-		struct udp_socket *socket = list_first(&udp->ready, struct udp_socket, ready_link);
-		bool more = false;
-
-		udp_hold(socket); /* a conn that its datagrams open may end those that have it */
-		list_remove(&socket->ready_link);
-		read += serve(socket, &more);
-		if (more && socket->fd >= 0 && list_empty(&socket->ready_link))
-			list_append(&udp->ready, &socket->ready_link);
-		udp_release(socket);
-	}
-	udp_receiver_rest(udp->receiver);
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "udp/udp_priv.h"
-
-#define TTL_DEFAULT 64
 
 /* Keys are hashed and compared as bytes. */
 G_STATIC_ASSERT(sizeof(struct udp_key) == 20);
@@ -49,11 +45,11 @@ static void leave_share(struct udp *udp, struct udp_share *share)
 
 static void move_to(struct udp_socket *socket, struct charge *charge)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	struct udp_share *old = socket->share;
 
 	socket->share = share_of(udp, charge);
-	if (socket->fd >= 0) {
+	if (socket->host.fd >= 0) {
 		list_remove(&socket->link);
 		old->n--;
 		charge_move(old->charge, charge, CHARGE_FDS, 1);
@@ -67,16 +63,12 @@ static void move_to(struct udp_socket *socket, struct charge *charge)
 
 static void close_fd(struct udp_socket *socket)
 {
-	if (socket->fd < 0)
+	if (socket->host.fd < 0)
 		return;
-	loop_io_remove(&socket->io);
-	close(socket->fd);
-	socket->fd = -1;
-	socket->failed = false;
+	udp_host_close(&socket->host);
 	list_remove(&socket->link);
-	list_remove(&socket->ready_link);
 	socket->share->n--;
-	socket->udp->n_open--;
+	socket->host.udp->n_open--;
 	charge_give(socket->share->charge, CHARGE_FDS, 1);
 }
 
@@ -85,15 +77,17 @@ static bool give_way(struct udp_share *share)
 {
 	static struct log_limit limit;
 	struct udp_socket *socket;
+	const struct port *port;
 
 	if (list_empty(&share->sockets))
 		return false;
 	socket = list_first(&share->sockets, struct udp_socket, link);
-	socket->udp->n_evicted++;
+	socket->host.udp->n_evicted++;
+	port = udp_port_of(socket->host.udp, socket->mac);
 	log_limited(&limit,
-		    "port %u: its guests use all the UDP sockets they may have; the longest silent "
-		    "one is closed",
-		    charge_port_id(share->charge));
+		    "%s: guests use all the UDP sockets they may have; the longest silent one is "
+		    "closed",
+		    port ? port->name : "(no port)");
 	close_fd(socket);
 	return true;
 }
@@ -132,62 +126,56 @@ static void note_refusal(int error, bool ping, enum drop_reason *why)
 
 static bool open_fd(struct udp_socket *socket, enum drop_reason *why)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = socket->host.udp;
 	int fd;
 
 	*why = DROP_BUDGET;
 	if (!take_charge(udp, socket->share))
 		return false;
-	fd = udp_host_open(&socket->key, socket->ttl, socket->tos, socket->dont_fragment);
+	fd = udp_host_open(&socket->key, socket->host.ttl, socket->host.tos,
+			   socket->host.dont_fragment);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && give_way(socket->share))
-		fd = udp_host_open(&socket->key, socket->ttl, socket->tos, socket->dont_fragment);
+		fd = udp_host_open(&socket->key, socket->host.ttl, socket->host.tos,
+				   socket->host.dont_fragment);
 	if (fd < 0) {
 		note_refusal(errno, socket->key.proto != IPPROTO_UDP, why);
 		charge_give(socket->share->charge, CHARGE_FDS, 1);
 		return false;
 	}
-	socket->fd = fd;
+	udp_host_watch(&socket->host, fd);
 	list_append(&socket->share->sockets, &socket->link);
 	socket->share->n++;
 	udp->n_open++;
-	loop_io_add(udp->env.network->loop, &socket->io, fd, EPOLLIN, udp_on_ready);
 	return true;
 }
 
 /* --- life --- */
 
+static void on_last(struct udp_host *host)
+{
+	struct udp_socket *socket = container_of(host, struct udp_socket, host);
+
+	close_fd(socket);
+	leave_share(host->udp, socket->share);
+	g_hash_table_remove(host->udp->sockets, &socket->key);
+	g_free(socket);
+}
+
 static struct udp_socket *make(struct udp *udp, const struct udp_key *key, struct charge *charge)
 {
 	struct udp_socket *socket = g_new0(struct udp_socket, 1);
 
+	udp_host_init(udp, &socket->host);
+	socket->host.refs = 0;
+	socket->host.last = on_last;
+	socket->host.read = udp_socket_read;
+	socket->host.v6 = !address_is_v4(&key->guest);
+	socket->host.ping = key->proto != IPPROTO_UDP;
 	socket->key = *key;
-	socket->udp = udp;
-	socket->fd = -1;
-	socket->first = UDP_OUT_NONE;
-	socket->last = UDP_OUT_NONE;
-	socket->ttl = TTL_DEFAULT;
-	socket->dont_fragment = true;
 	list_init(&socket->link);
-	list_init(&socket->ready_link);
-	list_init(&socket->out_link);
 	socket->share = share_of(udp, charge);
 	g_hash_table_insert(udp->sockets, &socket->key, socket);
 	return socket;
-}
-
-void udp_hold(struct udp_socket *socket)
-{
-	socket->refs++;
-}
-
-void udp_release(struct udp_socket *socket)
-{
-	if (--socket->refs > 0)
-		return;
-	close_fd(socket);
-	leave_share(socket->udp, socket->share);
-	g_hash_table_remove(socket->udp->sockets, &socket->key);
-	g_free(socket);
 }
 
 static void on_ended(struct conn *conn)
@@ -205,7 +193,7 @@ void udp_share_with(struct udp_socket *socket, struct conn *conn)
 		conn->charge = charge_ref(socket->share->charge);
 	conn->udp = socket;
 	conn->ops = &conn_ops;
-	udp_hold(socket);
+	udp_host_hold(&socket->host);
 }
 
 void udp_detach(struct conn *conn)
@@ -216,7 +204,7 @@ void udp_detach(struct conn *conn)
 		return;
 	conn->udp = NULL;
 	conn->ops = NULL;
-	udp_release(socket);
+	udp_host_release(&socket->host);
 }
 
 struct udp_socket *udp_attach(struct udp *udp, struct conn *conn)
@@ -238,12 +226,12 @@ bool udp_revive(struct udp_socket *socket, struct conn *conn, const struct udp_o
 {
 	if (G_UNLIKELY(conn->charge && conn->charge != socket->share->charge))
 		move_to(socket, conn->charge);
-	if (G_LIKELY(socket->fd >= 0))
+	if (G_LIKELY(socket->host.fd >= 0))
 		return true;
-	socket->ttl = out->ttl;
-	socket->tos = out->tos;
-	socket->dont_fragment = out->dont_fragment;
-	socket->no_gso = false;
+	socket->host.ttl = out->ttl;
+	socket->host.tos = out->tos;
+	socket->host.dont_fragment = out->dont_fragment;
+	socket->host.no_gso = false;
 	return open_fd(socket, why);
 }
 

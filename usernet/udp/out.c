@@ -17,7 +17,8 @@
 
 union control {
 	size_t align; /* as struct cmsghdr */
-	char room[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
+	char room[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) +
+		  CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 union name {
@@ -76,19 +77,33 @@ static char *put_control(char *at, int level, int type, const void *value, size_
 	return at + CMSG_SPACE(len);
 }
 
+static char *put_local(char *at, const struct udp_out *out)
+{
+	struct in6_pktinfo info6 = {.ipi6_addr = out->local};
+	struct in_pktinfo info = {.ipi_spec_dst = address_v4(&out->local)};
+
+	if (address_is_v4(&out->local))
+		return put_control(at, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	if (IN6_IS_ADDR_LINKLOCAL(&out->local))
+		info6.ipi6_ifindex = out->scope;
+	return put_control(at, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+}
+
 /* What the socket is not set to. */
-static size_t put_controls(union control *control, const struct udp_socket *socket,
+static size_t put_controls(union control *control, const struct udp_host *host,
 			   const struct udp_out *out, unsigned n)
 {
-	bool v6 = !address_is_v4(&socket->key.guest);
+	bool v6 = host->v6;
 	int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, ttl = out->ttl, tos = out->tos;
 	uint16_t segment = (uint16_t)out->len;
 	char *at = control->room;
 
-	if (out->ttl != socket->ttl)
+	if (out->ttl != host->ttl)
 		at = put_control(at, level, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
-	if (out->tos != socket->tos)
+	if (out->tos != host->tos)
 		at = put_control(at, level, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+	if (!IN6_IS_ADDR_UNSPECIFIED(&out->local))
+		at = put_local(at, out);
 	if (n > 1)
 		at = put_control(at, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 	return (size_t)(at - control->room);
@@ -99,16 +114,18 @@ static bool joins(const struct udp_out *first, const struct udp_out *next)
 {
 	return next->len <= first->len && next->len > 0 && next->port == first->port &&
 	       next->ttl == first->ttl && next->tos == first->tos &&
-	       IN6_ARE_ADDR_EQUAL(&next->peer, &first->peer);
+	       next->dont_fragment == first->dont_fragment && next->scope == first->scope &&
+	       IN6_ARE_ADDR_EQUAL(&next->peer, &first->peer) &&
+	       IN6_ARE_ADDR_EQUAL(&next->local, &first->local);
 }
 
 /* Makes a message of what stands at @at; returns what stands behind it. */
-static uint16_t add_message(struct udp_sender *sender, struct udp_socket *socket, uint16_t at)
+static uint16_t add_message(struct udp_sender *sender, struct udp_host *host, uint16_t at)
 {
-	const struct udp_out *all = socket->udp->out, *first = &all[at], *out = first;
+	const struct udp_out *all = host->udp->out, *first = &all[at], *out = first;
 	unsigned i = sender->n_messages++, n = 0;
 	struct msghdr *header = &sender->headers[i].msg_hdr;
-	bool gso = !socket->no_gso && socket->key.proto == IPPROTO_UDP && first->len > 0;
+	bool gso = !host->no_gso && !host->ping && first->len > 0;
 	uint32_t bytes = 0;
 
 	sender->messages[i].first = at;
@@ -120,7 +137,7 @@ static uint16_t add_message(struct udp_sender *sender, struct udp_socket *socket
 		at = out->next;
 		if (!gso || out->len < first->len || at == UDP_OUT_NONE || n == SEGMENTS_MAX ||
 		    sender->n_vectors == VECTORS || bytes + all[at].len > GSO_BYTES_MAX ||
-		    !joins(first, &all[at]) || all[at].dont_fragment != first->dont_fragment)
+		    !joins(first, &all[at]))
 			break;
 		out = &all[at];
 	}
@@ -128,7 +145,7 @@ static uint16_t add_message(struct udp_sender *sender, struct udp_socket *socket
 	header->msg_iovlen = n;
 	header->msg_name = &sender->names[i];
 	header->msg_namelen = put_name(&sender->names[i], first);
-	header->msg_controllen = put_controls(&sender->controls[i], socket, first, n);
+	header->msg_controllen = put_controls(&sender->controls[i], host, first, n);
 	header->msg_control = header->msg_controllen ? &sender->controls[i] : NULL;
 	header->msg_flags = 0;
 	return at;
@@ -159,18 +176,18 @@ enum outcome {
 	SENT_NO_MORE, /* drop it and what follows */
 };
 
-static enum outcome on_failure(struct udp_socket *socket, unsigned i, int error, bool again)
+static enum outcome on_failure(struct udp_host *host, unsigned i, int error, bool again)
 {
-	struct udp *udp = socket->udp;
+	struct udp *udp = host->udp;
 	struct message *message = &udp->sender->messages[i];
 	const struct udp_out *out = &udp->out[message->first];
 	uint32_t mtu = 0;
 
 	/* An error that the network reported about an earlier datagram is told here once. */
-	if (udp_read_errors(socket, &mtu) > 0 && !again)
+	if (udp_read_errors(host, &mtu) > 0 && !again)
 		return SENT_AGAIN;
 	if (message->n > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
-		socket->no_gso = true;
+		host->no_gso = true;
 		return SENT_APART;
 	}
 	if (error == EAGAIN || error == ENOBUFS || error == ENOMEM) {
@@ -185,14 +202,14 @@ static enum outcome on_failure(struct udp_socket *socket, unsigned i, int error,
 }
 
 /* Sends all messages. False: those from *@at on are to be made anew. */
-static bool send_messages(struct udp_socket *socket, uint16_t *at)
+static bool send_messages(struct udp_host *host, uint16_t *at)
 {
-	struct udp_sender *sender = socket->udp->sender;
+	struct udp_sender *sender = host->udp->sender;
 	unsigned done = 0;
 	bool again = false;
 
 	while (done < sender->n_messages) {
-		int n = sendmmsg(socket->fd, sender->headers + done, sender->n_messages - done,
+		int n = sendmmsg(host->fd, sender->headers + done, sender->n_messages - done,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 		enum outcome outcome;
 
@@ -201,7 +218,7 @@ static bool send_messages(struct udp_socket *socket, uint16_t *at)
 			again = false;
 			continue;
 		}
-		outcome = on_failure(socket, done, errno, again);
+		outcome = on_failure(host, done, errno, again);
 		if (outcome == SENT_APART) {
 			*at = sender->messages[done].first;
 			return false;
@@ -215,30 +232,51 @@ static bool send_messages(struct udp_socket *socket, uint16_t *at)
 	return true;
 }
 
-static void match_dont_fragment(struct udp_socket *socket, bool on)
+static void match_dont_fragment(struct udp_host *host, bool on)
 {
-	if (socket->dont_fragment != on &&
-	    udp_host_set_dont_fragment(socket->fd, !address_is_v4(&socket->key.guest), on))
-		socket->dont_fragment = on;
+	if (host->dont_fragment != on && udp_host_set_dont_fragment(host->fd, host->v6, on))
+		host->dont_fragment = on;
 }
 
-void udp_send_queued(struct udp_socket *socket)
+void udp_queue(struct udp_host *host, const struct udp_out *out)
 {
-	struct udp_sender *sender = socket->udp->sender;
-	const struct udp_out *all = socket->udp->out;
-	uint16_t at = socket->first;
+	struct udp *udp = host->udp;
+	uint16_t at;
 
-	while (at != UDP_OUT_NONE && socket->fd >= 0) {
+	if (udp->n_out == UDP_OUT_MAX)
+		udp_flush(udp);
+	at = (uint16_t)udp->n_out++;
+	udp->out[at] = *out;
+	if (host->first == UDP_OUT_NONE) {
+		host->first = at;
+		udp_host_hold(host);
+		list_append(&udp->sending, &host->out_link);
+	} else {
+		udp->out[host->last_out].next = at;
+	}
+	host->last_out = at;
+}
+
+void udp_send_queued(struct udp_host *host)
+{
+	struct udp_sender *sender = host->udp->sender;
+	const struct udp_out *all = host->udp->out;
+	uint16_t at = host->first;
+
+	while (at != UDP_OUT_NONE && host->fd >= 0) {
 		bool dont_fragment = all[at].dont_fragment;
 
-		match_dont_fragment(socket, dont_fragment);
+		match_dont_fragment(host, dont_fragment);
 		sender->n_messages = 0;
 		sender->n_vectors = 0;
 		while (at != UDP_OUT_NONE && sender->n_messages < MESSAGES &&
 		       sender->n_vectors < VECTORS && all[at].dont_fragment == dont_fragment)
-			at = add_message(sender, socket, at);
-		send_messages(socket, &at);
+			at = add_message(sender, host, at);
+		send_messages(host, &at);
 	}
-	socket->first = UDP_OUT_NONE;
-	socket->last = UDP_OUT_NONE;
+	/* It gave way after they were queued. */
+	for (; at != UDP_OUT_NONE; at = all[at].next)
+		drop(host->udp, &all[at], DROP_BUDGET, 1);
+	host->first = UDP_OUT_NONE;
+	host->last_out = UDP_OUT_NONE;
 }

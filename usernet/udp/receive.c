@@ -14,7 +14,6 @@
 #define UDP_GRO 104 /* linux/udp.h */
 #endif
 
-#define MESSAGE_MAX 65535
 /* Prefix and headers; a multiple of what vectors like. */
 #define HEADROOM 80
 /* Payload that is read in place at most; larger MTUs are rare, and their slots would be few. */
@@ -48,8 +47,8 @@ struct udp_receiver {
 	union control controls[UDP_RECEIVE_MAX];
 	struct udp_message messages[UDP_RECEIVE_MAX];
 	uint8_t whole[PACKET_MAX];
-	uint8_t spill[UDP_RECEIVE_MAX][MESSAGE_MAX]; /* what does not fit slots; pages that no
-						      * datagram reached cost nothing */
+	uint8_t spill[UDP_RECEIVE_MAX][UDP_MESSAGE_MAX]; /* what does not fit slots; pages that no
+							  * datagram reached cost nothing */
 };
 
 struct udp_receiver *udp_receiver_new(struct chunk_pool *pool, unsigned mtu)
@@ -65,7 +64,7 @@ struct udp_receiver *udp_receiver_new(struct chunk_pool *pool, unsigned mtu)
 		struct msghdr *header = &receiver->headers[i].msg_hdr;
 
 		receiver->iov[i][0].iov_len = receiver->room;
-		receiver->iov[i][1] = (struct iovec){receiver->spill[i], MESSAGE_MAX};
+		receiver->iov[i][1] = (struct iovec){receiver->spill[i], UDP_MESSAGE_MAX};
 		header->msg_iov = receiver->iov[i];
 		header->msg_iovlen = 2;
 		header->msg_name = &receiver->names[i];

@@ -19,6 +19,7 @@
 struct outbox;
 struct udp_receiver;
 
+#define UDP_MESSAGE_MAX  65535       /* bytes, as all lengths here */
 #define UDP_RECEIVE_MAX  64          /* messages a read */
 #define UDP_RECEIVE_READ (128 << 10) /* bytes that a read is meant to bring */
 

@@ -54,18 +54,6 @@ struct in6_addr udp_meant(const struct udp *udp, const struct in6_addr *addr)
 
 /* --- from guests --- */
 
-static uint8_t hops_of(const struct packet *packet)
-{
-	return packet->frame[ETH_HEADER + (packet->v6 ? 7 : 8)];
-}
-
-static uint8_t tos_of(const struct packet *packet)
-{
-	const uint8_t *ip = packet->frame + ETH_HEADER;
-
-	return packet->v6 ? (uint8_t)(packet_u16(ip) >> 4) : ip[1];
-}
-
 /* IPv6 routers fragment nothing, but what came in fragments may leave so. */
 static bool is_not_to_be_fragmented(const struct udp *udp, const struct packet *packet)
 {
@@ -84,23 +72,6 @@ static bool is_intact(struct udp *udp, const struct packet *packet)
 	return is_udp ? udp_is_intact(packet) : echo_is_intact(packet);
 }
 
-static void queue(struct udp_socket *socket, const struct udp_out *out)
-{
-	struct udp *udp = socket->udp;
-	uint16_t at = (uint16_t)udp->n_out++;
-
-	udp->out[at] = *out;
-	if (socket->first == UDP_OUT_NONE) {
-		socket->first = at;
-		udp_hold(socket);
-		list_append(&udp->sending, &socket->out_link);
-		udp_used(socket);
-	} else {
-		udp->out[socket->last].next = at;
-	}
-	socket->last = at;
-}
-
 bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 	       enum drop_reason *why)
 {
@@ -115,8 +86,8 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		.peer = udp_meant(udp, &packet->dst),
 		.port = is_udp ? packet->dport : 0,
 		.next = UDP_OUT_NONE,
-		.ttl = hops_of(packet),
-		.tos = tos_of(packet),
+		.ttl = packet_hops(packet),
+		.tos = packet_tos(packet),
 		.dont_fragment = is_not_to_be_fragmented(udp, packet),
 	};
 
@@ -130,14 +101,13 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		return true;
 	}
 	out.ttl = (uint8_t)(local ? MAX(out.ttl, 1) : out.ttl - 1);
-	if (udp->n_out == UDP_OUT_MAX)
-		udp_flush(udp);
 	if (!socket)
 		socket = udp_attach(udp, conn);
 	socket->mac = mac_read(packet->frame + MAC_LEN);
 	if (!udp_revive(socket, conn, &out, why))
 		return false;
-	queue(socket, &out);
+	udp_queue(&socket->host, &out);
+	udp_used(socket);
 	conn_passed(udp->env.conns, conn, CONN_FROM_GUEST, 1, packet->len - packet->payload,
 		    udp_now(udp));
 	return true;
@@ -148,11 +118,11 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 void udp_flush(struct udp *udp)
 {
 	while (!list_empty(&udp->sending)) {
-		struct udp_socket *socket = list_first(&udp->sending, struct udp_socket, out_link);
+		struct udp_host *host = list_first(&udp->sending, struct udp_host, out_link);
 
-		list_remove(&socket->out_link);
-		udp_send_queued(socket);
-		udp_release(socket);
+		list_remove(&host->out_link);
+		udp_send_queued(host);
+		udp_host_release(host);
 	}
 	udp->n_out = 0;
 }

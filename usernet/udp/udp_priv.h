@@ -16,11 +16,37 @@
  *     mapping.c     the sockets: who has which, what they are charged to, who gives way
  *     hostsocket.c  opening them
  *     out.c         from guests to sockets
+ *     row.c         the row of those that are ready to be read
  *     in.c          from sockets to guests
  *     error.c       the error queue, and what guests are told
+ *     forward.c, forwards.c, hold.c, peer.c, session.c: hostfwd (forward.h)
  *     receive.c     reading datagrams in batches, and making frames of them
  */
 struct udp_share;
+
+/*
+ * What a guest's socket and a forward's have in common: a socket of the host that is read in the
+ * row, and sends what is queued for it.
+ */
+struct udp_host {
+	struct udp *udp;
+	int fd;        /* -1: closed */
+	unsigned refs; /* one of udp::sending, one while it is read, and its owner's */
+	void (*last)(struct udp_host *host); /* there is no reference any more */
+	/* Reads a batch, and stands in the row again where there may be more. Returns the bytes. */
+	size_t (*read)(struct udp_host *host);
+	struct loop_io io;
+	bool v6;
+	bool ping;
+	bool failed;              /* EPOLLERR */
+	bool no_gso;              /* the route or the device takes no UDP_SEGMENT */
+	bool dont_fragment;       /* as the kernel has been told */
+	uint8_t ttl, tos;         /* the same */
+	uint16_t first, last_out; /* what is to be sent: indices into udp::out */
+	struct udp_pace pace;
+	struct list ready_link; // udp::ready or udp::parked
+	struct list out_link;   // udp::sending
+};
 
 /* Compared and hashed as bytes: zero to begin with. */
 struct udp_key {
@@ -31,27 +57,16 @@ struct udp_key {
 };
 
 /*
- * A socket of the host: all that a guest's address and port sends and receives. It is there for as
- * long as conns have it. When descriptors are short the longest silent one is closed; it is opened
- * again, at another port of the host, when the guest next sends.
+ * All that a guest's address and port sends and receives. It is there for as long as conns have
+ * it. When descriptors are short the longest silent one is closed; it is opened again, at another
+ * port of the host, when the guest next sends.
  */
 struct udp_socket {
+	struct udp_host host;
 	struct udp_key key;
-	struct udp *udp;
 	struct udp_share *share; /* who is charged */
-	unsigned refs;           /* conns, and one of udp::sending and while it is read */
-	int fd;                  /* -1: closed, see above */
-	struct loop_io io;
-	mac_t mac;            /* of the guest, when it last sent */
-	bool failed;          /* EPOLLERR */
-	bool no_gso;          /* the route or the device takes no UDP_SEGMENT */
-	bool dont_fragment;   /* as the kernel has been told */
-	uint8_t ttl, tos;     /* the same */
-	uint16_t first, last; /* what is to be sent: indices into udp::out */
-	struct udp_pace pace;
-	struct list link;       // udp_share::sockets
-	struct list ready_link; // udp::ready or udp::parked
-	struct list out_link;   // udp::sending
+	mac_t mac;               /* of the guest, when it last sent */
+	struct list link;        // udp_share::sockets
 };
 
 /* What one port's guests have. */
@@ -69,7 +84,9 @@ struct udp_share {
 struct udp_out {
 	const uint8_t *frame, *data; /* borrowed */
 	uint32_t frame_len, len;
-	struct in6_addr peer; /* as the host sees it */
+	struct in6_addr peer;  /* as the host sees it */
+	struct in6_addr local; /* the host's address to send it from; ::: any */
+	uint32_t scope;        /* of link-local addresses: the interface */
 	uint16_t port;
 	uint16_t next; /* of the same socket */
 	uint8_t ttl, tos;
@@ -85,9 +102,9 @@ struct udp {
 	GHashTable *shares;  /* struct charge -> struct udp_share */
 	unsigned n_open;     /* sockets with a descriptor */
 	uint64_t n_evicted;
-	struct list sending; /* heads udp_socket::out_link */
-	struct list ready;   /* heads udp_socket::ready_link: to be read */
-	struct list parked;  /* heads udp_socket::ready_link: their guests' ports are congested */
+	struct list sending; /* heads udp_host::out_link */
+	struct list ready;   /* heads udp_host::ready_link: to be read */
+	struct list parked;  /* heads udp_host::ready_link: their guests' ports are congested */
 	struct loop_timer retry;
 	struct udp_sender *sender;
 	struct udp_receiver *receiver;
@@ -130,8 +147,6 @@ bool udp_revive(struct udp_socket *socket, struct conn *conn, const struct udp_o
 		enum drop_reason *why);
 /* It is not the longest silent one any more. */
 void udp_used(struct udp_socket *socket);
-void udp_hold(struct udp_socket *socket);
-void udp_release(struct udp_socket *socket);
 
 /* --- hostsocket.c --- */
 
@@ -143,15 +158,35 @@ bool udp_host_set_dont_fragment(int fd, bool v6, bool on);
 
 struct udp_sender *udp_sender_new(void);
 void udp_sender_free(struct udp_sender *sender);
-/* Sends what @socket has in udp::out. */
-void udp_send_queued(struct udp_socket *socket);
+/* Queues @out, whose next is UDP_OUT_NONE, at @host. */
+void udp_queue(struct udp_host *host, const struct udp_out *out);
+/* Sends what @host has in udp::out. */
+void udp_send_queued(struct udp_host *host);
 
-/* --- in.c --- */
+/* --- row.c --- */
 
-void udp_on_ready(struct loop_io *io, uint32_t revents);
+/* One reference is the owner's. @fd: -1 until udp_host_watch(). */
+void udp_host_init(struct udp *udp, struct udp_host *host);
+/* @fd is @host's from now on. */
+void udp_host_watch(struct udp_host *host, int fd);
+/* Closes it; what waits for it is not read any more. */
+void udp_host_close(struct udp_host *host);
+void udp_host_hold(struct udp_host *host);
+void udp_host_release(struct udp_host *host);
+/* Reads a batch into udp::receiver; how many messages there are. */
+unsigned udp_host_receive(struct udp_host *host);
+/* Does the guest at @mac take no frames? Then @host is not read until it does. */
+bool udp_host_waits(struct udp_host *host, mac_t mac);
 /* Reads what is ready, within the turn's bounds. */
 void udp_read_ready(struct udp *udp);
 void udp_unpark(struct udp *udp);
+
+/* --- in.c --- */
+
+/* udp_host::read of a guest's socket. */
+size_t udp_socket_read(struct udp_host *host);
+/* The first four bytes of IPv4 addresses, as struct udp_address has them. */
+struct in6_addr udp_bare(const struct in6_addr *addr);
 
 /* --- error.c --- */
 
@@ -159,7 +194,7 @@ void udp_unpark(struct udp *udp);
  * Empties the error queue and tells guests. Returns how many errors the network had reported;
  * *@mtu: what a packet that was too large for the host's own interface should fit, 0: none was.
  */
-unsigned udp_read_errors(struct udp_socket *socket, uint32_t *mtu);
+unsigned udp_read_errors(struct udp_host *host, uint32_t *mtu);
 /* The guest's own packet, of @packet_len bytes from the IP header on, could not be sent. */
 void udp_tell_errno(struct udp *udp, const struct udp_out *out, int error, uint32_t mtu);
 /* Its time to live is over. */

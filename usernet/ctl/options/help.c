@@ -70,6 +70,7 @@ const char help_links[] =
 	"    local.numeric=on|off  local.to=PORT  local.keep-alive=on|off  local.mptcp=on|off\n"
 	"    local.keep-alive-count=N  local.keep-alive-idle=SECONDS  local.keep-alive-interval=SECONDS\n"
 	"    local.str=N\n"
+	"    mode=MODE  group=NAME          who may use a unix socket of ours (0600)\n"
 	"    remote.type=unix|inet|fd       the guest's, or a multicast group\n"
 	"    remote.path=PATH  remote.abstract=on|off  remote.tight=on|off\n"
 	"    remote.host=HOST  remote.port=PORT  remote.ipv4=on|off  remote.ipv6=on|off\n"

@@ -15,6 +15,7 @@
 #include "packet/reassembly.h"
 #include "packet/udp.h"
 #include "slirp/nat.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 
 /*
@@ -22,7 +23,7 @@
  *
  *     gateway_send()   notes it
  *     LOOP_SERVICE     serve() sorts what was noted:
- *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
+ *                        ARP, neighbour discovery, DHCP, DNS, TFTP, pings of ours: answered
  *                        answers to clients of UDP forwards: udp_forwards_answer()
  *                        the rest: reassembly -> source -> conntrack -> nat_input()
  *                      nat_run() is libslirp's turn
@@ -191,6 +192,51 @@ const struct dns_ops gateway_dns_ops = {
 	.answer_udp = on_dns_answer,
 };
 
+/* The timer fires for nothing now and then, rather than to be set anew by each message. */
+static void set_tftp_timer(struct gateway *gateway)
+{
+	usec_t next = tftp_next(gateway->tftp);
+
+	if (next != INT64_MAX &&
+	    (!loop_timer_is_set(&gateway->tftp_timer) || next < gateway->tftp_timer.at))
+		loop_timer_set(&gateway->tftp_timer, next);
+}
+
+static void on_tftp(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
+{
+	tftp_input(gateway->tftp, from, mac, packet, loop_now(gateway->netdev.network->loop));
+	set_tftp_timer(gateway);
+}
+
+void gateway_tftp_due(struct loop_timer *timer)
+{
+	struct gateway *gateway = container_of(timer, struct gateway, tftp_timer);
+
+	tftp_run(gateway->tftp, loop_now(gateway->netdev.network->loop));
+	set_tftp_timer(gateway);
+	loop_task_defer(&gateway->service);
+}
+
+static bool is_for_tftp(const struct gateway *gateway, const struct packet *packet)
+{
+	return gateway->tftp && packet->proto == IPPROTO_UDP && is_own_address(gateway, packet) &&
+	       !served_has(gateway->served, &packet->dst) && tftp_takes(gateway->tftp, packet);
+}
+
+/* A link-local source may ask services: the answer goes to its MAC. */
+static bool may_ask(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
+{
+	enum drop_reason why;
+
+	if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
+	    source_allows(&gateway->source, from, mac, packet, &why))
+		return true;
+	port_drop(from, why, 1);
+	return false;
+}
+
 /* A guest answers a client of a UDP forward: that may be, whatever policy says of the address. */
 static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
 			  const struct packet *packet)
@@ -242,12 +288,13 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&
 	    is_name_server(gateway, packet)) {
-		/* A link-local source is as good as any: the answer goes to its MAC. */
-		if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
-		    source_allows(&gateway->source, from, mac, packet, &why))
+		if (may_ask(gateway, from, mac, packet))
 			on_dns(gateway, from, mac, packet);
-		else
-			port_drop(from, why, 1);
+		return;
+	}
+	if (is_for_tftp(gateway, packet)) {
+		if (may_ask(gateway, from, mac, packet))
+			on_tftp(gateway, from, mac, packet);
 		return;
 	}
 	if (source_allows(&gateway->source, from, mac, packet, &why))

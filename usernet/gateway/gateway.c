@@ -15,6 +15,7 @@
 #include "net/user_loopback.h"
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 
 static void advertise(struct loop_timer *timer)
@@ -50,11 +51,20 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	if (!gateway->lease_store)
 		return false;
 	gateway->dns = dns_new(network, config, &gateway_dns_ops, gateway, error);
-	return gateway->dns != NULL;
+	if (!gateway->dns)
+		return false;
+	loop_timer_init(network->loop, &gateway->tftp_timer, gateway_tftp_due);
+	if (config->tftp)
+		gateway->tftp =
+			tftp_new(config->tftp, user_config_mtu(config), &gateway->outbox, error);
+	return !config->tftp || gateway->tftp;
 }
 
 static void close_services(struct gateway *gateway)
 {
+	if (gateway->tftp)
+		loop_timer_cancel(&gateway->tftp_timer);
+	g_clear_pointer(&gateway->tftp, tftp_free);
 	g_clear_pointer(&gateway->dns, dns_free);
 	g_clear_pointer(&gateway->lease_store, lease_store_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);

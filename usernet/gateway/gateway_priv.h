@@ -24,6 +24,7 @@ struct nat_ops;
 struct reassembly;
 struct lease_store;
 struct served;
+struct tftp;
 struct udp_forward_ops;
 
 struct gateway {
@@ -39,6 +40,8 @@ struct gateway {
 	struct lease_store *lease_store;
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
+	struct tftp *tftp; /* NULL: tftp= was not given */
+	struct loop_timer tftp_timer;
 	struct local_services *local_services;
 	struct served *served;
 	struct guestfwds *guestfwds;
@@ -61,6 +64,8 @@ struct gateway {
 /* gateway_frames.c; data is the gateway. */
 extern const struct port_ops gateway_port_ops;
 extern const struct dns_ops gateway_dns_ops;
+/* gateway::tftp_timer's */
+void gateway_tftp_due(struct loop_timer *timer);
 /* LOOP_SERVICE: all that was noted in this turn. */
 void gateway_serve(struct loop_task *task);
 

@@ -8,6 +8,7 @@
 #include "net/guest.h"
 #include "packet/arp.h"
 #include "slirp/nat.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 
 static void on_nat_wake(void *data)
@@ -193,6 +194,8 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	case NETWORK_PORT_DOWN:
 		conntrack_port_gone(gateway->conntrack, event->port);
+		if (gateway->tftp)
+			tftp_port_gone(gateway->tftp, event->port->id);
 		break;
 	case NETWORK_PORT_DRAINED:
 		nat_port_drained(gateway->nat);

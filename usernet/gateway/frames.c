@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/log.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/destination.h"
 #include "dhcp/dhcp.h"
@@ -31,6 +32,7 @@
  *                        as one batch
  */
 #define PORT_DHCP_SERVER 67
+#define REFUSAL_PAUSE    (10 * USEC_PER_SEC)
 #define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
 
 /* A guest answers us. Addresses beside its lease are in no table (guest.h). */
@@ -56,6 +58,7 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 
 	if (!gateway->config.ipv4 || !arp_parse(frame, &arp))
 		return;
+	dhcp_address_used(gateway->dhcp, arp.sender_ip, arp.sender_mac);
 	if (arp.op != ARP_OP_REQUEST) {
 		on_arp_reply(gateway, &arp);
 		return;
@@ -65,6 +68,23 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 	out = outbox_reserve(&gateway->outbox, ARP_FRAME_LEN);
 	if (out)
 		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
+}
+
+/* A guest that asks in vain does so every few seconds. */
+static void on_lease_refused(struct gateway *gateway, struct port *from, mac_t mac, const char *why)
+{
+	struct network *network = gateway->netdev.network;
+	usec_t now = loop_now(network->loop);
+
+	if (gateway->refusal_told && now - gateway->refusal_told < REFUSAL_PAUSE)
+		return;
+	gateway->refusal_told = now;
+	log_warning("no lease for " MAC_FMT " at %s: %s", MAC_ARGS(mac), from->name, why);
+	network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_REFUSED,
+						      .netdev = from->netdev,
+						      .port = from,
+						      .mac = mac,
+						      .text = why});
 }
 
 static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
@@ -85,6 +105,9 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 		outbox_commit(&gateway->outbox, len);
 	switch (outcome.kind) {
 	case DHCP_NOTHING:
+		break;
+	case DHCP_REFUSED:
+		on_lease_refused(gateway, from, outcome.mac, outcome.why);
 		break;
 	case DHCP_RELEASED:
 	case DHCP_DECLINED:

@@ -38,6 +38,7 @@ struct gateway {
 	struct conntrack *conntrack;
 	struct dhcp *dhcp;
 	struct lease_store *lease_store;
+	usec_t refusal_told; /* when a lease refused was last told */
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
 	struct tftp *tftp; /* NULL: tftp= was not given */

@@ -32,6 +32,8 @@ void station_table_free(struct station_table *table);
 bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now);
 /* NULL when unknown or aged. */
 struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now);
+/* When it was last seen; 0: unknown. */
+usec_t station_seen(const struct station_table *table, mac_t mac);
 void station_forget_port(struct station_table *table, struct port *port);
 /* Removes what has aged; call every STATION_AGE / 4 or so. */
 void station_sweep(struct station_table *table, usec_t now);

@@ -31,8 +31,10 @@ struct user_config {
 	const char *const *dnssearch; /* NULL-terminated, may be NULL */
 	const char *tftp, *tftp_server_name, *bootfile;
 	struct in_addr dhcp_start, dhcp_end;
-	unsigned lease_time; /* seconds */
-	unsigned mtu;        /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
+	unsigned lease_time;      /* seconds */
+	unsigned leases_per_port; /* 0: lease.h LEASE_SHARE */
+	bool dhcp_strict;         /* only clients that send from the MAC address they name */
+	unsigned mtu;             /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
 	enum loopback_mode loopback;
 	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */
 	bool host_addresses; /* guests reach the host by its other addresses; as QEMU by default */

@@ -31,6 +31,8 @@ const struct opt_spec user_option_specs[] = {
 	/* --- */
 	{.key = "dhcpend"},
 	{.key = "lease-time", .type = OPT_NUMBER, .min = 10, .max = UINT32_MAX - 1},
+	{.key = "leases-per-port", .type = OPT_NUMBER, .min = 1, .max = 65536},
+	{.key = "dhcp-strict", .type = OPT_BOOL},
 	{.key = "mtu", .type = OPT_NUMBER, .min = 68, .max = 65535},
 	{.key = "host-loopback"},
 	{.key = "host-addresses", .type = OPT_BOOL},
@@ -261,6 +263,8 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->bootfile = optstr_get(opts, "bootfile");
 	config->offload = optstr_bool(opts, "offload", config->offload);
 	config->lease_time = (unsigned)optstr_number(opts, "lease-time", config->lease_time);
+	config->leases_per_port = (unsigned)optstr_number(opts, "leases-per-port", 0);
+	config->dhcp_strict = optstr_bool(opts, "dhcp-strict", false);
 	config->mtu = (unsigned)optstr_number(opts, "mtu", config->mtu);
 	config->max_guests = (unsigned)optstr_number(opts, "max-guests", config->max_guests);
 }

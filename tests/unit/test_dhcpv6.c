@@ -15,16 +15,40 @@ static struct dhcpv6 dhcpv6;
 static uint8_t message[1400], frame[1600], out[DHCPV6_FRAME_MAX + 1];
 static size_t message_len;
 static struct ends flow;
-static enum drop_reason why;
+static struct dhcpv6_outcome outcome;
+static struct port port, other;
+static usec_t now;
 static struct packet answer;
 
 static void setup(void)
 {
 	user_config_defaults(&config);
 	config.domainname = NULL;
+	config.dhcp6_off = true;
 	ck_assert(user_config_resolve(&config, NULL));
 	dhcpv6_init(&dhcpv6, &config, GATEWAY);
+	memset(&port, 0, sizeof port);
+	memset(&other, 0, sizeof other);
+	port.id = 1;
+	other.id = 2;
+	now = 1000;
 	flow = (struct ends){true, "fe80::5054:ff:fe12:3456", "ff02::1:2", 546, 547};
+}
+
+static void teardown(void)
+{
+	dhcpv6_clear(&dhcpv6);
+}
+
+/* From now on addresses are given, from fec0::1000 on; @last: the last 16 bits of the last one. */
+static void give_addresses(unsigned last)
+{
+	dhcpv6_clear(&dhcpv6);
+	config.dhcp6_off = false;
+	inet_pton(AF_INET6, "fec0::1000", &config.dhcp6_start);
+	config.dhcp6_end = config.dhcp6_start;
+	packet_put16(config.dhcp6_end.s6_addr + 14, (uint16_t)last);
+	dhcpv6_init(&dhcpv6, &config, GATEWAY);
 }
 
 static void begin(uint8_t type)
@@ -45,14 +69,14 @@ static void option(uint16_t code, const void *data, size_t len)
 }
 
 /* Sends what is in message; false: no answer. A right one is parsed into answer. */
-static bool deliver(void)
+static bool deliver_from(const struct port *from)
 {
 	size_t len = put_udp(frame, &flow, message, message_len);
 	struct packet packet = parsed(frame, len);
 
 	ck_assert(dhcpv6_is_for_us(&dhcpv6, &packet));
 	out[DHCPV6_FRAME_MAX] = 0xee;
-	len = dhcpv6_answer(&dhcpv6, &packet, out, &why);
+	len = dhcpv6_answer(&dhcpv6, from, &packet, now, out, &outcome);
 	ck_assert_uint_eq(out[DHCPV6_FRAME_MAX], 0xee);
 	if (!len)
 		return false;
@@ -66,6 +90,11 @@ static bool deliver(void)
 	ck_assert_uint_eq(mac_read(out + 6), GATEWAY);
 	ck_assert_mem_eq(out + answer.payload + 1, message + 1, 3);
 	return true;
+}
+
+static bool deliver(void)
+{
+	return deliver_from(&port);
 }
 
 /* The answer's first option of that code, or NULL. */
@@ -255,7 +284,7 @@ START_TEST(unicast_is_sent_to_the_multicast_address)
 	begin(1);
 	option(1, their_duid, sizeof their_duid);
 	ck_assert(!deliver());
-	ck_assert_int_eq(why, DROP_MALFORMED);
+	ck_assert_int_eq(outcome.why, DROP_MALFORMED);
 }
 END_TEST
 
@@ -291,13 +320,13 @@ START_TEST(messages_that_must_be_discarded_are)
 		if (wrong[i].association)
 			option(3, ia, sizeof ia);
 		ck_assert_msg(!deliver(), "%u", i);
-		ck_assert_int_eq(why, wrong[i].why);
+		ck_assert_int_eq(outcome.why, wrong[i].why);
 	}
 	/* To another server. */
 	begin(11);
 	option(2, their_duid, sizeof their_duid);
 	ck_assert(!deliver());
-	ck_assert_int_eq(why, DROP_N_REASONS);
+	ck_assert_int_eq(outcome.why, DROP_N_REASONS);
 }
 END_TEST
 
@@ -321,7 +350,7 @@ START_TEST(message_cut_short_anywhere_is_refused)
 			between |= message_len == ends[i];
 		ck_assert(deliver() == (between && message_len > 4));
 		if (!between)
-			ck_assert_int_eq(why, DROP_TRUNCATED);
+			ck_assert_int_eq(outcome.why, DROP_TRUNCATED);
 	}
 }
 END_TEST
@@ -381,11 +410,11 @@ START_TEST(wrong_checksum_is_refused)
 	len = put_udp(frame, &flow, message, message_len);
 	frame[60] ^= 1;
 	packet = parsed(frame, len);
-	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &packet, out, &why), 0);
-	ck_assert_int_eq(why, DROP_MALFORMED);
+	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &port, &packet, now, out, &outcome), 0);
+	ck_assert_int_eq(outcome.why, DROP_MALFORMED);
 	packet_put16(frame + 60, 0);
 	packet = parsed(frame, len);
-	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &packet, out, &why), 0);
+	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &port, &packet, now, out, &outcome), 0);
 }
 END_TEST
 
@@ -401,12 +430,286 @@ START_TEST(source_that_nobody_can_be_answered_at_is_refused)
 }
 END_TEST
 
+/* --- addresses --- */
+
+static const uint8_t no_addrs[] = {0, 13, 0, 2, 0, 2};
+static const uint8_t no_binding[] = {0, 13, 0, 2, 0, 3};
+
+/* An association of client @n, with @addr where there is one. */
+static void association(const char *addr)
+{
+	uint8_t value[12 + 28] = {1, 2, 3, 4};
+
+	packet_put16(value + 12, 5);
+	packet_put16(value + 14, 24);
+	if (addr)
+		inet_pton(AF_INET6, addr, value + 16);
+	option(3, value, addr ? sizeof value : 12);
+}
+
+static void from_client(uint8_t type, unsigned n)
+{
+	uint8_t duid[sizeof their_duid];
+
+	memcpy(duid, their_duid, sizeof duid);
+	duid[9] = (uint8_t)n;
+	begin(type);
+	option(1, duid, sizeof duid);
+	if (type == 3 || type == 5 || type == 8 || type == 9)
+		option(2, our_duid, sizeof our_duid);
+}
+
+/* The one address that the answer gives, for @valid seconds. */
+static const char *given(uint32_t valid)
+{
+	static char text[INET6_ADDRSTRLEN];
+	size_t len;
+	const uint8_t *value = find(3, &len);
+
+	ck_assert_ptr_nonnull(value);
+	ck_assert_mem_eq(value, ia, 4);
+	ck_assert_uint_ge(len, 12 + 28);
+	ck_assert_uint_eq(packet_u16(value + 12), 5);
+	ck_assert_uint_eq(packet_u32(value + 12 + 4 + 20), valid);
+	return inet_ntop(AF_INET6, value + 16, text, sizeof text);
+}
+
+static void assert_refused(const uint8_t status[6])
+{
+	size_t len;
+	const uint8_t *value = find(3, &len);
+
+	ck_assert_ptr_nonnull(value);
+	ck_assert_uint_eq(len, 18);
+	ck_assert_mem_eq(value + 12, status, 6);
+}
+
+/* SOLICIT and REQUEST: what it got. */
+static char *get(unsigned n)
+{
+	g_autofree char *offered = NULL;
+
+	from_client(1, n);
+	association(NULL);
+	ck_assert(deliver());
+	assert_type(2);
+	offered = g_strdup(given(86400));
+	ck_assert_uint_eq(outcome.n_granted, 0);
+	from_client(3, n);
+	association(offered);
+	ck_assert(deliver());
+	assert_type(7);
+	ck_assert_str_eq(given(86400), offered);
+	ck_assert_uint_eq(outcome.n_granted, 1);
+	return g_steal_pointer(&offered);
+}
+
+START_TEST(client_gets_an_address_of_the_range_and_keeps_it)
+{
+	g_autofree char *first = NULL, *again = NULL, *second = NULL;
+	struct in6_addr addr;
+
+	give_addresses(0x1fff);
+	first = get(1);
+	inet_pton(AF_INET6, first, &addr);
+	ck_assert_uint_eq(addr.s6_addr[14] >> 4, 1);
+	second = get(2);
+	ck_assert_str_ne(first, second);
+	from_client(5, 1);
+	association(first);
+	ck_assert(deliver());
+	ck_assert_str_eq(given(86400), first);
+	/* In another process too. */
+	give_addresses(0x1fff);
+	again = get(1);
+	ck_assert_str_eq(first, again);
+}
+END_TEST
+
+START_TEST(rapid_commit_takes_two_messages)
+{
+	give_addresses(0x1fff);
+	from_client(1, 1);
+	option(14, "", 0);
+	association("fec0::1234");
+	ck_assert(deliver());
+	assert_type(7);
+	assert_option(14, "", 0);
+	ck_assert_str_eq(given(86400), "fec0::1234");
+	ck_assert_uint_eq(outcome.n_granted, 1);
+}
+END_TEST
+
+START_TEST(renewal_of_an_unknown_address_is_granted_when_it_is_free)
+{
+	give_addresses(0x1fff);
+	from_client(5, 1);
+	association("fec0::1234");
+	ck_assert(deliver());
+	ck_assert_str_eq(given(86400), "fec0::1234");
+	from_client(6, 2);
+	association("fec0::1234");
+	ck_assert(deliver());
+	assert_refused(no_binding);
+	from_client(5, 3);
+	association("2001:db8::1");
+	ck_assert(deliver());
+	assert_refused(no_binding);
+	/* Beside its own, another one ends. */
+	from_client(5, 1);
+	association("fec0::1111");
+	ck_assert(deliver());
+	ck_assert_str_eq(given(86400), "fec0::1234");
+	{
+		size_t len;
+		const uint8_t *value = find(3, &len);
+
+		ck_assert_uint_eq(len, 12 + 2 * 28);
+		ck_assert_uint_eq(packet_u32(value + 12 + 28 + 4 + 20), 0);
+	}
+}
+END_TEST
+
+START_TEST(confirm_says_whether_the_address_is_of_this_link)
+{
+	give_addresses(0x1fff);
+	from_client(4, 1);
+	association("fec0::99");
+	ck_assert(deliver());
+	assert_type(7);
+	assert_option(13, "\0\0", 2);
+	from_client(4, 1);
+	association("2001:db8::1");
+	ck_assert(deliver());
+	assert_option(13, "\0\4", 2);
+	from_client(4, 1);
+	association(NULL);
+	ck_assert(!deliver());
+}
+END_TEST
+
+START_TEST(released_address_is_free_and_declined_one_rests)
+{
+	g_autofree char *addr = NULL;
+
+	give_addresses(0x1000); /* one address */
+	addr = get(1);
+	from_client(1, 2);
+	association(NULL);
+	ck_assert(deliver());
+	assert_refused(no_addrs);
+	ck_assert_str_eq(outcome.refused, "no address is free");
+	from_client(8, 2);
+	association(addr);
+	ck_assert(deliver());
+	assert_refused(no_binding); /* another's */
+	from_client(8, 1);
+	association(addr);
+	ck_assert(deliver());
+	assert_option(13, "\0\0", 2);
+	assert_absent(3);
+	g_free(get(2));
+	from_client(9, 2);
+	association(addr);
+	ck_assert(deliver());
+	assert_option(13, "\0\0", 2);
+	assert_absent(3);
+	from_client(1, 1);
+	association(NULL);
+	ck_assert(deliver());
+	assert_refused(no_addrs);
+}
+END_TEST
+
+START_TEST(one_port_leaves_addresses_to_others)
+{
+	unsigned given_out = 0;
+
+	give_addresses(0x103f);
+	for (unsigned i = 0; i < 200; i++) {
+		from_client(1, i);
+		option(14, "", 0);
+		association(NULL);
+		ck_assert(deliver());
+		given_out += outcome.n_granted;
+	}
+	ck_assert_uint_eq(given_out, LEASE_SHARE);
+	from_client(1, 201);
+	association(NULL);
+	ck_assert(deliver_from(&other));
+	ck_assert_ptr_nonnull(given(86400));
+}
+END_TEST
+
+/* --- boot --- */
+
+static void assert_text(uint16_t code, const char *text)
+{
+	assert_option(code, text, strlen(text));
+}
+
+START_TEST(boot_file_is_told_as_a_url)
+{
+	static const char *const params[] = {"console=ttyS0", "quiet", NULL};
+
+	begin(11);
+	option(6, "\0\27\0\30\0\73\0\74", 8);
+	ck_assert(deliver());
+	assert_absent(59);
+	config.bootfile = "/boot/grub.efi";
+	config.boot_params = params;
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::2]/boot/grub.efi");
+	assert_option(60, "\0\15console=ttyS0\0\5quiet", 22);
+	config.tftp_server_name = "10.0.2.30";
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::2]/boot/grub.efi");
+	config.tftp_server_name = "fec0::30";
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::30]/boot/grub.efi");
+	config.tftp_server_name = "boot.lan";
+	ck_assert(deliver());
+	assert_text(59, "tftp://boot.lan/boot/grub.efi");
+	config.bootfile = "http://[fec0::2]:8000/grub.efi";
+	ck_assert(deliver());
+	assert_text(59, "http://[fec0::2]:8000/grub.efi");
+	assert_absent(16);
+}
+END_TEST
+
+START_TEST(boot_file_follows_architecture_and_class)
+{
+	static const struct boot_file files[] = {
+		{7, "x64.efi"}, {16, "http://boot/x64.efi"}, {BOOT_ARCH_IPXE, "menu.ipxe"}, {0}};
+
+	config.bootfile = "other";
+	config.boot_files = files;
+	begin(11);
+	option(61, "\0\7", 2);
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::2]/x64.efi");
+	option(15, "\0\4iPXE", 6);
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::2]/menu.ipxe");
+	begin(11);
+	option(61, "\0\13", 2);
+	ck_assert(deliver());
+	assert_text(59, "tftp://[fec0::2]/other");
+	begin(11);
+	option(61, "\0\20", 2);
+	option(16, "\0\0\1\127\0\41HTTPClient:Arch:00016:UNDI:003016", 4 + 2 + 33);
+	ck_assert(deliver());
+	assert_text(59, "http://boot/x64.efi");
+	assert_option(16, "\0\0\1\127\0\12HTTPClient", 16);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dhcpv6");
 	TCase *tc = tcase_create("dhcpv6");
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, information_is_given);
 	tcase_add_test(tc, client_without_identifier_is_served_too);
 	tcase_add_test(tc, what_is_asked_for_is_told);
@@ -423,6 +726,14 @@ int main(void)
 	tcase_add_test(tc, search_list_too_long_for_an_answer_is_left_out);
 	tcase_add_test(tc, wrong_checksum_is_refused);
 	tcase_add_test(tc, source_that_nobody_can_be_answered_at_is_refused);
+	tcase_add_test(tc, client_gets_an_address_of_the_range_and_keeps_it);
+	tcase_add_test(tc, rapid_commit_takes_two_messages);
+	tcase_add_test(tc, renewal_of_an_unknown_address_is_granted_when_it_is_free);
+	tcase_add_test(tc, confirm_says_whether_the_address_is_of_this_link);
+	tcase_add_test(tc, released_address_is_free_and_declined_one_rests);
+	tcase_add_test(tc, one_port_leaves_addresses_to_others);
+	tcase_add_test(tc, boot_file_is_told_as_a_url);
+	tcase_add_test(tc, boot_file_follows_architecture_and_class);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

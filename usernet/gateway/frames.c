@@ -87,6 +87,20 @@ static void on_lease_refused(struct gateway *gateway, struct port *from, mac_t m
 						      .text = why});
 }
 
+static void tell_lease(struct network *network, const struct port *from, const struct guest *guest,
+		       int family, const void *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, addr, text, sizeof(text));
+	log_debug("lease of %s: " MAC_FMT " at %s", text, MAC_ARGS(guest->mac), from->name);
+	network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_GRANTED,
+						      .netdev = from->netdev,
+						      .port = from,
+						      .guest = guest,
+						      .text = text});
+}
+
 static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 		    const struct packet *packet)
 {
@@ -119,16 +133,8 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 			break;
 		if (outcome.hostname[0])
 			guest_set_name(network->guests, guest, outcome.hostname);
-		if (guest_set_v4(network->guests, guest, outcome.addr, true)) {
-			char text[INET_ADDRSTRLEN];
-
-			inet_ntop(AF_INET, &outcome.addr, text, sizeof(text));
-			network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_GRANTED,
-								      .netdev = from->netdev,
-								      .port = from,
-								      .guest = guest,
-								      .text = text});
-		}
+		if (guest_set_v4(network->guests, guest, outcome.addr, true))
+			tell_lease(network, from, guest, AF_INET, &outcome.addr);
 		break;
 	}
 }
@@ -136,13 +142,29 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 static void on_dhcpv6(struct gateway *gateway, struct port *from, const struct packet *packet)
 {
 	uint8_t *out = outbox_reserve(&gateway->outbox, DHCPV6_FRAME_MAX);
-	enum drop_reason why = DROP_N_REASONS;
-	size_t len = out ? dhcpv6_answer(&gateway->dhcpv6, packet, out, &why) : 0;
+	struct network *network = gateway->netdev.network;
+	mac_t mac = mac_read(packet->frame + MAC_LEN);
+	usec_t now = loop_now(network->loop);
+	struct dhcpv6_outcome outcome;
+	struct guest *guest;
+	size_t len;
 
+	if (!out)
+		return;
+	len = dhcpv6_answer(&gateway->dhcpv6, from, packet, now, out, &outcome);
 	if (len > 0)
 		outbox_commit(&gateway->outbox, len);
-	else if (why != DROP_N_REASONS)
-		port_drop(from, why, 1);
+	else if (outcome.why != DROP_N_REASONS)
+		port_drop(from, outcome.why, 1);
+	if (outcome.refused) {
+		port_drop(from, DROP_BUDGET, 1);
+		on_lease_refused(gateway, from, mac, outcome.refused);
+	}
+	guest = outcome.n_granted ? guest_seen(network->guests, mac, from, now) : NULL;
+	for (unsigned i = 0; guest && i < outcome.n_granted; i++) {
+		if (guest_add_v6(network->guests, guest, &outcome.granted[i]))
+			tell_lease(network, from, guest, AF_INET6, &outcome.granted[i]);
+	}
 }
 
 static bool is_own_address(const struct gateway *gateway, const struct packet *packet)

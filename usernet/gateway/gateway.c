@@ -44,6 +44,7 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	gateway->served = served_new();
 	ndp_init(&gateway->ndp, config, gateway->mac, gateway->served);
 	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
+	dhcpv6_follow(&gateway->dhcpv6, network);
 	gateway->reassembly = reassembly_new();
 	gateway->dhcp = dhcp_new(config, gateway->mac);
 	dhcp_set_reservations(gateway->dhcp, network->reservations);
@@ -68,6 +69,7 @@ static void close_services(struct gateway *gateway)
 	g_clear_pointer(&gateway->dns, dns_free);
 	g_clear_pointer(&gateway->lease_store, lease_store_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);
+	dhcpv6_clear(&gateway->dhcpv6);
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
 	g_clear_pointer(&gateway->served, served_free);
 	g_clear_pointer(&gateway->conntrack, conntrack_free);

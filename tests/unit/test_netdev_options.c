@@ -172,7 +172,7 @@ static const struct {
 	{",dhcpv6-range=on", "fec0::1000", "fec0::1fff", true},
 	{",dhcpv6-range=off", "::", "::", false},
 	{",dhcpv6-range=fec0::5:20-fec0::5:2f", "fec0::5:20", "fec0::5:2f", true},
-	{",ipv6-net=fd00::/120", "fd00::80", "fd00::fe", false},
+	{",ipv6-net=fd00::/120", "fd00::80", "fd00::fe", true},
 	{",ipv6-net=fd00::/126", "::", "::", false},
 };
 

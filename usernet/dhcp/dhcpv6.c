@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "dhcp/options6.h"
 #include "net/guest.h"
+#include "net/port.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
 
@@ -17,6 +18,9 @@
 #define UDP_HEADER 8
 #define HEADERS    (ETH_HEADER + IP6_HEADER + UDP_HEADER)
 #define FOREVER    UINT32_MAX /* RFC 8415 7.7 */
+/* A port with more guests than this is not believed that an address is in use: it could say so of
+ * all of them. */
+#define BELIEVE 16
 
 /* One message being answered. */
 struct exchange {
@@ -99,7 +103,7 @@ static bool in_use(void *data, struct in_addr low, mac_t mac)
 	struct in6_addr addr = whole(dhcpv6, low);
 	const struct guest *guest = guest_by_v6(dhcpv6->network->guests, &addr);
 
-	return guest && guest->mac != mac;
+	return guest && guest->mac != mac && guest->port->n_guests <= BELIEVE;
 }
 
 static bool heard(void *data, const struct lease *lease, usec_t since)
@@ -325,11 +329,12 @@ static void put_farewell(struct exchange *x)
 		bool known = false;
 
 		make_key(&key, x, ia);
-		for (unsigned j = 0; j < ia->n_addrs; j++) {
-			if (ia->option == OPT6_IA_NA && x->dhcpv6->pool &&
-			    in_range(x->dhcpv6, &ia->addrs[j]))
-				known |= end(x->dhcpv6->pool, &key.client, low_of(&ia->addrs[j]),
-					     x->now);
+		for (unsigned j = 0; j < ia->n_addrs && !known; j++) {
+			known = ia->option == OPT6_IA_NA && x->dhcpv6->pool &&
+				in_range(x->dhcpv6, &ia->addrs[j]) &&
+				end(x->dhcpv6->pool, &key.client, low_of(&ia->addrs[j]), x->now);
+			if (known)
+				x->outcome->ended[x->outcome->n_ended++] = ia->addrs[j];
 		}
 		if (!known)
 			put_refusal(x, ia, STATUS6_NO_BINDING);

@@ -56,6 +56,8 @@ struct dhcpv6_outcome {
 	enum drop_reason why; /* no answer: what to count; DROP_N_REASONS: nothing is wrong */
 	unsigned n_granted;
 	struct in6_addr granted[DHCPV6_ASSOCIATIONS];
+	unsigned n_ended; /* released, declined */
+	struct in6_addr ended[DHCPV6_ASSOCIATIONS];
 	const char *refused; /* why there was no address; NULL: nobody was refused one */
 };
 

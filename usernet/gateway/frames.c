@@ -160,6 +160,9 @@ static void on_dhcpv6(struct gateway *gateway, struct port *from, const struct p
 		port_drop(from, DROP_BUDGET, 1);
 		on_lease_refused(gateway, from, mac, outcome.refused);
 	}
+	guest = guest_by_mac(network->guests, mac);
+	for (unsigned i = 0; guest && i < outcome.n_ended; i++)
+		guest_remove_v6(network->guests, guest, &outcome.ended[i]);
 	guest = outcome.n_granted ? guest_seen(network->guests, mac, from, now) : NULL;
 	for (unsigned i = 0; guest && i < outcome.n_granted; i++) {
 		if (guest_add_v6(network->guests, guest, &outcome.granted[i]))

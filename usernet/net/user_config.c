@@ -136,6 +136,8 @@ static bool resolve_range6(struct user_config *config, GError **error)
 	if (IN6_IS_ADDR_UNSPECIFIED(&config->dhcp6_start)) {
 		if (bits < 4)
 			return true; /* no room beside the gateway and the name server */
+		/* Without SLAAC nothing else gives guests an address. */
+		config->dhcp6_managed |= config->net6_len != 64;
 		low = bits >= 13 ? 0x1000 : 1u << (bits - 1);
 		high = bits >= 13 ? 0x1fff : (1u << bits) - 2;
 		config->dhcp6_start = config->dhcp6_end = config->net6;

@@ -14,7 +14,9 @@ struct tftp_folder {
 	int fd;
 };
 
-static int open_beneath(int dir, const char *name, uint64_t flags)
+/* --- openat2, or a walk where the kernel (before Linux 5.6) or valgrind has none --- */
+
+static int openat2_beneath(int dir, const char *name, uint64_t flags)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
@@ -31,6 +33,87 @@ static int open_beneath(int dir, const char *name, uint64_t flags)
 	return (int)fd;
 }
 
+/*
+ * Rewrites @path without "." and "..", which is what it means where no link is followed. False: it
+ * leads out.
+ */
+static bool normalize(char *path)
+{
+	char *out = path, *next = path;
+
+	while (next) {
+		char *word = next;
+		size_t len = strcspn(word, "/");
+
+		next = word[len] ? word + len + 1 : NULL;
+		if (len == 0 || (len == 1 && word[0] == '.'))
+			continue;
+		if (len == 2 && word[0] == '.' && word[1] == '.') {
+			if (out == path)
+				return false;
+			while (--out > path && out[-1] != '/')
+				;
+			continue;
+		}
+		memmove(out, word, len);
+		out += len;
+		*out++ = '/';
+	}
+	if (out > path)
+		out--;
+	*out = '\0';
+	return true;
+}
+
+/* One name; ELOOP: it is a symbolic link. */
+static int open_step(int dir, const char *name, int flags)
+{
+	autofd int fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno != ENOTDIR)
+		return -1;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+		errno = ELOOP;
+		return -1;
+	}
+	if (fd < 0)
+		errno = ENOTDIR;
+	return steal_fd(&fd);
+}
+
+static int walk_beneath(int dir, const char *name, int flags)
+{
+	char path[TFTP_NAME_MAX + 1], *word = path, *slash;
+	autofd int at = -1;
+
+	g_strlcpy(path, name, sizeof(path));
+	if (!normalize(path)) {
+		errno = EXDEV;
+		return -1;
+	}
+	while ((slash = strchr(word, '/'))) {
+		int next;
+
+		*slash = '\0';
+		next = open_step(at < 0 ? dir : at, word, O_PATH | O_DIRECTORY);
+		if (at >= 0)
+			close(at);
+		at = next;
+		if (at < 0)
+			return -1;
+		word = slash + 1;
+	}
+	return open_step(at < 0 ? dir : at, *word ? word : ".", flags);
+}
+
+static int open_beneath(int dir, const char *name, int flags)
+{
+	int fd = openat2_beneath(dir, name, (uint64_t)flags);
+
+	return fd < 0 && errno == ENOSYS ? walk_beneath(dir, name, flags) : fd;
+}
+
 static int open_dir(const char *path)
 {
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -38,15 +121,14 @@ static int open_dir(const char *path)
 
 struct tftp_folder *tftp_folder_open(const char *path, GError **error)
 {
-	autofd int fd = open_dir(path), probe = fd >= 0 ? open_beneath(fd, ".", O_PATH) : -1;
+	autofd int fd = open_dir(path);
 	struct tftp_folder *folder;
 
-	if (probe < 0) {
+	if (fd < 0) {
 		int err = errno;
 
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err),
-			    "user: tftp: cannot serve '%s': %s%s", path, g_strerror(err),
-			    fd >= 0 ? " (openat2, of Linux 5.6, is needed)" : "");
+			    "user: tftp: cannot serve '%s': %s", path, g_strerror(err));
 		return NULL;
 	}
 	folder = g_new0(struct tftp_folder, 1);

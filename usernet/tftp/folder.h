@@ -8,11 +8,12 @@
 
 /*
  * The directory that is served. Files are opened beneath it and nowhere else (openat2(2),
- * RESOLVE_BENEATH), without following symbolic links; only regular files are opened.
+ * RESOLVE_BENEATH, or step by step where that is missing), without following symbolic links; only
+ * regular files are opened.
  */
 struct tftp_folder;
 
-/* NULL, and @error names tftp=: it is not a directory, or the kernel has no openat2 (Linux 5.6). */
+/* NULL, and @error names tftp=: it is not a directory. */
 struct tftp_folder *tftp_folder_open(const char *path, GError **error);
 void tftp_folder_close(struct tftp_folder *folder);
 

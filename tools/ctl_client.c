@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/sockaddr.h"
@@ -13,10 +14,71 @@ struct ctl_client {
 	GString *in; /* read, not yet handed out */
 };
 
+/* Anyone may make a directory in /tmp: what is in another user's is not ours. */
+static bool is_ours(const char *base)
+{
+	struct stat st;
+
+	return lstat(base, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+/* Each once, the one first that usernet would choose in our environment. NULL-terminated. */
+static char **list_bases(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	unsigned uid = (unsigned)geteuid();
+	g_autofree char *login = g_strdup_printf("/run/user/%u/usernet", uid);
+	GPtrArray *bases = g_ptr_array_new();
+
+	if (runtime && runtime[0] == '/')
+		g_ptr_array_add(bases, g_strdup_printf("%s/usernet", runtime));
+	if (!bases->len || strcmp(bases->pdata[0], login))
+		g_ptr_array_add(bases, g_steal_pointer(&login));
+	g_ptr_array_add(bases, g_strdup_printf("/tmp/usernet-%u", uid));
+	g_ptr_array_add(bases, NULL);
+	return (char **)g_ptr_array_free(bases, FALSE);
+}
+
+char **ctl_client_bases(void)
+{
+	char **all = list_bases(), **to = all;
+
+	for (char **base = all; *base; base++) {
+		if (is_ours(*base))
+			*to++ = *base;
+		else
+			g_free(*base);
+	}
+	*to = NULL;
+	return all;
+}
+
+static bool answers(const char *path)
+{
+	struct sockaddr_any addr;
+	int fd;
+	bool ok;
+
+	if (!sockaddr_unix(&addr, path, false, NULL))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ok = fd >= 0 && connect(fd, &addr.sa, addr.len) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 char *ctl_client_default_path(const char *name)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	g_auto(GStrv) bases = ctl_client_bases();
 
+	for (char **base = bases; *base; base++) {
+		g_autofree char *path = g_strdup_printf("%s/%s/qmp.sock", *base, name);
+
+		if (answers(path))
+			return g_steal_pointer(&path);
+	}
 	if (runtime && runtime[0] == '/')
 		return g_strdup_printf("%s/usernet/%s/qmp.sock", runtime, name);
 	return g_strdup_printf("/tmp/usernet-%u/%s/qmp.sock", (unsigned)geteuid(), name);

@@ -9,7 +9,13 @@
 /* A blocking QMP client for a person's command: one request at a time. */
 struct ctl_client;
 
-/* Where the network @name listens, if it runs. Newly allocated. */
+/*
+ * Where networks of this user have their run directories, of those that exist and are ours:
+ * $XDG_RUNTIME_DIR/usernet, /run/user/UID/usernet and /tmp/usernet-UID. usernet chooses by its own
+ * environment, which need not be ours. NULL-terminated, newly allocated.
+ */
+char **ctl_client_bases(void);
+/* The control socket of @name: of the one that runs, else where it would be. Newly allocated. */
 char *ctl_client_default_path(const char *name);
 /* Connects and negotiates. NULL: not reachable, with @error. */
 struct ctl_client *ctl_client_new(const char *path, GError **error);

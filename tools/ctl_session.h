@@ -21,6 +21,7 @@ struct ctl_session {
 	bool json;
 	const char *id;   /* --id: the netdev of hostfwd */
 	const char *name; /* of the network */
+	bool named;       /* --name was given */
 };
 
 int ctl_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);

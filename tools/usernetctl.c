@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +8,22 @@
 #include "ctl_client.h"
 #include "ctl_connect.h"
 #include "ctl_names.h"
+#include "ctl_networks.h"
 #include "ctl_policy.h"
+#include "ctl_save.h"
 #include "ctl_session.h"
 #include "ctl_table.h"
 
 /* The command-line client of a running usernet: every command is a QMP request and a way to show
  * the answer. */
 
+#define ANY_PARAMS INT_MIN
+
 struct verb {
 	const char *words; /* "hostfwd add" */
 	const char *params;
 	const char *help;
-	int n_params; /* -N: at least N */
+	int n_params; /* -N: at least N; ANY_PARAMS */
 	bool offline; /* the network need not run */
 	int (*run)(struct ctl_session *session, char **params);
 };
@@ -74,14 +79,42 @@ static int run_netdevs(struct ctl_session *session, char **params)
 	return status;
 }
 
+/* A line for each thing that is wrong, after the table of guests. */
+static int show_troubles(struct ctl_session *session)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-troubles", NULL, &result);
+	JsonArray *troubles = status == CTL_DONE ? json_node_get_array(result) : NULL;
+
+	for (guint i = 0; troubles && i < json_array_get_length(troubles); i++) {
+		JsonObject *trouble = json_array_get_object_element(troubles, i);
+		g_autofree char *text = ctl_table_text(json_object_get_member(trouble, "text"));
+
+		/* "usernetctl forwards" shows these. */
+		if (!json_object_has_member(trouble, "rule"))
+			printf("trouble: %s\n", text);
+	}
+	return status;
+}
+
 static int run_guests(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"MAC", "mac"},   {"NAME", "name"}, {"IPV4", "ipv4"},         {"IPV6", "ipv6"},
 		{"PORT", "port"}, {"LINK", "link"}, {"SEEN-AGO", "seen-ago"}, {NULL, NULL},
 	};
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-guests", NULL, &result);
+	JsonArray *guests;
 
-	return ctl_show_table(session, "query-guests", columns, "no guests");
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	guests = json_node_get_array(result);
+	if (json_array_get_length(guests))
+		ctl_table_print(guests, columns);
+	else
+		puts("no guests");
+	return show_troubles(session);
 }
 
 static int run_leases(struct ctl_session *session, char **params)
@@ -99,12 +132,31 @@ static int run_leases(struct ctl_session *session, char **params)
 	return ctl_show_table(session, "query-leases", columns, "no leases");
 }
 
+/* Where a forward leads, for people: a guest that nobody has seen has no address. */
+static void add_leads_to(JsonArray *rows)
+{
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		JsonObject *row = json_array_get_object_element(rows, i);
+		const char *address =
+			json_object_get_string_member_with_default(row, "guest-address", NULL);
+		gint64 waited = json_object_get_int_member_with_default(row, "waited", 0);
+		g_autofree char *text = NULL;
+
+		if (!address)
+			text = g_strdup("waits for a guest");
+		else if (waited && !json_object_get_boolean_member_with_default(row, "here", TRUE))
+			text = g_strdup_printf("%s, not there; waited for: %" G_GINT64_FORMAT,
+					       address, waited);
+		json_object_set_string_member(row, "leads-to", text ? text : address);
+	}
+}
+
 static int run_forwards(struct ctl_session *session, char **params)
 {
 	static const struct ctl_column columns[] = {
 		{"NETDEV", "netdev"},
 		{"RULE", "rule"},
-		{"LEADS TO", "guest-address"},
+		{"LEADS TO", "leads-to"},
 		{NULL, NULL},
 	};
 	static const struct ctl_column servers[] = {
@@ -123,6 +175,7 @@ static int run_forwards(struct ctl_session *session, char **params)
 		return status;
 	if (json_array_get_length(json_node_get_array(result)) == 0)
 		puts("no forwards");
+	add_leads_to(json_node_get_array(result));
 	ctl_show_type(json_node_get_array(result), "hostfwd", columns);
 	ctl_show_type(json_node_get_array(result), "guestfwd", servers);
 	return status;
@@ -292,6 +345,7 @@ static int run_qmp(struct ctl_session *session, char **params)
 }
 
 static const struct verb verbs[] = {
+	{"list", "", "the networks of this user that run", 0, true, ctl_run_list},
 	{"status", "", "the network, its addresses, how many are on it", 0, false, run_status},
 	{"netdevs", "", "netdevs, their ports, what passed and what was dropped", 0, false,
 	 run_netdevs},
@@ -311,8 +365,8 @@ static const struct verb verbs[] = {
 	 ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
 	 false, run_hostfwd_add},
-	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: [tcp|udp]:[ADDR]:PORT", 1, false,
-	 run_hostfwd_remove},
+	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: RULE as added, or its host side",
+	 1, false, run_hostfwd_remove},
 	{"guestfwd add", "[--id NETDEV] RULE",
 	 "a server for guests: [tcp]:[ADDR]:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT", 1,
 	 false, run_guestfwd_add},
@@ -334,6 +388,9 @@ static const struct verb verbs[] = {
 	 ctl_run_dns_remove},
 	{"dns list", "", "the names added so", 0, false, ctl_run_dns_list},
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
+	{"save", "[FILE]",
+	 "write what was changed live to the configuration file; its comments stay", ANY_PARAMS,
+	 false, ctl_run_save},
 	{"events", "", "show what happens, until interrupted", 0, false, run_events},
 	{"hmp", "LINE", "a line of QEMU's human monitor", -1, false, run_hmp},
 	{"qmp", "JSON", "a QMP request; prints what it returns", -1, false, run_qmp},
@@ -369,6 +426,7 @@ static char *describe_verbs(void)
 	g_string_append(
 		out,
 		"\nExamples:\n"
+		"  usernetctl list\n"
 		"  usernetctl guests\n"
 		"  usernetctl hostfwd add tcp:127.0.0.1:2222-:22\n"
 		"  ssh -o ProxyCommand='usernetctl connect %h %p' root@web\n"
@@ -377,6 +435,7 @@ static char *describe_verbs(void)
 		"  usernetctl link 52:54:00:12:34:01 down\n"
 		"  usernetctl guest add web,ip=10.0.2.20\n"
 		"  usernetctl dns add '*.apps.usernet.internal' 10.0.2.20\n"
+		"  usernetctl save\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"
@@ -386,6 +445,8 @@ static char *describe_verbs(void)
 
 static int unreachable(const char *name, const char *socket, GError *error)
 {
+	g_autofree char *running = NULL;
+
 	fprintf(stderr, "usernetctl: cannot reach usernet: %s\n", error->message);
 	if (socket)
 		fprintf(stderr, "Is it running? It prints its control socket when it starts.\n");
@@ -393,6 +454,9 @@ static int unreachable(const char *name, const char *socket, GError *error)
 		fprintf(stderr, "Is the network '%s' running? Start it with: usernet%s%s\n", name,
 			strcmp(name, "default") ? " --name " : "",
 			strcmp(name, "default") ? name : "");
+	running = socket ? NULL : ctl_networks_names();
+	if (running)
+		fprintf(stderr, "Running: %s\n", running);
 	g_error_free(error);
 	return CTL_UNREACHABLE;
 }
@@ -401,7 +465,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 {
 	char **params;
 	const struct verb *verb = find_verb(args, &params);
-	g_autofree char *path = socket ? g_strdup(socket) : ctl_client_default_path(name);
+	g_autofree char *path = NULL;
 	GError *error = NULL;
 	int n, status;
 
@@ -409,12 +473,15 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 		return ctl_usage("unknown command '%s%s%s'", args[0], args[1] ? " " : "",
 				 args[1] ? args[1] : "");
 	n = (int)g_strv_length(params);
-	if (verb->n_params < 0 ? n < -verb->n_params : n != verb->n_params)
+	if (verb->n_params == ANY_PARAMS ? false
+	    : verb->n_params < 0         ? n < -verb->n_params
+					 : n != verb->n_params)
 		return ctl_usage("%s: write usernetctl %s%s%s", verb->words, verb->words,
 				 verb->params[0] ? " " : "", verb->params);
 	session->name = name;
 	if (verb->offline)
 		return verb->run(session, params);
+	path = socket ? g_strdup(socket) : ctl_client_default_path(name);
 	session->client = ctl_client_new(path, &error);
 	if (!session->client)
 		return unreachable(name, socket, error);
@@ -456,5 +523,6 @@ int main(int argc, char **argv)
 		return ctl_usage("a command is missing");
 	session.json = json;
 	session.id = id;
+	session.named = name;
 	return run_verb(args, name ? name : "default", socket, &session);
 }

@@ -4,6 +4,7 @@
 
 #include "ctl/qmp/json_splitter.h"
 #include "ctl/qmp/request.h"
+#include "ctl/qmp/session.h"
 #include "harness.h"
 
 /*
@@ -18,8 +19,7 @@ struct seen {
 
 static bool each(void *data, enum json_split_event event, const char *text)
 {
-	static bool negotiated;
-	struct request_session session = {.negotiated = &negotiated};
+	static struct qmp_session session;
 	struct seen *seen = data;
 	g_autoptr(JsonNode) answer = NULL;
 
@@ -36,7 +36,7 @@ static bool each(void *data, enum json_split_event event, const char *text)
 	answer = request_run(&session, text);
 	g_assert_true(JSON_NODE_HOLDS_OBJECT(answer));
 	g_assert_true(json_object_has_member(json_node_get_object(answer), "error"));
-	g_assert_false(negotiated);
+	g_assert_false(session.negotiated);
 	return true;
 }
 

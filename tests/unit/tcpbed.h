@@ -90,7 +90,7 @@ static void take_frame(const struct frame *frame)
 	seen->frame = g_memdup2(frame->data, frame->len);
 	ck_assert(packet_parse(&seen->packet, &(struct frame){seen->frame, frame->len}, &why));
 	ck_assert(seen->packet.proto != IPPROTO_TCP ||
-		  l4_right(seen->frame, frame->len, seen->packet.v6, IPPROTO_TCP));
+		  l4_right(seen->frame, seen->packet.len, seen->packet.v6, IPPROTO_TCP));
 	ck_assert(seen->packet.v6 || ip_right(seen->frame));
 	ck_assert_uint_eq(mac_read(seen->frame), GUEST_MAC);
 	if (seen->packet.proto == IPPROTO_TCP) {

@@ -35,15 +35,17 @@ static void send_frame(int fd, const struct sockaddr_any *to, size_t len, mac_t 
 	g_free(data);
 }
 
+/* The next frame at @fd must be that one, padded with zeroes when it is short. */
 static void expect_frame(int fd, size_t len, mac_t dst, mac_t src, uint8_t seed)
 {
-	uint8_t *want = g_malloc(len), *got = g_malloc(FRAME_MAX + 1);
+	size_t padded = MAX(len, FRAME_PADDED);
+	uint8_t *want = g_malloc0(padded), *got = g_malloc(FRAME_MAX + 1);
 	ssize_t n;
 
 	fill_frame(want, len, dst, src, seed);
 	run_until((n = recv(fd, got, FRAME_MAX + 1, MSG_DONTWAIT)) >= 0);
-	ck_assert_uint_eq(n, len);
-	ck_assert_mem_eq(got, want, len);
+	ck_assert_uint_eq(n, padded);
+	ck_assert_mem_eq(got, want, padded);
 	g_free(want);
 	g_free(got);
 }
@@ -110,6 +112,17 @@ START_TEST(a_burst_of_mixed_lengths_arrives_whole_and_in_order)
 				expect_frame(guest_a, 60, MAC_A, MAC_B, (uint8_t)k);
 			}
 		}
+	}
+}
+END_TEST
+
+START_TEST(short_frames_are_padded)
+{
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 100; i++)
+			send_frame(guest_a, &lan, 14 + i % 50, MAC_B, MAC_A, (uint8_t)i);
+		for (unsigned i = 0; i < 100; i++)
+			expect_frame(guest_b, 14 + i % 50, MAC_B, MAC_A, (uint8_t)i);
 	}
 }
 END_TEST
@@ -441,6 +454,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, each_sender_gets_a_port_and_its_own_frames);
 	tcase_add_test(tc, a_burst_of_mixed_lengths_arrives_whole_and_in_order);
+	tcase_add_test(tc, short_frames_are_padded);
 	tcase_add_test(tc, runts_and_giants_are_counted_and_dropped);
 	tcase_add_test(tc, a_guest_that_does_not_read_does_not_stop_the_others);
 	tcase_add_test(tc, a_guest_that_went_loses_its_port_with_the_next_frame_for_it);

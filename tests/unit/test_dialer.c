@@ -91,6 +91,17 @@ START_TEST(a_refused_tcp_connection_is_dialled_again)
 }
 END_TEST
 
+START_TEST(one_that_dials_once_does_not_come_again)
+{
+	dialer_init(&dialer, loop, &addr, 0, 0, connected);
+	dialer_start(&dialer);
+	run_until(dialer.error == ENOENT);
+	ck_assert(!loop_timer_is_set(&dialer.timer));
+	run_idle();
+	ck_assert_int_eq(answered, -1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dialer");
@@ -102,6 +113,7 @@ int main(void)
 	tcase_add_test(tc, each_failure_doubles_the_wait_up_to_the_most);
 	tcase_add_test(tc, it_answers_from_the_loop_and_once);
 	tcase_add_test(tc, a_refused_tcp_connection_is_dialled_again);
+	tcase_add_test(tc, one_that_dials_once_does_not_come_again);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -295,6 +295,48 @@ static const struct {
 	{"stream,id=x,addr.type=fd,addr.str=name", "Invalid file descriptor number 'name'"},
 	{"stream,id=x,addr.type=fd,addr.str=1", "Invalid file descriptor number '1'"},
 	{"stream,id=x,addr.type=fd,addr.str=1000", "file descriptor 1000 is not open"},
+	{"stream,id=x,server=on,addr.type=fd,addr.str=9,reconnect-ms=1", "incompatible"},
+	{"stream,id=x,addr.type=fd,addr.str=9,reconnect-ms=1", "'reconnect-ms' is unexpected"},
+	{"stream,id=x,server=on,addr.type=inet,addr.host=,addr.port=0,addr.ipv4=off,addr.ipv6=off",
+	 "Cannot disable IPv4 and IPv6 at same time"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.ipv6=on",
+	 "addr.host '127.0.0.1' is an IPv4 address, which addr.ipv4 and .ipv6 rule out"},
+	{"stream,id=x,addr.type=inet,addr.host=::1,addr.port=1,addr.ipv6=off",
+	 "addr.host '::1' is an IPv6 address"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.to=9",
+	 "Parameter 'addr.to' is unexpected"},
+	{"stream,id=x,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=9,addr.to=8",
+	 "addr.to '8' is less than addr.port '9'"},
+	{"stream,id=x,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=9,addr.to=65536",
+	 "Parameter 'addr.to' expects a number from 0 to 65535"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.keep-alive-count=128",
+	 "'addr.keep-alive-count' expects a number from 0 to 127"},
+	{"stream,id=x,addr.type=unix,addr.path=/x,addr.numeric=on",
+	 "'addr.numeric' is unexpected: it belongs to addr.type=inet"},
+	{"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.tight=on",
+	 "'addr.tight' is unexpected: it belongs to addr.type=unix"},
+	{"stream,id=x,addr.type=unix,addr.path=/x,mode=0660", "Parameter 'mode' is unexpected"},
+	{"stream,id=x,server=on,addr.type=unix,addr.path=x,addr.abstract=on,group=0",
+	 "Parameter 'group' is unexpected"},
+	{"stream,id=x,server=on,addr.type=unix,addr.path=/x,mode=0888",
+	 "'mode' expects permissions in octal"},
+	{"stream,id=x,server=on,addr.type=unix,addr.path=/x,group=no-such-group",
+	 "there is no group 'no-such-group'"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,remote.type=inet,"
+	 "remote.host=127.0.0.1,remote.port=1,mode=0660",
+	 "Parameter 'mode' is unexpected"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,local.to=2,"
+	 "remote.type=inet,remote.host=127.0.0.1,remote.port=1",
+	 "Parameter 'local.to' is unexpected"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,remote.type=inet,"
+	 "remote.host=127.0.0.1,remote.port=1,remote.keep-alive=on",
+	 "'remote.keep-alive' is unexpected: datagrams have no connection"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,remote.type=inet,"
+	 "remote.host=127.0.0.1,remote.port=1,remote.mptcp=on",
+	 "'remote.mptcp' is unexpected"},
+	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1,local.ipv4=off,"
+	 "remote.type=inet,remote.host=127.0.0.1,remote.port=1",
+	 "local.host '127.0.0.1' is an IPv4 address"},
 	{"dgram,id=x", "dgram requires local="},
 	{"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=1", "requires remote"},
 	{"dgram,id=x,local.type=unix,local.path=/x,remote.type=inet,remote.host=127.0.0.1,"
@@ -333,6 +375,84 @@ START_TEST(mistakes_name_the_part_and_leave_nothing)
 		      mistakes[_i].text, error->message);
 	ck_assert(list_empty(&network->netdevs));
 	ck_assert(list_empty(&control->attachments));
+}
+END_TEST
+
+/* Every key of QEMU 7.2 to 11.1, where it means something. */
+static const char *const accepted[] = {
+	"stream,id=x,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=0,addr.numeric=on,"
+	"addr.ipv4=on,addr.ipv6=off,addr.keep-alive=on,addr.mptcp=off",
+	"stream,id=x,server=on,addr.type=inet,addr.host=,addr.port=0,addr.ipv4=on,addr.ipv6=on",
+	"stream,id=x,server=on,addr.type=inet,addr.host=,addr.port=0,addr.ipv4=off",
+	"stream,id=x,server=on,addr.type=inet,addr.host=localhost,addr.port=0,addr.ipv6=on",
+	"stream,id=x,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=0,addr.to=65535",
+	"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.keep-alive=off",
+	"stream,id=x,addr.type=inet,addr.host=127.0.0.1,addr.port=1,addr.keep-alive-count=3,"
+	"addr.keep-alive-idle=7,addr.keep-alive-interval=0,reconnect-ms=4294967295",
+	"stream,id=x,addr.type=inet,addr.host=::1,addr.port=1,addr.ipv4=on,addr.ipv6=on,reconnect=5",
+	"stream,id=x,addr.type=unix,addr.path=/nowhere/x,addr.tight=on,reconnect=0",
+	"stream,id=x,addr.type=unix,addr.path=x,addr.abstract=on,addr.tight=off,",
+	"{\"type\":\"stream\",\"id\":\"x\",\"server\":true,\"addr\":{\"type\":\"inet\","
+	"\"host\":\"127.0.0.1\",\"port\":\"0\",\"to\":65535,\"ipv4\":true,\"keep-alive\":true,"
+	"\"keep-alive-idle\":9}}",
+	"dgram,id=x,local.type=inet,local.host=127.0.0.1,local.port=0,local.ipv4=on,"
+	"local.numeric=on,remote.type=inet,remote.host=127.0.0.1,remote.port=9,remote.ipv6=off,"
+	"remote.keep-alive=off,remote.mptcp=off",
+};
+
+START_TEST(address_keys_of_qemu_are_taken)
+{
+	ck_assert_msg(add(accepted[_i]) != NULL, "%s: %s", accepted[_i],
+		      error ? error->message : "");
+}
+END_TEST
+
+START_TEST(families_choose_the_host_of_an_empty_name)
+{
+	static const struct {
+		const char *keys;
+		int family;
+	} cases[] = {
+		{"", AF_INET},
+		{",addr.ipv4=on", AF_INET},
+		{",addr.ipv6=off", AF_INET},
+		{",addr.ipv6=on", AF_INET6},
+		{",addr.ipv4=off", AF_INET6},
+		{",addr.ipv4=on,addr.ipv6=on", AF_INET6},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strdup_printf(
+			"stream,id=x,server=on,addr.type=inet,addr.host=,addr.port=0%s",
+			cases[i].keys);
+		struct attachment *x = add(text);
+
+		ck_assert_msg(x != NULL, "%s: %s", text, error ? error->message : "");
+		ck_assert_msg(x->addr.sa.sa_family == cases[i].family, "%s", text);
+		ck_assert(control_del_netdev(control, "x", NULL));
+	}
+}
+END_TEST
+
+START_TEST(a_filled_abstract_name_is_another_and_its_line_says_so)
+{
+	g_autofree char *name = g_strdup_printf("usernet-test-%d", (int)getpid());
+	g_autofree char *tight = g_strdup_printf("stream,id=t,server=on,addr.type=unix,"
+						 "addr.path=%s,addr.abstract=on",
+						 name);
+	g_autofree char *filled = g_strdup_printf("stream,id=f,server=on,addr.type=unix,"
+						  "addr.path=%s,addr.abstract=on,addr.tight=off",
+						  name);
+	g_autofree char *part =
+		g_strdup_printf("addr.path=%s,addr.abstract=on,addr.tight=off -device", name);
+	struct attachment *t = add(tight), *f = add(filled);
+	g_autofree char *one = NULL, *two = NULL;
+
+	ck_assert_msg(t && f, "%s", error ? error->message : "");
+	one = attachment_qemu_line(t, "/nowhere");
+	two = attachment_qemu_line(f, "/nowhere");
+	ck_assert_ptr_null(strstr(one, "tight"));
+	ck_assert_msg(strstr(two, part) != NULL, "%s", two);
 }
 END_TEST
 
@@ -467,6 +587,9 @@ int main(void)
 	tcase_add_test(tc, forwards_come_and_go_by_rule);
 	tcase_add_loop_test(tc, mistakes_name_the_part_and_leave_nothing, 0,
 			    G_N_ELEMENTS(mistakes));
+	tcase_add_loop_test(tc, address_keys_of_qemu_are_taken, 0, G_N_ELEMENTS(accepted));
+	tcase_add_test(tc, families_choose_the_host_of_an_empty_name);
+	tcase_add_test(tc, a_filled_abstract_name_is_another_and_its_line_says_so);
 	tcase_add_test(tc, id_is_taken_once);
 	tcase_add_loop_test(tc, descriptor_of_a_stream_or_datagram_socket_is_taken_over, 0, 2);
 	tcase_add_test(tc, descriptor_that_is_no_socket_is_refused);

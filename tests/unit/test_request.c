@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "ctl/control.h"
-#include "ctl/fd_names.h"
 #include "ctl/qmp/request.h"
+#include "ctl/qmp/session.h"
 #include "net/network.h"
 #include "run_suite.h"
 
@@ -12,7 +12,7 @@
 static struct loop *loop;
 static struct network *network;
 static struct control *control;
-static bool negotiated;
+static struct qmp_session session;
 
 static void setup(void)
 {
@@ -20,7 +20,7 @@ static void setup(void)
 	loop_attach(loop, NULL);
 	network = network_new(loop, "test");
 	control = control_new(network, "/nowhere");
-	negotiated = false;
+	session = (struct qmp_session){.control = control};
 }
 
 static void teardown(void)
@@ -32,7 +32,6 @@ static void teardown(void)
 
 static void answers(const char *text, const char *expected)
 {
-	struct request_session session = {.control = control, .negotiated = &negotiated};
 	g_autoptr(JsonNode) node = request_run(&session, text);
 	g_autofree char *answer = json_to_string(node, FALSE);
 
@@ -47,7 +46,7 @@ START_TEST(capabilities_come_first_and_once)
 		ERROR("CommandNotFound",
 		      "Expecting capabilities negotiation with 'qmp_capabilities'"));
 	answers("{\"execute\":\"qmp_capabilities\"}", "{\"return\":{}}");
-	ck_assert(negotiated);
+	ck_assert(session.negotiated);
 	answers("{\"execute\":\"qmp_capabilities\"}",
 		ERROR("CommandNotFound", "Capabilities negotiation is already complete, command "
 					 "ignored"));
@@ -56,7 +55,7 @@ END_TEST
 
 START_TEST(id_of_any_kind_is_given_back)
 {
-	negotiated = true;
+	session.negotiated = true;
 	answers("{\"execute\":\"query-netdevs\",\"id\":{\"a\":[1,null]}}",
 		"{\"return\":[],\"id\":{\"a\":[1,null]}}");
 	answers("{\"execute\":\"query-netdevs\",\"arguments\":{},\"id\":7}",
@@ -83,14 +82,13 @@ static const struct {
 
 START_TEST(what_is_wrong_is_told_as_qemu_does)
 {
-	negotiated = true;
+	session.negotiated = true;
 	answers(wrong[_i].text, wrong[_i].answer);
 }
 END_TEST
 
 START_TEST(what_is_no_json_is_an_error)
 {
-	struct request_session session = {.control = control, .negotiated = &negotiated};
 	static const char *const texts[] = {"", "{", "{\"execute\":}", "nothing", "[}"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {

@@ -136,6 +136,94 @@ START_TEST(over_the_bound_whole_frames_are_dropped_and_the_stream_stays_sound)
 }
 END_TEST
 
+/* Short frames in memory that holds something else behind each. */
+#define N_SHORT 1000
+static uint8_t short_memory[N_SHORT][FRAME_PREFIX + FRAME_PADDED];
+
+static struct frame short_frame(unsigned i)
+{
+	uint32_t len = FRAME_MIN + i % (FRAME_PADDED - FRAME_MIN);
+	uint8_t *data = short_memory[i] + FRAME_PREFIX;
+
+	memset(data, (int)i, FRAME_PADDED);
+	data[0] = (uint8_t)(i >> 8);
+	frame_set_prefix(data, len);
+	return (struct frame){data, len};
+}
+
+static void check_padded(const uint8_t *got, unsigned i)
+{
+	struct frame frame = short_frame(i);
+
+	ck_assert_mem_eq(got, "\0\0\0\74", FRAME_PREFIX);
+	got += FRAME_PREFIX;
+	ck_assert_mem_eq(got, frame.data, frame.len);
+	for (size_t at = frame.len; at < FRAME_PADDED; at++)
+		ck_assert_msg(!got[at], "frame %u is padded with %u", i, got[at]);
+}
+
+START_TEST(short_frames_are_padded_with_zeroes_and_leave_as_one_run)
+{
+	g_autoptr(GByteArray) got = NULL;
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct frame frame = short_frame(i);
+
+		sendq_note(&queue, &frame, 1);
+	}
+	ck_assert_uint_eq(queue.n_iov, 1);
+	sendq_note(&queue, frames, 1);
+	ck_assert(sendq_flush(&queue));
+	ck_assert_ptr_null(queue.pad.slots);
+	got = read_all();
+	ck_assert_uint_eq(got->len, 10 * 64 + 1004);
+	for (unsigned i = 0; i < 10; i++)
+		check_padded(got->data + (size_t)i * 64, i);
+	ck_assert_mem_eq(got->data + 640, memory, 1004);
+}
+END_TEST
+
+START_TEST(more_short_frames_than_a_pad_holds_arrive_in_order)
+{
+	g_autoptr(GByteArray) got = NULL;
+
+	for (unsigned i = 0; i < N_SHORT; i++) {
+		struct frame frame = short_frame(i);
+
+		sendq_note(&queue, &frame, 1);
+	}
+	ck_assert(sendq_flush(&queue));
+	ck_assert_uint_gt(sendq_held(&queue), 0);
+	got = read_while_draining();
+	ck_assert_uint_eq(got->len, (size_t)N_SHORT * 64);
+	for (unsigned i = 0; i < N_SHORT; i++)
+		check_padded(got->data + (size_t)i * 64, i);
+}
+END_TEST
+
+/* The list is flushed when it is full, and that must not take the copy along. */
+START_TEST(a_short_frame_behind_a_full_list_is_sent_whole)
+{
+	g_autoptr(GByteArray) got = NULL;
+	size_t at = 0, n = 0;
+
+	for (unsigned i = 0; i < 8192; i++)
+		sendq_note(&queue, frames + 2 * (i % 8), 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct frame frame = short_frame(i);
+
+		sendq_note(&queue, &frame, 1);
+	}
+	ck_assert(sendq_flush(&queue));
+	got = read_while_draining();
+	for (; at + 2 * 64 < got->len; n++)
+		at += 4 + ((size_t)got->data[at + 2] << 8 | got->data[at + 3]);
+	ck_assert_uint_eq(n + queue.n_dropped, 8192);
+	check_padded(got->data + at, 0);
+	check_padded(got->data + at + 64, 1);
+}
+END_TEST
+
 START_TEST(an_idle_queue_owns_no_memory)
 {
 	g_autoptr(GByteArray) got = NULL;
@@ -171,6 +259,9 @@ int main(void)
 	tcase_add_test(tc, neighbours_in_memory_leave_as_one_run);
 	tcase_add_test(tc, what_the_socket_refuses_is_held_and_arrives_in_order);
 	tcase_add_test(tc, over_the_bound_whole_frames_are_dropped_and_the_stream_stays_sound);
+	tcase_add_test(tc, short_frames_are_padded_with_zeroes_and_leave_as_one_run);
+	tcase_add_test(tc, more_short_frames_than_a_pad_holds_arrive_in_order);
+	tcase_add_test(tc, a_short_frame_behind_a_full_list_is_sent_whole);
 	tcase_add_test(tc, an_idle_queue_owns_no_memory);
 	tcase_add_test(tc, a_peer_that_is_gone_is_an_error_without_a_signal);
 	suite_add_tcase(suite, tc);

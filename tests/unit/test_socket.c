@@ -341,6 +341,178 @@ START_TEST(unlink_takes_away_our_socket)
 }
 END_TEST
 
+/* --- socket_listen --- */
+
+static int listen_fine(struct sockaddr_any *to, const struct tcp_listen *options)
+{
+	GError *error = NULL;
+	int fd = socket_listen(to, options, &error);
+
+	ck_assert_msg(fd >= 0, "%s", error ? error->message : "no error");
+	return fd;
+}
+
+START_TEST(a_listener_takes_the_first_free_port_of_a_range)
+{
+	struct sockaddr_any first = {.len = 0}, second, third;
+	struct tcp_listen options = {.last_port = 0};
+	g_autoptr(GError) error = NULL;
+	int fds[2];
+
+	ck_assert(sockaddr_inet(&first, "127.0.0.1", "0", NULL));
+	fds[0] = listen_fine(&first, &options);
+	ck_assert_uint_ne(first.in.sin_port, 0);
+	/* The next may be somebody's: then the one behind it is taken. */
+	options.last_port = ntohs(first.in.sin_port) + 20u;
+	second = first;
+	fds[1] = listen_fine(&second, &options);
+	ck_assert_uint_gt(ntohs(second.in.sin_port), ntohs(first.in.sin_port));
+	ck_assert_uint_le(ntohs(second.in.sin_port), options.last_port);
+	options.last_port = ntohs(first.in.sin_port);
+	third = first;
+	ck_assert_int_eq(socket_listen(&third, &options, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error->message, "in use by"));
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(a_range_that_is_all_in_use_names_its_ends)
+{
+	struct sockaddr_any to, again;
+	struct tcp_listen options = {0};
+	g_autoptr(GError) error = NULL;
+	g_autofree char *last = NULL;
+	int fds[2] = {-1, -1};
+
+	/* Two neighbours that are both ours. */
+	while (fds[1] < 0) {
+		struct sockaddr_any next;
+
+		if (fds[0] >= 0)
+			close(fds[0]);
+		ck_assert(sockaddr_inet(&to, "127.0.0.1", "0", NULL));
+		fds[0] = listen_fine(&to, &options);
+		next = to;
+		next.in.sin_port = htons((uint16_t)(ntohs(to.in.sin_port) + 1));
+		fds[1] = socket_listen(&next, &options, NULL);
+	}
+	options.last_port = ntohs(to.in.sin_port) + 1u;
+	again = to;
+	ck_assert_int_eq(socket_listen(&again, &options, &error), -1);
+	last = g_strdup_printf("to %u are all in use", options.last_port);
+	ck_assert_msg(strstr(error->message, last) != NULL, "%s", error->message);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+static bool answers(const char *host, in_port_t port)
+{
+	struct sockaddr_any to;
+	bool answered;
+	int fd;
+
+	ck_assert(sockaddr_inet(&to, host, "0", NULL));
+	if (to.sa.sa_family == AF_INET6)
+		to.in6.sin6_port = port;
+	else
+		to.in.sin_port = port;
+	fd = socket(to.sa.sa_family, SOCK_STREAM, 0);
+	answered = connect(fd, &to.sa, to.len) == 0;
+	close(fd);
+	return answered;
+}
+
+START_TEST(a_dual_listener_takes_both_families_and_one_where_the_other_is_taken)
+{
+	struct sockaddr_any six, four, both;
+	struct tcp_listen dual = {.dual = true}, alone = {0};
+	int fds[3];
+
+	ck_assert(sockaddr_inet(&six, "::", "0", NULL));
+	fds[0] = listen_fine(&six, &dual);
+	ck_assert(answers("127.0.0.1", six.in6.sin6_port));
+	ck_assert(answers("::1", six.in6.sin6_port));
+	close(fds[0]);
+	ck_assert(sockaddr_inet(&six, "::", "0", NULL));
+	fds[0] = listen_fine(&six, &alone);
+	ck_assert(!answers("127.0.0.1", six.in6.sin6_port));
+	ck_assert(answers("::1", six.in6.sin6_port));
+	ck_assert(sockaddr_inet(&four, "0.0.0.0", "0", NULL));
+	fds[1] = listen_fine(&four, &alone);
+	ck_assert(sockaddr_inet(&both, "::", "0", NULL));
+	both.in6.sin6_port = four.in.sin_port;
+	fds[2] = listen_fine(&both, &dual);
+	ck_assert(answers("::1", four.in.sin_port));
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(multipath_tcp_is_made_where_the_kernel_has_it)
+{
+	struct tcp_listen options = {.mptcp = true};
+	struct sockaddr_any to;
+	bool in_progress;
+	int fd, other, protocol = 0;
+	socklen_t len = sizeof(protocol);
+
+	if (!socket_has_mptcp())
+		return;
+	ck_assert(sockaddr_inet(&to, "127.0.0.1", "0", NULL));
+	fd = listen_fine(&to, &options);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len), 0);
+	ck_assert_int_eq(protocol, IPPROTO_MPTCP);
+	other = socket_connect_mptcp(&to, &in_progress);
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(getsockopt(other, SOL_SOCKET, SO_PROTOCOL, &protocol, &len), 0);
+	ck_assert_int_eq(protocol, IPPROTO_MPTCP);
+	close(other);
+	close(fd);
+}
+END_TEST
+
+/* --- socket_share --- */
+
+START_TEST(a_shared_socket_has_the_mode_and_group_that_were_said)
+{
+	struct socket_file file = {.mode = 0660, .has_group = true, .group = getegid()};
+	g_autoptr(GError) error = NULL;
+	int fd = bind_fine(&addr, SOCK_STREAM);
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_msg(socket_share(&addr, &file, &error), "%s", error ? error->message : "");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0660);
+	ck_assert_uint_eq(st.st_gid, getegid());
+	ck_assert(socket_share(&addr, &(struct socket_file){0}, NULL));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0660);
+	close(fd);
+}
+END_TEST
+
+START_TEST(what_is_not_our_socket_is_not_shared)
+{
+	struct socket_file file = {.mode = 0666};
+	g_autofree char *other = g_build_filename(dir, "other", NULL);
+	g_autoptr(GError) error = NULL;
+	struct stat st;
+
+	ck_assert(g_file_set_contents(other, "x", 1, NULL));
+	ck_assert_int_eq(g_chmod(other, 0600), 0);
+	ck_assert_int_eq(symlink(other, path), 0);
+	ck_assert(!socket_share(&addr, &file, &error));
+	ck_assert_ptr_nonnull(strstr(error->message, "not our socket"));
+	ck_assert_int_eq(stat(other, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	unlink(other);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket");
@@ -370,7 +542,14 @@ int main(void)
 		tcase_add_loop_test(tc, ipv6_port_in_use_names_its_holder, 0, 2);
 		tcase_add_test(tc, port_held_by_a_dual_stack_socket_names_its_holder);
 		tcase_add_test(tc, ipv6_any_leaves_the_ipv4_port_free);
+		tcase_add_test(
+			tc, a_dual_listener_takes_both_families_and_one_where_the_other_is_taken);
 	}
+	tcase_add_test(tc, a_listener_takes_the_first_free_port_of_a_range);
+	tcase_add_test(tc, a_range_that_is_all_in_use_names_its_ends);
+	tcase_add_test(tc, multipath_tcp_is_made_where_the_kernel_has_it);
+	tcase_add_test(tc, a_shared_socket_has_the_mode_and_group_that_were_said);
+	tcase_add_test(tc, what_is_not_our_socket_is_not_shared);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

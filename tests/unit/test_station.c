@@ -49,6 +49,20 @@ START_TEST(station_seen_elsewhere_moves)
 }
 END_TEST
 
+START_TEST(move_between_ports_is_reported_once)
+{
+	station_learn(table, MAC(1), &a, 0);
+	ck_assert_ptr_null(station_left(table));
+	station_learn(table, MAC(1), &b, 1);
+	ck_assert_ptr_eq(station_left(table), &a);
+	station_learn(table, MAC(1), &b, 2);
+	ck_assert_ptr_null(station_left(table));
+	/* One that aged has not moved: it is new. */
+	station_learn(table, MAC(1), &a, 2 + STATION_AGE);
+	ck_assert_ptr_null(station_left(table));
+}
+END_TEST
+
 START_TEST(station_not_seen_for_300_s_is_unknown)
 {
 	station_learn(table, MAC(1), &a, 0);
@@ -140,6 +154,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, learned_station_is_found_at_its_port);
 	tcase_add_test(tcase, station_seen_elsewhere_moves);
+	tcase_add_test(tcase, move_between_ports_is_reported_once);
 	tcase_add_test(tcase, station_not_seen_for_300_s_is_unknown);
 	tcase_add_test(tcase, port_gone_takes_its_stations_along);
 	tcase_add_test(tcase, stations_are_found_whatever_else_comes_and_goes);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "link/stream.h"
+#include "link/stream_port.h"
 #include "linkbed.h"
 #include "run_suite.h"
 
@@ -82,17 +84,18 @@ static void read_exactly(int fd, uint8_t *to, size_t len)
 	}
 }
 
-/* The next frame at @fd must be that one. */
+/* The next frame at @fd must be that one, padded with zeroes when it is short. */
 static void expect_frame(int fd, size_t len, mac_t dst, mac_t src, uint8_t seed)
 {
-	uint8_t *want = g_malloc(len), *got = g_malloc(len);
+	size_t padded = MAX(len, FRAME_PADDED);
+	uint8_t *want = g_malloc0(padded), *got = g_malloc(padded);
 	uint8_t prefix[FRAME_PREFIX];
 
 	fill_frame(want, len, dst, src, seed);
 	read_exactly(fd, prefix, sizeof(prefix));
-	ck_assert_uint_eq((size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3], len);
-	read_exactly(fd, got, len);
-	ck_assert_mem_eq(got, want, len);
+	ck_assert_uint_eq((size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3], padded);
+	read_exactly(fd, got, padded);
+	ck_assert_mem_eq(got, want, padded);
 	g_free(want);
 	g_free(got);
 }
@@ -378,6 +381,97 @@ START_TEST(an_fd_that_is_no_stream_is_refused_and_stays_the_callers)
 }
 END_TEST
 
+/* The beginning of a frame of @len bytes: its prefix and @n bytes. */
+static void send_part(int fd, uint32_t len, size_t n)
+{
+	uint8_t *data = g_malloc0(FRAME_PREFIX + n);
+	size_t at = 0;
+
+	frame_set_prefix(data + FRAME_PREFIX, len);
+	memset(data + FRAME_PREFIX, 0xff, MIN(n, 6));
+	while (at < FRAME_PREFIX + n) {
+		ssize_t sent =
+			send(fd, data + at, FRAME_PREFIX + n - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent > 0)
+			at += (size_t)sent;
+		else
+			run_idle();
+	}
+	g_free(data);
+}
+
+START_TEST(a_large_frame_in_small_parts_is_put_together)
+{
+	uint8_t *data = g_malloc(FRAME_PREFIX + FRAME_MAX);
+	size_t step = _i, total = FRAME_PREFIX + FRAME_MAX;
+
+	fill_frame(data + FRAME_PREFIX, FRAME_MAX, MAC_BROADCAST, MAC_A, 7);
+	frame_set_prefix(data + FRAME_PREFIX, FRAME_MAX);
+	for (size_t at = 0; at < total; at += step) {
+		size_t n = MIN(step, total - at);
+
+		ck_assert_int_eq(send(guest_a, data + at, n, 0), (ssize_t)n);
+		g_main_context_iteration(context, FALSE);
+	}
+	expect_frame(guest_b, FRAME_MAX, MAC_BROADCAST, MAC_A, 7);
+	send_frame(guest_a, 60, MAC_BROADCAST, MAC_A, 8);
+	expect_frame(guest_b, 60, MAC_BROADCAST, MAC_A, 8);
+	g_free(data);
+}
+END_TEST
+
+#define N_TRICKLING 300 /* of 64 KB each: more than the bound */
+
+START_TEST(unfinished_frames_are_bounded_and_the_oldest_gives_way)
+{
+	struct netdev *netdev = network_find_netdev(network, "lan");
+	static int fds[N_TRICKLING];
+
+	for (unsigned i = 0; i < N_TRICKLING; i++) {
+		fds[i] = dial("lan.sock");
+		send_part(fds[i], FRAME_MAX, FRAME_MAX - 1);
+		run_idle();
+	}
+	run_until(netdev->n_refused > 0 && count_ports() == 2 + N_TRICKLING - netdev->n_refused);
+	/* 16 MB hold 255 of them; those who came first went. */
+	ck_assert_uint_ge(netdev->n_refused, N_TRICKLING - STREAM_RESTS_MAX / FRAME_MAX);
+	ck_assert_uint_lt(netdev->n_refused, N_TRICKLING / 2);
+	expect_closed(fds[0]);
+	ck_assert_int_eq(send(fds[N_TRICKLING - 1], "x", 1, MSG_NOSIGNAL), 1);
+	send_frame(guest_a, 60, MAC_BROADCAST, MAC_A, 8);
+	for (unsigned i = 0; i < N_TRICKLING; i++)
+		close(fds[i]);
+	run_until(count_ports() == 2);
+}
+END_TEST
+
+START_TEST(links_hold_a_quarter_of_the_descriptors_and_others_wait)
+{
+	struct netdev *netdev = network_find_netdev(network, "lan");
+	struct rlimit all, few;
+	int fds[14];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = 48; /* a quarter: 12, of which two are there */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+		fds[i] = dial("lan.sock");
+	run_until(netdev->n_refused > 0);
+	ck_assert_uint_eq(count_ports(), 12);
+	ck_assert_uint_eq(network->n_links, 12);
+	for (unsigned i = 0; i < 6; i++)
+		close(fds[i]);
+	run_until(count_ports() == 10);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	for (unsigned i = 6; i < G_N_ELEMENTS(fds); i++)
+		close(fds[i]);
+	run_until(count_ports() == 2);
+	ck_assert_uint_eq(network->n_links, 2);
+}
+END_TEST
+
 START_TEST(a_destroyed_netdev_closes_its_links_and_unlinks_its_socket)
 {
 	struct netdev *netdev = network_find_netdev(network, "lan");
@@ -414,6 +508,9 @@ int main(void)
 	tcase_add_test(tc, tcp_carries_frames_and_tells_the_address);
 	tcase_add_test(tc, a_connected_fd_is_one_port_and_is_not_opened_again);
 	tcase_add_test(tc, an_fd_that_is_no_stream_is_refused_and_stays_the_callers);
+	tcase_add_loop_test(tc, a_large_frame_in_small_parts_is_put_together, 997, 999);
+	tcase_add_test(tc, unfinished_frames_are_bounded_and_the_oldest_gives_way);
+	tcase_add_test(tc, links_hold_a_quarter_of_the_descriptors_and_others_wait);
 	tcase_add_test(tc, a_destroyed_netdev_closes_its_links_and_unlinks_its_socket);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

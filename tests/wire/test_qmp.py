@@ -15,7 +15,7 @@ from lib.qmp import QmpError
 COMMANDS = {
     "qmp_capabilities", "query-commands", "query-version", "query-status", "netdev_add",
     "netdev_del", "set_link", "getfd", "closefd", "connect", "quit", "human-monitor-command",
-    "query-network", "query-netdevs", "query-guests", "query-leases", "query-forwards",
+    "query-name", "query-qmp-schema", "query-troubles", "query-config", "query-network", "query-netdevs", "query-guests", "query-leases", "query-forwards",
     "query-connections", "query-policy", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add",
     "hostfwd-remove", "guestfwd-add", "guestfwd-remove", "guest-add",
     "guest-remove", "dns-add", "dns-remove", "reload",
@@ -61,7 +61,7 @@ class Handshake(QmpCase):
             for part in ("major", "minor", "micro"):
                 self.assertIsInstance(version["qemu"][part], int)
             self.assertIn("usernet", version["package"])
-            self.assertEqual(qmp.greeting["QMP"]["capabilities"], [])
+            self.assertEqual(qmp.greeting["QMP"]["capabilities"], ["oob"])
 
     def test_nothing_works_before_negotiation(self):
         with self.daemon.qmp(negotiate=False) as qmp:
@@ -77,6 +77,35 @@ class Handshake(QmpCase):
             self.refused("CommandNotFound",
                          "Capabilities negotiation is already complete, command ignored",
                          qmp.run, "qmp_capabilities")
+
+    def test_capability_that_there_is_not_is_refused(self):
+        with self.daemon.qmp(negotiate=False) as qmp:
+            self.refused("GenericError", "Parameter 'enable[1]' does not accept value 'none'",
+                         qmp.run, "qmp_capabilities", enable=["oob", "none"])
+            self.refused("GenericError", "Invalid parameter type for 'enable[0]', expected: string",
+                         qmp.run, "qmp_capabilities", enable=[5])
+            self.assertEqual(qmp.run("qmp_capabilities", enable=["oob"]), {})
+
+    def test_exec_oob_works_where_it_was_enabled_and_the_command_allows_it(self):
+        generic, unknown = "GenericError", "CommandNotFound"
+        with self.daemon.qmp() as qmp:
+            self.assertEqual(qmp.ask('{"exec-oob":"query-name"}')["error"],
+                             {"class": generic,
+                              "desc": "QMP input member 'exec-oob' is unexpected"})
+        with self.daemon.qmp(negotiate=False) as qmp:
+            self.assertIn("error", qmp.ask('{"exec-oob":"query-name"}'))
+            qmp.run("qmp_capabilities", enable=["oob"])
+            self.assertEqual(qmp.ask('{"exec-oob":"query-name","id":"a"}'),
+                             {"return": {"name": "default"}, "id": "a"})
+            for request, kind, desc in (
+                    ('{"exec-oob":"quit"}', generic, "The command quit does not support OOB"),
+                    ('{"exec-oob":"foo"}', unknown, "The command foo has not been found"),
+                    ('{"exec-oob":5}', generic, "QMP input member 'exec-oob' must be a string"),
+                    ('{"exec-oob":"query-name","execute":"quit"}', generic,
+                     "QMP input member 'exec-oob' clashes with 'execute'")):
+                with self.subTest(request=request):
+                    self.assertEqual(qmp.ask(request)["error"], {"class": kind, "desc": desc})
+            self.assertTrue(qmp.run("query-status")["running"])
 
     def test_client_that_does_as_qmp_shell(self):
         with self.daemon.qmp(negotiate=False) as qmp:
@@ -181,6 +210,17 @@ class Requests(QmpCase):
             self.assertEqual(qmp.ask("{'execute':'query-version','id':'it\\'s \"q\"'}")["id"],
                              "it's \"q\"")
 
+    def test_impossible_byte_is_an_error_before_its_request_ends(self):
+        # QEMU tests/qtest/qmp-test.c sends such, and waits for the error before it goes on.
+        with self.daemon.qmp() as qmp:
+            for begun in (b"{]\n", b"{\xff", b"{\x01", b"{'bad \xff", b"{'execute': 'x', 'id':'\n",
+                          b"%p", b"{'execute': %s", b"@"):
+                with self.subTest(begun=begun):
+                    self.assertEqual(qmp.ask(begun)["error"]["class"], "GenericError")
+                    self.assertEqual(qmp.ask("{'execute': 'no-such-cmd'}")["error"]["class"],
+                                     "CommandNotFound")
+            self.assertEqual(qmp.ask("{'execute': 'query-name', 'id': '100 %p'}")["id"], "100 %p")
+
     def test_oversized_request_is_answered_and_closed(self):
         with self.daemon.qmp() as qmp:
             self.assertIn("return", qmp.ask(
@@ -204,6 +244,69 @@ class Requests(QmpCase):
         with self.daemon.qmp() as qmp:
             answer = qmp.ask(b'{"execute":"\xff\xfe"}')
             self.assertEqual(answer["error"]["desc"], "JSON parse error, invalid UTF-8 sequence")
+
+
+class Schema(QmpCase):
+    """What clients of query-qmp-schema, such as libvirt, look up in it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with cls.daemon.qmp() as qmp:
+            cls.entities = qmp.run("query-qmp-schema")
+            cls.by_name = {each["name"]: each for each in cls.entities}
+
+    def named(self, meta):
+        return {each["name"] for each in self.entities if each["meta-type"] == meta}
+
+    def members(self, name):
+        return {each["name"]: each for each in self.by_name[name]["members"]}
+
+    def test_commands_are_those_of_query_commands(self):
+        self.assertEqual(self.named("command"), COMMANDS)
+        self.assertEqual(len(self.by_name), len(self.entities))
+        self.assertTrue(self.by_name["query-status"]["allow-oob"])
+        self.assertNotIn("allow-oob", self.by_name["quit"])
+
+    def test_every_type_is_there(self):
+        for entity in self.entities:
+            used = [entity.get(key) for key in ("arg-type", "ret-type", "element-type")]
+            for key in ("members", "variants"):
+                used += [each.get("type") for each in entity.get(key, [])]
+            for name in used:
+                self.assertTrue(name is None or name in self.by_name, (entity, name))
+
+    def test_arguments_say_which_may_be_left_out(self):
+        members = self.members(self.by_name["hostfwd-add"]["arg-type"])
+        self.assertEqual(members, {"rule": {"name": "rule", "type": "str"},
+                                   "id": {"name": "id", "type": "str", "default": None}})
+        self.assertEqual(self.members(self.by_name["qmp_capabilities"]["arg-type"]),
+                         {"enable": {"name": "enable", "type": "[str]", "default": None}})
+        self.assertEqual(self.by_name[self.by_name["quit"]["arg-type"]]["members"], [])
+
+    def test_netdevs_are_a_union_by_type(self):
+        netdev = self.by_name[self.by_name["netdev_add"]["arg-type"]]
+        self.assertEqual(netdev["tag"], "type")
+        variants = {each["case"]: each["type"] for each in netdev["variants"]}
+        self.assertLessEqual({"user", "stream", "dgram", "socket"}, set(variants))
+        self.assertEqual(set(variants),
+                         {each["name"] for each in self.by_name["NetClientDriver"]["members"]})
+        self.assertIn("hostfwd", self.members(variants["user"]))
+        stream = self.members(variants["stream"])
+        self.assertEqual(stream["server"]["type"], "bool")
+        self.assertIn("path", self.members(stream["addr"]["type"]))
+
+    def test_commands_of_qemu_that_we_have_not_are_not_found(self):
+        with self.daemon.qmp() as qmp:
+            for name in ("query-command-line-options", "query-cpus-fast", "migrate-pause"):
+                self.assertNotIn(name, self.by_name)
+                self.refused("CommandNotFound", f"The command {name} has not been found",
+                             qmp.run, name)
+
+    def test_name_is_the_networks(self):
+        with self.daemon.qmp() as qmp:
+            self.assertEqual(qmp.run("query-name"), {"name": "default"})
+            self.assertEqual(qmp.run("query-status")["status"], "running")
 
 
 class Clients(QmpCase):

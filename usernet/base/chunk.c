@@ -43,16 +43,22 @@ static void pool_trim(struct loop_timer *timer)
 		loop_timer_set(&pool->trim, loop_now(pool->loop) + TRIM_PERIOD);
 }
 
+/* The most recently used comes first. */
+static void put_idle(struct chunk_pool *pool, struct chunk *chunk)
+{
+	list_append(pool->idle.next, &chunk->link);
+	pool->n_idle++;
+	/* Whoever still reads a borrowed frame is told so by the sanitizer. */
+	ASAN_POISON_MEMORY_REGION(chunk->data, sizeof(chunk->data));
+}
+
 static void pool_reap(struct loop_task *task)
 {
 	struct chunk_pool *pool = container_of(task, struct chunk_pool, reap);
 
 	list_for_each_safe (chunk, &pool->retired, struct chunk, link) {
 		list_remove(&chunk->link);
-		list_append(pool->idle.next, &chunk->link);
-		pool->n_idle++;
-		/* Whoever still reads a borrowed frame is told so by the sanitizer. */
-		ASAN_POISON_MEMORY_REGION(chunk->data, sizeof(chunk->data));
+		put_idle(pool, chunk);
 	}
 	if (pool->n_idle > CHUNK_KEEP && !loop_timer_is_set(&pool->trim)) {
 		pool->low_idle = pool->n_idle;
@@ -116,4 +122,11 @@ void chunk_retire(struct chunk_pool *pool, struct chunk *chunk)
 	pool->n_out--;
 	list_append(&pool->retired, &chunk->link);
 	loop_task_defer(&pool->reap);
+}
+
+void chunk_return(struct chunk_pool *pool, struct chunk *chunk)
+{
+	g_assert(pool->n_out > 0);
+	pool->n_out--;
+	put_idle(pool, chunk);
 }

@@ -32,5 +32,7 @@ unsigned chunk_pool_idle(const struct chunk_pool *pool);
 struct chunk *chunk_take(struct chunk_pool *pool);
 /* Gives @chunk back when the turn ends (LOOP_REAP): frames in it stay readable till then. */
 void chunk_retire(struct chunk_pool *pool, struct chunk *chunk);
+/* Gives @chunk back at once: no frame was borrowed from it. */
+void chunk_return(struct chunk_pool *pool, struct chunk *chunk);
 
 #endif

@@ -83,6 +83,11 @@ void log_set_level(enum log_level level)
 	log_level = level;
 }
 
+bool log_would(enum log_level level)
+{
+	return level <= log_level;
+}
+
 #define DEFINE_LOG(name, level)                                                                    \
 	void name(const char *format, ...)                                                         \
 	{                                                                                          \

@@ -3,6 +3,7 @@
 #define USERNET_BASE_LOG_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /*
  * Messages for the person who runs us, on stderr, "usernet: warning: …" (with <3>… priorities
@@ -13,6 +14,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 /* Messages above @level are dropped. Default: LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
+/* For what costs something to format: would a message of @level be written? */
+bool log_would(enum log_level level);
 void log_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -145,6 +145,9 @@ char *sockaddr_format(const struct sockaddr_any *addr)
 		len = un_bytes(addr);
 		if (!len)
 			return g_strdup("(unnamed)");
+		/* An abstract name may be padded to the end (QEMU's tight=off). */
+		while (len > 1 && !addr->un.sun_path[len - 1])
+			len--;
 		if (addr->un.sun_path[0])
 			return g_strndup(addr->un.sun_path, len);
 		/* NULs within the name would end the text. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 /*
@@ -55,10 +56,33 @@ bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, 
  * it.
  */
 int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
+
+/* A TCP listener that socket_bind() cannot make. All zeroes: what socket_bind() makes. */
+struct tcp_listen {
+	unsigned last_port; /* the first free port from @addr's to this one is taken; 0: no range */
+	bool dual;          /* "::" takes IPv4 too, unless the port is taken there */
+	bool mptcp;         /* multipath TCP */
+};
+/* Listens, and writes the port that was taken into @addr. -1 on error. */
+int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, GError **error);
+
+/* Who may use a unix socket's file. All zeroes: its owner alone, mode 0600. */
+struct socket_file {
+	mode_t mode;
+	bool has_group;
+	gid_t group;
+};
+/* Gives the unix path @addr, bound by us, to others. Nothing changes for other addresses. */
+bool socket_share(const struct sockaddr_any *addr, const struct socket_file *file, GError **error);
+
 /* Starts to connect; *@in_progress says whether EPOLLOUT must be awaited. -1: errno tells. */
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress);
 /* Closes @fd so that a TCP peer sees a reset. */
 void socket_reset(int fd);
+/* The same by multipath TCP. EPROTONOSUPPORT, or ENOPROTOOPT: the kernel has none. */
+int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress);
+/* Can this kernel make multipath TCP sockets? */
+bool socket_has_mptcp(void);
 /* Unlinks a unix path that we bound; nothing for other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
 

@@ -2,6 +2,7 @@
 #include "base/sockaddr.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -178,9 +179,100 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 	return steal_fd(&fd);
 }
 
-int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
+static in_port_t *port_of(struct sockaddr_any *addr)
 {
-	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return addr->sa.sa_family == AF_INET6 ? &addr->in6.sin6_port : &addr->in.sin_port;
+}
+
+/* -1: errno tells. */
+static int try_listen(const struct sockaddr_any *addr, const struct tcp_listen *options)
+{
+	autofd int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			       options->mptcp ? IPPROTO_MPTCP : 0);
+	bool v6 = addr->sa.sa_family == AF_INET6;
+	int on = 1, only = !options->dual;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
+		return -1;
+	if (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)))
+		return -1;
+	if (bind(fd, &addr->sa, addr->len) < 0) {
+		if (errno != EADDRINUSE || !v6 || only)
+			return -1;
+		/* The port may be taken in IPv4 alone (QEMU util/qemu-sockets.c, try_bind). */
+		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ||
+		    bind(fd, &addr->sa, addr->len) < 0)
+			return -1;
+	}
+	return listen(fd, SOMAXCONN) < 0 ? -1 : steal_fd(&fd);
+}
+
+int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, GError **error)
+{
+	unsigned first = ntohs(*port_of(addr));
+	unsigned last = MAX(first, options->last_port);
+	g_autofree char *name = NULL;
+
+	for (unsigned port = first; port <= last; port++) {
+		int fd;
+
+		*port_of(addr) = htons((uint16_t)port);
+		fd = try_listen(addr, options);
+		if (fd >= 0) {
+			addr->len = sizeof(addr->storage);
+			if (getsockname(fd, &addr->sa, &addr->len) == 0)
+				return fd;
+			fail(error, errno, "a listening socket has no address: %s",
+			     g_strerror(errno));
+			close(fd);
+			return -1;
+		}
+		if (errno != EADDRINUSE)
+			break;
+	}
+	if (errno != EADDRINUSE || first == last) {
+		address_failed(addr, SOCK_STREAM, errno, error);
+		return -1;
+	}
+	*port_of(addr) = htons((uint16_t)first);
+	name = sockaddr_format(addr);
+	fail(error, EADDRINUSE, "TCP address %s and the ports after it to %u are all in use", name,
+	     last);
+	return -1;
+}
+
+bool socket_share(const struct sockaddr_any *addr, const struct socket_file *file, GError **error)
+{
+	mode_t mode = file->mode ? file->mode : 0600;
+	const char *path = addr->un.sun_path;
+	autofd int fd = -1;
+	char by_fd[32];
+	struct stat st;
+
+	if (!is_unix_path(addr) || (!file->mode && !file->has_group))
+		return true;
+	/* Not by its path: that may be another's by now. */
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		return fail(error, EPERM, "'%s' is not our socket any more", path);
+	if (file->has_group && fchownat(fd, "", (uid_t)-1, file->group, AT_EMPTY_PATH) < 0)
+		return fail(error, errno,
+			    "cannot give socket '%s' to group %u: %s (a user may choose among "
+			    "the groups he is in)",
+			    path, (unsigned)file->group, g_strerror(errno));
+	/* fchmod() takes no O_PATH descriptor (open(2)). */
+	g_snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
+	if (chmod(by_fd, mode) < 0)
+		return fail(error, errno, "cannot set mode %04o of socket '%s': %s", (unsigned)mode,
+			    path, g_strerror(errno));
+	return true;
+}
+
+static int connect_by(const struct sockaddr_any *addr, int type, int protocol, bool *in_progress)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	int err;
 
 	*in_progress = false;
@@ -204,6 +296,23 @@ void socket_reset(int fd)
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
+}
+
+int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
+{
+	return connect_by(addr, type, 0, in_progress);
+}
+
+int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress)
+{
+	return connect_by(addr, SOCK_STREAM, IPPROTO_MPTCP, in_progress);
+}
+
+bool socket_has_mptcp(void)
+{
+	autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	return fd >= 0;
 }
 
 void socket_unlink(const struct sockaddr_any *addr)

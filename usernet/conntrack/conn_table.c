@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "conntrack/charge.h"
+#include "conntrack/conn_log.h"
 
 #define BUCKETS   65536 /* a power of two; pages that nobody used cost nothing */
 #define SLAB_SIZE 256   /* conns; slabs are kept, so memory is that of the busiest hour */
@@ -176,6 +177,7 @@ static void end(struct conn_table *table, struct conn *conn)
 {
 	struct conn **at = bucket_of(table, &conn->key);
 
+	conn_log(conn, "ended");
 	if (conn->ops)
 		conn->ops->ended(conn);
 	while (*at != conn)
@@ -298,6 +300,7 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 	enlist(table, conn);
 	wake_for(table, conn);
 	table->cached = conn;
+	conn_log(conn, "opened");
 	return conn;
 }
 

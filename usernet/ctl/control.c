@@ -8,6 +8,7 @@
 #include "ctl/guests.h"
 #include "ctl/policies.h"
 #include "ctl/records.h"
+#include "ctl/watch.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -23,6 +24,7 @@ struct control *control_new(struct network *network, const char *run_dir)
 	list_init(&control->attachments);
 	control->guests = guests_new();
 	control->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	control->watch = watch_new(control);
 	return control;
 }
 
@@ -36,6 +38,7 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
+	watch_free(control->watch);
 	while (!list_empty(&control->attachments))
 		drop(container_of(control->attachments.prev, struct attachment, link));
 	g_hash_table_unref(control->guests);

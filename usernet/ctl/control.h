@@ -17,11 +17,13 @@
 struct config;
 struct network;
 struct options;
+struct watch;
 
 struct control {
 	struct network *network;
 	char *run_dir;
-	char *state_dir;         /* may be NULL: nothing outlives the process */
+	char *state_dir; /* may be NULL: nothing outlives the process */
+	struct watch *watch;
 	struct list attachments; /* heads attachment::link, in the order they were made */
 	GHashTable *guests;      /* guests.h: those that have a reservation */
 	GHashTable *records;     /* records.h: keys of the file's */

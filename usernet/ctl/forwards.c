@@ -243,12 +243,40 @@ const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule
 	return entry;
 }
 
+/* The entry that is written @rule in full, as it was asked for or as it listens; NULL: none. */
+static const struct fwd_entry *find_whole(struct forwards *forwards, const char *rule)
+{
+	g_autofree char *canonical = forwards_canonical(forwards, rule, NULL);
+
+	if (!canonical)
+		return NULL;
+	list_for_each (entry, forwards_entries(forwards), struct fwd_entry, link) {
+		g_autofree char *asked = fwd_rule_format(&entry->rule);
+		g_autofree char *bound = fwd_entry_format(entry);
+
+		if (!strcmp(asked, canonical) || !strcmp(bound, canonical))
+			return entry;
+	}
+	return NULL;
+}
+
 bool forwards_remove(struct forwards *forwards, const char *rule, GError **error)
 {
+	const struct fwd_entry *whole = find_whole(forwards, rule);
+	bool is_whole =
+		fwd_rule_parse(&(struct fwd_rule){.udp = false}, rule, forwards->host, NULL);
 	struct fwd_rule parsed;
 
-	if (!fwd_rule_parse_host(&parsed, rule, forwards->host, error))
+	if (whole) {
+		parsed = whole->rule;
+		parsed.host = whole->bound;
+	} else if (!fwd_rule_parse_host(&parsed, rule, forwards->host, is_whole ? NULL : error)) {
+		/* A whole rule that is right, but nobody added it. */
+		if (is_whole)
+			g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
+				    "host forwarding rule for %s not found", rule);
 		return false;
+	}
 	if (!fwd_table_remove(forwards->table, &parsed)) {
 		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 			    "host forwarding rule for %s not found", rule);
@@ -370,6 +398,32 @@ bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t por
 	backlog_add(forwards->backlog, NULL, fd, &peer, &target);
 	g_ref_string_release((char *)target.rule);
 	return true;
+}
+
+static bool is_here(const struct forwards *forwards, const struct sockaddr_any *guest)
+{
+	struct guest_table *guests = forwards->netdev->network->guests;
+
+	return guest->sa.sa_family == AF_INET6 ? guest_by_v6(guests, &guest->in6.sin6_addr) != NULL
+					       : guest_by_v4(guests, guest->in.sin_addr) != NULL;
+}
+
+bool forwards_guest_is_here(const struct forwards *forwards, const struct fwd_entry *entry)
+{
+	for (unsigned i = 0; i < entry->n_listeners; i++) {
+		if (is_here(forwards, &entry->listeners[i].guest))
+			return true;
+	}
+	return false;
+}
+
+uint64_t forwards_waited(const struct fwd_entry *entry)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; !entry->rule.udp && i < entry->n_listeners; i++)
+		n += hostfwd_waited(entry->listeners[i].data);
+	return n;
 }
 
 int forwards_fd(const struct fwd_listener *listener)

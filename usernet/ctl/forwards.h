@@ -22,7 +22,10 @@ void forwards_free(struct forwards *forwards);
 
 /* @rule as hostfwd= has it. The entry is the table's. */
 const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
-/* @rule as hostfwd_remove has it. ERROR_NOT_FOUND when there is none. */
+/*
+ * @rule as hostfwd_remove has it, or as forwards_add() took it, or with the port that was chosen
+ * for port 0. ERROR_NOT_FOUND when there is none.
+ */
 bool forwards_remove(struct forwards *forwards, const char *rule, GError **error);
 /* @rule as hostfwd= has it, in the one way it is written with nothing left out; NULL: it is none.
  */
@@ -40,6 +43,10 @@ struct list *forwards_entries(struct forwards *forwards); // heads fwd_entry::li
  */
 bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t port, int fd,
 		      GError **error);
+/* Is the guest there that @entry leads to? Any of them, where its listeners lead to several. */
+bool forwards_guest_is_here(const struct forwards *forwards, const struct fwd_entry *entry);
+/* Clients of @entry that had to wait for its guest. Only of TCP and unix. */
+uint64_t forwards_waited(const struct fwd_entry *entry);
 /* The descriptor of a listener; -1: it has none of its own. */
 int forwards_fd(const struct fwd_listener *listener);
 /* The rule with the port it really listens on. Newly allocated. */

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "ctl/control.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/policies.h"
@@ -60,6 +61,8 @@ const struct reservation *guests_add(struct control *control, struct optstr *opt
 	guest->origin = origin;
 	g_hash_table_insert(control->guests, g_strdup(reservation->name), guest);
 	policies_apply(control->network, reservation->name, opts);
+	log_debug("guest %s: named, MAC address " MAC_FMT, reservation->name,
+		  MAC_ARGS(reservation->mac));
 	return reservation;
 }
 
@@ -78,6 +81,7 @@ bool guests_remove(struct control *control, const char *name, GError **error)
 		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND, "Guest '%s' not found", name);
 		return false;
 	}
+	log_debug("guest %s: no longer named", lower);
 	policies_forget(control->network, lower);
 	reservation_remove(control->network->reservations, lower);
 	g_hash_table_remove(control->guests, lower);

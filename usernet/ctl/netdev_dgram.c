@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/address.h"
+#include "ctl/options/socket_file.h"
 #include "link/dgram.h"
 #include "net/netdev.h"
 
@@ -12,6 +13,7 @@
 static const struct opt_spec specs[] = {
 	ADDRESS_SPECS("local"),
 	ADDRESS_SPECS("remote"),
+	SOCKET_FILE_SPECS,
 	{NULL},
 };
 
@@ -75,9 +77,10 @@ static bool read_options(struct attachment *attachment, struct dgram_config *con
 	struct address remote;
 
 	*config = (struct dgram_config){.kind = "dgram", .id = optstr_get(opts, "id"), .fd = -1};
-	if (!address_parse(local, opts, "local", error) ||
-	    !address_parse(&remote, opts, "remote", error) ||
-	    !choose_mode(attachment, config, opts, local, &remote, error))
+	if (!address_parse(local, opts, "local", ADDRESS_FOR_DATAGRAMS, error) ||
+	    !address_parse(&remote, opts, "remote", ADDRESS_FOR_DATAGRAMS, error) ||
+	    !choose_mode(attachment, config, opts, local, &remote, error) ||
+	    !socket_file_parse(&config->file, opts, &local->addr, error))
 		return false;
 	if (remote.type == ADDRESS_FD)
 		return error_usage(error, "remote.type does not accept value 'fd'");

@@ -8,11 +8,8 @@
 #include "ctl/guest_forwards.h"
 #include "net/netdev.h"
 
-static const struct netdev_kind *const kinds[] = {
-	&netdev_kind_user,
-	&netdev_kind_stream,
-	&netdev_kind_dgram,
-	&netdev_kind_socket,
+const struct netdev_kind *const netdev_kinds[] = {
+	&netdev_kind_user, &netdev_kind_stream, &netdev_kind_dgram, &netdev_kind_socket, NULL,
 };
 
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error)
@@ -20,10 +17,10 @@ const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **err
 	const char *name = optstr_get(opts, "type");
 	g_autoptr(GString) known = g_string_new(NULL);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if (name && !strcmp(kinds[i]->name, name))
-			return kinds[i];
-		g_string_append_printf(known, "%s%s", i ? ", " : "", kinds[i]->name);
+	for (size_t i = 0; netdev_kinds[i]; i++) {
+		if (name && !strcmp(netdev_kinds[i]->name, name))
+			return netdev_kinds[i];
+		g_string_append_printf(known, "%s%s", i ? ", " : "", netdev_kinds[i]->name);
 	}
 	if (name)
 		error_usage(error,

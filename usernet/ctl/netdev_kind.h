@@ -24,6 +24,8 @@ extern const struct netdev_kind netdev_kind_stream; /* options_stream.c */
 extern const struct netdev_kind netdev_kind_dgram;  /* options_dgram.c */
 extern const struct netdev_kind netdev_kind_socket; /* options_socket.c */
 
+/* All of them, NULL-terminated. */
+extern const struct netdev_kind *const netdev_kinds[];
 /* NULL and ERROR_USAGE: the options do not say which, or one that there is not. */
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error);
 

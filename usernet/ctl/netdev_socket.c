@@ -19,7 +19,10 @@ static const struct opt_spec specs[] = {
 static bool read_stream(struct stream_config *config, const struct optstr *opts, const char *key,
 			GError **error)
 {
-	*config = (struct stream_config){.kind = "socket", .id = optstr_get(opts, "id"), .fd = -1};
+	*config = (struct stream_config){.kind = "socket",
+					 .id = optstr_get(opts, "id"),
+					 .keepalive = TCP_KEEPALIVE_DEFAULT,
+					 .fd = -1};
 	config->mode = strcmp(key, "listen") ? STREAM_CLIENT : STREAM_SERVER;
 	return address_parse_host_port(&config->addr, key, optstr_get(opts, key), error);
 }
@@ -29,11 +32,12 @@ static bool build_stream(struct attachment *attachment, struct network *network,
 {
 	struct stream_config config;
 	bool listens = !strcmp(key, "listen");
+	struct tcp_listen alone = {0};
 	autofd int fd = -1;
 
 	if (!read_stream(&config, attachment->opts, key, error))
 		return false;
-	if (listens && !address_bind_port_0(&config.addr, &fd, error))
+	if (listens && !address_listen(&config.addr, &alone, &fd, error))
 		return false;
 	config.fd = fd;
 	attachment->role = listens ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
@@ -110,8 +114,11 @@ static bool build_fd(struct attachment *attachment, struct network *network, str
 
 		attachment->netdev = dgram_netdev_new(network, &config, error);
 	} else {
-		struct stream_config config = {
-			.kind = "socket", .id = id, .mode = STREAM_FD, .fd = fd};
+		struct stream_config config = {.kind = "socket",
+					       .id = id,
+					       .mode = STREAM_FD,
+					       .keepalive = TCP_KEEPALIVE_DEFAULT,
+					       .fd = fd};
 
 		attachment->netdev = stream_netdev_new(network, &config, error);
 	}

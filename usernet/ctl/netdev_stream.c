@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/address.h"
+#include "ctl/options/socket_file.h"
 #include "link/stream.h"
 #include "net/netdev.h"
 
@@ -13,8 +14,9 @@ static const struct opt_spec specs[] = {
 	{.key = "server", .type = OPT_BOOL},
 	ADDRESS_SPECS("addr"),
 	{.key = "abstract", .type = OPT_BOOL},
-	{.key = "reconnect", .type = OPT_NUMBER, .min = 0, .max = 3600},
-	{.key = "reconnect-ms", .type = OPT_NUMBER, .min = 0, .max = 3600000},
+	{.key = "reconnect", .type = OPT_NUMBER, .min = 0, .max = G_MAXUINT32 / 1000},
+	{.key = "reconnect-ms", .type = OPT_NUMBER, .min = 0, .max = G_MAXUINT32},
+	SOCKET_FILE_SPECS,
 	{NULL},
 };
 
@@ -26,7 +28,8 @@ static bool read_options(struct stream_config *config, struct address *addr,
 	const char *msec = optstr_get(opts, "reconnect-ms");
 
 	*config = (struct stream_config){.kind = "stream", .id = optstr_get(opts, "id"), .fd = -1};
-	if (!address_parse(addr, opts, "addr", error))
+	if (!address_parse(addr, opts, "addr", server ? ADDRESS_FOR_SERVER : ADDRESS_FOR_CLIENT,
+			   error))
 		return false;
 	if (addr->type == ADDRESS_NONE)
 		return error_usage(error, "Parameter 'addr' is missing: write addr.type=unix,"
@@ -38,13 +41,22 @@ static bool read_options(struct stream_config *config, struct address *addr,
 		return error_usage(error,
 				   "'%s' option is incompatible with socket in server listen mode",
 				   seconds ? "reconnect" : "reconnect-ms");
+	if (addr->type == ADDRESS_FD && (seconds || msec))
+		return error_usage(error,
+				   "Parameter '%s' is unexpected: a descriptor cannot be dialled "
+				   "again",
+				   seconds ? "reconnect" : "reconnect-ms");
 	config->reconnect = optstr_number(opts, "reconnect", 0) * USEC_PER_SEC +
 			    optstr_number(opts, "reconnect-ms", 0) * USEC_PER_MSEC;
+	config->once = (seconds || msec) && !config->reconnect;
+	config->listens = server;
+	config->mptcp = addr->listen.mptcp;
+	config->keepalive = addr->keepalive;
 	config->mode = addr->type == ADDRESS_FD ? STREAM_FD
 		       : server                 ? STREAM_SERVER
 						: STREAM_CLIENT;
 	config->addr = addr->addr;
-	return true;
+	return socket_file_parse(&config->file, opts, server ? &addr->addr : NULL, error);
 }
 
 static bool check(const struct optstr *opts, GError **error)
@@ -72,7 +84,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 	} else {
 		bool server = config.mode == STREAM_SERVER;
 
-		if (server && !address_bind_port_0(&config.addr, &fd, error))
+		if (server && !address_listen(&config.addr, &addr.listen, &fd, error))
 			return false;
 		attachment->role = server ? ATTACHMENT_LISTENS : ATTACHMENT_DIALS;
 		attachment->addr = config.addr;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/policy_table.h"
 #include "ctl/control.h"
@@ -57,6 +58,11 @@ bool policies_check_user(const struct optstr *opts, bool restricted, GError **er
 	return ok || error_blame_usage(error);
 }
 
+static void log_rule(const char *guest, const char *rule, const char *what)
+{
+	log_debug("rule %s %s%s%s", rule, what, guest ? " for guest " : "", guest ? guest : "");
+}
+
 void policies_apply(struct network *network, const char *guest, const struct optstr *opts)
 {
 	struct conntrack *conntrack = find_gate(network);
@@ -64,8 +70,12 @@ void policies_apply(struct network *network, const char *guest, const struct opt
 	for (int allow = 0; conntrack && allow <= 1; allow++) {
 		g_autofree const char **texts = optstr_all(opts, keys[allow]);
 
-		for (unsigned i = 0; texts[i]; i++)
+		for (unsigned i = 0; texts[i]; i++) {
+			g_autofree char *rule = g_strdup_printf("%s=%s", keys[allow], texts[i]);
+
 			policy_table_add(conntrack_egress(conntrack), guest, allow, texts[i], NULL);
+			log_rule(guest, rule, "added");
+		}
 	}
 }
 
@@ -117,6 +127,8 @@ void policies_change(struct network *network, const char *guest, const struct op
 			changed = true;
 			what = g_strdup_printf("%s=%s %s", keys[allow], texts[i],
 					       remove ? "removed" : "added");
+			log_debug("rule %s%s%s", what, guest ? " for guest " : "",
+				  guest ? guest : "");
 			if (told)
 				told(data, what);
 		}
@@ -175,6 +187,7 @@ bool policies_add(struct control *control, const char *guest, const char *rule, 
 		return false;
 	if (!policy_table_add(conntrack_egress(conntrack), guest, allow, text, error))
 		return error_blame_usage(error);
+	log_rule(guest, rule, "added");
 	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }
@@ -190,6 +203,7 @@ bool policies_remove(struct control *control, const char *guest, const char *rul
 		return false;
 	if (!policy_table_remove(conntrack_egress(conntrack), guest, allow, text, error))
 		return error_blame_usage(error);
+	log_rule(guest, rule, "removed");
 	*n_cut = conntrack_rejudge(conntrack);
 	return true;
 }

@@ -17,6 +17,12 @@ static char *quote(const char *text)
 	return g_shell_quote(doubled->str);
 }
 
+/* An abstract name that is NULs to the end. */
+static bool is_filled(const struct sockaddr_any *addr)
+{
+	return addr->len == sizeof(addr->un) && !addr->un.sun_path[sizeof(addr->un.sun_path) - 1];
+}
+
 static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
 {
 	bool abstract = addr->un.sun_path[0] == '\0';
@@ -24,9 +30,12 @@ static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
 	/* An abstract name is formatted with '@' in front. */
 	g_autofree char *path = quote(abstract ? text + 1 : text);
 
-	return g_strdup_printf("%s.type=unix,%s.path=%s%s%s%s", prefix, prefix, path,
-			       abstract ? "," : "", abstract ? prefix : "",
-			       abstract ? ".abstract=on" : "");
+	if (abstract)
+		return g_strdup_printf("%s.type=unix,%s.path=%s,%s.abstract=on%s%s%s", prefix,
+				       prefix, path, prefix, is_filled(addr) ? "," : "",
+				       is_filled(addr) ? prefix : "",
+				       is_filled(addr) ? ".tight=off" : "");
+	return g_strdup_printf("%s.type=unix,%s.path=%s", prefix, prefix, path);
 }
 
 /* A server on any address is reached at the loopback one. */

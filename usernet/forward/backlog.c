@@ -276,6 +276,7 @@ void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 	if (group) {
 		list_append(&group->waiting, &caller->group_link);
 		group->n++;
+		group->waited++;
 	}
 	backlog->n++;
 	charge_force(backlog->charge, CHARGE_FDS, 1);

@@ -32,6 +32,7 @@ struct user_config;
 /* Those of one rule. */
 struct caller_group {
 	unsigned n;
+	uint64_t waited;     /* callers that had to wait, in all */
 	struct list waiting; // heads caller::group_link
 };
 

@@ -132,6 +132,11 @@ void hostfwd_retarget(struct hostfwd *hostfwd, const struct caller_target *targe
 	g_ref_string_release(old);
 }
 
+uint64_t hostfwd_waited(const struct hostfwd *hostfwd)
+{
+	return hostfwd->group.waited;
+}
+
 int hostfwd_fd(const struct hostfwd *hostfwd)
 {
 	return hostfwd->fd;

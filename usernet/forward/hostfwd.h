@@ -28,6 +28,8 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
 void hostfwd_free(struct hostfwd *hostfwd);
 /* Who waits, and who comes, goes there. */
 void hostfwd_retarget(struct hostfwd *hostfwd, const struct caller_target *target);
+/* Clients that had to wait for their guest, in all. */
+uint64_t hostfwd_waited(const struct hostfwd *hostfwd);
 int hostfwd_fd(const struct hostfwd *hostfwd);
 
 #endif

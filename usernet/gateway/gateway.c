@@ -113,7 +113,19 @@ static void gateway_destroy(struct netdev *netdev)
 	g_free(gateway);
 }
 
+/* QEMU net/slirp.c, net_slirp_init */
+static char *gateway_info(const struct netdev *netdev, const struct port *port)
+{
+	const struct gateway *gateway = container_of(netdev, struct gateway, netdev);
+	char net[INET_ADDRSTRLEN];
+
+	return g_strdup_printf("net=%s,restrict=%s",
+			       inet_ntop(AF_INET, &gateway->config.net, net, sizeof(net)),
+			       gateway->config.restricted ? "on" : "off");
+}
+
 static const struct netdev_ops gateway_ops = {
+	.info = gateway_info,
 	.kind = "user",
 	.destroy = gateway_destroy,
 };

@@ -108,8 +108,28 @@ static void dgram_destroy(struct netdev *netdev)
 	loop_task_defer(&self->reap);
 }
 
-static const struct netdev_ops dgram_ops = {.kind = "dgram", .destroy = dgram_destroy};
-static const struct netdev_ops socket_ops = {.kind = "socket", .destroy = dgram_destroy};
+static char *dgram_info(const struct netdev *netdev, const struct port *port)
+{
+	const struct dgram_netdev *self = container_of(netdev, struct dgram_netdev, netdev);
+
+	return dgram_socket_info(&self->socket, port ? port->peer : NULL);
+}
+
+static char *socket_info(const struct netdev *netdev, const struct port *port)
+{
+	g_autofree char *text = dgram_info(netdev, port);
+	const char *local = strstr(text, "/");
+
+	/* The older netdev tells only where frames go. */
+	if (g_str_has_prefix(text, "udp=") && local)
+		return g_strdup_printf("socket: udp=%s", local + 1);
+	return g_strdup_printf("socket: %s", text);
+}
+
+static const struct netdev_ops dgram_ops = {
+	.kind = "dgram", .info = dgram_info, .destroy = dgram_destroy};
+static const struct netdev_ops socket_ops = {
+	.kind = "socket", .info = socket_info, .destroy = dgram_destroy};
 
 static void add_port(struct dgram_netdev *self)
 {
@@ -120,6 +140,7 @@ static void add_port(struct dgram_netdev *self)
 			&socket->remote, dgram_port_room);
 	self->port.pause = pause_port;
 	dgram_port_add(&self->port, &self->netdev, peer);
+	self->port.port.unreliable = dgram_socket_is_unreliable(socket);
 }
 
 struct netdev *dgram_netdev_new(struct network *network, const struct dgram_config *config,

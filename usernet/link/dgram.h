@@ -34,7 +34,8 @@ struct dgram_config {
 	enum dgram_mode mode;
 	struct sockaddr_any local; /* multicast: the interface address, len 0 when not given */
 	struct sockaddr_any remote;
-	int fd; /* DGRAM_FD; taken over on success only */
+	struct socket_file file; /* unix local */
+	int fd;                  /* DGRAM_FD; taken over on success only */
 };
 
 struct netdev *dgram_netdev_new(struct network *network, const struct dgram_config *config,

@@ -231,6 +231,7 @@ void dgram_out_flush(struct dgram_out *out)
 	else
 		hold(out, out->noted + at, out->n_noted - at);
 	out->n_noted = 0;
+	pad_clear(&out->pad);
 	if (out->cap_noted > NOTED_KEEP) {
 		g_clear_pointer(&out->noted, g_free);
 		out->cap_noted = 0;
@@ -286,13 +287,15 @@ void dgram_out_drain(struct dgram_out *out)
 void dgram_out_note(struct dgram_out *out, const struct frame *frames, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (out->n_noted == NOTED_MAX)
+		bool is_short = G_UNLIKELY(pad_is_needed(&frames[i]));
+
+		if (out->n_noted == NOTED_MAX || (is_short && pad_is_full(&out->pad)))
 			dgram_out_flush(out);
 		if (out->n_noted == out->cap_noted) {
 			out->cap_noted = MAX(NOTED_FIRST, out->cap_noted * 2);
 			out->noted = g_renew(struct frame, out->noted, out->cap_noted);
 		}
-		out->noted[out->n_noted++] = frames[i];
+		out->noted[out->n_noted++] = is_short ? pad_copy(&out->pad, &frames[i]) : frames[i];
 	}
 }
 
@@ -324,6 +327,7 @@ void dgram_out_clear(struct dgram_out *out)
 	close_own(out);
 	loop_timer_cancel(&out->retry);
 	ring_clear(&out->held);
+	pad_clear(&out->pad);
 	g_clear_pointer(&out->noted, g_free);
 	out->n_noted = 0;
 	out->cap_noted = 0;

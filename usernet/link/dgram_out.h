@@ -7,13 +7,14 @@
 
 #include "base/loop.h"
 #include "base/sockaddr.h"
+#include "link/pad.h"
 #include "link/ring.h"
 #include "net/frame.h"
 
 /*
  * The way out of a datagram port: frames are noted during the turn and leave in few sendmmsg calls
  * at its end. What the receiver has no room for is copied into a bounded ring and tried again when
- * it has.
+ * it has. Short frames are padded (link/pad.h).
  *
  * A unix receiver's queue is short (net.unix.max_dgram_qlen, often 10), and only a socket that is
  * connected to it can be polled for room (unix(7) says nothing of it; af_unix.c, unix_dgram_poll).
@@ -40,6 +41,7 @@ struct dgram_out {
 	bool down;              /* the last frame found nobody */
 	struct frame *noted;
 	size_t n_noted, cap_noted;
+	struct pad pad;          /* copies of the short frames that are noted */
 	struct ring held;        /* prefix, frame, … */
 	struct loop_io io;       /* awaits room */
 	struct loop_timer retry; /* where no socket can tell */

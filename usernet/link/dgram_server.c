@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "link/dgram.h"
 #include "link/dgram_port.h"
+#include "link/share.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/vswitch.h"
@@ -51,6 +52,7 @@ static void forget(struct dgram_peer *peer)
 	peer->gone = true;
 	g_hash_table_remove(peer->server->by_addr, &peer->addr);
 	list_remove(&peer->link);
+	link_share_give(peer->server->netdev->network);
 	loop_task_defer(&peer->reap);
 }
 
@@ -73,8 +75,17 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 		return NULL;
 	}
 	if (g_hash_table_size(self->by_addr) >= DGRAM_MAX_PEERS) {
+		self->netdev->n_refused++;
 		log_limited(&limit, "netdev %s: %s is refused: %d peers are the most",
 			    self->netdev->id, name, DGRAM_MAX_PEERS);
+		return NULL;
+	}
+	if (!link_share_has_room(self->netdev->network)) {
+		self->netdev->n_refused++;
+		log_limited(&limit,
+			    "netdev %s: %s is refused: links hold %u descriptors, a quarter of the "
+			    "process's limit",
+			    self->netdev->id, name, self->netdev->network->n_links);
 		return NULL;
 	}
 	peer = g_new0(struct dgram_peer, 1);
@@ -94,6 +105,7 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 	loop_task_init(self->loop, &peer->reap, LOOP_REAP, reap_peer);
 	g_hash_table_insert(self->by_addr, &peer->addr, peer);
 	list_append(&self->peers, &peer->link);
+	link_share_take(self->netdev->network);
 	dgram_port_add(&peer->base, self->netdev, name);
 	return peer;
 }

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "base/file.h"
+#include "link/address_text.h"
 
 /* The kernel cuts it to net.core.rmem_max; it holds a burst while the switch is at work elsewhere.
  */
@@ -165,6 +166,11 @@ static bool open_bound(struct dgram_socket *self, const struct dgram_config *con
 	self->fd = socket_bind(&config->local, SOCK_DGRAM, error);
 	if (self->fd < 0)
 		return false;
+	if (!socket_share(&config->local, &config->file, error)) {
+		g_close(self->fd, NULL);
+		socket_unlink(&config->local);
+		return false;
+	}
 	self->send_fd = self->fd;
 	self->bound = config->local;
 	setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -174,7 +180,8 @@ static bool open_bound(struct dgram_socket *self, const struct dgram_config *con
 
 bool dgram_socket_open(struct dgram_socket *self, const struct dgram_config *config, GError **error)
 {
-	*self = (struct dgram_socket){.mode = config->mode, .fd = -1, .send_fd = -1};
+	*self = (struct dgram_socket){
+		.mode = config->mode, .given = config->mode == DGRAM_FD, .fd = -1, .send_fd = -1};
 	switch (config->mode) {
 	case DGRAM_MULTICAST:
 		self->remote = config->remote;
@@ -207,6 +214,49 @@ void dgram_socket_close(struct dgram_socket *self)
 	g_close(self->fd, NULL);
 	if (self->bound.len)
 		socket_unlink(&self->bound);
+}
+
+bool dgram_socket_is_unreliable(const struct dgram_socket *self)
+{
+	int family = AF_UNSPEC;
+	socklen_t len = sizeof(family);
+
+	return getsockopt(self->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) || family != AF_UNIX;
+}
+
+static char *info_of_given(const struct dgram_socket *self)
+{
+	g_autofree char *group = NULL;
+
+	if (self->mode != DGRAM_MULTICAST)
+		return g_strdup_printf("fd=%d %s", self->fd,
+				       dgram_socket_is_unreliable(self) ? "inet" : "unix");
+	group = address_text_host_port(&self->remote);
+	return g_strdup_printf("fd=%d (cloned mcast=%s)", self->fd, group);
+}
+
+char *dgram_socket_info(const struct dgram_socket *self, const char *peer)
+{
+	struct sockaddr_any local = {.len = sizeof(local.storage)};
+	g_autofree char *here = NULL, *there = NULL;
+
+	if (self->given)
+		return info_of_given(self);
+	if (self->mode == DGRAM_MULTICAST) {
+		there = address_text_host_port(&self->remote);
+		return g_strdup_printf("mcast=%s", there);
+	}
+	if (getsockname(self->fd, &local.sa, &local.len))
+		local.len = 0;
+	if (dgram_socket_is_unreliable(self)) {
+		here = address_text_host_port(&local);
+		there = address_text_host_port(&self->remote);
+		return g_strdup_printf("udp=%s/%s", here, there);
+	}
+	here = address_text_path(&local);
+	there = self->mode == DGRAM_SERVER ? g_strdup(peer ? peer : "")
+					   : address_text_path(&self->remote);
+	return g_strdup_printf("udp=%s:%s", here, there);
 }
 
 char *dgram_socket_describe(const struct dgram_socket *self, const struct dgram_config *config)

@@ -26,6 +26,10 @@ void dialer_redial(struct dialer *dialer)
 	usec_t wait = dialer_spread(dialer->wait, g_random_double());
 
 	close_fd(dialer);
+	if (!dialer->most) {
+		loop_timer_cancel(&dialer->timer);
+		return;
+	}
 	loop_timer_set(&dialer->timer, loop_now(dialer->loop) + wait);
 	dialer->wait = MIN(dialer->wait * 2, dialer->most);
 }
@@ -34,7 +38,12 @@ static void failed(struct dialer *dialer, int error)
 {
 	g_autofree char *to = sockaddr_format(&dialer->addr);
 
-	log_debug("cannot connect to %s: %s", to, g_strerror(error));
+	dialer->error = error;
+	if (dialer->most)
+		log_debug("cannot connect to %s: %s", to, g_strerror(error));
+	else
+		log_warning("cannot connect to %s: %s; not tried again, as reconnect is 0", to,
+			    g_strerror(error));
 	dialer_redial(dialer);
 }
 
@@ -63,6 +72,7 @@ static void succeeded(struct dialer *dialer)
 	loop_timer_cancel(&dialer->timer);
 	loop_io_remove(&dialer->io);
 	dialer->fd = -1;
+	dialer->error = 0;
 	dialer->connected(dialer, fd);
 }
 
@@ -89,7 +99,8 @@ static void dial(struct loop_timer *timer)
 		failed(dialer, ETIMEDOUT);
 		return;
 	}
-	dialer->fd = socket_connect(&dialer->addr, SOCK_STREAM, &in_progress);
+	dialer->fd = dialer->mptcp ? socket_connect_mptcp(&dialer->addr, &in_progress)
+				   : socket_connect(&dialer->addr, SOCK_STREAM, &in_progress);
 	if (dialer->fd < 0) {
 		failed(dialer, errno);
 		return;

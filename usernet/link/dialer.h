@@ -8,14 +8,17 @@
 /*
  * Dials an address until somebody answers, and again when asked. Each failure doubles the wait, up
  * to a limit; every wait is spread by a quarter either way, so that many clients of a server that
- * comes back do not all come at once.
+ * comes back do not all come at once. A limit of 0 means once: a connection that fails or is lost
+ * is not tried again.
  */
 #define DIALER_TIMEOUT (10 * USEC_PER_SEC) /* a connection that takes longer is given up */
 
 struct dialer {
 	struct loop *loop;
 	struct sockaddr_any addr;
-	usec_t first, most; /* the first wait, and the longest */
+	usec_t first, most; /* the first wait, and the longest; both 0: once */
+	bool mptcp;         /* by multipath TCP; set before dialer_start */
+	int error;          /* errno of the last attempt, 0 when it succeeded */
 	usec_t wait;        /* the next one, before it is spread */
 	int fd;             /* being connected, or -1 */
 	struct loop_io io;

@@ -39,6 +39,12 @@ static bool is_passing(int error)
 	}
 }
 
+static void rest(struct listener *listener)
+{
+	loop_timer_set(&listener->rest, loop_now(listener->io.loop) + LISTENER_REST);
+	update(listener);
+}
+
 static void ready(struct loop_io *io, uint32_t revents)
 {
 	static struct log_limit limit;
@@ -46,8 +52,13 @@ static void ready(struct loop_io *io, uint32_t revents)
 
 	for (int i = 0; i < LISTENER_BATCH && io->loop && !listener->held; i++) {
 		struct sockaddr_any peer = {.len = sizeof(peer.storage)};
-		int fd = accept4(io->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
 
+		if (listener->may_accept && !listener->may_accept(listener)) {
+			rest(listener);
+			return;
+		}
+		fd = accept4(io->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			listener->accepted(listener, fd, &peer);
 			continue;
@@ -57,8 +68,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 		if (is_passing(errno))
 			continue;
 		log_limited(&limit, "cannot take a connection: %s; it waits", g_strerror(errno));
-		loop_timer_set(&listener->rest, loop_now(io->loop) + LISTENER_REST);
-		update(listener);
+		rest(listener);
 		return;
 	}
 }

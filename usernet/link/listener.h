@@ -19,6 +19,8 @@ struct listener {
 	struct loop_io io;
 	struct loop_timer rest;
 	bool held;
+	/* False: those who wait are not taken now, but asked for again soon. NULL: always. */
+	bool (*may_accept)(struct listener *listener);
 	/* @fd is the callee's from now on. @peer is unnamed for most unix clients. */
 	void (*accepted)(struct listener *listener, int fd, const struct sockaddr_any *peer);
 };

@@ -18,6 +18,7 @@ void sendq_init(struct sendq *queue, int fd)
 void sendq_clear(struct sendq *queue)
 {
 	ring_clear(&queue->held);
+	pad_clear(&queue->pad);
 	g_clear_pointer(&queue->iov, g_free);
 	queue->n_iov = 0;
 	queue->cap_iov = 0;
@@ -41,9 +42,20 @@ void sendq_note(struct sendq *queue, const struct frame *frames, size_t n)
 	if (queue->error)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		uint8_t *start = (uint8_t *)frames[i].data - FRAME_PREFIX;
-		size_t len = FRAME_PREFIX + frames[i].len;
+		struct frame frame = frames[i];
+		uint8_t *start;
+		size_t len;
 
+		if (G_UNLIKELY(pad_is_needed(&frame))) {
+			/* Here and not in next_iov: a flush frees the copies. */
+			if (pad_is_full(&queue->pad) || queue->n_iov == IOV_NOTED) {
+				sendq_flush(queue);
+				last = NULL;
+			}
+			frame = pad_copy(&queue->pad, &frame);
+		}
+		start = (uint8_t *)frame.data - FRAME_PREFIX;
+		len = FRAME_PREFIX + frame.len;
 		if (last && (uint8_t *)last->iov_base + last->iov_len == start) {
 			last->iov_len += len;
 		} else {
@@ -127,6 +139,7 @@ bool sendq_flush(struct sendq *queue)
 		skip = 0;
 	}
 	queue->n_iov = 0;
+	pad_clear(&queue->pad);
 	if (queue->cap_iov > IOV_KEEP) {
 		g_clear_pointer(&queue->iov, g_free);
 		queue->cap_iov = 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "link/pad.h"
 #include "link/ring.h"
 #include "net/frame.h"
 
@@ -16,7 +17,7 @@
  * socket does not take is copied into a bounded ring, which sendq_drain empties when the socket has
  * room. Order is kept, and a frame that was begun is always ended: whole frames only are dropped.
  *
- * An idle queue owns no memory.
+ * Short frames are padded (link/pad.h). An idle queue owns no memory.
  */
 #define SENDQ_HIGH (256 * 1024)      /* bytes held back: the port is congested */
 #define SENDQ_LOW  (64 * 1024)       /* and no longer */
@@ -26,6 +27,7 @@ struct sendq {
 	int fd; /* borrowed */
 	struct iovec *iov;
 	unsigned n_iov, cap_iov;
+	struct pad pad; /* copies of the short frames that are noted */
 	struct ring held;
 	uint64_t n_dropped; /* frames; the user reads it and sets it back */
 	int error;          /* errno of a write that failed for good; nothing is written any more */

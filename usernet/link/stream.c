@@ -4,35 +4,30 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "link/address_text.h"
 #include "link/dialer.h"
 #include "link/listener.h"
+#include "link/share.h"
 #include "link/stream_port.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/port.h"
 
-/*
- * What a unix socket may hold on its way to the peer: it decides how many bytes a guest's read and
- * our write move at once. The kernel cuts it to net.core.wmem_max.
- */
-#define UNIX_SNDBUF (1024 * 1024)
-
-/* A peer behind TCP that vanished without a word is given up after two minutes (tcp(7)). */
-enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
-
 struct stream_netdev {
 	struct netdev netdev;
 	enum stream_mode mode;
+	int given_fd; /* STREAM_FD: its number, for people; else -1 */
+	struct tcp_keepalive keepalive;
 	int listen_fd;             /* -1: not a server */
 	struct sockaddr_any bound; /* what we bound and unlink; len 0: nothing */
 	struct listener listener;
 	struct dialer dialer;
 	unsigned n_peers, max_peers;
+	struct stream_rests rests;
 	struct loop_task reap;
 };
 
@@ -42,31 +37,6 @@ static struct stream_netdev *from_netdev(struct netdev *netdev)
 }
 
 /* --- peers --- */
-
-static void set_option(int fd, int level, int option, int value)
-{
-	/* Only speed and patience hang on these. */
-	if (setsockopt(fd, level, option, &value, sizeof(value)))
-		log_debug("socket option %d of level %d: %s", option, level, g_strerror(errno));
-}
-
-static void tune(int fd)
-{
-	int family = 0;
-	socklen_t len = sizeof(family);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len))
-		return;
-	if (family == AF_UNIX) {
-		set_option(fd, SOL_SOCKET, SO_SNDBUF, UNIX_SNDBUF);
-		return;
-	}
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-}
 
 /* "pid 4711", "127.0.0.1:5000"; newly allocated, NULL when nobody knows. */
 static char *describe_peer(int fd)
@@ -98,6 +68,7 @@ static void peer_gone(void *owner)
 	struct stream_netdev *self = owner;
 
 	self->n_peers--;
+	link_share_give(self->netdev.network);
 	if (self->listen_fd >= 0)
 		listener_hold(&self->listener, false);
 	else if (self->mode == STREAM_CLIENT)
@@ -113,9 +84,25 @@ static void add_peer(struct stream_netdev *self, int fd)
 {
 	g_autofree char *peer = describe_peer(fd);
 
-	tune(fd);
+	tcp_tune(fd, &self->keepalive);
 	self->n_peers++;
-	stream_port_new(&self->netdev, fd, peer, &port_events, self);
+	link_share_take(self->netdev.network);
+	stream_port_new(&self->netdev, fd, peer, &self->rests, &port_events, self);
+}
+
+static bool may_accept(struct listener *listener)
+{
+	static struct log_limit limit;
+	struct stream_netdev *self = container_of(listener, struct stream_netdev, listener);
+
+	if (link_share_has_room(self->netdev.network))
+		return true;
+	self->netdev.n_refused++;
+	log_limited(&limit,
+		    "netdev %s: links hold %u descriptors, a quarter of the process's limit; "
+		    "others wait",
+		    self->netdev.id, self->netdev.network->n_links);
+	return false;
 }
 
 static void accepted(struct listener *listener, int fd, const struct sockaddr_any *peer)
@@ -147,8 +134,10 @@ static void stream_destroy(struct netdev *netdev)
 {
 	struct stream_netdev *self = from_netdev(netdev);
 
-	list_for_each_safe (port, &netdev->ports, struct port, netdev_link)
+	list_for_each_safe (port, &netdev->ports, struct port, netdev_link) {
 		stream_port_close(port);
+		link_share_give(netdev->network);
+	}
 	listener_stop(&self->listener);
 	if (self->mode == STREAM_CLIENT)
 		dialer_stop(&self->dialer);
@@ -161,8 +150,49 @@ static void stream_destroy(struct netdev *netdev)
 	loop_task_defer(&self->reap);
 }
 
-static const struct netdev_ops stream_ops = {.kind = "stream", .destroy = stream_destroy};
-static const struct netdev_ops socket_ops = {.kind = "socket", .destroy = stream_destroy};
+/* --- in QEMU's words (QEMU net/stream.c and net/socket.c, qemu_set_info_str) --- */
+
+static char *stream_info(const struct netdev *netdev, const struct port *port)
+{
+	const struct stream_netdev *self = container_of(netdev, struct stream_netdev, netdev);
+	bool server = self->listen_fd >= 0;
+	struct sockaddr_any addr;
+
+	/* A unix client has no name; its server shows where it came in. */
+	if (port) {
+		stream_port_address(port, server, &addr);
+		return address_text_uri(&addr);
+	}
+	if (server)
+		return g_strdup("listening");
+	if (self->mode == STREAM_CLIENT && !self->dialer.most && self->dialer.error)
+		return g_strdup_printf("error: %s", g_strerror(self->dialer.error));
+	return g_strdup(self->mode == STREAM_CLIENT ? "connecting" : "");
+}
+
+static char *socket_info(const struct netdev *netdev, const struct port *port)
+{
+	const struct stream_netdev *self = container_of(netdev, struct stream_netdev, netdev);
+	g_autofree char *text = NULL;
+	struct sockaddr_any addr;
+
+	if (self->mode == STREAM_FD)
+		return g_strdup_printf("socket: fd=%d", self->given_fd);
+	if (self->mode == STREAM_CLIENT) {
+		text = address_text_host_port(&self->dialer.addr);
+		return g_strdup_printf("socket: connect to %s", text);
+	}
+	if (!port)
+		return g_strdup("");
+	stream_port_address(port, false, &addr);
+	text = address_text_host_port(&addr);
+	return g_strdup_printf("socket: connection from %s", text);
+}
+
+static const struct netdev_ops stream_ops = {
+	.kind = "stream", .info = stream_info, .destroy = stream_destroy};
+static const struct netdev_ops socket_ops = {
+	.kind = "socket", .info = socket_info, .destroy = stream_destroy};
 
 static bool fail_fd(GError **error, int fd, const char *why)
 {
@@ -170,7 +200,7 @@ static bool fail_fd(GError **error, int fd, const char *why)
 	return false;
 }
 
-static bool check_fd(int fd, bool *listening, GError **error)
+static bool check_fd(int fd, bool listens, bool *listening, GError **error)
 {
 	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
 	int type = 0, accepts = 0;
@@ -183,8 +213,14 @@ static bool check_fd(int fd, bool *listening, GError **error)
 	len = sizeof(accepts);
 	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len);
 	*listening = accepts;
-	if (!accepts && getpeername(fd, &peer.sa, &peer.len))
+	if (accepts || !getpeername(fd, &peer.sa, &peer.len))
+		return !listens || accepts || fail_fd(error, fd, "is connected; server=on listens");
+	if (!listens)
 		return fail_fd(error, fd, "neither listens nor is connected");
+	/* As QEMU does with a bound one (util/qemu-sockets.c, socket_listen). */
+	if (listen(fd, SOMAXCONN))
+		return fail_fd(error, fd, g_strerror(errno));
+	*listening = true;
 	return true;
 }
 
@@ -216,7 +252,7 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 
 	*listen_fd = -1;
 	if (given) {
-		if (!check_fd(config->fd, &listening, error))
+		if (!check_fd(config->fd, config->listens, &listening, error))
 			return false;
 		if (!listening && config->mode == STREAM_SERVER)
 			return fail_fd(error, config->fd, "does not listen");
@@ -231,7 +267,25 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 		return true;
 	*listen_fd = socket_bind(&config->addr, SOCK_STREAM, error);
 	*bound = config->addr;
-	return *listen_fd >= 0;
+	if (*listen_fd < 0)
+		return false;
+	if (socket_share(bound, &config->file, error))
+		return true;
+	g_close(*listen_fd, NULL);
+	socket_unlink(bound);
+	return false;
+}
+
+static void start_dialer(struct stream_netdev *self, const struct stream_config *config)
+{
+	bool said = config->reconnect || config->once;
+	usec_t first = said ? config->reconnect : STREAM_RECONNECT_DEFAULT;
+	usec_t most = said ? config->reconnect : STREAM_RECONNECT_MAX;
+
+	dialer_init(&self->dialer, self->netdev.network->loop, &config->addr, first, most,
+		    connected);
+	self->dialer.mptcp = config->mptcp;
+	dialer_start(&self->dialer);
 }
 
 struct netdev *stream_netdev_new(struct network *network, const struct stream_config *config,
@@ -249,6 +303,9 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 	self = g_new0(struct stream_netdev, 1);
 	self->mode = config->mode;
 	self->listen_fd = listen_fd;
+	self->given_fd = config->mode == STREAM_FD ? config->fd : -1;
+	self->keepalive = config->keepalive;
+	list_init(&self->rests.ports);
 	self->bound = bound;
 	self->max_peers = config->max_peers ? config->max_peers : STREAM_MAX_PEERS;
 	loop_task_init(network->loop, &self->reap, LOOP_REAP, reap);
@@ -257,11 +314,9 @@ struct netdev *stream_netdev_new(struct network *network, const struct stream_co
 		describe(config, listen_fd >= 0 ? listen_fd : config->fd, listen_fd >= 0);
 	if (listen_fd >= 0) {
 		listener_start(&self->listener, network->loop, listen_fd, accepted);
+		self->listener.may_accept = may_accept;
 	} else if (config->mode == STREAM_CLIENT) {
-		dialer_init(&self->dialer, network->loop, &config->addr,
-			    config->reconnect ? config->reconnect : STREAM_RECONNECT_DEFAULT,
-			    STREAM_RECONNECT_MAX, connected);
-		dialer_start(&self->dialer);
+		start_dialer(self, config);
 	} else {
 		add_peer(self, config->fd);
 	}

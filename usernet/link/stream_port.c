@@ -29,6 +29,8 @@ struct stream_port {
 	struct sendq queue;
 	uint8_t *rest; /* the beginning of a frame that has not come whole yet */
 	size_t rest_len, rest_cap;
+	struct stream_rests *rests;
+	struct list rest_link; // stream_rests::ports, while rest is there
 	bool paused;
 	bool carried;
 	bool closing; /* nothing goes in or out any more; freed by reap */
@@ -57,6 +59,25 @@ static void update_events(struct stream_port *self)
 	loop_io_events(&self->io, events);
 }
 
+/* --- the beginning of a frame, kept between turns --- */
+
+static void set_rest_cap(struct stream_port *self, size_t cap)
+{
+	self->rests->bytes += cap;
+	self->rests->bytes -= self->rest_cap;
+	self->rest_cap = cap;
+}
+
+static void drop_rest(struct stream_port *self)
+{
+	if (!self->rest)
+		return;
+	g_clear_pointer(&self->rest, g_free);
+	set_rest_cap(self, 0);
+	self->rest_len = 0;
+	list_remove(&self->rest_link);
+}
+
 /* --- the end --- */
 
 static void shut(struct stream_port *self)
@@ -66,7 +87,7 @@ static void shut(struct stream_port *self)
 	g_close(self->fd, NULL);
 	self->fd = -1;
 	sendq_clear(&self->queue);
-	g_clear_pointer(&self->rest, g_free);
+	drop_rest(self);
 	loop_task_defer(&self->reap);
 }
 
@@ -88,6 +109,20 @@ void stream_port_close(struct port *port)
 	if (!self->closing)
 		shut(self);
 	netdev_remove_port(port);
+}
+
+void stream_port_address(const struct port *port, bool own, struct sockaddr_any *addr)
+{
+	const struct stream_port *self = container_of(port, struct stream_port, port);
+
+	*addr = (struct sockaddr_any){.len = sizeof(addr->storage)};
+	if (getpeername(self->fd, &addr->sa, &addr->len))
+		addr->len = 0;
+	if (!own || !addr->len || addr->sa.sa_family != AF_UNIX)
+		return;
+	addr->len = sizeof(addr->storage);
+	if (getsockname(self->fd, &addr->sa, &addr->len))
+		addr->len = 0;
 }
 
 static void peer_gone(struct stream_port *self, const char *why)
@@ -112,25 +147,76 @@ static void bad_length(struct stream_port *self, uint32_t length)
 
 /* --- in --- */
 
+static void bound_rests(struct stream_rests *rests)
+{
+	static struct log_limit limit;
+
+	while (rests->bytes > STREAM_RESTS_MAX) {
+		struct stream_port *oldest =
+			list_first(&rests->ports, struct stream_port, rest_link);
+
+		log_limited(&limit,
+			    "%s (%s): unfinished frames of netdev %s hold more than %u bytes, and "
+			    "this link's was begun first; closing it",
+			    oldest->port.name, oldest->port.peer ? oldest->port.peer : "unknown",
+			    oldest->port.netdev->id, STREAM_RESTS_MAX);
+		oldest->port.netdev->n_refused++;
+		shut(oldest);
+	}
+}
+
 static void keep_rest(struct stream_port *self, const uint8_t *p, size_t len)
 {
 	if (!len) {
-		g_clear_pointer(&self->rest, g_free);
-		self->rest_cap = 0;
-	} else if (len > self->rest_cap) {
-		g_free(self->rest);
-		self->rest = g_malloc(len);
-		self->rest_cap = len;
+		drop_rest(self);
+		return;
 	}
-	if (len)
-		memcpy(self->rest, p, len);
+	if (len > self->rest_cap || len < self->rest_cap / 4) {
+		drop_rest(self);
+		self->rest = g_malloc(len);
+		set_rest_cap(self, len);
+	} else {
+		list_remove(&self->rest_link);
+	}
+	list_append(&self->rests->ports, &self->rest_link);
+	memcpy(self->rest, p, len);
 	self->rest_len = len;
+	bound_rests(self->rests);
 }
 
-static void take_in(struct stream_port *self, const uint8_t *data, size_t len)
+/* How much is missing of the frame that was begun; 0: none was, or its length has not come yet. */
+static size_t missing(const struct stream_port *self)
+{
+	size_t whole;
+
+	if (self->rest_len < FRAME_PREFIX)
+		return 0;
+	whole = FRAME_PREFIX + ((size_t)self->rest[0] << 24 | (size_t)self->rest[1] << 16 |
+				(size_t)self->rest[2] << 8 | self->rest[3]);
+	return whole - self->rest_len;
+}
+
+/* Less than what is missing came: each byte is copied once, however few come at a time. */
+static void add_to_rest(struct stream_port *self, const uint8_t *p, size_t len)
+{
+	size_t whole = self->rest_len + missing(self), cap = self->rest_cap;
+
+	if (self->rest_len + len > cap) {
+		cap = MIN(whole, MAX(2 * cap, self->rest_len + len));
+		self->rest = g_realloc(self->rest, cap);
+		set_rest_cap(self, cap);
+	}
+	memcpy(self->rest + self->rest_len, p, len);
+	self->rest_len += len;
+	bound_rests(self->rests);
+}
+
+/* Returns whether frames were borrowed from @data. */
+static bool take_in(struct stream_port *self, const uint8_t *data, size_t len)
 {
 	struct framing in = framing_init(data, len);
 	struct frame frames[FRAMES_MAX];
+	bool borrowed = false;
 	size_t n;
 
 	while (!self->closing && (n = framing_split(&in, frames, FRAMES_MAX))) {
@@ -139,34 +225,42 @@ static void take_in(struct stream_port *self, const uint8_t *data, size_t len)
 			self->events->carried(self->owner);
 		}
 		vswitch_input(&self->port, frames, n);
+		borrowed = true;
 	}
 	if (self->closing)
-		return;
+		return borrowed;
 	if (in.n_runts)
 		port_drop(&self->port, DROP_RUNT, in.n_runts);
 	if (in.bad)
 		bad_length(self, in.bad_length);
 	else
 		keep_rest(self, in.p, (size_t)(in.end - in.p));
+	return borrowed;
 }
 
 static void read_once(struct stream_port *self)
 {
 	struct chunk_pool *pool = self->port.netdev->network->chunks;
 	struct chunk *chunk = chunk_take(pool);
+	bool borrowed = false;
 	ssize_t got;
 
 	got = recv(self->fd, chunk->data + self->rest_len, READ_MAX, MSG_DONTWAIT);
-	if (got > 0) {
+	if (got > 0 && (size_t)got < missing(self)) {
+		add_to_rest(self, chunk->data + self->rest_len, (size_t)got);
+	} else if (got > 0) {
 		if (self->rest_len)
 			memcpy(chunk->data, self->rest, self->rest_len);
-		take_in(self, chunk->data, self->rest_len + (size_t)got);
+		borrowed = take_in(self, chunk->data, self->rest_len + (size_t)got);
 	} else if (got == 0) {
 		peer_gone(self, "closed by the peer");
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		peer_gone(self, g_strerror(errno));
 	}
-	chunk_retire(pool, chunk);
+	if (borrowed)
+		chunk_retire(pool, chunk);
+	else
+		chunk_return(pool, chunk);
 }
 
 /* --- out --- */
@@ -237,11 +331,14 @@ static void ready(struct loop_io *io, uint32_t revents)
 }
 
 struct stream_port *stream_port_new(struct netdev *netdev, int fd, const char *peer,
+				    struct stream_rests *rests,
 				    const struct stream_port_events *events, void *owner)
 {
 	struct loop *loop = netdev->network->loop;
 	struct stream_port *self = g_new0(struct stream_port, 1);
 
+	self->rests = rests;
+	list_init(&self->rest_link);
 	self->events = events;
 	self->owner = owner;
 	self->fd = fd;

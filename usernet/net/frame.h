@@ -30,6 +30,11 @@ struct frame {
 #define FRAME_MAX (65535 + ETH_HEADER + 8)
 /* What goes to the switch must at least have an ethernet header; shorter ones are runts. */
 #define FRAME_MIN ETH_HEADER
+/*
+ * The shortest frame of ethernet without FCS (IEEE 802.3 4.4.2, minFrameSize): frames to guests are
+ * padded to this length. Some NIC models drop or miscount shorter ones.
+ */
+#define FRAME_PADDED 60
 
 enum {
 	ETHERTYPE_V4 = 0x0800,

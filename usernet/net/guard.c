@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/guard.h"
 
+#include "base/address.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/reservation.h"
+#include "net/troubles.h"
 
 struct guard {
 	struct network *network;
@@ -101,6 +103,33 @@ static usec_t now_of(const struct guard *guard)
 	return loop_now(guard->network->loop);
 }
 
+/* @mac at @from claims @addr. @holder: the guest that has it; NULL: the gateway, or a reservation.
+ */
+static void note_conflict(struct guard *guard, struct port *from, mac_t mac,
+			  const struct in6_addr *addr, const struct guest *holder)
+{
+	usec_t now = now_of(guard);
+
+	if (from->conflict_at && now - from->conflict_at < GUARD_CONFLICT_PAUSE)
+		return;
+	from->conflict_at = now;
+	troubles_note(guard->network->troubles,
+		      &(struct trouble_facts){.kind = TROUBLE_ADDRESS_CONFLICT,
+					      .mac = mac,
+					      .addr = *addr,
+					      .port = from,
+					      .other = holder ? holder->port : NULL});
+}
+
+static bool refuse_address(struct guard *guard, struct port *from, const struct dissect *d,
+			   const struct guest *holder)
+{
+	struct in6_addr addr = address_map4(d->v4.s_addr);
+
+	note_conflict(guard, from, d->mac, &addr, holder);
+	return refuse(from, DROP_SPOOFED);
+}
+
 static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const struct dissect *d)
 {
 	struct guest_table *guests = guard->network->guests;
@@ -111,16 +140,20 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 	/* A probe asks, it claims nothing (RFC 5227 1.1). */
 	if (!d->v4.s_addr)
 		return true;
-	if (is_protected_v4(guard, d->v4))
-		return refuse(from, DROP_SPOOFED);
-	if (!reservation_allows_v4(guard->network->reservations, d->mac, d->v4))
-		return refuse(from, DROP_SPOOFED);
 	guest = guest_by_v4(guests, d->v4);
+	if (is_protected_v4(guard, d->v4) ||
+	    !reservation_allows_v4(guard->network->reservations, d->mac, d->v4))
+		return refuse_address(guard, from, d, NULL);
 	if (guest && guest->v4_leased && guest->mac != d->mac)
-		return refuse(from, DROP_SPOOFED);
+		return refuse_address(guard, from, d, guest);
 	/* Whoever speaks for another says nothing of where that one is; nor does another VLAN. */
 	if (d->tagged || d->mac != src)
 		return true;
+	if (guest && guest->mac != src) {
+		struct in6_addr addr = address_map4(d->v4.s_addr);
+
+		note_conflict(guard, from, src, &addr, guest);
+	}
 	guest = guest_seen(guests, src, from, now_of(guard));
 	if (guest)
 		(void)guest_set_v4(guests, guest, d->v4, false);
@@ -136,10 +169,15 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	/* Duplicate address detection speaks from :: (RFC 4862 5.4.2). */
 	if (IN6_IS_ADDR_UNSPECIFIED(&d->v6))
 		return true;
-	if (is_protected_v6(guard, &d->v6))
+	if (is_protected_v6(guard, &d->v6)) {
+		note_conflict(guard, from, src, &d->v6, NULL);
 		return refuse(from, DROP_SPOOFED);
+	}
 	if (d->tagged || IN6_IS_ADDR_MULTICAST(&d->v6))
 		return true;
+	guest = guest_by_v6(guests, &d->v6);
+	if (guest && guest->mac != src)
+		note_conflict(guard, from, src, &d->v6, guest);
 	guest = guest_seen(guests, src, from, now_of(guard));
 	if (guest)
 		(void)guest_add_v6(guests, guest, &d->v6);

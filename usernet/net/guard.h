@@ -27,6 +27,9 @@ struct network;
 #define GUARD_FLOOD_RATE  20000.0 /* flooded frames a second and port */
 #define GUARD_FLOOD_BURST 40000.0 /* and at once */
 
+/* Conflicts of addresses are noted (troubles.h) so often at most for each port. */
+#define GUARD_CONFLICT_PAUSE (1 * USEC_PER_SEC)
+
 struct guard *guard_new(struct network *network);
 void guard_free(struct guard *guard);
 /* The gateway's MAC and addresses; zero when there is none. Several addresses may be added. */

@@ -3,6 +3,7 @@
 
 #include "net/guest.h"
 #include "net/network.h"
+#include "net/troubles.h"
 #include "net/vswitch.h"
 
 static bool is_well_formed(const char *id)
@@ -85,6 +86,7 @@ void netdev_remove_port(struct port *port)
 	if (!port->vswitch)
 		return;
 	tell(port, NETWORK_PORT_DOWN);
+	troubles_forget_port(port->netdev->network->troubles, port);
 	guest_forget_port(port->netdev->network->guests, port);
 	vswitch_remove_port(port);
 	list_remove(&port->netdev_link);

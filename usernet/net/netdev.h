@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 
@@ -20,6 +21,11 @@ struct port_ops;
 struct netdev_ops {
 	const char *kind; /* "stream": as the option string begins */
 	/*
+	 * What QEMU's `info network` says of such a netdev, newly allocated: of the peer at @port,
+	 * or with NULL of the netdev without one. NULL: it has no words of its own.
+	 */
+	char *(*info)(const struct netdev *netdev, const struct port *port);
+	/*
 	 * Removes the ports, closes and unlinks what was opened, frees all; through LOOP_REAP
 	 * what a callback may be in. Nothing of it may use the network afterwards.
 	 */
@@ -33,6 +39,7 @@ struct netdev {
 	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
 	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
+	uint64_t n_refused;    /* links that waited, or were closed, because a bound was reached */
 	struct list link;      // network::netdevs
 	struct list ports;     /* heads port::netdev_link */
 };

@@ -5,6 +5,7 @@
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/reservation.h"
+#include "net/troubles.h"
 #include "net/vswitch.h"
 
 static void guest_joined(void *data, const struct guest *guest)
@@ -37,6 +38,13 @@ static const struct guest_observer guest_observer = {
 	.changed = guest_changed,
 };
 
+static void station_moved(void *data, mac_t mac, struct port *from, struct port *to)
+{
+	struct network *network = data;
+
+	moves_note(&network->moves, network->troubles, mac, from, to, loop_now(network->loop));
+}
+
 struct network *network_new(struct loop *loop, const char *name)
 {
 	struct network *network = g_new0(struct network, 1);
@@ -53,6 +61,8 @@ struct network *network_new(struct loop *loop, const char *name)
 	guest_table_observe(network->guests, &guest_observer, network);
 	network->guard = guard_new(network);
 	vswitch_set_guard(network->vswitch, guard_pass, network->guard);
+	network->troubles = troubles_new(network);
+	vswitch_set_moved(network->vswitch, station_moved, network);
 	return network;
 }
 
@@ -65,6 +75,7 @@ void network_free(struct network *network)
 	}
 	vswitch_free(network->vswitch);
 	guard_free(network->guard);
+	troubles_free(network->troubles);
 	guest_table_free(network->guests);
 	reservation_table_free(network->reservations);
 	chunk_pool_free(network->chunks);

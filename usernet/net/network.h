@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "net/frame.h"
+#include "net/moves.h"
 
 /*
  * One ethernet segment and what belongs to all of it: the switch, the guests, the netdevs, and
@@ -21,6 +22,8 @@ struct netdev;
 struct port;
 struct reservation_table;
 struct spawner;
+struct trouble;
+struct troubles;
 struct vswitch;
 
 enum network_event_kind {
@@ -35,6 +38,7 @@ enum network_event_kind {
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
 	NETWORK_FORWARD_REMOVED,
 	NETWORK_POLICY_DENIED, /* denial, port, guest (may be NULL) */
+	NETWORK_TROUBLE,       /* trouble, port (may be NULL) */
 };
 
 /* What a guest was not allowed to open. */
@@ -54,6 +58,7 @@ struct network_event {
 	const char *text;
 	mac_t mac;
 	const struct network_denial *denial;
+	const struct trouble *trouble;
 };
 
 struct network_observer {
@@ -69,8 +74,11 @@ struct network {
 	struct guard *guard;
 	struct guest_table *guests;
 	struct reservation_table *reservations;
+	struct troubles *troubles;
+	struct moves moves;
 	struct spawner *spawner; /* main's: runs commands; NULL: nobody does */
 	struct list netdevs;     /* heads netdev::link, in the order they were made */
+	unsigned n_links;        /* descriptors that links hold; link/share.h bounds them */
 	struct list observers;   /* heads network_observer::link */
 };
 

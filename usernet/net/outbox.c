@@ -2,6 +2,7 @@
 #include "net/outbox.h"
 
 #include <glib.h>
+#include <string.h>
 
 #include "net/vswitch.h"
 
@@ -20,6 +21,7 @@ void outbox_fini(struct outbox *outbox)
 
 uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 {
+	len = MAX(len, FRAME_PADDED);
 	if (!outbox->chunk || outbox->used + FRAME_PREFIX + len > CHUNK_SIZE) {
 		if (outbox->n_chunks == OUTBOX_MAX_CHUNKS) {
 			port_drop(outbox->port, DROP_QUEUE_FULL, 1);
@@ -34,8 +36,18 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 	return outbox->chunk->data + outbox->used + FRAME_PREFIX;
 }
 
+/* Zeroes, not what the memory held before: a guest would see it (CVE-2003-0001). */
+static size_t pad(uint8_t *data, size_t len)
+{
+	if (len >= FRAME_PADDED)
+		return len;
+	memset(data + len, 0, FRAME_PADDED - len);
+	return FRAME_PADDED;
+}
+
 void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
 {
+	len = pad(data, len);
 	if (outbox->src)
 		mac_write(data + MAC_LEN, outbox->src);
 	frame_set_prefix(data, (uint32_t)len);
@@ -49,7 +61,7 @@ void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
 void outbox_commit(struct outbox *outbox, size_t len)
 {
 	outbox_append(outbox, outbox->chunk->data + outbox->used + FRAME_PREFIX, len);
-	outbox->used += FRAME_PREFIX + len;
+	outbox->used += FRAME_PREFIX + MAX(len, FRAME_PADDED);
 }
 
 void outbox_flush(struct outbox *outbox)

@@ -30,11 +30,19 @@ struct outbox {
 
 void outbox_init(struct outbox *outbox, struct chunk_pool *pool, struct port *port);
 void outbox_fini(struct outbox *outbox);
-/* Room for a frame of @len bytes; NULL when this turn's bound is reached (counted at the port). */
+/*
+ * Room for a frame of @len bytes, and for its padding; NULL when this turn's bound is reached
+ * (counted at the port).
+ */
 uint8_t *outbox_reserve(struct outbox *outbox, size_t len);
-/* The frame in the room last reserved is @len bytes long, at most what was reserved. */
+/*
+ * The frame in the room last reserved is @len bytes long, at most what was reserved. A frame
+ * shorter than FRAME_PADDED is padded with zeroes.
+ */
 void outbox_commit(struct outbox *outbox, size_t len);
-/* A frame that lies elsewhere until the end of the turn, @data with room for its prefix in front.
+/*
+ * A frame that lies elsewhere until the end of the turn. @data has room for the prefix in front of
+ * it and, when @len is less than FRAME_PADDED, for the padding behind it: both are written.
  */
 void outbox_append(struct outbox *outbox, uint8_t *data, size_t len);
 /* Not from a port's ops. */

@@ -94,6 +94,7 @@ struct port {
 	struct loop_task flush_task; /* LOOP_FLUSH */
 	struct list guests;          /* heads guest::port_link */
 	unsigned n_guests;
+	usec_t conflict_at; /* guard: when a conflict was last noted */
 	double flood_tokens;
 	usec_t flood_at;
 	struct port_counters count;

@@ -25,6 +25,7 @@ struct station_table {
 	uint64_t seed;
 	unsigned count;
 	usec_t swept;
+	struct port *left; /* station_left() */
 };
 
 G_STATIC_ASSERT((N_SLOTS & (N_SLOTS - 1)) == 0);
@@ -106,6 +107,7 @@ bool station_learn(struct station_table *table, mac_t mac, struct port *port, us
 {
 	struct station *s = slot_of(table, mac);
 
+	table->left = NULL;
 	if (s->port == port) {
 		s->seen = now;
 		return true;
@@ -118,6 +120,8 @@ bool station_learn(struct station_table *table, mac_t mac, struct port *port, us
 		if (!has_room(table, port, !s->port))
 			return false;
 	}
+	if (s->port && !has_aged(s, now))
+		table->left = s->port;
 	if (s->port)
 		s->port->n_stations--;
 	else
@@ -125,6 +129,11 @@ bool station_learn(struct station_table *table, mac_t mac, struct port *port, us
 	port->n_stations++;
 	*s = (struct station){.mac = mac, .port = port, .seen = now};
 	return true;
+}
+
+struct port *station_left(const struct station_table *table)
+{
+	return table->left;
 }
 
 struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now)

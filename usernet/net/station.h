@@ -30,6 +30,11 @@ void station_table_free(struct station_table *table);
  * changes, when @port's share, or the table, is full of entries that have not aged.
  */
 bool station_learn(struct station_table *table, mac_t mac, struct port *port, usec_t now);
+/*
+ * Where the station of the last station_learn() was until then, not aged and another port; NULL: it
+ * is new, or has not moved.
+ */
+struct port *station_left(const struct station_table *table);
 /* NULL when unknown or aged. */
 struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now);
 /* When it was last seen; 0: unknown. */

@@ -66,6 +66,13 @@ bool user_config_resolve(struct user_config *config, GError **error);
 /* May a guest of this name have @addr? @config is resolved. */
 bool user_config_check_guest(const struct user_config *config, const char *name,
 			     struct in_addr addr, GError **error);
+/* Is @addr of the network? @config is resolved and has IPv4. */
+static inline bool user_config_has(const struct user_config *config, struct in_addr addr)
+{
+	uint32_t mask = config->net_len ? UINT32_MAX << (32 - config->net_len) : 0;
+
+	return ((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) & mask) == 0;
+}
 /* What guests' links take, in bytes: mtu=, or ethernet's. */
 static inline unsigned user_config_mtu(const struct user_config *config)
 {

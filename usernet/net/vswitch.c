@@ -10,6 +10,8 @@ struct vswitch {
 	struct loop_timer sweep;
 	vswitch_guard_fn guard;
 	void *guard_data;
+	vswitch_moved_fn moved;
+	void *moved_data;
 };
 
 #define SWEEP_PERIOD (STATION_AGE / 4)
@@ -47,6 +49,12 @@ void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *da
 {
 	vswitch->guard = guard;
 	vswitch->guard_data = data;
+}
+
+void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *data)
+{
+	vswitch->moved = moved;
+	vswitch->moved_data = data;
 }
 
 static void flush_port(struct loop_task *task)
@@ -186,10 +194,16 @@ static void end_run(struct run *run, struct port *from, const struct frame *fram
 
 static void learn(struct port *from, mac_t src, usec_t now)
 {
+	struct vswitch *vswitch = from->vswitch;
+	struct port *left;
+
 	if (mac_is_multicast(src) || !src)
 		return;
-	if (!station_learn(from->vswitch->stations, src, from, now))
+	if (!station_learn(vswitch->stations, src, from, now))
 		port_drop(from, DROP_STATIONS, 1);
+	left = station_left(vswitch->stations);
+	if (G_UNLIKELY(left) && vswitch->moved)
+		vswitch->moved(vswitch->moved_data, src, left, from);
 }
 
 /* The addresses differ from the last frame's: where does this one go? */

@@ -22,10 +22,14 @@ struct vswitch;
  */
 typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct frame *frame);
 
+/* A station that was at @from a moment ago sends from @to. */
+typedef void (*vswitch_moved_fn)(void *data, mac_t mac, struct port *from, struct port *to);
+
 struct vswitch *vswitch_new(struct loop *loop);
 /* All ports must have been removed. */
 void vswitch_free(struct vswitch *vswitch);
 void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *data);
+void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *data);
 
 void vswitch_add_port(struct vswitch *vswitch, struct port *port);
 /* Forgets its stations, resumes whoever waits for it. Harmless when not added. */

@@ -4,33 +4,69 @@
 
 #include "base/sockaddr.h"
 #include "ctl/options/optstr.h"
+#include "link/tcp_tune.h"
 
-/* A socket address as QEMU's SocketAddress: PREFIX.type=unix|inet|fd and its keys. */
+/*
+ * A socket address as QEMU's SocketAddress: PREFIX.type=unix|inet|fd and its keys, those of QEMU
+ * 7.2 to 11.1 (QEMU qapi/sockets.json). A key that would change nothing here is an error that says
+ * why.
+ */
 enum address_type { ADDRESS_NONE, ADDRESS_UNIX, ADDRESS_INET, ADDRESS_FD };
+
+/* What an address is for: which keys mean something. */
+enum address_use { ADDRESS_FOR_SERVER, ADDRESS_FOR_CLIENT, ADDRESS_FOR_DATAGRAMS };
+
 struct address {
 	enum address_type type;
 	struct sockaddr_any addr;
 	const char *fd_name; /* ADDRESS_FD: borrowed from the options */
+	/* ADDRESS_INET of a server or client: */
+	struct tcp_listen listen; /* .to, .ipv4 and .ipv6, .mptcp */
+	struct tcp_keepalive keepalive;
 };
+
+#define ADDRESS_KEEPALIVE_MAX       32767 /* seconds; MAX_TCP_KEEPIDLE, linux/include/net/tcp.h */
+#define ADDRESS_KEEPALIVE_COUNT_MAX 127   /* MAX_TCP_KEEPCNT */
+
 /* The keys of PREFIX "addr"; others are made of them alike. */
 #define ADDRESS_SPECS(prefix)                                                                      \
 	{.key = prefix ".type"}, {.key = prefix ".path"},                                          \
 		{.key = prefix ".abstract", .type = OPT_BOOL},                                     \
+		{.key = prefix ".tight", .type = OPT_BOOL},                                        \
 		{.key = prefix ".host", .flags = OPT_EMPTY}, {.key = prefix ".port"},              \
+		{.key = prefix ".to", .type = OPT_NUMBER, .min = 0, .max = 65535},                 \
+		{.key = prefix ".ipv4", .type = OPT_BOOL},                                         \
+		{.key = prefix ".ipv6", .type = OPT_BOOL},                                         \
+		{.key = prefix ".numeric", .type = OPT_BOOL},                                      \
+		{.key = prefix ".mptcp", .type = OPT_BOOL},                                        \
+		{.key = prefix ".keep-alive", .type = OPT_BOOL},                                   \
+		{.key = prefix ".keep-alive-count",                                                \
+		 .type = OPT_NUMBER,                                                               \
+		 .min = 0,                                                                         \
+		 .max = ADDRESS_KEEPALIVE_COUNT_MAX},                                              \
+		{.key = prefix ".keep-alive-idle",                                                 \
+		 .type = OPT_NUMBER,                                                               \
+		 .min = 0,                                                                         \
+		 .max = ADDRESS_KEEPALIVE_MAX},                                                    \
+		{.key = prefix ".keep-alive-interval",                                             \
+		 .type = OPT_NUMBER,                                                               \
+		 .min = 0,                                                                         \
+		 .max = ADDRESS_KEEPALIVE_MAX},                                                    \
 	{                                                                                          \
 		.key = prefix ".str"                                                               \
 	}
 /* ADDRESS_NONE when no key of @prefix is there. */
 bool address_parse(struct address *out, const struct optstr *opts, const char *prefix,
-		   GError **error);
+		   enum address_use use, GError **error);
 /* "host:port", "[::1]:port", ":port"; errors name @key. */
 bool address_parse_host_port(struct sockaddr_any *out, const char *key, const char *text,
 			     GError **error);
 
 /*
- * A stream server on port 0: binds *@addr and writes the port that the kernel chose into it, for
- * the line to give QEMU; *@fd listens. Other addresses are left to the link: *@fd stays as it is.
+ * A TCP server: *@fd listens, and @addr has the port that was taken, for the line to give QEMU.
+ * Other addresses are left to the link: *@fd stays as it is.
  */
-bool address_bind_port_0(struct sockaddr_any *addr, int *fd, GError **error);
+bool address_listen(struct sockaddr_any *addr, const struct tcp_listen *options, int *fd,
+		    GError **error);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "base/error.h"
 
-static const struct command *const tables[] = {commands_session, commands_config, commands_connect,
-					       commands_guest,   commands_dns,    commands_policy,
-					       commands_query};
+static const struct command *const tables[] = {commands_session, commands_version, commands_config,
+					       commands_connect, commands_guest,   commands_dns,
+					       commands_policy,  commands_query};
 
 void command_foreach(void (*each)(void *data, const struct command *command), void *data)
 {
@@ -46,15 +46,31 @@ static bool has_type(JsonNode *node, enum command_arg_type type)
 		return json_node_get_value_type(node) == G_TYPE_BOOLEAN;
 	case ARG_INTEGER:
 		return json_node_get_value_type(node) == G_TYPE_INT64;
-	case ARG_ARRAY:
+	case ARG_STRINGS:
 		return JSON_NODE_HOLDS_ARRAY(node);
+	case ARG_ANY:
+		return true;
 	}
 	return false;
 }
 
+/* An array was found where ARG_STRINGS is due: is each element a string? */
+static bool check_elements(const struct command_arg *arg, JsonNode *node, GError **error)
+{
+	JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+	for (guint i = 0; array && i < json_array_get_length(array); i++) {
+		if (!has_type(json_array_get_element(array, i), ARG_STRING))
+			return error_usage(error,
+					   "Invalid parameter type for '%s[%u]', expected: string",
+					   arg->name, i);
+	}
+	return true;
+}
+
 static bool check_args(const struct command *command, JsonObject *args, GError **error)
 {
-	static const char *const type_names[] = {"string", "boolean", "integer", "array"};
+	static const char *const type_names[] = {"string", "boolean", "integer", "array", "any"};
 	JsonObjectIter iter;
 	const char *name;
 	JsonNode *node;
@@ -74,6 +90,8 @@ static bool check_args(const struct command *command, JsonObject *args, GError *
 		if (!has_type(node, arg->type))
 			return error_usage(error, "Invalid parameter type for '%s', expected: %s",
 					   name, type_names[arg->type]);
+		if (!check_elements(arg, node, error))
+			return false;
 	}
 	return true;
 }

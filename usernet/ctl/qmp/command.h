@@ -11,17 +11,20 @@
  * other words for them. Arguments are checked against the table before a handler sees them.
  */
 struct control;
-struct fd_names;
+struct qmp;
+struct qmp_session;
 
 struct command_call {
 	struct control *control;
-	struct fd_names *fds; /* of the session */
-	bool *negotiated;     /* of the session: qmp_capabilities was given */
-	JsonObject *args;     /* never NULL; as the table says */
+	struct qmp_session *session;
+	JsonObject *args; /* never NULL; as the table says */
 };
 
-enum command_arg_type { ARG_STRING, ARG_BOOL, ARG_INTEGER, ARG_ARRAY };
+enum command_arg_type { ARG_STRING, ARG_BOOL, ARG_INTEGER, ARG_STRINGS, ARG_ANY };
 #define COMMAND_MAX_ARGS 4
+
+/* For query-qmp-schema: what a command returns. */
+enum command_result { RETURNS_NOTHING, RETURNS_OBJECT, RETURNS_OBJECTS, RETURNS_STRING };
 
 struct command {
 	const char *name;
@@ -32,11 +35,14 @@ struct command {
 		enum command_arg_type type;
 		bool optional;
 	} args[COMMAND_MAX_ARGS];
-	bool any_args; /* the handler checks them itself: netdev_add */
+	enum command_result result;
+	bool any_args;  /* the handler checks them itself: netdev_add */
+	bool allow_oob; /* exec-oob may run it: it changes nothing and is quick */
 };
 
 /* Tables end with a NULL name. */
 extern const struct command commands_session[]; /* command_session.c */
+extern const struct command commands_version[]; /* command_version.c */
 extern const struct command commands_config[];  /* command_config.c */
 extern const struct command commands_connect[]; /* command_connect.c */
 extern const struct command commands_guest[];   /* command_guest.c */

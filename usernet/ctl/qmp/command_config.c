@@ -5,6 +5,7 @@
 #include "ctl/guest_forwards.h"
 #include "ctl/qmp/command.h"
 #include "ctl/qmp/query.h"
+#include "ctl/qmp/session.h"
 #include "net/netdev.h"
 
 /* The commands that change something. */
@@ -13,8 +14,8 @@ static JsonNode *netdev_add(struct command_call *call, GError **error)
 {
 	struct optstr *opts = optstr_from_json(call->args, error);
 
-	if (!opts ||
-	    !control_add_netdev(call->control, opts, &call->fds->source, ORIGIN_LIVE, error))
+	if (!opts || !control_add_netdev(call->control, opts, &call->session->fds.source,
+					 ORIGIN_LIVE, error))
 		return NULL;
 	return command_done();
 }
@@ -84,11 +85,11 @@ const struct command commands_config[] = {
 	{"netdev_del", netdev_del, .args = {{"id", ARG_STRING, false}}},
 	{"set_link", set_link, .args = {{"name", ARG_STRING, false}, {"up", ARG_BOOL, false}}},
 	{"hostfwd-add", hostfwd_add,
-	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}, .result = RETURNS_OBJECT},
 	{"hostfwd-remove", hostfwd_remove,
 	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
 	{"guestfwd-add", guestfwd_add,
-	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
+	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}, .result = RETURNS_OBJECT},
 	{"guestfwd-remove", guestfwd_remove,
 	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
 	{NULL},

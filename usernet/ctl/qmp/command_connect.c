@@ -6,6 +6,7 @@
 #include "ctl/fd_names.h"
 #include "ctl/forwards.h"
 #include "ctl/qmp/command.h"
+#include "ctl/qmp/session.h"
 
 /* A connection into a guest without a port of the host: the client passes its end. */
 
@@ -23,7 +24,8 @@ static JsonNode *connect_guest(struct command_call *call, GError **error)
 			    "Parameter 'port' expects a number from 1 to 65535");
 		return NULL;
 	}
-	fd = call->fds->source.take(&call->fds->source, command_string(call, "fdname"), error);
+	fd = call->session->fds.source.take(&call->session->fds.source,
+					    command_string(call, "fdname"), error);
 	if (fd < 0)
 		return NULL;
 	if (!forwards_connect(user->forwards, command_string(call, "guest"), (uint16_t)port, fd,

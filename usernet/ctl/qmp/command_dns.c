@@ -104,6 +104,6 @@ const struct command commands_dns[] = {
 	{"dns-add", dns_add, .args = {{"name", ARG_STRING, false}, {"address", ARG_STRING, false}}},
 	{"dns-remove", dns_remove,
 	 .args = {{"name", ARG_STRING, false}, {"address", ARG_STRING, true}}},
-	{.name = "query-dns", .run = query_dns},
+	{.name = "query-dns", .run = query_dns, .result = RETURNS_OBJECT},
 	{NULL},
 };

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
 #include "base/error.h"
+#include "ctl/config/config.h"
+#include "ctl/config/merge.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
 #include "ctl/guests.h"
@@ -52,13 +56,49 @@ static JsonNode *reload(struct command_call *call, GError **error)
 	return NULL;
 }
 
+/*
+ * The configuration file's text as it would have to be for what holds now. The client writes it:
+ * this process need not be able to.
+ */
+static JsonNode *query_config(struct command_call *call, GError **error)
+{
+	const struct config *config = call->control->config;
+	const char *path = config && config->path ? config->path : NULL;
+	const char *text = command_string(call, "text");
+	g_autoptr(GPtrArray) skipped = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *merged = NULL;
+	JsonArray *left_out = json_array_new();
+	JsonObject *object;
+
+	merged = config_merge(call->control, text ? text : "", text ? strlen(text) : 0,
+			      path ? path : "text", skipped, error);
+	if (!merged) {
+		json_array_unref(left_out);
+		return NULL;
+	}
+	object = json_object_new();
+	if (path) {
+		g_autofree char *absolute = g_canonicalize_filename(path, NULL);
+
+		json_object_set_string_member(object, "file", absolute);
+	}
+	for (guint i = 0; i < skipped->len; i++)
+		json_array_add_string_element(left_out, skipped->pdata[i]);
+	json_object_set_string_member(object, "text", merged);
+	json_object_set_array_member(object, "left-out", left_out);
+	return command_object(object);
+}
+
 const struct command commands_guest[] = {
 	{"guest-add", guest_add,
 	 .args = {{"name", ARG_STRING, false},
 		  {"mac", ARG_STRING, true},
 		  {"ip", ARG_STRING, true},
-		  {"port", ARG_STRING, true}}},
+		  {"port", ARG_STRING, true}},
+	 .result = RETURNS_OBJECT},
 	{"guest-remove", guest_remove, .args = {{"name", ARG_STRING, false}}},
-	{.name = "reload", .run = reload},
+	{"query-config", query_config, .args = {{"text", ARG_STRING, true}},
+	 .result = RETURNS_OBJECT},
+	{.name = "reload", .run = reload, .result = RETURNS_OBJECT},
 	{NULL},
 };

@@ -125,11 +125,13 @@ static JsonNode *query_policy(struct command_call *call, GError **error)
 
 const struct command commands_policy[] = {
 	{"policy-add", policy_add_,
-	 .args = {{"rule", ARG_STRING, false}, {"guest", ARG_STRING, true}}},
+	 .args = {{"rule", ARG_STRING, false}, {"guest", ARG_STRING, true}},
+	 .result = RETURNS_OBJECT},
 	{"policy-remove", policy_remove_,
-	 .args = {{"rule", ARG_STRING, false}, {"guest", ARG_STRING, true}}},
+	 .args = {{"rule", ARG_STRING, false}, {"guest", ARG_STRING, true}},
+	 .result = RETURNS_OBJECT},
 	{"policy-set", policy_set,
 	 .args = {{"host-loopback", ARG_STRING, true}, {"host-addresses", ARG_BOOL, true}}},
-	{.name = "query-policy", .run = query_policy},
+	{.name = "query-policy", .run = query_policy, .result = RETURNS_OBJECT},
 	{NULL},
 };

@@ -8,7 +8,9 @@
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/qmp/command.h"
+#include "ctl/qmp/qmp.h"
 #include "ctl/qmp/query.h"
+#include "ctl/qmp/session.h"
 #include "dhcp/dhcp.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
@@ -19,6 +21,7 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/station.h"
+#include "net/troubles.h"
 #include "net/vswitch.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
@@ -39,6 +42,8 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
+	if (call->session->qmp)
+		json_object_set_object_member(object, "control", qmp_describe(call->session->qmp));
 	if (gateway) {
 		const struct charge_book *charges = gateway_charges(gateway);
 		const struct tcp *tcp = gateway_tcp(gateway);
@@ -151,6 +156,7 @@ static JsonNode *query_netdevs(struct command_call *call, GError **error)
 		if (netdev->description)
 			json_object_set_string_member(object, "description", netdev->description);
 		json_object_set_boolean_member(object, "link", netdev->link_up);
+		json_object_set_int_member(object, "links-refused", (gint64)netdev->n_refused);
 		json_object_set_object_member(object, "limits-per-port", port_limits());
 		list_for_each (port, &netdev->ports, struct port, netdev_link)
 			json_array_add_object_element(ports,
@@ -261,13 +267,30 @@ static JsonNode *query_connections(struct command_call *call, GError **error)
 	return command_array(listing.array);
 }
 
+static JsonNode *query_troubles(struct command_call *call, GError **error)
+{
+	struct network *network = call->control->network;
+	JsonArray *array = json_array_new();
+
+	list_for_each (trouble, troubles_list(network->troubles), struct trouble, link) {
+		JsonObject *object = query_trouble(trouble);
+		usec_t ago = loop_now(network->loop) - trouble->seen;
+
+		json_object_set_string_member(object, "event", query_trouble_event(trouble));
+		json_object_set_int_member(object, "seen-ago", ago / USEC_PER_SEC);
+		json_array_add_object_element(array, object);
+	}
+	return command_array(array);
+}
+
 const struct command commands_query[] = {
-	{.name = "query-status", .run = query_status},
-	{.name = "query-network", .run = query_network},
-	{.name = "query-netdevs", .run = query_netdevs},
-	{.name = "query-guests", .run = query_guests},
-	{.name = "query-leases", .run = query_leases},
-	{.name = "query-forwards", .run = query_forwards},
-	{.name = "query-connections", .run = query_connections},
+	{.name = "query-status", .run = query_status, .result = RETURNS_OBJECT, .allow_oob = true},
+	{.name = "query-network", .run = query_network, .result = RETURNS_OBJECT},
+	{.name = "query-netdevs", .run = query_netdevs, .result = RETURNS_OBJECTS},
+	{.name = "query-guests", .run = query_guests, .result = RETURNS_OBJECTS},
+	{.name = "query-troubles", .run = query_troubles, .result = RETURNS_OBJECTS},
+	{.name = "query-leases", .run = query_leases, .result = RETURNS_OBJECTS},
+	{.name = "query-forwards", .run = query_forwards, .result = RETURNS_OBJECTS},
+	{.name = "query-connections", .run = query_connections, .result = RETURNS_OBJECTS},
 	{NULL},
 };

@@ -16,19 +16,25 @@ static JsonObject *socket_address(struct events *events, const struct port *port
 	struct attachment *attachment = control_find_netdev(events->control, port->netdev);
 	const struct sockaddr_any *addr = attachment ? &attachment->addr : NULL;
 	JsonObject *object = json_object_new();
+	/* A stream over unix has "pid N" for a peer, or none. */
 	const char *colon = port->peer ? strrchr(port->peer, ':') : NULL;
 
-	if (addr && addr->len && addr->sa.sa_family != AF_UNIX && colon) {
-		g_autofree char *host = g_strndup(port->peer, (gsize)(colon - port->peer));
+	if (colon) {
+		bool v6 = port->peer[0] == '[';
+		g_autofree char *host =
+			g_strndup(port->peer + v6, (gsize)(colon - port->peer) - (v6 ? 2 : 0));
 
 		json_object_set_string_member(object, "type", "inet");
 		json_object_set_string_member(object, "host", host);
 		json_object_set_string_member(object, "port", colon + 1);
 	} else {
 		g_autofree char *path = addr && addr->len ? sockaddr_format(addr) : g_strdup("");
+		bool abstract = addr && addr->len && !addr->un.sun_path[0];
 
 		json_object_set_string_member(object, "type", "unix");
-		json_object_set_string_member(object, "path", path);
+		json_object_set_string_member(object, "path", path + abstract);
+		if (abstract)
+			json_object_set_boolean_member(object, "abstract", true);
 	}
 	return object;
 }
@@ -128,6 +134,10 @@ static void observe(struct network_observer *observer, const struct network_even
 		break;
 	case NETWORK_POLICY_DENIED:
 		policy_denied(events, event);
+		break;
+	case NETWORK_TROUBLE:
+		qmp_event(events->qmp, query_trouble_event(event->trouble),
+			  query_trouble(event->trouble));
 		break;
 	case NETWORK_FORWARD_REMOVED:
 		forward_changed(events, event, "FORWARD_REMOVED");

@@ -208,7 +208,10 @@ static const struct hmp_command infos[4] = {
 	{NULL},
 };
 
-/* Words are split at blanks; one in double quotes may hold them (QEMU monitor/hmp.c get_str). */
+/*
+ * Words are split at blanks. A parameter in double quotes may hold blanks (QEMU monitor/hmp.c
+ * get_str); the names of a command and of what `info` shows are never quoted (get_command_name).
+ */
 static unsigned split_words(char *line, const char **words)
 {
 	unsigned n = 0;
@@ -216,12 +219,13 @@ static unsigned split_words(char *line, const char **words)
 
 	while (n <= HMP_MAX_WORDS) {
 		char *to;
-		bool quoted;
+		bool quoted, is_name;
 
 		p += strspn(p, " \t\r\n");
 		if (!*p)
 			break;
-		quoted = *p == '"';
+		is_name = n == 0 || (n == 1 && !strcmp(words[0], "info"));
+		quoted = *p == '"' && !is_name;
 		p += quoted;
 		words[n++] = to = p;
 		while (*p && (quoted ? *p != '"' : !strchr(" \t\r\n", *p))) {

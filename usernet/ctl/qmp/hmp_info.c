@@ -12,25 +12,29 @@
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
 
-static void print_peer(GString *out, const char *name, int index, const char *type,
-		       const char *info, bool up)
+/*
+ * As print_net_client prints a netdev without a NIC (QEMU net/net.c). Each further peer of a server
+ * has a line and an index, as the queues of QEMU's netdevs have. "link=down" is ours.
+ */
+static void print_peer(GString *out, const struct netdev *netdev, int index,
+		       const struct port *port)
 {
-	/* As print_net_client within a hub (QEMU net/net.c, net/hub.c). */
-	g_string_append_printf(out, " \\ %s: index=%d,type=%s,%s%s\n", name, index, type,
-			       info ? info : "", up ? "" : ",link=down");
+	g_autofree char *info = netdev->ops->info ? netdev->ops->info(netdev, port) : NULL;
+	bool up = port ? port->link_up : netdev->link_up;
+
+	g_string_append_printf(out, "%s: index=%d,type=%s,%s%s\n", netdev->id, index,
+			       netdev->ops->kind, info ? info : "", up ? "" : ",link=down");
 }
 
 void hmp_info_network(struct control *control, GString *out)
 {
-	g_string_append(out, "hub 0\n");
 	list_for_each (netdev, &control->network->netdevs, struct netdev, link) {
 		int index = 0;
 
-		print_peer(out, netdev->id, index++, netdev->ops->kind, netdev->description,
-			   netdev->link_up);
 		list_for_each (port, &netdev->ports, struct port, netdev_link)
-			print_peer(out, port->name, index++, netdev->ops->kind, port->peer,
-				   port->link_up);
+			print_peer(out, netdev, index++, port);
+		if (!index)
+			print_peer(out, netdev, 0, NULL);
 	}
 }
 

@@ -12,6 +12,7 @@ struct json_splitter {
 	char quote;                       /* in a string: what ends it */
 	bool escaped;
 	bool bare;
+	bool recovering; /* after a lexical error: skip to the next structural character */
 };
 
 struct json_splitter *json_splitter_new(json_split_fn each, void *data)
@@ -47,7 +48,37 @@ static bool emit(struct json_splitter *splitter, enum json_split_event event, co
 	splitter->quote = '\0';
 	splitter->escaped = false;
 	splitter->bare = false;
+	splitter->recovering = event == JSON_SPLIT_ERROR;
 	return go_on;
+}
+
+/* No UTF-8 sequence has these bytes (RFC 3629 section 1). */
+static bool is_impossible(unsigned char c)
+{
+	return c == 0xc0 || c == 0xc1 || c > 0xf4;
+}
+
+/* Outside strings a token has letters, digits and these (RFC 8259 section 2). */
+static bool may_stand_bare(unsigned char c)
+{
+	return g_ascii_isalnum(c) || (c && strchr("+-.,:", c));
+}
+
+/* QEMU qobject/json-lexer.c IN_RECOVERY: a new token may start at one of these. */
+static bool ends_recovery(unsigned char c)
+{
+	return (c < 0x20 && c != '\t') || c >= 0xfe || strchr("{}[]:,", c);
+}
+
+static bool stray(struct json_splitter *splitter, unsigned char c)
+{
+	char message[48];
+
+	if (g_ascii_isgraph(c))
+		g_snprintf(message, sizeof(message), "JSON parse error, stray '%c'", c);
+	else
+		g_snprintf(message, sizeof(message), "JSON parse error, stray '\\x%02x'", c);
+	return emit(splitter, JSON_SPLIT_ERROR, message);
 }
 
 static bool in_string(struct json_splitter *splitter, char c)
@@ -55,6 +86,8 @@ static bool in_string(struct json_splitter *splitter, char c)
 	if ((unsigned char)c < 0x20)
 		return emit(splitter, JSON_SPLIT_ERROR,
 			    "JSON parse error, invalid control character in string");
+	if (is_impossible((unsigned char)c))
+		return emit(splitter, JSON_SPLIT_ERROR, "JSON parse error, invalid UTF-8 sequence");
 	if (splitter->escaped) {
 		splitter->escaped = false;
 		/* \' is QEMU's; JSON has no need of it. */
@@ -95,6 +128,9 @@ static bool close_bracket(struct json_splitter *splitter, char c)
 
 static bool feed_byte(struct json_splitter *splitter, char c)
 {
+	if (splitter->recovering && !ends_recovery((unsigned char)c))
+		return true;
+	splitter->recovering = false;
 	if (splitter->quote)
 		return in_string(splitter, c);
 	if (splitter->bare && strchr(" \t\r\n{}[]\"',", c)) {
@@ -111,16 +147,11 @@ static bool feed_byte(struct json_splitter *splitter, char c)
 		return open_bracket(splitter, c);
 	if (c == '}' || c == ']')
 		return close_bracket(splitter, c);
-	if ((unsigned char)c < 0x20 || (unsigned char)c >= 0x7f) {
-		char message[48];
-
-		g_snprintf(message, sizeof(message), "JSON parse error, stray '\\x%02x'",
-			   (unsigned char)c);
-		return emit(splitter, JSON_SPLIT_ERROR, message);
-	}
 	if (c == '"' || c == '\'') {
 		splitter->quote = c;
 		c = '"';
+	} else if (!may_stand_bare((unsigned char)c)) {
+		return stray(splitter, (unsigned char)c);
 	} else if (splitter->depth == 0) {
 		splitter->bare = true;
 	}

@@ -76,6 +76,7 @@ void monitor_send(struct monitor *monitor, JsonNode *node)
 		return;
 	if (monitor->out->len - monitor->out_done > MONITOR_OUT_MAX) {
 		log_limited(&limit, "QMP: dropped a client that does not read its answers");
+		monitor->qmp->dropped++;
 		close_later(monitor);
 		return;
 	}
@@ -92,15 +93,12 @@ void monitor_send(struct monitor *monitor, JsonNode *node)
 static bool take_value(void *data, enum json_split_event event, const char *text)
 {
 	struct monitor *monitor = data;
-	struct request_session session = {.control = monitor->qmp->control,
-					  .fds = &monitor->fds,
-					  .negotiated = &monitor->negotiated};
 	g_autoptr(JsonNode) answer = NULL;
 
 	switch (event) {
 	case JSON_SPLIT_VALUE:
 	case JSON_SPLIT_BARE:
-		answer = request_run(&session, text);
+		answer = request_run(&monitor->session, text);
 		break;
 	case JSON_SPLIT_TOO_LARGE:
 		monitor->hang_up = true;
@@ -125,7 +123,7 @@ static void receive_fds(struct monitor *monitor, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			fd_names_receive(&monitor->fds, fd);
+			fd_names_receive(&monitor->session.fds, fd);
 		}
 	}
 }
@@ -170,10 +168,12 @@ static void greet(struct monitor *monitor)
 {
 	JsonObject *greeting = json_object_new();
 	JsonObject *qmp = json_object_new();
+	JsonArray *capabilities = json_array_new();
 	g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
 
 	json_object_set_object_member(qmp, "version", version_json());
-	json_object_set_array_member(qmp, "capabilities", json_array_new());
+	json_array_add_string_element(capabilities, "oob");
+	json_object_set_array_member(qmp, "capabilities", capabilities);
 	json_object_set_object_member(greeting, "QMP", qmp);
 	json_node_take_object(node, greeting);
 	monitor_send(monitor, node);
@@ -187,7 +187,9 @@ struct monitor *monitor_new(struct qmp *qmp, int fd)
 	monitor->fd = fd;
 	monitor->splitter = json_splitter_new(take_value, monitor);
 	monitor->out = g_byte_array_new();
-	fd_names_init(&monitor->fds);
+	monitor->session.control = qmp->control;
+	monitor->session.qmp = qmp;
+	fd_names_init(&monitor->session.fds);
 	loop_task_init(qmp->loop, &monitor->reap, LOOP_REAP, reap);
 	list_append(&qmp->monitors, &monitor->link);
 	qmp->n_monitors++;
@@ -204,7 +206,7 @@ void monitor_free(struct monitor *monitor)
 	monitor->qmp->n_monitors--;
 	close(monitor->fd);
 	json_splitter_free(monitor->splitter);
-	fd_names_clear(&monitor->fds);
+	fd_names_clear(&monitor->session.fds);
 	g_byte_array_unref(monitor->out);
 	g_free(monitor);
 }

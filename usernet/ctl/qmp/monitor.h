@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/loop.h"
-#include "ctl/fd_names.h"
+#include "ctl/qmp/session.h"
 
 /*
  * One QMP client. Requests are executed in order; while MONITOR_OUT_PAUSE bytes of answers wait, no
@@ -23,11 +23,10 @@ struct monitor {
 	struct qmp *qmp;
 	struct loop_io io;
 	int fd;
-	bool negotiated;
 	bool closing; /* nothing is read or written any more; freed at the end of the turn */
 	bool hang_up; /* close when all is written */
 	struct json_splitter *splitter;
-	struct fd_names fds;
+	struct qmp_session session;
 	GByteArray *out;
 	size_t out_done; /* bytes of out that are written */
 	struct loop_task reap;

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/sockaddr.h"
 #include "ctl/control.h"
+#include "ctl/qmp/json_splitter.h"
 #include "ctl/qmp/monitor.h"
 #include "link/listener.h"
 #include "net/network.h"
@@ -37,9 +38,11 @@ static void on_client(struct listener *door, int fd, const struct sockaddr_any *
 
 	if (!peer_is_allowed(fd)) {
 		log_limited(&limit, "QMP: refused a client of another user");
+		qmp->refused_strangers++;
 		close(fd);
 	} else if (qmp->n_monitors == QMP_MAX_CLIENTS) {
 		log_limited(&limit, "QMP: refused a client: %d are connected", QMP_MAX_CLIENTS);
+		qmp->refused_full++;
 		close(fd);
 	} else {
 		monitor_new(qmp, fd);
@@ -84,6 +87,21 @@ void qmp_free(struct qmp *qmp)
 	g_free(qmp);
 }
 
+JsonObject *qmp_describe(const struct qmp *qmp)
+{
+	JsonObject *object = json_object_new();
+
+	json_object_set_int_member(object, "clients", qmp->n_monitors);
+	json_object_set_int_member(object, "max-clients", QMP_MAX_CLIENTS);
+	json_object_set_int_member(object, "max-request-bytes", JSON_SPLIT_MAX_SIZE);
+	json_object_set_int_member(object, "max-request-depth", JSON_SPLIT_MAX_DEPTH);
+	json_object_set_int_member(object, "max-unread-bytes", MONITOR_OUT_MAX);
+	json_object_set_int_member(object, "refused-strangers", (gint64)qmp->refused_strangers);
+	json_object_set_int_member(object, "refused-clients", (gint64)qmp->refused_full);
+	json_object_set_int_member(object, "dropped-clients", (gint64)qmp->dropped);
+	return object;
+}
+
 bool qmp_listen(struct qmp *qmp, const char *path, GError **error)
 {
 	struct sockaddr_any addr;
@@ -119,7 +137,7 @@ void qmp_event(struct qmp *qmp, const char *name, JsonObject *data)
 		json_object_set_object_member(event, "data", data);
 	json_node_take_object(node, event);
 	list_for_each_safe (monitor, &qmp->monitors, struct monitor, link) {
-		if (monitor->negotiated)
+		if (monitor->session.negotiated)
 			monitor_send(monitor, node);
 	}
 }

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 
@@ -23,12 +24,17 @@ struct qmp {
 	struct list listeners; /* heads qmp_listener::link, in qmp.c */
 	struct list monitors;  /* heads monitor::link */
 	unsigned n_monitors;
+	uint64_t refused_strangers; /* clients of other users */
+	uint64_t refused_full;      /* clients beyond QMP_MAX_CLIENTS */
+	uint64_t dropped;           /* clients that did not read: MONITOR_OUT_MAX */
 };
 
 struct qmp *qmp_new(struct control *control);
 /* Closes clients and listeners, unlinks the sockets. NULL is fine. */
 void qmp_free(struct qmp *qmp);
 bool qmp_listen(struct qmp *qmp, const char *path, GError **error);
+/* Its clients, its limits and how often each was reached, for query-status. The caller's. */
+JsonObject *qmp_describe(const struct qmp *qmp);
 /* @data is taken over; may be NULL. */
 void qmp_event(struct qmp *qmp, const char *name, JsonObject *data);
 

@@ -12,6 +12,7 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "net/reservation.h"
+#include "net/troubles.h"
 
 char *sockaddr_host_text(const struct sockaddr_any *addr)
 {
@@ -44,6 +45,19 @@ static void set_sockaddr(JsonObject *object, const char *prefix, const struct so
 	json_object_set_int_member(object, port_key, sockaddr_port_number(addr));
 }
 
+/* A guest that nobody knows yet has a port and no address. */
+static void set_guest(JsonObject *object, const struct sockaddr_any *guest)
+{
+	bool known = guest->sa.sa_family == AF_INET6
+			     ? !IN6_IS_ADDR_UNSPECIFIED(&guest->in6.sin6_addr)
+			     : guest->in.sin_addr.s_addr != 0;
+
+	if (known)
+		set_sockaddr(object, "guest", guest);
+	else
+		json_object_set_int_member(object, "guest-port", sockaddr_port_number(guest));
+}
+
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry)
 {
 	JsonObject *object = json_object_new();
@@ -58,7 +72,10 @@ JsonObject *query_forward(const struct attachment *user, const struct fwd_entry 
 		set_sockaddr(object, "host", &entry->bound);
 	if (entry->rule.guest_name[0])
 		json_object_set_string_member(object, "guest-name", entry->rule.guest_name);
-	set_sockaddr(object, "guest", &entry->rule.guest);
+	set_guest(object, &entry->rule.guest);
+	json_object_set_boolean_member(object, "here",
+				       forwards_guest_is_here(user->forwards, entry));
+	json_object_set_int_member(object, "waited", (gint64)forwards_waited(entry));
 	json_object_set_int_member(object, "ports", entry->rule.n_ports);
 	json_object_set_boolean_member(object, "masquerade", entry->rule.masquerade);
 	json_object_set_string_member(object, "rule", rule);
@@ -110,6 +127,19 @@ static gint64 seconds_since(usec_t now, usec_t then)
 	return (now - then) / USEC_PER_SEC;
 }
 
+/* What is wrong with it, or with its port. */
+static void add_troubles(JsonObject *object, const struct guest *guest)
+{
+	JsonArray *texts = json_array_new();
+
+	list_for_each (trouble, troubles_list(guest->port->netdev->network->troubles),
+		       struct trouble, link) {
+		if (trouble->mac ? trouble->mac == guest->mac : trouble->port_id == guest->port->id)
+			json_array_add_string_element(texts, trouble->text);
+	}
+	json_object_set_array_member(object, "trouble", texts);
+}
+
 JsonObject *query_guest(const struct guest *guest)
 {
 	JsonObject *object = json_object_new();
@@ -138,6 +168,7 @@ JsonObject *query_guest(const struct guest *guest)
 	json_object_set_string_member(object, "netdev", guest->port->netdev->id);
 	json_object_set_string_member(object, "port", guest->port->name);
 	json_object_set_boolean_member(object, "link", guest->port->link_up);
+	add_troubles(object, guest);
 	json_object_set_int_member(object, "joined-ago", seconds_since(now, guest->since));
 	json_object_set_int_member(object, "seen-ago", seconds_since(now, guest->seen));
 	return object;

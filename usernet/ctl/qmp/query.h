@@ -15,12 +15,16 @@ struct guest;
 struct network;
 struct port;
 struct reservation;
+struct trouble;
 
 JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry);
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry);
 JsonObject *query_guest(const struct guest *guest);
 /* A guest that has not come yet. */
 JsonObject *query_reservation(const struct reservation *reservation);
+/* As its event has it, whose name query_trouble_event() says. */
+JsonObject *query_trouble(const struct trouble *trouble);
+const char *query_trouble_event(const struct trouble *trouble);
 JsonObject *query_port(const struct network *network, const struct port *port);
 JsonObject *query_connection(const struct attachment *user, const struct conn *flow);
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ctl/options/json_text.h"
 #include "ctl/qmp/command.h"
+#include "ctl/qmp/session.h"
 
 JsonNode *request_error(const char *class, const char *desc)
 {
@@ -42,15 +43,16 @@ static bool fail(GError **error, const char *format, const char *what)
 }
 
 /* The members a request may have (QEMU qapi/qmp-dispatch.c qmp_dispatch_check_obj). */
-static bool check_shape(JsonObject *request, GError **error)
+static bool check_shape(const struct qmp_session *session, JsonObject *request, GError **error)
 {
+	bool oob = session->oob && json_object_has_member(request, "exec-oob");
 	JsonObjectIter iter;
 	const char *name;
 	JsonNode *node;
 
 	json_object_iter_init_ordered(&iter, request);
 	while (json_object_iter_next_ordered(&iter, &name, &node)) {
-		if (!strcmp(name, "execute")) {
+		if (!strcmp(name, "execute") || (oob && !strcmp(name, "exec-oob"))) {
 			if (json_node_get_value_type(node) != G_TYPE_STRING)
 				return fail(error, "QMP input member '%s' must be a string", name);
 		} else if (!strcmp(name, "arguments")) {
@@ -60,26 +62,27 @@ static bool check_shape(JsonObject *request, GError **error)
 			return fail(error, "QMP input member '%s' is unexpected", name);
 		}
 	}
-	if (!json_object_has_member(request, "execute"))
-		return fail(error, "QMP input lacks member 'execute'", NULL);
+	if (oob && json_object_has_member(request, "execute"))
+		return fail(error, "QMP input member 'exec-oob' clashes with 'execute'", "");
+	if (!oob && !json_object_has_member(request, "execute"))
+		return fail(error, "QMP input lacks member 'execute'", "");
 	return true;
 }
 
-static JsonNode *dispatch(const struct request_session *session, JsonObject *request,
-			  GError **error)
+static JsonNode *dispatch(struct qmp_session *session, JsonObject *request, GError **error)
 {
 	g_autoptr(JsonObject) none = json_object_new();
-	struct command_call call = {.control = session->control,
-				    .fds = session->fds,
-				    .negotiated = session->negotiated};
+	struct command_call call = {.control = session->control, .session = session};
 	const struct command *command;
 	const char *name;
+	bool oob;
 
-	if (!check_shape(request, error))
+	if (!check_shape(session, request, error))
 		return NULL;
-	name = json_object_get_string_member(request, "execute");
+	oob = !json_object_has_member(request, "execute");
+	name = json_object_get_string_member(request, oob ? "exec-oob" : "execute");
 	command = command_find(name);
-	if (!*session->negotiated && strcmp(name, "qmp_capabilities")) {
+	if (!session->negotiated && strcmp(name, "qmp_capabilities")) {
 		g_set_error(error, USERNET_ERROR, ERROR_COMMAND_NOT_FOUND,
 			    "Expecting capabilities negotiation with 'qmp_capabilities'");
 		return NULL;
@@ -89,13 +92,18 @@ static JsonNode *dispatch(const struct request_session *session, JsonObject *req
 			    "The command %s has not been found", name);
 		return NULL;
 	}
+	if (oob && !command->allow_oob) {
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
+			    "The command %s does not support OOB", name);
+		return NULL;
+	}
 	call.args = json_object_has_member(request, "arguments")
 			    ? json_object_get_object_member(request, "arguments")
 			    : none;
 	return command_run(command, &call, error);
 }
 
-JsonNode *request_run(const struct request_session *session, const char *text)
+JsonNode *request_run(struct qmp_session *session, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonNode) root = NULL;

@@ -6,18 +6,15 @@
 #include <json-glib/json-glib.h>
 #include <stdbool.h>
 
-/* One QMP request: JSON text in, the JSON answer out; `id` is echoed (QEMU qapi/qmp-dispatch.c). */
-struct control;
-struct fd_names;
-
-struct request_session {
-	struct control *control;
-	struct fd_names *fds;
-	bool *negotiated;
-};
+/*
+ * One QMP request: JSON text in, the JSON answer out; `id` is echoed (QEMU qapi/qmp-dispatch.c).
+ * Commands run at once and in the order they came: an exec-oob never waits for another command, it
+ * needs only the client's permission and the command's.
+ */
+struct qmp_session;
 
 /* Never NULL; the caller's. */
-JsonNode *request_run(const struct request_session *session, const char *text);
+JsonNode *request_run(struct qmp_session *session, const char *text);
 JsonNode *request_error(const char *class, const char *desc);
 
 #endif

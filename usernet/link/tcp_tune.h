@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_LINK_TCP_TUNE_H
+#define USERNET_LINK_TCP_TUNE_H
+
+#include <stdbool.h>
+
+/*
+ * How long a peer behind TCP may be silent: without an answer to @count probes, sent every
+ * @interval seconds after @idle seconds of silence, it is gone (tcp(7)). 0: the system's. By our
+ * own values a peer that vanished is given up after two minutes.
+ */
+struct tcp_keepalive {
+	bool off;
+	int idle, interval; /* seconds */
+	int count;
+};
+
+enum { TCP_KEEPALIVE_IDLE = 60, TCP_KEEPALIVE_INTERVAL = 15, TCP_KEEPALIVE_COUNT = 4 };
+
+#define TCP_KEEPALIVE_DEFAULT                                                                      \
+	((struct tcp_keepalive){.idle = TCP_KEEPALIVE_IDLE,                                        \
+				.interval = TCP_KEEPALIVE_INTERVAL,                                \
+				.count = TCP_KEEPALIVE_COUNT})
+
+/* Sets up a connected stream socket, TCP or unix, for frames. */
+void tcp_tune(int fd, const struct tcp_keepalive *keepalive);
+
+#endif

@@ -47,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct user_config config;
 	struct dhcpv6 dhcpv6;
 	struct packet packet;
+	struct dhcpv6_outcome outcome;
+	struct port port = {.id = 1};
 	enum drop_reason why;
 	struct frame f;
 	size_t n;
@@ -63,12 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f = (struct frame){frame, (uint32_t)(HEADERS + size - 1)};
 	g_assert_true(packet_parse(&packet, &f, &why));
 	g_assert_true(dhcpv6_is_for_us(&dhcpv6, &packet));
-	n = dhcpv6_answer(&dhcpv6, &packet, out, &why);
+	n = dhcpv6_answer(&dhcpv6, &port, &packet, 1000, out, &outcome);
 	g_assert_cmpuint(n, <=, DHCPV6_FRAME_MAX);
 	if (n) {
 		f = (struct frame){out, (uint32_t)n};
 		g_assert_true(packet_parse(&packet, &f, &why));
 		g_assert_cmpuint(packet.len, ==, n);
 	}
+	dhcpv6_clear(&dhcpv6);
 	return 0;
 }

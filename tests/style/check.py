@@ -16,7 +16,7 @@ ROOMS = (
     ("base",),
     ("net",),
     ("packet", "fwd"),
-    ("link", "dhcp", "dns", "conntrack"),
+    ("link", "dhcp", "dns", "tftp", "conntrack"),
     ("tcp", "udp"),
     ("slirp",),
     ("forward",),

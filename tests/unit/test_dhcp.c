@@ -349,6 +349,8 @@ START_TEST(hundreds_of_clients_on_two_ports_get_their_own)
 {
 	bool given[256] = {false};
 
+	config.leases_per_port = 120;
+	restart();
 	for (unsigned i = 0; i < 240; i++) {
 		struct port *from = i % 2 ? &other : &port;
 		uint8_t last;

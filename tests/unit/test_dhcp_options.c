@@ -199,6 +199,98 @@ START_TEST(hostnames_are_cleaned)
 }
 END_TEST
 
+/* --- network boot --- */
+
+static const uint8_t uefi_wants[] = {DHCP_OPT_ROUTER, DHCP_OPT_VENDOR, DHCP_OPT_CLASS,
+				     DHCP_OPT_TFTP_NAME, DHCP_OPT_BOOTFILE};
+
+/* DISCOVER of @class, for the architecture @arch. */
+static void boots(const char *class, uint8_t arch)
+{
+	const uint8_t archs[] = {0, arch};
+
+	begin(1, DHCP_DISCOVER);
+	sent_option(&m, DHCP_OPT_PARAMETERS, uefi_wants, sizeof uefi_wants);
+	if (class)
+		sent_option(&m, DHCP_OPT_CLASS, class, strlen(class));
+	sent_option(&m, DHCP_OPT_ARCH, archs, sizeof archs);
+	ck_assert(deliver(1));
+}
+
+START_TEST(http_client_is_told_its_class_with_a_url)
+{
+	config.bootfile = "http://10.0.2.2:8000/x64.efi";
+	boots("HTTPClient:Arch:00016:UNDI:003016", 16);
+	assert_text(DHCP_OPT_CLASS, "HTTPClient");
+	assert_text(DHCP_OPT_BOOTFILE, config.bootfile);
+	ck_assert(!msg.present[DHCP_OPT_VENDOR]);
+	config.bootfile = "x64.efi";
+	boots("HTTPClient:Arch:00016:UNDI:003016", 16);
+	ck_assert(!msg.present[DHCP_OPT_CLASS]);
+}
+END_TEST
+
+START_TEST(pxe_client_that_asks_is_told_to_boot_the_file)
+{
+	boots("PXEClient:Arch:00007:UNDI:003016", 7);
+	ck_assert(!msg.present[DHCP_OPT_CLASS]); /* nothing to boot */
+	config.bootfile = "x64.efi";
+	boots("PXEClient:Arch:00007:UNDI:003016", 7);
+	assert_text(DHCP_OPT_CLASS, "PXEClient");
+	assert_bytes(DHCP_OPT_VENDOR, "\6\1\10\377", 4);
+	boots(NULL, 7);
+	ck_assert(!msg.present[DHCP_OPT_CLASS]);
+	ck_assert(!msg.present[DHCP_OPT_VENDOR]);
+	begin(1, DHCP_DISCOVER);
+	sent_option(&m, DHCP_OPT_CLASS, "PXEClient", 9);
+	sent_option(&m, DHCP_OPT_PARAMETERS, uefi_wants, 1);
+	ck_assert(deliver(1));
+	ck_assert(!msg.present[DHCP_OPT_CLASS]);
+}
+END_TEST
+
+START_TEST(boot_file_follows_architecture)
+{
+	static const struct boot_file files[] = {{0, "pxelinux.0"},
+						 {7, "x64.efi"},
+						 {16, "http://boot/x64.efi"},
+						 {BOOT_ARCH_IPXE, "menu.ipxe"},
+						 {0, NULL}};
+	static const struct {
+		uint8_t arch;
+		const char *file;
+	} cases[] = {{0, "pxelinux.0"},
+		     {7, "x64.efi"},
+		     {9, "x64.efi"},
+		     {11, "other"},
+		     {16, "http://boot/x64.efi"}};
+
+	config.bootfile = "other";
+	config.boot_files = files;
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		boots(NULL, cases[i].arch);
+		assert_text(DHCP_OPT_BOOTFILE, cases[i].file);
+		ck_assert_str_eq((char *)msg.file, cases[i].file);
+		assert_ip(msg.siaddr, "10.0.2.2");
+	}
+	/* The first of several that there is a file for. */
+	begin(1, DHCP_DISCOVER);
+	sent_option(&m, DHCP_OPT_ARCH, "\0\13\0\7\0\0", 6);
+	ck_assert(deliver(1));
+	assert_text(DHCP_OPT_BOOTFILE, "x64.efi");
+	/* iPXE that the firmware has loaded. */
+	begin(1, DHCP_DISCOVER);
+	sent_option(&m, DHCP_OPT_ARCH, "\0\7", 2);
+	sent_option(&m, DHCP_OPT_USER_CLASS, "iPXE", 4);
+	ck_assert(deliver(1));
+	assert_text(DHCP_OPT_BOOTFILE, "menu.ipxe");
+	/* Who names no architecture. */
+	begin(1, DHCP_DISCOVER);
+	ck_assert(deliver(1));
+	assert_text(DHCP_OPT_BOOTFILE, "other");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dhcp_options");
@@ -215,6 +307,9 @@ int main(void)
 	tcase_add_test(tcase, client_identifier_is_echoed);
 	tcase_add_test(tcase, fqdn_is_answered_in_its_own_encoding);
 	tcase_add_test(tcase, hostnames_are_cleaned);
+	tcase_add_test(tcase, http_client_is_told_its_class_with_a_url);
+	tcase_add_test(tcase, pxe_client_that_asks_is_told_to_boot_the_file);
+	tcase_add_test(tcase, boot_file_follows_architecture);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

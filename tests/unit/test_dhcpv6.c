@@ -1,111 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dhcp/dhcpv6.h"
-#include "net/user_config.h"
-#include "packets.h"
+#include "dhcpv6bed.h"
 #include "run_suite.h"
-
-#define GATEWAY UINT64_C(0x52550a000202)
-
-static const uint8_t our_duid[] = {0, 3, 0, 1, 0x52, 0x55, 0x0a, 0, 2, 2};
-static const uint8_t their_duid[] = {0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56};
-static const uint8_t ia[12] = {1, 2, 3, 4};
-
-static struct user_config config;
-static struct dhcpv6 dhcpv6;
-static uint8_t message[1400], frame[1600], out[DHCPV6_FRAME_MAX + 1];
-static size_t message_len;
-static struct ends flow;
-static enum drop_reason why;
-static struct packet answer;
-
-static void setup(void)
-{
-	user_config_defaults(&config);
-	config.domainname = NULL;
-	ck_assert(user_config_resolve(&config, NULL));
-	dhcpv6_init(&dhcpv6, &config, GATEWAY);
-	flow = (struct ends){true, "fe80::5054:ff:fe12:3456", "ff02::1:2", 546, 547};
-}
-
-static void begin(uint8_t type)
-{
-	static const uint8_t xid[] = {0xca, 0xfe, 0x01};
-
-	message[0] = type;
-	memcpy(message + 1, xid, 3);
-	message_len = 4;
-}
-
-static void option(uint16_t code, const void *data, size_t len)
-{
-	packet_put16(message + message_len, code);
-	packet_put16(message + message_len + 2, (uint16_t)len);
-	memcpy(message + message_len + 4, data, len);
-	message_len += 4 + len;
-}
-
-/* Sends what is in message; false: no answer. A right one is parsed into answer. */
-static bool deliver(void)
-{
-	size_t len = put_udp(frame, &flow, message, message_len);
-	struct packet packet = parsed(frame, len);
-
-	ck_assert(dhcpv6_is_for_us(&dhcpv6, &packet));
-	out[DHCPV6_FRAME_MAX] = 0xee;
-	len = dhcpv6_answer(&dhcpv6, &packet, out, &why);
-	ck_assert_uint_eq(out[DHCPV6_FRAME_MAX], 0xee);
-	if (!len)
-		return false;
-	ck_assert_uint_le(len, DHCPV6_FRAME_MAX);
-	answer = parsed(out, len);
-	ck_assert(answer.v6 && answer.proto == IPPROTO_UDP);
-	ck_assert(l4_right(out, len, true, IPPROTO_UDP));
-	ck_assert_uint_eq(answer.sport, 547);
-	ck_assert_uint_eq(answer.dport, 546);
-	ck_assert_uint_eq(mac_read(out), 0x525400123456);
-	ck_assert_uint_eq(mac_read(out + 6), GATEWAY);
-	ck_assert_mem_eq(out + answer.payload + 1, message + 1, 3);
-	return true;
-}
-
-/* The answer's first option of that code, or NULL. */
-static const uint8_t *find(uint16_t code, size_t *len)
-{
-	const uint8_t *p = out + answer.payload + 4, *end = out + answer.len;
-
-	while (end - p >= 4) {
-		*len = packet_u16(p + 2);
-		ck_assert_int_le((ptrdiff_t)*len, end - p - 4);
-		if (packet_u16(p) == code)
-			return p + 4;
-		p += 4 + *len;
-	}
-	ck_assert_ptr_eq(p, end);
-	*len = 0;
-	return NULL;
-}
-
-static void assert_option(uint16_t code, const void *data, size_t len)
-{
-	size_t is;
-	const uint8_t *p = find(code, &is);
-
-	ck_assert_msg(p != NULL, "no option %u", code);
-	ck_assert_uint_eq(is, len);
-	ck_assert_mem_eq(p, data, len);
-}
-
-static void assert_absent(uint16_t code)
-{
-	size_t len;
-
-	ck_assert_msg(!find(code, &len), "option %u is there", code);
-}
-
-static void assert_type(uint8_t type)
-{
-	ck_assert_uint_eq(out[answer.payload], type);
-}
 
 START_TEST(information_is_given)
 {
@@ -255,7 +150,7 @@ START_TEST(unicast_is_sent_to_the_multicast_address)
 	begin(1);
 	option(1, their_duid, sizeof their_duid);
 	ck_assert(!deliver());
-	ck_assert_int_eq(why, DROP_MALFORMED);
+	ck_assert_int_eq(outcome.why, DROP_MALFORMED);
 }
 END_TEST
 
@@ -291,13 +186,13 @@ START_TEST(messages_that_must_be_discarded_are)
 		if (wrong[i].association)
 			option(3, ia, sizeof ia);
 		ck_assert_msg(!deliver(), "%u", i);
-		ck_assert_int_eq(why, wrong[i].why);
+		ck_assert_int_eq(outcome.why, wrong[i].why);
 	}
 	/* To another server. */
 	begin(11);
 	option(2, their_duid, sizeof their_duid);
 	ck_assert(!deliver());
-	ck_assert_int_eq(why, DROP_N_REASONS);
+	ck_assert_int_eq(outcome.why, DROP_N_REASONS);
 }
 END_TEST
 
@@ -321,7 +216,7 @@ START_TEST(message_cut_short_anywhere_is_refused)
 			between |= message_len == ends[i];
 		ck_assert(deliver() == (between && message_len > 4));
 		if (!between)
-			ck_assert_int_eq(why, DROP_TRUNCATED);
+			ck_assert_int_eq(outcome.why, DROP_TRUNCATED);
 	}
 }
 END_TEST
@@ -381,11 +276,11 @@ START_TEST(wrong_checksum_is_refused)
 	len = put_udp(frame, &flow, message, message_len);
 	frame[60] ^= 1;
 	packet = parsed(frame, len);
-	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &packet, out, &why), 0);
-	ck_assert_int_eq(why, DROP_MALFORMED);
+	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &port, &packet, now, out, &outcome), 0);
+	ck_assert_int_eq(outcome.why, DROP_MALFORMED);
 	packet_put16(frame + 60, 0);
 	packet = parsed(frame, len);
-	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &packet, out, &why), 0);
+	ck_assert_uint_eq(dhcpv6_answer(&dhcpv6, &port, &packet, now, out, &outcome), 0);
 }
 END_TEST
 
@@ -406,7 +301,7 @@ int main(void)
 	Suite *suite = suite_create("dhcpv6");
 	TCase *tc = tcase_create("dhcpv6");
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, information_is_given);
 	tcase_add_test(tc, client_without_identifier_is_served_too);
 	tcase_add_test(tc, what_is_asked_for_is_told);

@@ -331,13 +331,15 @@ START_TEST(long_identifiers_are_told_apart)
 }
 END_TEST
 
-START_TEST(one_port_holds_half_the_pool_at_most)
+START_TEST(one_port_holds_its_share_at_most)
 {
 	struct lease_client c;
 
-	for (unsigned i = 0; i < 120; i++)
+	for (unsigned i = 0; i < LEASE_SHARE; i++)
 		ck_assert_ptr_nonnull(get(client(i, 1), 0));
 	ck_assert_ptr_null(get(client(200, 1), 0));
+	ck_assert_str_eq(lease_pool_why(pool),
+			 "its port holds as many leases as leases-per-port= allows");
 	c = client(201, 1);
 	ck_assert_ptr_null(lease_bind(pool, &c, ip("10.0.2.250"), NULL, HOUR, 0));
 	ck_assert_ptr_nonnull(get(client(3, 1), 1)); /* renewing is not more */
@@ -358,10 +360,117 @@ END_TEST
 
 START_TEST(small_pool_may_be_one_ports)
 {
-	use("10.0.2.15", "10.0.2.78");
-	for (unsigned i = 0; i < 64; i++)
+	use("10.0.2.15", "10.0.2.30");
+	for (unsigned i = 0; i < 16; i++)
 		ck_assert_ptr_nonnull(get(client(i, 1), 0));
 	ck_assert_ptr_null(get(client(64, 2), 0));
+	ck_assert_str_eq(lease_pool_why(pool), "no address is free");
+}
+END_TEST
+
+START_TEST(a_ports_share_is_configured)
+{
+	lease_pool_set_share(pool, 2);
+	ck_assert_ptr_nonnull(get(client(1, 1), 0));
+	ck_assert_ptr_nonnull(get(client(2, 1), 0));
+	ck_assert_ptr_null(get(client(3, 1), 0));
+	lease_pool_set_share(pool, 0);
+	ck_assert_uint_eq(lease_pool_share(pool), LEASE_SHARE);
+}
+END_TEST
+
+START_TEST(address_of_a_guest_that_left_goes_to_a_newcomer_when_none_is_free)
+{
+	use("10.0.2.15", "10.0.2.17");
+	assert_at(get(client(1, 1), 0), "10.0.2.15");
+	assert_at(get(client(2, 2), 0), "10.0.2.16");
+	lease_port_gone(pool, 2);
+	lease_port_gone(pool, 1);
+	assert_at(get(client(3, 3), 1), "10.0.2.17"); /* while others are free they keep theirs */
+	ck_assert_uint_eq(lease_pool_bound(pool), 3);
+	assert_at(get(client(4, 4), 2), "10.0.2.16"); /* the port that went first */
+	ck_assert_uint_eq(n_ended, 1);
+	assert_at(get(client(1, 5), 3), "10.0.2.15"); /* it is back, and keeps its own */
+	ck_assert_ptr_null(get(client(5, 6), 4));
+	ck_assert_ptr_null(get(client(2, 7), 5));
+}
+END_TEST
+
+START_TEST(guest_that_came_back_without_asking_keeps_its_address)
+{
+	use("10.0.2.15", "10.0.2.15");
+	get(client(1, 1), 0);
+	lease_port_gone(pool, 1);
+	lease_came_back(pool, MAC(1), 2);
+	ck_assert_ptr_null(get(client(2, 3), 1));
+	lease_port_gone(pool, 1);
+	ck_assert_ptr_null(get(client(2, 3), 1));
+	lease_port_gone(pool, 2);
+	assert_at(get(client(2, 3), 1), "10.0.2.15");
+}
+END_TEST
+
+START_TEST(port_that_comes_ever_anew_takes_no_others_address)
+{
+	assert_at(get(client(1, 1), 0), "10.0.2.15");
+	for (unsigned i = 0; i < 1000; i++) {
+		ck_assert_ptr_nonnull(get(client(100 + i, 10 + i), i));
+		lease_port_gone(pool, 10 + i);
+	}
+	ck_assert_ptr_nonnull(get(client(2, 2), 1000));
+	assert_at(get(client(1, 1), 1001), "10.0.2.15");
+}
+END_TEST
+
+static usec_t heard_at[8]; /* by the last digit of the MAC address */
+
+static bool heard(void *data, const struct lease *lease, usec_t since)
+{
+	return heard_at[lease->mac & 7] > since;
+}
+
+START_TEST(lease_that_is_not_used_ends_in_minutes)
+{
+	memset(heard_at, 0, sizeof heard_at);
+	lease_pool_set_heard(pool, heard, NULL);
+	for (unsigned i = 1; i <= 4; i++)
+		get(client(i, 1), 0);
+	heard_at[1] = USEC_PER_SEC; /* only while it got its lease */
+	heard_at[2] = 10 * USEC_PER_SEC;
+	lease_used(pool, ip("10.0.2.17"), MAC(3));
+	lease_used(pool, ip("10.0.2.18"), MAC(3)); /* another's word counts for nothing */
+	ck_assert_int_eq(lease_next_end(pool), LEASE_UNUSED);
+	lease_sweep(pool, LEASE_UNUSED - 1);
+	ck_assert_uint_eq(lease_pool_bound(pool), 4);
+	lease_sweep(pool, LEASE_UNUSED);
+	ck_assert_uint_eq(lease_pool_bound(pool), 2);
+	ck_assert_uint_eq(n_ended, 2);
+	ck_assert_int_eq(lease_by_mac(pool, MAC(2))->state, LEASE_BOUND);
+	ck_assert_int_eq(lease_by_mac(pool, MAC(3))->state, LEASE_BOUND);
+	ck_assert_int_eq(lease_next_end(pool), HOUR);
+	/* Renewed, it is used as before. */
+	get(client(2, 1), HOUR / 2);
+	lease_sweep(pool, HOUR / 2 + LEASE_UNUSED);
+	ck_assert_int_eq(lease_by_mac(pool, MAC(2))->state, LEASE_BOUND);
+	/* The client that comes late gets its own. */
+	assert_at(get(client(4, 1), HOUR / 2), "10.0.2.18");
+}
+END_TEST
+
+START_TEST(absent_client_gives_way_when_its_ports_share_is_used_up)
+{
+	memset(heard_at, 0, sizeof heard_at);
+	lease_pool_set_heard(pool, heard, NULL);
+	lease_pool_set_share(pool, 2);
+	get(client(1, 1), 0);
+	get(client(2, 1), 0);
+	heard_at[1] = heard_at[2] = 10 * USEC_PER_SEC;
+	lease_sweep(pool, LEASE_UNUSED);
+	ck_assert_ptr_null(get(client(3, 1), LEASE_ABSENT));
+	heard_at[2] = LEASE_UNUSED;
+	ck_assert_ptr_nonnull(get(client(3, 1), LEASE_UNUSED + USEC_PER_SEC));
+	ck_assert_int_eq(lease_by_mac(pool, MAC(1))->state, LEASE_EXPIRED);
+	ck_assert_int_eq(lease_by_mac(pool, MAC(2))->state, LEASE_BOUND);
 }
 END_TEST
 
@@ -380,6 +489,7 @@ START_TEST(five_thousand_clients_in_a_slash_8)
 	uint32_t last = 0;
 
 	use("10.0.2.15", "10.255.255.254");
+	lease_pool_set_share(pool, 1000);
 	ck_assert_uint_eq(lease_pool_size(pool), 0x00fffffe - 0x20f + 1);
 	for (unsigned round = 0; round < 3; round++)
 		for (unsigned i = 0; i < 5000; i++) {
@@ -409,7 +519,7 @@ START_TEST(what_is_remembered_is_bounded)
 		struct lease_client c = client(i, 1);
 
 		/* A port that makes up clients as fast as its share allows. */
-		if (i % LEASE_MAX_PER_PORT == 0)
+		if (i % lease_pool_share(pool) == 0)
 			now += LEASE_OFFER_HOLD;
 		ck_assert_ptr_nonnull(lease_offer(pool, &c, any, now));
 	}
@@ -444,8 +554,14 @@ int main(void)
 	tcase_add_test(tcase, cloned_images_get_an_address_each);
 	tcase_add_test(tcase, client_with_a_new_network_card_keeps_its_address);
 	tcase_add_test(tcase, long_identifiers_are_told_apart);
-	tcase_add_test(tcase, one_port_holds_half_the_pool_at_most);
+	tcase_add_test(tcase, one_port_holds_its_share_at_most);
 	tcase_add_test(tcase, small_pool_may_be_one_ports);
+	tcase_add_test(tcase, a_ports_share_is_configured);
+	tcase_add_test(tcase, address_of_a_guest_that_left_goes_to_a_newcomer_when_none_is_free);
+	tcase_add_test(tcase, guest_that_came_back_without_asking_keeps_its_address);
+	tcase_add_test(tcase, port_that_comes_ever_anew_takes_no_others_address);
+	tcase_add_test(tcase, lease_that_is_not_used_ends_in_minutes);
+	tcase_add_test(tcase, absent_client_gives_way_when_its_ports_share_is_used_up);
 	tcase_add_test(tcase, five_thousand_clients_in_a_slash_8);
 	tcase_add_test(tcase, what_is_remembered_is_bounded);
 	suite_add_tcase(suite, tcase);

@@ -244,6 +244,14 @@ START_TEST(router_advertisement_says_prefix_and_name_server)
 }
 END_TEST
 
+START_TEST(router_advertisement_sends_guests_to_dhcpv6_for_addresses_where_configured)
+{
+	config.dhcp6_managed = true;
+	ndp_build_ra(&ndp, out);
+	ck_assert_uint_eq(out[ICMP + 5], 0xc0);
+}
+END_TEST
+
 START_TEST(router_advertisement_says_mtu_and_search_list)
 {
 	static const char *const search[] = {"example.org", "LAN", NULL};
@@ -380,6 +388,8 @@ int main(void)
 	tcase_add_test(tcase, router_solicitation_is_answered_to_the_asker);
 	tcase_add_test(tcase, router_solicitation_without_address_is_answered_to_all);
 	tcase_add_test(tcase, router_advertisement_says_prefix_and_name_server);
+	tcase_add_test(tcase,
+		       router_advertisement_sends_guests_to_dhcpv6_for_addresses_where_configured);
 	tcase_add_test(tcase, router_advertisement_says_mtu_and_search_list);
 	tcase_add_test(tcase, search_list_never_overflows_the_frame);
 	tcase_add_test(tcase, other_prefix_lengths_are_on_link_without_slaac);

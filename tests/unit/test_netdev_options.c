@@ -145,6 +145,50 @@ START_TEST(user_takes_every_key)
 }
 END_TEST
 
+START_TEST(boot_files_are_taken_by_architecture)
+{
+	g_autoptr(GString) text = g_string_new("user,id=nat,bootfile=b,bootfile-param=one,"
+					       "bootfile-param=two");
+	const struct user_config *config;
+	unsigned n = 0;
+
+	for (const struct boot_arch *arch = boot_archs; arch->name; arch++)
+		g_string_append_printf(text, ",bootfile.%s=%s.img", arch->name, arch->name);
+	config = user(text->str);
+	for (; boot_archs[n].name; n++) {
+		g_autofree char *name = g_strconcat(boot_archs[n].name, ".img", NULL);
+
+		ck_assert_uint_eq(config->boot_files[n].arch, boot_archs[n].number);
+		ck_assert_str_eq(config->boot_files[n].name, name);
+	}
+	ck_assert_ptr_null(config->boot_files[n].name);
+	ck_assert_str_eq(config->boot_params[1], "two");
+}
+END_TEST
+
+static const struct {
+	const char *words, *first, *last;
+	bool managed;
+} ranges[] = {
+	{"", "fec0::1000", "fec0::1fff", false},
+	{",dhcpv6-range=on", "fec0::1000", "fec0::1fff", true},
+	{",dhcpv6-range=off", "::", "::", false},
+	{",dhcpv6-range=fec0::5:20-fec0::5:2f", "fec0::5:20", "fec0::5:2f", true},
+	{",ipv6-net=fd00::/120", "fd00::80", "fd00::fe", true},
+	{",ipv6-net=fd00::/126", "::", "::", false},
+};
+
+START_TEST(dhcpv6_range_is_on_off_or_two_addresses)
+{
+	g_autofree char *text = g_strdup_printf("user,id=nat%s", ranges[_i].words);
+	const struct user_config *config = user(text);
+
+	is_v6(&config->dhcp6_start, ranges[_i].first);
+	is_v6(&config->dhcp6_end, ranges[_i].last);
+	ck_assert_int_eq(config->dhcp6_managed, ranges[_i].managed);
+}
+END_TEST
+
 static const struct {
 	const char *words;
 	bool ipv4, ipv6;
@@ -222,6 +266,13 @@ static const struct {
 	{"user,id=x,host-loopback=80;x", "host-loopback"},
 	{"user,id=x,host-loopback=0", "host-loopback"},
 	{"user,id=x,hostfwd-addr=x", "hostfwd-addr=x"},
+	{"user,id=x,bootfile.z80=x", "Parameter 'bootfile.z80' is unexpected"},
+	{"user,id=x,leases-per-port=0", "leases-per-port"},
+	{"user,id=x,dhcpv6-range=fec0::1", "dhcpv6-range=fec0::1 is neither on, off, nor"},
+	{"user,id=x,dhcpv6-range=fd00::1-fd00::9", "dhcpv6-range: lies outside ipv6-net"},
+	{"user,id=x,dhcpv6-range=fec0::9-fec0::8", "must not be zero or above the last"},
+	{"user,id=x,ipv6=off,dhcpv6-range=on", "IPv6 disabled but"},
+	{"user,id=x,tftp=/nonexistent", "tftp: cannot serve '/nonexistent'"},
 	{"user,id=x,guestfwd=tcp:10.0.2.100:80", "Missing - separator"},
 	{"user,id=x,guestfwd=tcp:10.0.2.2:80-cmd:true", "10.0.2.2 is the gateway's"},
 	{"user,id=x,net=10.9.0.0/16,guestfwd=tcp:10.0.2.4:80-cmd:true",
@@ -528,6 +579,8 @@ int main(void)
 	tcase_add_test(tc, user_alone_has_qemus_addresses);
 	tcase_add_loop_test(tc, net_takes_a_length_a_mask_or_its_class, 0, G_N_ELEMENTS(nets));
 	tcase_add_test(tc, user_takes_every_key);
+	tcase_add_test(tc, boot_files_are_taken_by_architecture);
+	tcase_add_loop_test(tc, dhcpv6_range_is_on_off_or_two_addresses, 0, G_N_ELEMENTS(ranges));
 	tcase_add_loop_test(tc, naming_one_family_leaves_the_other_out_as_in_qemu, 0,
 			    G_N_ELEMENTS(families));
 	tcase_add_test(tc, forward_that_fails_takes_the_netdev_with_it);

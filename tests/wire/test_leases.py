@@ -52,6 +52,71 @@ class Leases(GatewayCase):
         return station
 
 
+class Newcomers(GatewayCase):
+    def test_guests_that_left_do_not_use_up_the_pool(self):
+        self.network('dhcpend=10.0.2.24')  # ten addresses
+        first = self.station()
+        gone = []
+        for n in range(30):
+            gone.append(self.station(mac=MACS[n]))
+            gone[-1].guest.close()
+            self.lan.wait_for_ports('lan', 1)
+        newcomers = [self.station() for _ in range(8)]
+        self.assertEqual(len({s.ip for s in [first, *newcomers]}), 9)
+        again = self.station(mac=gone[-1].mac)
+        self.assertEqual(again.ip, gone[-1].ip)
+        first.dhcp()
+
+    def test_running_out_is_an_event_and_a_line(self):
+        self.network('dhcpend=10.0.2.15')
+        self.station()
+        late = self.station(lease=False, mac=MACS[0])
+        with self.lan.daemon.qmp() as qmp:
+            late.send(pk.dhcp_frame(late.mac, pk.DISCOVER))
+            data = qmp.event('LEASE_REFUSED')['data']
+        self.assertEqual(data, {'mac': pk.mac_text(MACS[0]), 'port': 'lan.2',
+                                'reason': 'no address is free'})
+        self.assertIn(f'no lease for {pk.mac_text(MACS[0])} at lan.2: no address is free',
+                      self.lan.daemon.errors())
+
+    def test_a_ports_share_is_configured(self):
+        self.network('leases-per-port=2')
+        a = self.station()
+
+        def ask(mac, port_of=a):
+            port_of.send(pk.dhcp_frame(mac, pk.DISCOVER, xid=7, src_mac=port_of.mac))
+            return port_of
+        ask(MACS[1]).ping('10.0.2.2')
+        self.assert_drops('budget', lambda: ask(MACS[2]))
+
+    def test_a_probe_of_another_hardware_address_is_answered(self):
+        """As nmap's, and a bonded card's: the message names one, the frame comes from another."""
+        self.network()
+        a = self.station()
+        a.send(pk.dhcp_frame(MACS[1], pk.DISCOVER, xid=7, src_mac=a.mac))
+        offer = a.expect(lambda p: p.dhcp and p.dhcp.xid == 7, 'an offer')
+        self.assertEqual(offer.dst, pk.BROADCAST)
+
+    def test_strict_it_is_not(self):
+        self.network('dhcp-strict=on')
+        a = self.station()
+
+        def ask():
+            a.send(pk.dhcp_frame(MACS[1], pk.DISCOVER, xid=7, src_mac=a.mac))
+            return a
+        self.assert_drops('spoofed', ask)
+
+    def test_nobody_asks_for_a_neighbour(self):
+        self.network('', '--guest', f'web,mac={pk.mac_text(MACS[3])},ip=10.0.2.77')
+        a, b = self.station(), self.station()
+
+        def ask(mac):
+            a.send(pk.dhcp_frame(mac, pk.DISCOVER, xid=7, src_mac=a.mac))
+            return a
+        self.assert_drops('spoofed', lambda: ask(b.mac))
+        self.assert_drops('spoofed', lambda: ask(MACS[3]))
+
+
 class Starvation(HostileCase):
     """A hundred thousand DISCOVERs from one port: by turns, those beside get leases."""
 
@@ -74,7 +139,7 @@ class Starvation(HostileCase):
                          len(beside) + 2)
         leases = self.lan.ask('query-leases')
         held = sum(lease['state'] == 'offered' for lease in leases)
-        self.assertLessEqual(held, 120)  # half of 10.0.2.15 to .254
+        self.assertLessEqual(held, 32)
         self.assertEqual(sum(lease['state'] == 'bound' for lease in leases), len(beside) + 2)
         self.assertLess(self.lan.memory() - memory, megabytes(16))
 

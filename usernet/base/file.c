@@ -209,7 +209,7 @@ static bool write_all(int fd, const char *data, size_t len)
 }
 
 /* Writes the new contents beside @path and moves them over it. false: errno tells */
-static bool replace(const char *path, const char *beside, const void *data, size_t len)
+static bool replace(const char *path, const char *beside, const void *data, size_t len, bool sync)
 {
 	/* One fixed name, cleared first: what a crash left is not kept for ever. */
 	autofd int fd = -1;
@@ -220,12 +220,21 @@ static bool replace(const char *path, const char *beside, const void *data, size
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	if (write_all(fd, data, len) && fsync(fd) == 0 && rename(beside, path) == 0)
+	if (write_all(fd, data, len) && (!sync || fsync(fd) == 0) && rename(beside, path) == 0)
 		return true;
 	err = errno;
 	unlink(beside);
 	errno = err;
 	return false;
+}
+
+bool file_replace_unsynced(const char *path, const void *data, size_t len, GError **error)
+{
+	g_autofree char *beside = g_strconcat(path, ".new", NULL);
+
+	if (!replace(path, beside, data, len, false))
+		return fail(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
+	return true;
 }
 
 bool file_replace(const char *path, const void *data, size_t len, GError **error)
@@ -234,7 +243,7 @@ bool file_replace(const char *path, const void *data, size_t len, GError **error
 	g_autofree char *dir = g_path_get_dirname(path);
 	autofd int dir_fd = -1;
 
-	if (!replace(path, beside, data, len))
+	if (!replace(path, beside, data, len, true))
 		return fail(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0 || fsync(dir_fd) < 0)

@@ -49,5 +49,7 @@ void file_unlock(int fd);
 
 /* Writes @path anew beside itself (0600), fsyncs, renames, fsyncs the directory. */
 bool file_replace(const char *path, const void *data, size_t len, GError **error);
+/* The same without a sync: after a power loss the file may be empty. */
+bool file_replace_unsynced(const char *path, const void *data, size_t len, GError **error);
 
 #endif

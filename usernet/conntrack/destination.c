@@ -10,7 +10,7 @@
 static bool loopback_allows(const struct user_config *config, uint8_t proto, uint16_t port)
 {
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
-		return config->tftp != NULL; /* libslirp serves it itself (udp.c) */
+		return false; /* libslirp would serve it itself (udp.c); tftp.h does */
 	switch (config->loopback) {
 	case LOOPBACK_ON:
 		return true;
@@ -36,7 +36,7 @@ static bool reaches_v4(const struct user_config *config, uint8_t proto, struct i
 	if (dst.s_addr == config->host.s_addr)
 		return (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
 		       loopback_allows(config, proto, port);
-	if (proto == IPPROTO_UDP && port == PORT_TFTP && !config->tftp)
+	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
 	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
 		return false;    /* on the LAN, or the name server, which is ours (dns.h) */
@@ -55,7 +55,7 @@ static bool reaches_v6(const struct user_config *config, uint8_t proto, const st
 
 	if (IN6_ARE_ADDR_EQUAL(dst, &config->host6))
 		return loopback_allows(config, proto, port);
-	if (proto == IPPROTO_UDP && port == PORT_TFTP && !config->tftp)
+	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
 	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
 	if (address_in_prefix(dst, &config->net6, config->net6_len))

@@ -8,6 +8,7 @@
 #include "net/port.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "net/vswitch.h"
 #include "packet/dns_name.h"
 
 /* A client that never renews, as BOOTP's, keeps its address for this long after it last asked. */
@@ -56,6 +57,7 @@ struct dhcp *dhcp_new(const struct user_config *config, mac_t gateway_mac)
 	if (config->net.s_addr & dhcp->mask)
 		skip[n++].s_addr = config->net.s_addr & dhcp->mask;
 	dhcp->pool = lease_pool_new(config->dhcp_start, config->dhcp_end, skip);
+	lease_pool_set_share(dhcp->pool, config->leases_per_port);
 	return dhcp;
 }
 
@@ -75,6 +77,11 @@ void dhcp_set_reservations(struct dhcp *dhcp, struct reservation_table *table)
 struct lease_pool *dhcp_leases(struct dhcp *dhcp)
 {
 	return dhcp->pool;
+}
+
+void dhcp_address_used(struct dhcp *dhcp, struct in_addr addr, mac_t mac)
+{
+	lease_used(dhcp->pool, addr, mac);
 }
 
 static bool is_local(const struct dhcp *dhcp, struct in_addr addr)
@@ -109,6 +116,10 @@ static struct dhcp_route route_to(const struct exchange *x, enum dhcp_type type)
 		to.dst = msg->ciaddr;
 	} else if (type == DHCP_NAK || msg->flags & DHCP_FLAG_BROADCAST) {
 		to.dst.s_addr = INADDR_BROADCAST;
+		to.eth_dst = MAC_BROADCAST;
+	} else if (x->client.mac != x->src_mac) {
+		/* Which of the two addresses it hears is not known. */
+		to.dst = x->reply.yiaddr;
 		to.eth_dst = MAC_BROADCAST;
 	} else {
 		to.dst = x->reply.yiaddr;
@@ -236,17 +247,24 @@ static bool bind_lease(struct exchange *x, struct in_addr addr, usec_t duration)
 
 /* --- messages --- */
 
+static size_t refuse(struct exchange *x)
+{
+	tell(x, DHCP_REFUSED, (struct in_addr){0});
+	x->outcome->why = lease_pool_why(x->dhcp->pool);
+	return drop(x, DROP_BUDGET);
+}
+
 static size_t on_discover(struct exchange *x, uint8_t *out)
 {
 	const struct lease *lease = lease_offer(x->dhcp->pool, &x->client, x->requested, x->now);
 
 	if (!lease)
-		return drop(x, DROP_BUDGET);
+		return refuse(x);
 	if (!x->msg.present[DHCP_OPT_RAPID_COMMIT])
 		return send_lease(x, DHCP_OFFER, lease->addr, out);
 	/* RFC 4039: there is no other server that might have it committed too. */
 	if (!bind_lease(x, lease->addr, lease_duration(x)))
-		return drop(x, DROP_BUDGET);
+		return refuse(x);
 	return send_lease(x, DHCP_ACK, x->outcome->addr, out);
 }
 
@@ -256,7 +274,7 @@ static size_t on_bootp(struct exchange *x, uint8_t *out)
 	const struct lease *lease = lease_offer(x->dhcp->pool, &x->client, x->msg.ciaddr, x->now);
 
 	if (!lease || !bind_lease(x, lease->addr, BOOTP_LEASE))
-		return drop(x, DROP_BUDGET);
+		return refuse(x);
 	return send_lease(x, DHCP_BOOTP, x->outcome->addr, out);
 }
 
@@ -341,12 +359,14 @@ static size_t on_inform(struct exchange *x, uint8_t *out)
 }
 
 /*
- * Is the client who it says? What comes straight from it carries its own MAC. A relay speaks for
- * others, but not for one that has its address from another port. False: counted.
+ * Is the client who it says? A relay speaks for others, and a bonded card or a probe sends from
+ * another MAC address than it names (RFC 2131 does not ask for more); but nobody speaks for a
+ * client that is at another port, or is reserved an address. False: counted.
  */
 static bool check_client(struct exchange *x)
 {
 	const struct lease *lease;
+	const struct port *other;
 
 	if (x->msg.giaddr.s_addr && (!is_local(x->dhcp, x->msg.giaddr) ||
 				     x->msg.giaddr.s_addr == x->dhcp->config->host.s_addr)) {
@@ -356,7 +376,10 @@ static bool check_client(struct exchange *x)
 	if (x->client.mac == x->src_mac)
 		return true;
 	lease = lease_find(x->dhcp->pool, &x->client, x->now);
-	if (!x->msg.giaddr.s_addr || (lease && lease->port_id && lease->port_id != x->port->id)) {
+	other = x->port->vswitch ? vswitch_lookup(x->port->vswitch, x->client.mac) : NULL;
+	if ((!x->msg.giaddr.s_addr && (x->reservation || x->dhcp->config->dhcp_strict)) ||
+	    (other && other != x->port) ||
+	    (lease && lease->port_id && lease->port_id != x->port->id)) {
 		drop(x, DROP_SPOOFED);
 		return false;
 	}

@@ -25,12 +25,21 @@ void dhcp_free(struct dhcp *dhcp);
  * Their addresses are the pool's affair (lease_reserve). NULL: none. */
 void dhcp_set_reservations(struct dhcp *dhcp, struct reservation_table *table);
 struct lease_pool *dhcp_leases(struct dhcp *dhcp);
+/* @mac was seen to use @addr. */
+void dhcp_address_used(struct dhcp *dhcp, struct in_addr addr, mac_t mac);
 
 /* What a message did, for the guest table and events. */
 struct dhcp_outcome {
-	enum { DHCP_NOTHING, DHCP_GRANTED, DHCP_RELEASED, DHCP_DECLINED } kind;
+	enum {
+		DHCP_NOTHING,
+		DHCP_GRANTED,
+		DHCP_RELEASED,
+		DHCP_DECLINED,
+		DHCP_REFUSED, /* no address for it: why */
+	} kind;
 	mac_t mac;
 	struct in_addr addr;
+	const char *why;
 	char hostname[64]; /* its reservation's name, else what the client calls itself, cleaned to
 			      a RFC 1123 label; "" when it does not, or may not */
 };

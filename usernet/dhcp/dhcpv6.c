@@ -4,90 +4,137 @@
 #include <glib.h>
 
 #include "base/checksum.h"
-#include "base/reader.h"
+#include "base/hash.h"
+#include "dhcp/options6.h"
+#include "net/guest.h"
+#include "net/port.h"
 #include "net/user_config.h"
-#include "packet/dns_name.h"
+#include "net/vswitch.h"
 
-/* RFC 8415 7.3 */
-enum {
-	DHCPV6_SOLICIT = 1,
-	DHCPV6_ADVERTISE = 2,
-	DHCPV6_REQUEST = 3,
-	DHCPV6_CONFIRM = 4,
-	DHCPV6_RENEW = 5,
-	DHCPV6_REBIND = 6,
-	DHCPV6_REPLY = 7,
-	DHCPV6_RELEASE = 8,
-	DHCPV6_DECLINE = 9,
-	DHCPV6_RECONFIGURE = 10,
-	DHCPV6_INFORMATION_REQUEST = 11,
-	DHCPV6_RELAY_REPLY = 13,
-};
+#define DUID_LL    3 /* RFC 8415 11.4 */
+#define DUID_LEN   10
+#define HARDWARE   1 /* ethernet */
+#define IP6_HEADER 40
+#define UDP_HEADER 8
+#define HEADERS    (ETH_HEADER + IP6_HEADER + UDP_HEADER)
+#define FOREVER    UINT32_MAX /* RFC 8415 7.7 */
+/* A port with more guests than this is not believed that an address is in use: it could say so of
+ * all of them. */
+#define BELIEVE 16
 
-/* RFC 8415 21, RFC 3646 (23, 24) */
-enum {
-	OPT_CLIENT_ID = 1,
-	OPT_SERVER_ID = 2,
-	OPT_IA_NA = 3,
-	OPT_IA_TA = 4,
-	OPT_OPTION_REQUEST = 6,
-	OPT_STATUS = 13,
-	OPT_DNS = 23,
-	OPT_DOMAINS = 24,
-	OPT_IA_PD = 25,
-	OPT_REFRESH_TIME = 32,
-};
-
-/* RFC 8415 21.13 */
-enum {
-	STATUS_SUCCESS = 0,
-	STATUS_NO_ADDRS = 2,
-	STATUS_NO_BINDING = 3,
-	STATUS_USE_MULTICAST = 5,
-	STATUS_NO_PREFIX = 6,
-};
-
-#define DUID_MAX     130 /* RFC 8415 11.1: a type, and 128 bytes at most */
-#define DUID_LL      3   /* RFC 8415 11.4 */
-#define DUID_LEN     10
-#define HARDWARE     1     /* ethernet */
-#define REFRESH_TIME 86400 /* seconds: IRT_DEFAULT (RFC 8415 7.6) */
-#define IP6_HEADER   40
-#define UDP_HEADER   8
-#define HEADERS      (ETH_HEADER + IP6_HEADER + UDP_HEADER)
-#define ASSOCIATIONS 8 /* of one message that are answered */
-
-/* The message of a client, taken apart. Bytes are borrowed from the frame. */
-struct query {
-	uint8_t type, xid[3];
-	const uint8_t *client_id, *server_id, *wanted;
-	size_t client_id_len, server_id_len, wanted_len;
-	unsigned n_ia;
-	struct {
-		uint16_t option;
-		uint8_t iaid[4];
-	} ia[ASSOCIATIONS];
-	bool multicast;
-};
-
-/* What is written; beyond limit nothing is. */
-struct writer {
-	uint8_t *p;
-	const uint8_t *limit;
+/* One message being answered. */
+struct exchange {
+	struct dhcpv6 *dhcpv6;
+	const struct port *from;
+	mac_t mac;
+	usec_t now;
+	const struct packet *packet;
+	struct dhcpv6_query query;
+	struct dhcpv6_writer w;
+	struct dhcpv6_outcome *outcome;
 };
 
 static const struct in6_addr all_agents = {{{0xff, 0x02, [13] = 1, [15] = 2}}};
 static const struct in6_addr all_servers = {{{0xff, 0x05, [13] = 1, [15] = 3}}};
 
+/* --- addresses and what stands for them in the pool --- */
+
+static struct in_addr low_of(const struct in6_addr *addr)
+{
+	return (struct in_addr){addr->s6_addr32[3]};
+}
+
+static struct in6_addr whole(const struct dhcpv6 *dhcpv6, struct in_addr low)
+{
+	struct in6_addr addr = dhcpv6->config->dhcp6_start;
+
+	addr.s6_addr32[3] = low.s_addr;
+	return addr;
+}
+
+static bool in_range(const struct dhcpv6 *dhcpv6, const struct in6_addr *addr)
+{
+	return memcmp(addr, &dhcpv6->config->dhcp6_start, 12) == 0 &&
+	       lease_pool_has(dhcpv6->pool, low_of(addr));
+}
+
+static struct lease_pool *make_pool(const struct user_config *config)
+{
+	struct in_addr skip[3] = {{0}};
+	unsigned n = 0;
+
+	if (config->dhcp6_off || IN6_IS_ADDR_UNSPECIFIED(&config->dhcp6_start))
+		return NULL;
+	if (memcmp(&config->host6, &config->dhcp6_start, 12) == 0)
+		skip[n++] = low_of(&config->host6);
+	if (memcmp(&config->dns6, &config->dhcp6_start, 12) == 0)
+		skip[n++] = low_of(&config->dns6);
+	return lease_pool_new(low_of(&config->dhcp6_start), low_of(&config->dhcp6_end), skip);
+}
+
 void dhcpv6_init(struct dhcpv6 *dhcpv6, const struct user_config *config, mac_t gateway_mac)
 {
 	static const uint8_t prefix[8] = {0xfe, 0x80};
 
-	dhcpv6->config = config;
-	dhcpv6->mac = gateway_mac;
-	dhcpv6->link_local = config->host6;
+	*dhcpv6 = (struct dhcpv6){
+		.config = config,
+		.mac = gateway_mac,
+		.link_local = config->host6,
+		.pool = make_pool(config),
+	};
 	memcpy(&dhcpv6->link_local, prefix, sizeof(prefix));
+	list_init(&dhcpv6->events.link);
+	if (dhcpv6->pool)
+		lease_pool_set_share(dhcpv6->pool, config->leases_per_port);
 }
+
+void dhcpv6_clear(struct dhcpv6 *dhcpv6)
+{
+	if (dhcpv6->network)
+		list_remove(&dhcpv6->events.link);
+	g_clear_pointer(&dhcpv6->pool, lease_pool_free);
+}
+
+/* --- who is there --- */
+
+static bool in_use(void *data, struct in_addr low, mac_t mac)
+{
+	const struct dhcpv6 *dhcpv6 = data;
+	struct in6_addr addr = whole(dhcpv6, low);
+	const struct guest *guest = guest_by_v6(dhcpv6->network->guests, &addr);
+
+	return guest && guest->mac != mac && guest->port->n_guests <= BELIEVE;
+}
+
+static bool heard(void *data, const struct lease *lease, usec_t since)
+{
+	const struct dhcpv6 *dhcpv6 = data;
+
+	return vswitch_heard(dhcpv6->network->vswitch, lease->mac) > since;
+}
+
+static void on_event(struct network_observer *observer, const struct network_event *event)
+{
+	struct dhcpv6 *dhcpv6 = container_of(observer, struct dhcpv6, events);
+
+	if (event->kind == NETWORK_PORT_DOWN)
+		lease_port_gone(dhcpv6->pool, event->port->id);
+	else if (event->kind == NETWORK_GUEST_JOINED)
+		lease_came_back(dhcpv6->pool, event->guest->mac, event->guest->port->id);
+}
+
+void dhcpv6_follow(struct dhcpv6 *dhcpv6, struct network *network)
+{
+	if (!dhcpv6->pool)
+		return;
+	dhcpv6->network = network;
+	lease_pool_set_in_use(dhcpv6->pool, in_use, dhcpv6);
+	lease_pool_set_heard(dhcpv6->pool, heard, dhcpv6);
+	dhcpv6->events.event = on_event;
+	network_observe(network, &dhcpv6->events);
+}
+
+/* --- what is for us --- */
 
 static bool is_multicast(const struct in6_addr *addr)
 {
@@ -101,62 +148,6 @@ bool dhcpv6_is_for_us(const struct dhcpv6 *dhcpv6, const struct packet *packet)
 	       (is_multicast(&packet->dst) ||
 		IN6_ARE_ADDR_EQUAL(&packet->dst, &dhcpv6->config->host6) ||
 		IN6_ARE_ADDR_EQUAL(&packet->dst, &dhcpv6->link_local));
-}
-
-/* --- parse --- */
-
-static bool take_ia(struct query *query, uint16_t option, struct reader value)
-{
-	const uint8_t *iaid = read_bytes(&value, 4);
-
-	/* T1 and T2, which temporary ones have not (RFC 8415 21.4, 21.5, 21.21) */
-	if (!iaid || (option != OPT_IA_TA && !read_skip(&value, 8)))
-		return false;
-	if (query->n_ia == ASSOCIATIONS)
-		return true;
-	query->ia[query->n_ia].option = option;
-	memcpy(query->ia[query->n_ia++].iaid, iaid, 4);
-	return true;
-}
-
-static bool take_option(struct query *query, uint16_t option, struct reader value)
-{
-	switch (option) {
-	case OPT_CLIENT_ID:
-		query->client_id = value.p;
-		query->client_id_len = value.rem;
-		return value.rem >= 3 && value.rem <= DUID_MAX;
-	case OPT_SERVER_ID:
-		query->server_id = value.p;
-		query->server_id_len = value.rem;
-		return value.rem >= 3 && value.rem <= DUID_MAX;
-	case OPT_OPTION_REQUEST:
-		query->wanted = value.p;
-		query->wanted_len = value.rem;
-		return value.rem % 2 == 0;
-	case OPT_IA_NA:
-	case OPT_IA_TA:
-	case OPT_IA_PD:
-		return take_ia(query, option, value);
-	default:
-		return true;
-	}
-}
-
-static bool parse(struct query *query, struct reader r)
-{
-	memset(query, 0, sizeof(*query));
-	if (!read_u8(&r, &query->type) || !read_copy(&r, query->xid, sizeof(query->xid)))
-		return false;
-	while (r.rem) {
-		uint16_t option, len;
-		struct reader value;
-
-		if (!read_u16(&r, &option) || !read_u16(&r, &len) || !read_sub(&r, len, &value) ||
-		    !take_option(query, option, value))
-			return false;
-	}
-	return true;
 }
 
 static bool checksum_right(const struct packet *packet)
@@ -176,93 +167,199 @@ static void make_duid(const struct dhcpv6 *dhcpv6, uint8_t duid[DUID_LEN])
 	mac_write(duid + 4, dhcpv6->mac);
 }
 
-static bool names_us(const struct dhcpv6 *dhcpv6, const struct query *query)
+static bool names_us(const struct dhcpv6 *dhcpv6, const struct dhcpv6_query *query)
 {
 	uint8_t duid[DUID_LEN];
 
 	make_duid(dhcpv6, duid);
-	return query->server_id_len == DUID_LEN && memcmp(query->server_id, duid, DUID_LEN) == 0;
+	return query->server_id.len == DUID_LEN && memcmp(query->server_id.p, duid, DUID_LEN) == 0;
 }
 
-/* --- build --- */
+/* --- associations --- */
 
-static bool put(struct writer *w, uint16_t option, const void *data, size_t len)
+/* The pool's name of the association: DUID and IAID. */
+struct client_key {
+	uint8_t id[DHCPV6_DUID_MAX + 4];
+	struct lease_client client;
+};
+
+static void make_key(struct client_key *key, const struct exchange *x, const struct dhcpv6_ia *ia)
 {
-	if ((size_t)(w->limit - w->p) < 4 + len)
-		return false;
-	packet_put16(w->p, option);
-	packet_put16(w->p + 2, (uint16_t)len);
-	if (len)
-		memcpy(w->p + 4, data, len);
-	w->p += 4 + len;
-	return true;
+	size_t len = x->query.client_id.len;
+
+	memcpy(key->id, x->query.client_id.p, len);
+	memcpy(key->id + len, ia->iaid, 4);
+	key->client = (struct lease_client){x->mac, key->id, len + 4, x->from->id};
 }
 
-static void put_status(struct writer *w, uint16_t status)
+/* The same for the same client in every process, so that no file has to remember it. */
+static struct in_addr first_choice(const struct dhcpv6 *dhcpv6, const struct client_key *key)
 {
-	uint8_t code[2];
+	uint32_t start = ntohl(low_of(&dhcpv6->config->dhcp6_start).s_addr);
+	uint32_t n = ntohl(low_of(&dhcpv6->config->dhcp6_end).s_addr) - start + 1;
+	uint64_t sum = 0;
 
-	packet_put16(code, status);
-	put(w, OPT_STATUS, code, sizeof(code));
+	for (size_t i = 0; i < key->client.client_id_len; i++)
+		sum = hash_mix(sum * 31 + key->id[i] + 1);
+	return (struct in_addr){htonl(start + (uint32_t)(n ? sum % n : sum))};
 }
 
-/* An association without anything in it but why: RFC 8415 18.3.9, 18.3.2, 18.3.4. */
-static void put_ias(struct writer *w, const struct query *query)
+static struct in_addr wish(const struct exchange *x, const struct dhcpv6_ia *ia,
+			   const struct client_key *key)
 {
-	for (unsigned i = 0; i < query->n_ia; i++) {
-		uint8_t value[18] = {0};
-		struct writer inner = {value + (query->ia[i].option == OPT_IA_TA ? 4 : 12),
-				       value + sizeof(value)};
-		uint16_t status =
-			query->ia[i].option == OPT_IA_PD ? STATUS_NO_PREFIX : STATUS_NO_ADDRS;
+	for (unsigned i = 0; i < ia->n_addrs; i++) {
+		if (in_range(x->dhcpv6, &ia->addrs[i]))
+			return low_of(&ia->addrs[i]);
+	}
+	return first_choice(x->dhcpv6, key);
+}
 
-		if (query->type != DHCPV6_SOLICIT && query->type != DHCPV6_REQUEST)
-			status = STATUS_NO_BINDING;
-		memcpy(value, query->ia[i].iaid, 4);
-		put_status(&inner, status);
-		put(w, query->ia[i].option, value, (size_t)(inner.p - value));
+static uint32_t seconds(const struct exchange *x)
+{
+	return x->dhcpv6->config->lease_time;
+}
+
+static usec_t expiry(const struct exchange *x)
+{
+	return seconds(x) == FOREVER ? LEASE_FOREVER : x->now + seconds(x) * USEC_PER_SEC;
+}
+
+/* For SOLICIT and REQUEST. */
+static const struct lease *give(struct exchange *x, const struct dhcpv6_ia *ia, bool commit)
+{
+	struct lease_pool *pool = x->dhcpv6->pool;
+	const struct lease *lease;
+	struct client_key key;
+
+	make_key(&key, x, ia);
+	lease = lease_offer(pool, &key.client, wish(x, ia, &key), x->now);
+	if (lease && commit)
+		lease = lease_bind(pool, &key.client, lease->addr, NULL, expiry(x), x->now);
+	if (!lease)
+		x->outcome->refused = lease_pool_why(pool);
+	return lease;
+}
+
+/* For RENEW and REBIND: what it has, or says it has while nobody else does. */
+static const struct lease *prolong(struct exchange *x, const struct dhcpv6_ia *ia)
+{
+	struct lease_pool *pool = x->dhcpv6->pool;
+	const struct lease *lease;
+	struct client_key key;
+
+	make_key(&key, x, ia);
+	lease = lease_find(pool, &key.client, x->now);
+	if (lease)
+		return lease_bind(pool, &key.client, lease->addr, NULL, expiry(x), x->now);
+	for (unsigned i = 0; i < ia->n_addrs && !lease; i++) {
+		if (in_range(x->dhcpv6, &ia->addrs[i]))
+			lease = lease_bind(pool, &key.client, low_of(&ia->addrs[i]), NULL,
+					   expiry(x), x->now);
+	}
+	return lease;
+}
+
+/* An association with @status and no address. */
+static void put_refusal(struct exchange *x, const struct dhcpv6_ia *ia, uint16_t status)
+{
+	uint8_t *begun = dhcpv6_begin_ia(&x->w, ia, 0, 0);
+
+	if (!begun)
+		return;
+	dhcpv6_put_status(&x->w, status);
+	dhcpv6_end_ia(&x->w, begun);
+}
+
+static void put_lease(struct exchange *x, const struct dhcpv6_ia *ia, const struct lease *lease)
+{
+	struct in6_addr addr = whole(x->dhcpv6, lease->addr);
+	uint32_t valid = seconds(x);
+	uint8_t *begun;
+
+	/* RFC 8415 21.4: half and four fifths. */
+	begun = valid == FOREVER ? dhcpv6_begin_ia(&x->w, ia, FOREVER, FOREVER)
+				 : dhcpv6_begin_ia(&x->w, ia, valid / 2,
+						   (uint32_t)((uint64_t)valid * 4 / 5));
+	if (!begun)
+		return;
+	dhcpv6_put_addr(&x->w, &addr, valid, valid);
+	/* What else it has is nothing to go on with (RFC 8415 18.3.4). */
+	for (unsigned i = 0; i < ia->n_addrs && x->query.type != DHCPV6_SOLICIT; i++) {
+		if (!IN6_ARE_ADDR_EQUAL(&ia->addrs[i], &addr))
+			dhcpv6_put_addr(&x->w, &ia->addrs[i], 0, 0);
+	}
+	dhcpv6_end_ia(&x->w, begun);
+	if (lease->state == LEASE_BOUND)
+		x->outcome->granted[x->outcome->n_granted++] = addr;
+}
+
+static bool asks_anew(const struct exchange *x)
+{
+	return x->query.type == DHCPV6_SOLICIT || x->query.type == DHCPV6_REQUEST;
+}
+
+static void put_associations(struct exchange *x, bool commit)
+{
+	for (unsigned i = 0; i < x->query.n_ia; i++) {
+		const struct dhcpv6_ia *ia = &x->query.ia[i];
+		const struct lease *lease = NULL;
+		uint16_t status = STATUS6_NO_BINDING;
+
+		if (asks_anew(x))
+			status = ia->option == OPT6_IA_PD ? STATUS6_NO_PREFIX : STATUS6_NO_ADDRS;
+		if (ia->option == OPT6_IA_NA && x->dhcpv6->pool)
+			lease = asks_anew(x) ? give(x, ia, commit) : prolong(x, ia);
+		if (lease)
+			put_lease(x, ia, lease);
+		else
+			put_refusal(x, ia, status);
 	}
 }
 
-static void put_domains(struct writer *w, const struct user_config *config)
+/* RELEASE and DECLINE: success, and which associations nobody knew. */
+static void put_farewell(struct exchange *x)
 {
-	uint8_t list[512];
-	size_t used = 0;
+	bool (*end)(struct lease_pool *, const struct lease_client *, struct in_addr, usec_t) =
+		x->query.type == DHCPV6_RELEASE ? lease_release : lease_decline;
 
-	if (config->domainname)
-		used = dns_name_write(list, sizeof(list), config->domainname);
-	for (const char *const *s = config->dnssearch; s && *s; s++)
-		if (!config->domainname || g_ascii_strcasecmp(*s, config->domainname) != 0)
-			used += dns_name_write(list + used, sizeof(list) - used, *s);
-	if (used)
-		put(w, OPT_DOMAINS, list, used);
-}
+	dhcpv6_put_status(&x->w, STATUS6_SUCCESS);
+	for (unsigned i = 0; i < x->query.n_ia; i++) {
+		const struct dhcpv6_ia *ia = &x->query.ia[i];
+		struct client_key key;
+		bool known = false;
 
-static bool wants(const struct query *query, uint16_t option)
-{
-	if (!query->wanted)
-		return true;
-	for (size_t i = 0; i + 1 < query->wanted_len; i += 2)
-		if (packet_u16(query->wanted + i) == option)
-			return true;
-	return false;
-}
-
-static void put_configuration(struct writer *w, const struct query *query,
-			      const struct user_config *config)
-{
-	uint8_t refresh[4];
-
-	/* As with DHCP, a closed network is told of no name server. */
-	if (!config->restricted && wants(query, OPT_DNS))
-		put(w, OPT_DNS, &config->dns6, sizeof(config->dns6));
-	if (wants(query, OPT_DOMAINS))
-		put_domains(w, config);
-	if (query->type == DHCPV6_INFORMATION_REQUEST) {
-		packet_put32(refresh, REFRESH_TIME);
-		put(w, OPT_REFRESH_TIME, refresh, sizeof(refresh));
+		make_key(&key, x, ia);
+		for (unsigned j = 0; j < ia->n_addrs && !known; j++) {
+			known = ia->option == OPT6_IA_NA && x->dhcpv6->pool &&
+				in_range(x->dhcpv6, &ia->addrs[j]) &&
+				end(x->dhcpv6->pool, &key.client, low_of(&ia->addrs[j]), x->now);
+			if (known)
+				x->outcome->ended[x->outcome->n_ended++] = ia->addrs[j];
+		}
+		if (!known)
+			put_refusal(x, ia, STATUS6_NO_BINDING);
 	}
 }
+
+/* Are the client's addresses of this link? False: it names none. */
+static bool put_confirmation(struct exchange *x)
+{
+	const struct user_config *config = x->dhcpv6->config;
+	uint16_t status = STATUS6_SUCCESS;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < x->query.n_ia; i++) {
+		for (unsigned j = 0; j < x->query.ia[i].n_addrs; j++, n++) {
+			if (!address_in_prefix(&x->query.ia[i].addrs[j], &config->net6,
+					       config->net6_len))
+				status = STATUS6_NOT_ON_LINK;
+		}
+	}
+	dhcpv6_put_status(&x->w, status);
+	return n > 0;
+}
+
+/* --- answers --- */
 
 /* The headers in front of the message that ends at @end. */
 static size_t finish(const struct dhcpv6 *dhcpv6, const struct packet *packet, uint8_t *out,
@@ -295,46 +392,52 @@ static size_t finish(const struct dhcpv6 *dhcpv6, const struct packet *packet, u
 	return (size_t)(end - out);
 }
 
-static size_t reply(const struct dhcpv6 *dhcpv6, const struct packet *packet,
-		    const struct query *query, uint8_t *out)
+static size_t reply(struct exchange *x, uint8_t *out)
 {
-	struct writer w = {out + HEADERS, out + DHCPV6_FRAME_MAX};
+	const struct dhcpv6_query *query = &x->query;
 	bool to_multicast = query->multicast || query->type == DHCPV6_INFORMATION_REQUEST;
+	bool rapid = query->type == DHCPV6_SOLICIT && query->rapid_commit && x->dhcpv6->pool;
 	uint8_t duid[DUID_LEN];
 
-	*w.p++ = query->type == DHCPV6_SOLICIT ? DHCPV6_ADVERTISE : DHCPV6_REPLY;
-	memcpy(w.p, query->xid, sizeof(query->xid));
-	w.p += sizeof(query->xid);
-	make_duid(dhcpv6, duid);
-	put(&w, OPT_SERVER_ID, duid, sizeof(duid));
-	if (query->client_id)
-		put(&w, OPT_CLIENT_ID, query->client_id, query->client_id_len);
+	x->w = (struct dhcpv6_writer){out + HEADERS, out + DHCPV6_FRAME_MAX};
+	*x->w.p++ = query->type == DHCPV6_SOLICIT && !rapid ? DHCPV6_ADVERTISE : DHCPV6_REPLY;
+	memcpy(x->w.p, query->xid, sizeof(query->xid));
+	x->w.p += sizeof(query->xid);
+	make_duid(x->dhcpv6, duid);
+	dhcpv6_put(&x->w, OPT6_SERVER_ID, duid, sizeof(duid));
+	if (query->client_id.p)
+		dhcpv6_put(&x->w, OPT6_CLIENT_ID, query->client_id.p, query->client_id.len);
 	if (!to_multicast) {
-		put_status(&w, STATUS_USE_MULTICAST);
+		dhcpv6_put_status(&x->w, STATUS6_USE_MULTICAST);
 	} else if (query->type == DHCPV6_RELEASE || query->type == DHCPV6_DECLINE) {
-		put_status(&w, STATUS_SUCCESS);
-		put_ias(&w, query);
+		put_farewell(x);
+	} else if (query->type == DHCPV6_CONFIRM) {
+		if (!put_confirmation(x))
+			return 0;
 	} else {
-		put_ias(&w, query);
-		put_configuration(&w, query, dhcpv6->config);
+		if (rapid)
+			dhcpv6_put(&x->w, OPT6_RAPID_COMMIT, NULL, 0);
+		put_associations(x, rapid || query->type == DHCPV6_REQUEST);
+		dhcpv6_options_add(&x->w, query, x->dhcpv6->config);
 	}
-	return finish(dhcpv6, packet, out, w.p);
+	return finish(x->dhcpv6, x->packet, out, x->w.p);
 }
 
 /* --- decide --- */
 
 /* RFC 8415 16: which messages must be discarded. */
-static bool is_valid(const struct query *query)
+static bool is_valid(const struct dhcpv6_query *query)
 {
 	switch (query->type) {
 	case DHCPV6_SOLICIT:
+	case DHCPV6_CONFIRM:
 	case DHCPV6_REBIND:
-		return query->client_id && !query->server_id && query->multicast;
+		return query->client_id.p && !query->server_id.p && query->multicast;
 	case DHCPV6_REQUEST:
 	case DHCPV6_RENEW:
 	case DHCPV6_RELEASE:
 	case DHCPV6_DECLINE:
-		return query->client_id && query->server_id;
+		return query->client_id.p && query->server_id.p;
 	case DHCPV6_INFORMATION_REQUEST:
 		return query->n_ia == 0;
 	default:
@@ -342,33 +445,38 @@ static bool is_valid(const struct query *query)
 	}
 }
 
-size_t dhcpv6_answer(const struct dhcpv6 *dhcpv6, const struct packet *packet, uint8_t *out,
-		     enum drop_reason *why)
+size_t dhcpv6_answer(struct dhcpv6 *dhcpv6, const struct port *from, const struct packet *packet,
+		     usec_t now, uint8_t *out, struct dhcpv6_outcome *outcome)
 {
-	struct query query;
+	struct exchange x = {
+		.dhcpv6 = dhcpv6,
+		.from = from,
+		.mac = mac_read(packet->frame + MAC_LEN),
+		.now = now,
+		.packet = packet,
+		.outcome = outcome,
+	};
 
-	*why = DROP_MALFORMED;
+	*outcome = (struct dhcpv6_outcome){.why = DROP_MALFORMED};
 	if (!checksum_right(packet) || IN6_IS_ADDR_UNSPECIFIED(&packet->src) ||
 	    IN6_IS_ADDR_MULTICAST(&packet->src) || IN6_IS_ADDR_LOOPBACK(&packet->src))
 		return 0;
-	if (!parse(&query,
-		   reader_init(packet->frame + packet->payload, packet->len - packet->payload))) {
-		*why = DROP_TRUNCATED;
+	if (!dhcpv6_parse(&x.query, reader_init(packet->frame + packet->payload,
+						packet->len - packet->payload))) {
+		outcome->why = DROP_TRUNCATED;
 		return 0;
 	}
-	query.multicast = is_multicast(&packet->dst);
-	switch (query.type) {
+	x.query.multicast = is_multicast(&packet->dst);
+	switch (x.query.type) {
 	case DHCPV6_ADVERTISE:
 	case DHCPV6_REPLY:
 	case DHCPV6_RECONFIGURE:
 	case DHCPV6_RELAY_REPLY:
-		*why = DROP_ROGUE_SERVER;
-		return 0;
-	case DHCPV6_CONFIRM: /* we cannot tell, so we say nothing (RFC 8415 18.3.3) */
-		*why = DROP_N_REASONS;
+		outcome->why = DROP_ROGUE_SERVER;
 		return 0;
 	case DHCPV6_SOLICIT:
 	case DHCPV6_REQUEST:
+	case DHCPV6_CONFIRM:
 	case DHCPV6_RENEW:
 	case DHCPV6_REBIND:
 	case DHCPV6_RELEASE:
@@ -376,14 +484,14 @@ size_t dhcpv6_answer(const struct dhcpv6 *dhcpv6, const struct packet *packet, u
 	case DHCPV6_INFORMATION_REQUEST:
 		break;
 	default:
-		*why = DROP_UNSUPPORTED;
+		outcome->why = DROP_UNSUPPORTED;
 		return 0;
 	}
-	if (!is_valid(&query))
+	if (!is_valid(&x.query))
 		return 0;
-	*why = DROP_N_REASONS;
+	outcome->why = DROP_N_REASONS;
 	/* To another server. */
-	if (query.server_id && !names_us(dhcpv6, &query))
+	if (x.query.server_id.p && !names_us(dhcpv6, &x.query))
 		return 0;
-	return reply(dhcpv6, packet, &query, out);
+	return reply(&x, out);
 }

@@ -5,12 +5,23 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "dhcp/lease.h"
+#include "dhcp/wire6.h"
+#include "net/network.h"
 #include "packet/packet.h"
 
 /*
- * Stateless DHCPv6 (RFC 8415): name servers and search list for guests that do not read them in
- * router advertisements. A frame in, an answer frame out; there are no addresses to give, and
- * who asks for one is told so. No state but what the configuration says.
+ * The DHCPv6 server (RFC 8415): name servers, search list and boot file for guests that do not read
+ * them in router advertisements, and addresses (IA_NA) from the range dhcp6_start to dhcp6_end for
+ * those that want one: UEFI does before it boots over IPv6. Temporary addresses and prefixes are
+ * not to be had.
+ *
+ * Addresses are leases of a pool like DHCP's, in which the last 32 bits stand for the whole
+ * (lease.h says who gets what). A client is known by its DUID and the association's IAID; which
+ * address it gets first follows from these, so that it is the same after a restart. There is no
+ * journal: a client that renews an address that we do not know gets it, if nobody else has it.
+ *
+ *   life:  dhcpv6_init -> [dhcpv6_follow] -> dhcpv6_answer … -> dhcpv6_clear
  */
 struct user_config;
 
@@ -23,10 +34,16 @@ struct dhcpv6 {
 	const struct user_config *config; /* borrowed */
 	mac_t mac;                        /* the gateway's */
 	struct in6_addr link_local;       /* fe80::2, whence answers come */
+	struct lease_pool *pool;          /* NULL: no addresses are given */
+	struct network *network;          /* NULL: nobody is asked who is there */
+	struct network_observer events;
 };
 
 /* @config is borrowed. */
 void dhcpv6_init(struct dhcpv6 *dhcpv6, const struct user_config *config, mac_t gateway_mac);
+/* From now on it knows which guests of @network, which is borrowed, are there. */
+void dhcpv6_follow(struct dhcpv6 *dhcpv6, struct network *network);
+void dhcpv6_clear(struct dhcpv6 *dhcpv6);
 
 /*
  * Is @packet for us: UDP to port 547 of ff02::1:2, ff05::1:3 or one of the gateway's addresses?
@@ -34,11 +51,21 @@ void dhcpv6_init(struct dhcpv6 *dhcpv6, const struct user_config *config, mac_t 
  */
 bool dhcpv6_is_for_us(const struct dhcpv6 *dhcpv6, const struct packet *packet);
 
+/* What a message did. */
+struct dhcpv6_outcome {
+	enum drop_reason why; /* no answer: what to count; DROP_N_REASONS: nothing is wrong */
+	unsigned n_granted;
+	struct in6_addr granted[DHCPV6_ASSOCIATIONS];
+	unsigned n_ended; /* released, declined */
+	struct in6_addr ended[DHCPV6_ASSOCIATIONS];
+	const char *refused; /* why there was no address; NULL: nobody was refused one */
+};
+
 /*
- * Writes the answer to @packet, which is for us, at most DHCPV6_FRAME_MAX bytes. Returns its
- * length. 0: there is none; *@why is what to count, DROP_N_REASONS when nothing is wrong with it.
+ * Writes the answer to @packet, which is for us and came in at @from, at most DHCPV6_FRAME_MAX
+ * bytes. Returns its length, 0 when there is none.
  */
-size_t dhcpv6_answer(const struct dhcpv6 *dhcpv6, const struct packet *packet, uint8_t *out,
-		     enum drop_reason *why);
+size_t dhcpv6_answer(struct dhcpv6 *dhcpv6, const struct port *from, const struct packet *packet,
+		     usec_t now, uint8_t *out, struct dhcpv6_outcome *outcome);
 
 #endif

@@ -20,20 +20,21 @@
  * taken belongs to the kernel. At most the line being written is cut; it has no end then, its
  * ACK has not left, and the next start cuts it off before it adds anything.
  *
- * Power loss: lines reach the medium within LEASE_JOURNAL_SYNC, by fdatasync or by a rewrite. One
- * sync for each ACK would cost more than all the rest of it; a client that got its address within
- * that time asks for it when it renews, and gets it, as nobody else is known to have it.
+ * Power loss: the file is synced at the start and at the end. In between lines reach the medium
+ * when the kernel writes them, because a sync would stop the loop, for seconds on a busy disk. A
+ * client whose line was lost asks for its address when it renews, and gets it, as nobody else is
+ * known to have it.
  *
- * The log is made short by file_replace(): written beside, synced, renamed over, directory synced.
- * At any moment the path is the old file or the new one, each whole. That is done at the start, at
- * the end, and when there are many more lines than leases.
+ * The log is made short by file_replace(): written beside and renamed over. At any moment the path
+ * is the old file or the new one, each whole. That is done at the start, at the end, and when there
+ * are many more lines than leases.
  *
  * Full disk: some room behind the end is reserved beforehand, so that the log can go on for a
  * while. When a write fails nevertheless, what it wrote of a line is cut off again, so the file
  * stays whole lines; the lease is kept in memory, the line waits, and is tried again with the next
- * one and at every sync. When too many wait the file is written anew from memory instead. Should
- * even cutting fail, nothing is added before a rewrite has gone well: a line is never glued to
- * another.
+ * one and every LEASE_JOURNAL_RETRY. When too many wait the file is written anew from memory
+ * instead. Should even cutting fail, nothing is added before a rewrite has gone well: a line is
+ * never glued to another.
  */
 #define PENDING_MAX   (256 * 1024)
 #define ROOM          (64 * 1024)
@@ -49,7 +50,6 @@ struct lease_journal {
 	GString *pending;
 	unsigned n_lines; /* in the file */
 	unsigned n_bad;
-	bool dirty;
 	bool incomplete; /* what was pending is thrown away: only a rewrite tells all */
 	struct log_limit limit;
 };
@@ -275,7 +275,6 @@ static bool append(struct lease_journal *journal)
 	for (size_t i = 0; i < pending->len; i++)
 		journal->n_lines += pending->str[i] == '\n';
 	g_string_truncate(pending, 0);
-	journal->dirty = true;
 	return true;
 }
 
@@ -305,8 +304,7 @@ void lease_journal_add(struct lease_journal *journal, const struct lease_record 
 
 bool lease_journal_is_dirty(const struct lease_journal *journal)
 {
-	return journal->dirty || journal->incomplete || journal->pending->len > 0 ||
-	       journal->fd < 0;
+	return journal->incomplete || journal->pending->len > 0 || journal->fd < 0;
 }
 
 bool lease_journal_wants_rewrite(const struct lease_journal *journal, unsigned n_leases)
@@ -315,10 +313,12 @@ bool lease_journal_wants_rewrite(const struct lease_journal *journal, unsigned n
 	       journal->n_lines > n_leases + MAX(n_leases, REWRITE_SLACK);
 }
 
-bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n)
+bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n,
+			   bool sync)
 {
 	g_autoptr(GError) error = NULL;
-	bool fine = file_replace(journal->path, lines->str, lines->len, &error);
+	bool fine = (sync ? file_replace : file_replace_unsynced)(journal->path, lines->str,
+								  lines->len, &error);
 	autofd int fd = open(journal->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
@@ -340,30 +340,24 @@ bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, 
 	journal->room = 0;
 	journal->n_lines = n;
 	journal->incomplete = false;
-	journal->dirty = !fine;
 	g_string_truncate(journal->pending, 0);
 	make_room(journal);
 	return fine;
 }
 
-bool lease_journal_sync(struct lease_journal *journal)
+bool lease_journal_retry(struct lease_journal *journal)
 {
 	struct stat st;
 
 	if (!flush(journal) || journal->fd < 0)
 		return false;
 	/* Somebody took it away: the next rewrite puts it back. */
-	if (fstat(journal->fd, &st) == 0 && st.st_nlink == 0)
+	if (fstat(journal->fd, &st) == 0 && st.st_nlink == 0) {
 		close_file(journal);
-	else if (fdatasync(journal->fd) < 0)
-		log_limited(&journal->limit, "cannot sync lease file '%s': %s", journal->path,
-			    g_strerror(errno));
-	else
-		journal->dirty = false;
-	if (journal->fd < 0)
 		return false;
+	}
 	make_room(journal);
-	return !journal->dirty;
+	return true;
 }
 
 void lease_journal_close(struct lease_journal *journal)

@@ -10,7 +10,7 @@
  */
 struct lease_journal;
 
-#define LEASE_JOURNAL_SYNC (5 * USEC_PER_SEC) /* at most this long a line is not on the medium */
+#define LEASE_JOURNAL_RETRY (5 * USEC_PER_SEC) /* a line that found no room is tried again */
 /* A file beyond this is not read: LEASE_MAX leases, each three times at full length. */
 #define LEASE_JOURNAL_MAX (64 * 1024 * 1024)
 
@@ -21,7 +21,6 @@ struct lease_journal;
  * by file and line. NULL, and @error names the path: it is not a file of ours.
  */
 struct lease_journal *lease_journal_open(const char *path, GArray **records, GError **error);
-/* Writes what is still to be written, but does not sync. */
 void lease_journal_close(struct lease_journal *journal);
 
 /*
@@ -31,15 +30,19 @@ void lease_journal_close(struct lease_journal *journal);
  */
 void lease_journal_add(struct lease_journal *journal, const struct lease_record *record);
 
-/* Are there lines which lease_journal_sync() or a rewrite must make safe? */
+/* Is there what lease_journal_retry() or a rewrite must still write? */
 bool lease_journal_is_dirty(const struct lease_journal *journal);
 /* Are @n_leases, all that there are, so much less than the lines that a rewrite is worth it, or is
  * one needed because lines could not be added? */
 bool lease_journal_wants_rewrite(const struct lease_journal *journal, unsigned n_leases);
-/* Puts @lines (@n of them) in the place of the file, atomically and synced. False: warned. */
-bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n);
-/* Puts on the medium what was added. False: warned. */
-bool lease_journal_sync(struct lease_journal *journal);
+/*
+ * Puts @lines (@n of them) in the place of the file, atomically. @sync: they are on the medium when
+ * this returns, which may take seconds: not while the network runs. False: warned.
+ */
+bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n,
+			   bool sync);
+/* Writes what could not be written before. False: something is left, or the file was taken away. */
+bool lease_journal_retry(struct lease_journal *journal);
 
 const char *lease_journal_path(const struct lease_journal *journal);
 /* Lines that were none when it was opened. */

@@ -24,15 +24,17 @@ struct lease_pool *lease_pool_new(struct in_addr start, struct in_addr end,
 	}
 	if (pool->start <= pool->end)
 		pool->size = pool->end - pool->start + 1 - pool->n_skip;
-	pool->share = CLAMP(pool->size / 2, LEASE_MAX_PER_PORT_MIN, LEASE_MAX_PER_PORT);
+	lease_pool_set_share(pool, 0);
+	pool->why = "";
 	pool->held = g_hash_table_new(NULL, NULL);
 	pool->by_addr = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	pool->by_client = g_hash_table_new(lease_client_hash, lease_client_equal);
 	pool->by_mac = g_hash_table_new(lease_mac_hash, g_int64_equal);
 	pool->reserved = g_hash_table_new(lease_mac_hash, g_int64_equal);
-	pool->n_live = g_hash_table_new(NULL, NULL);
+	pool->holders = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	pool->live = g_sequence_new(NULL);
 	list_init(&pool->ended);
+	list_init(&pool->orphans);
 	return pool;
 }
 
@@ -41,7 +43,7 @@ void lease_pool_free(struct lease_pool *pool)
 	if (!pool)
 		return;
 	g_sequence_free(pool->live);
-	g_hash_table_unref(pool->n_live);
+	g_hash_table_unref(pool->holders);
 	g_hash_table_unref(pool->reserved);
 	g_hash_table_unref(pool->by_mac);
 	g_hash_table_unref(pool->by_client);
@@ -49,6 +51,11 @@ void lease_pool_free(struct lease_pool *pool)
 	g_hash_table_unref(pool->held);
 	g_free(pool->skip);
 	g_free(pool);
+}
+
+void lease_pool_set_share(struct lease_pool *pool, unsigned share)
+{
+	pool->share = share ? share : CLAMP(pool->size / 2, LEASE_SHARE_MIN, LEASE_SHARE);
 }
 
 void lease_pool_observe(struct lease_pool *pool,
@@ -70,6 +77,14 @@ void lease_pool_set_in_use(struct lease_pool *pool,
 {
 	pool->in_use = in_use;
 	pool->in_use_data = data;
+}
+
+void lease_pool_set_heard(struct lease_pool *pool,
+			  bool (*heard)(void *data, const struct lease *lease, usec_t since),
+			  void *data)
+{
+	pool->heard = heard;
+	pool->heard_data = data;
 }
 
 bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr)
@@ -109,15 +124,82 @@ static struct entry *find_owned(struct lease_pool *pool, struct who *who)
 	return entry;
 }
 
+static bool is_absent(const struct lease_pool *pool, const struct entry *entry, usec_t now)
+{
+	return entry->lease.state == LEASE_BOUND && !entry->lease.reserved && pool->heard &&
+	       !pool->heard(pool->heard_data, &entry->lease, now - LEASE_ABSENT);
+}
+
+/* Ends it before its time. */
+static void cut_short(struct lease_pool *pool, struct entry *entry, usec_t now)
+{
+	entry_lapse(pool, entry);
+	entry->lease.expires = MIN(entry->lease.expires, now);
+	entry_changed(pool, entry);
+}
+
+/* One of the port's clients that is there no more gives way. */
+static bool make_room(struct lease_pool *pool, unsigned port_id, usec_t now)
+{
+	const struct holder *holder = entry_holder(pool, port_id);
+	unsigned looked_at = 0;
+
+	list_for_each (entry, &holder->entries, struct entry, port_link) {
+		if (++looked_at > LEASE_SHARE)
+			break;
+		if (is_absent(pool, entry, now)) {
+			cut_short(pool, entry, now);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* May @who's port hold one more, given that it keeps (or gives up) @own? */
-static bool has_room(struct lease_pool *pool, const struct who *who, const struct entry *own)
+static bool has_room(struct lease_pool *pool, const struct who *who, const struct entry *own,
+		     usec_t now)
 {
 	if (own && (own->lease.reserved || (own->live && own->lease.port_id == who->port_id)))
 		return true;
-	return entry_port_count(pool, who->port_id) < pool->share;
+	pool->why = "its port holds as many leases as leases-per-port= allows";
+	return entry_port_count(pool, who->port_id) < pool->share ||
+	       make_room(pool, who->port_id, now);
 }
 
 /* --- verbs --- */
+
+static void set_used(struct lease_pool *pool, struct entry *entry)
+{
+	entry->used = true;
+	entry_ends_at(pool, entry, entry->lease.expires);
+}
+
+void lease_used(struct lease_pool *pool, struct in_addr addr, mac_t mac)
+{
+	struct entry *entry = entry_at(pool, addr);
+
+	if (entry && entry->live && entry->lease.state == LEASE_BOUND && entry->lease.mac == mac &&
+	    !entry->used)
+		set_used(pool, entry);
+}
+
+void lease_port_gone(struct lease_pool *pool, unsigned port_id)
+{
+	struct holder *holder;
+
+	while (port_id && (holder = entry_holder(pool, port_id)))
+		entry_move(pool, list_first(&holder->entries, struct entry, port_link), 0);
+}
+
+void lease_came_back(struct lease_pool *pool, mac_t mac, unsigned port_id)
+{
+	struct entry *entry = g_hash_table_lookup(pool->reserved, &mac);
+
+	if (!entry)
+		entry = g_hash_table_lookup(pool->by_mac, &mac);
+	if (entry && entry->live && entry->lease.port_id == 0)
+		entry_move(pool, entry, port_id);
+}
 
 void lease_sweep(struct lease_pool *pool, usec_t now)
 {
@@ -128,9 +210,15 @@ void lease_sweep(struct lease_pool *pool, usec_t now)
 		if (g_sequence_iter_is_end(first))
 			return;
 		entry = g_sequence_get(first);
-		if (entry->lease.expires > now)
+		if (entry->ends > now)
 			return;
-		entry_lapse(pool, entry);
+		if (entry->lease.expires <= now)
+			entry_lapse(pool, entry);
+		else if (pool->heard && !pool->heard(pool->heard_data, &entry->lease,
+						     entry->bound_at + LEASE_SETTLE))
+			cut_short(pool, entry, now);
+		else
+			set_used(pool, entry);
 	}
 }
 
@@ -140,7 +228,7 @@ usec_t lease_next_end(const struct lease_pool *pool)
 
 	if (g_sequence_iter_is_end(first))
 		return LEASE_FOREVER;
-	return ((const struct entry *)g_sequence_get(first))->lease.expires;
+	return ((const struct entry *)g_sequence_get(first))->ends;
 }
 
 const struct lease *lease_offer(struct lease_pool *pool, const struct lease_client *client,
@@ -148,13 +236,14 @@ const struct lease *lease_offer(struct lease_pool *pool, const struct lease_clie
 {
 	struct who who;
 	struct entry *entry;
-	usec_t hold = now + LEASE_OFFER_HOLD;
+	usec_t hold = now + LEASE_OFFER_HOLD, ends;
 
 	lease_sweep(pool, now);
 	who_init(&who, client);
 	entry = find_owned(pool, &who);
-	if (!has_room(pool, &who, entry))
+	if (!has_room(pool, &who, entry, now))
 		return NULL;
+	pool->why = "no address is free";
 	if (entry && !entry->live && !entry->lease.reserved &&
 	    entry_is_squatted(pool, entry, client->mac, now))
 		entry = NULL;
@@ -163,10 +252,13 @@ const struct lease *lease_offer(struct lease_pool *pool, const struct lease_clie
 	if (!entry)
 		return NULL;
 	/* An offer does not shorten what the client has already. */
-	if (entry->live && entry->lease.state == LEASE_BOUND)
+	if (entry->live && entry->lease.state == LEASE_BOUND) {
+		ends = entry->used ? LEASE_FOREVER : MAX(entry->ends, hold);
 		entry_begin(pool, entry, LEASE_BOUND, who.port_id, MAX(entry->lease.expires, hold));
-	else
+		entry_ends_at(pool, entry, ends);
+	} else {
 		entry_begin(pool, entry, LEASE_OFFERED, who.port_id, hold);
+	}
 	entry_own(pool, entry, &who);
 	return &entry->lease;
 }
@@ -195,8 +287,9 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 	who_init(&who, client);
 	old = find_owned(pool, &who);
 	entry = entry_at(pool, addr);
-	if (!has_room(pool, &who, old))
+	if (!has_room(pool, &who, old, now))
 		return NULL;
+	pool->why = "the address is not available";
 	if (old && old->lease.reserved && old != entry)
 		return NULL; /* it has another, and is to ask for that */
 	if (entry && entry != old && (entry->live || entry->lease.reserved))
@@ -217,6 +310,10 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 		leave(pool, old, now);
 	entry_begin(pool, entry, LEASE_BOUND, who.port_id, expires);
 	entry_own(pool, entry, &who);
+	entry->bound_at = now;
+	entry->used |= entry->lease.reserved || !pool->heard;
+	if (!entry->used)
+		entry_ends_at(pool, entry, now + LEASE_UNUSED);
 	if (hostname)
 		g_strlcpy(entry->lease.hostname, hostname, sizeof entry->lease.hostname);
 	entry_changed(pool, entry);
@@ -320,6 +417,16 @@ void lease_foreach(struct lease_pool *pool, void (*each)(void *data, const struc
 unsigned lease_pool_size(const struct lease_pool *pool)
 {
 	return pool->size;
+}
+
+unsigned lease_pool_share(const struct lease_pool *pool)
+{
+	return pool->share;
+}
+
+const char *lease_pool_why(const struct lease_pool *pool)
+{
+	return pool->why;
 }
 
 unsigned lease_pool_bound(const struct lease_pool *pool)

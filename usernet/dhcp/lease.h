@@ -25,17 +25,25 @@
  * all have the same machine-id, get an address each, and nobody takes another's lease by naming it.
  *
  * A client gets: the address it has; else the one it had last, when free; else the one it asks for,
- * when free; else the next never used; else the one that expired longest ago. Declined addresses
- * rest for LEASE_DECLINE_REST. With a reservation it gets that, and nobody else does.
+ * when free; else the next never used; else the one that expired longest ago; else that of the
+ * guest whose port went longest ago. Declined addresses rest for LEASE_DECLINE_REST. With a
+ * reservation it gets that, and nobody else does.
+ *
+ * A lease of which nobody makes use ends after LEASE_UNUSED. A port whose share is used up gets the
+ * address of a client of its own that was not heard for LEASE_ABSENT, if there is one.
  */
 #define LEASE_OFFER_HOLD   (30 * USEC_PER_SEC)  /* an OFFER keeps its address this long */
 #define LEASE_DECLINE_REST (600 * USEC_PER_SEC) /* somebody else uses it (RFC 2131 4.3.3) */
 #define LEASE_MAX          65536                /* remembered in all, ended ones included */
-/* What one port may hold: half the pool, but at least the one and at most the other. */
-#define LEASE_MAX_PER_PORT_MIN 64
-#define LEASE_MAX_PER_PORT     8192
-#define LEASE_CLIENT_ID_MAX    64
-#define LEASE_FOREVER          INT64_MAX /* expires of an infinite lease */
+/* What one port may hold unless it is configured: half the pool, between these. */
+#define LEASE_SHARE_MIN 16
+#define LEASE_SHARE     32
+#define LEASE_UNUSED    (300 * USEC_PER_SEC)
+#define LEASE_ABSENT    (240 * USEC_PER_SEC)
+/* What a client sends so soon after its lease may belong to getting it. */
+#define LEASE_SETTLE        (2 * USEC_PER_SEC)
+#define LEASE_CLIENT_ID_MAX 64
+#define LEASE_FOREVER       INT64_MAX /* expires of an infinite lease */
 
 enum lease_state {
 	LEASE_OFFERED,
@@ -70,6 +78,8 @@ struct lease_pool;
 struct lease_pool *lease_pool_new(struct in_addr start, struct in_addr end,
 				  const struct in_addr *skip);
 void lease_pool_free(struct lease_pool *pool);
+/* What one port may hold; 0: the default. */
+void lease_pool_set_share(struct lease_pool *pool, unsigned share);
 
 /*
  * @ended is called for a bound lease that ends without its client having said so: by time, or
@@ -89,15 +99,30 @@ void lease_pool_watch(struct lease_pool *pool,
  */
 void lease_pool_set_in_use(struct lease_pool *pool,
 			   bool (*in_use)(void *data, struct in_addr addr, mac_t mac), void *data);
+/*
+ * @heard says whether a frame came from the lease's client after @since. Without it every client is
+ * taken for present.
+ */
+void lease_pool_set_heard(struct lease_pool *pool,
+			  bool (*heard)(void *data, const struct lease *lease, usec_t since),
+			  void *data);
+/* @mac uses @addr: its lease does not end as unused. Harmless when it has none. */
+void lease_used(struct lease_pool *pool, struct in_addr addr, mac_t mac);
+/* Its clients went with it. They keep their leases, until others need the addresses. */
+void lease_port_gone(struct lease_pool *pool, unsigned port_id);
+/* @mac, whose port went, is at @port_id now. Harmless when it has no lease. */
+void lease_came_back(struct lease_pool *pool, mac_t mac, unsigned port_id);
 /* Ends what is over at @now. The verbs below that take @now do it too. */
 void lease_sweep(struct lease_pool *pool, usec_t now);
 /* When the next lease or offer ends, for a timer; LEASE_FOREVER: none will. */
 usec_t lease_next_end(const struct lease_pool *pool);
 
 /* For DISCOVER: holds an address for @client. NULL when there is none or its port's share is used
- * up. */
+ * up: lease_pool_why() says which. */
 const struct lease *lease_offer(struct lease_pool *pool, const struct lease_client *client,
 				struct in_addr wanted, usec_t now);
+/* Why the last lease_offer() or lease_bind() was refused, for people. */
+const char *lease_pool_why(const struct lease_pool *pool);
 /* For REQUEST: binds @addr to @client until @expires, when it may have it. NULL: NAK. @hostname is
  * copied; NULL: kept */
 const struct lease *lease_bind(struct lease_pool *pool, const struct lease_client *client,
@@ -147,6 +172,7 @@ bool lease_pool_holds(const struct lease_pool *pool, struct in_addr addr);
 
 bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr);
 unsigned lease_pool_size(const struct lease_pool *pool); /* addresses that can be given */
+unsigned lease_pool_share(const struct lease_pool *pool);
 unsigned lease_pool_bound(const struct lease_pool *pool);
 /* Those that lease_foreach() shows, and some whose client is forgotten. */
 unsigned lease_pool_remembered(const struct lease_pool *pool);

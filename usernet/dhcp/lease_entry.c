@@ -5,6 +5,8 @@
 
 #include "base/hash.h"
 
+#define ORPHANS_LOOKED_AT 64
+
 guint lease_mac_hash(gconstpointer mac)
 {
 	return (guint)hash_mix(*(const mac_t *)mac ^ hash_seed());
@@ -35,7 +37,7 @@ static gint by_end(gconstpointer pa, gconstpointer pb, gpointer data)
 {
 	const struct entry *a = pa, *b = pb;
 
-	return a->lease.expires < b->lease.expires ? -1 : a->lease.expires > b->lease.expires;
+	return a->ends < b->ends ? -1 : a->ends > b->ends;
 }
 
 /* --- entries: states and owners --- */
@@ -45,17 +47,48 @@ struct entry *entry_at(struct lease_pool *pool, struct in_addr addr)
 	return g_hash_table_lookup(pool->by_addr, GUINT_TO_POINTER(ntohl(addr.s_addr)));
 }
 
-unsigned entry_port_count(struct lease_pool *pool, unsigned port_id)
+struct holder *entry_holder(const struct lease_pool *pool, unsigned port_id)
 {
-	return GPOINTER_TO_UINT(g_hash_table_lookup(pool->n_live, GUINT_TO_POINTER(port_id)));
+	return g_hash_table_lookup(pool->holders, GUINT_TO_POINTER(port_id));
 }
 
-static void port_set_count(struct lease_pool *pool, unsigned port_id, unsigned n)
+unsigned entry_port_count(struct lease_pool *pool, unsigned port_id)
 {
-	if (n)
-		g_hash_table_insert(pool->n_live, GUINT_TO_POINTER(port_id), GUINT_TO_POINTER(n));
-	else
-		g_hash_table_remove(pool->n_live, GUINT_TO_POINTER(port_id));
+	const struct holder *holder = entry_holder(pool, port_id);
+
+	return holder ? holder->n : 0;
+}
+
+static void port_take(struct lease_pool *pool, struct entry *entry, unsigned port_id)
+{
+	struct holder *holder = entry_holder(pool, port_id);
+
+	if (!holder) {
+		holder = g_new0(struct holder, 1);
+		list_init(&holder->entries);
+		g_hash_table_insert(pool->holders, GUINT_TO_POINTER(port_id), holder);
+	}
+	holder->n++;
+	list_append(&holder->entries, &entry->port_link);
+	entry->lease.port_id = port_id;
+	if (port_id == 0 && entry->lease.state == LEASE_BOUND && !entry->lease.reserved)
+		list_append(&pool->orphans, &entry->link);
+}
+
+static void port_let(struct lease_pool *pool, struct entry *entry)
+{
+	struct holder *holder = entry_holder(pool, entry->lease.port_id);
+
+	list_remove(&entry->link);
+	list_remove(&entry->port_link);
+	if (--holder->n == 0)
+		g_hash_table_remove(pool->holders, GUINT_TO_POINTER(entry->lease.port_id));
+}
+
+void entry_move(struct lease_pool *pool, struct entry *entry, unsigned port_id)
+{
+	port_let(pool, entry);
+	port_take(pool, entry, port_id);
 }
 
 /* Takes @entry out of the tree or the list it is in. */
@@ -64,8 +97,7 @@ static void entry_detach(struct lease_pool *pool, struct entry *entry)
 	if (entry->live) {
 		g_sequence_remove(entry->live);
 		entry->live = NULL;
-		port_set_count(pool, entry->lease.port_id,
-			       entry_port_count(pool, entry->lease.port_id) - 1);
+		port_let(pool, entry);
 		if (entry->lease.state == LEASE_BOUND)
 			pool->n_bound--;
 	}
@@ -77,12 +109,18 @@ void entry_begin(struct lease_pool *pool, struct entry *entry, enum lease_state 
 {
 	entry_detach(pool, entry);
 	entry->lease.state = state;
-	entry->lease.port_id = port_id;
 	entry->lease.expires = expires;
+	entry->ends = expires;
 	entry->live = g_sequence_insert_sorted(pool->live, entry, by_end, NULL);
-	port_set_count(pool, port_id, entry_port_count(pool, port_id) + 1);
+	port_take(pool, entry, port_id);
 	if (state == LEASE_BOUND)
 		pool->n_bound++;
+}
+
+void entry_ends_at(struct lease_pool *pool, struct entry *entry, usec_t ends)
+{
+	entry->ends = MIN(ends, entry->lease.expires);
+	g_sequence_sort_changed(entry->live, by_end, NULL);
 }
 
 void entry_end(struct lease_pool *pool, struct entry *entry)
@@ -110,6 +148,7 @@ void entry_disown(struct lease_pool *pool, struct entry *entry)
 	if (g_hash_table_lookup(pool->by_mac, &entry->lease.mac) == entry)
 		g_hash_table_remove(pool->by_mac, &entry->lease.mac);
 	entry->owned = false;
+	entry->used = false;
 	entry->lease.mac = 0;
 	entry->lease.client_id_len = 0;
 	entry->lease.hostname[0] = '\0';
@@ -118,6 +157,7 @@ void entry_disown(struct lease_pool *pool, struct entry *entry)
 void entry_own(struct lease_pool *pool, struct entry *entry, const struct who *who)
 {
 	char hostname[sizeof entry->lease.hostname] = "";
+	bool used = false;
 
 	if (entry->lease.reserved) {
 		entry->lease.client_id_len = who->key.lease.client_id_len;
@@ -125,14 +165,17 @@ void entry_own(struct lease_pool *pool, struct entry *entry, const struct who *w
 		return;
 	}
 	/* The same machine by another name of itself keeps what it was called. */
-	if (entry->owned && entry->lease.mac == who->key.lease.mac)
+	if (entry->owned && entry->lease.mac == who->key.lease.mac) {
 		memcpy(hostname, entry->lease.hostname, sizeof hostname);
+		used = entry->live && entry->used;
+	}
 	entry_disown(pool, entry);
 	entry->lease.mac = who->key.lease.mac;
 	entry->lease.client_id_len = who->key.lease.client_id_len;
 	memcpy(entry->lease.client_id, who->key.lease.client_id, LEASE_CLIENT_ID_MAX);
 	memcpy(entry->lease.hostname, hostname, sizeof hostname);
 	entry->owned = true;
+	entry->used = used;
 	g_hash_table_add(pool->by_client, entry);
 	g_hash_table_replace(pool->by_mac, &entry->lease.mac, entry);
 }
@@ -144,6 +187,7 @@ struct entry *entry_new(struct lease_pool *pool, uint32_t addr)
 	entry->lease.addr.s_addr = htonl(addr);
 	entry->lease.state = LEASE_EXPIRED;
 	list_init(&entry->link);
+	list_init(&entry->port_link);
 	g_hash_table_insert(pool->by_addr, GUINT_TO_POINTER(addr), entry);
 	return entry;
 }
@@ -191,6 +235,25 @@ bool entry_is_squatted(struct lease_pool *pool, struct entry *entry, mac_t mac, 
 	return true;
 }
 
+/* An orphan whose guest is not heard at another port ends. NULL: there is none. */
+static struct entry *end_orphan(struct lease_pool *pool, usec_t now)
+{
+	for (unsigned n = 0; n < ORPHANS_LOOKED_AT && !list_empty(&pool->orphans); n++) {
+		struct entry *entry = list_first(&pool->orphans, struct entry, link);
+
+		if (pool->heard &&
+		    pool->heard(pool->heard_data, &entry->lease, now - LEASE_ABSENT)) {
+			list_remove(&entry->link);
+			list_append(&pool->orphans, &entry->link);
+			continue;
+		}
+		entry_lapse(pool, entry);
+		entry->lease.expires = MIN(entry->lease.expires, now);
+		return entry;
+	}
+	return NULL;
+}
+
 struct entry *entry_take_free(struct lease_pool *pool, struct in_addr wanted, mac_t mac, usec_t now)
 {
 	bool full = g_hash_table_size(pool->by_addr) >= LEASE_MAX;
@@ -222,5 +285,7 @@ struct entry *entry_take_free(struct lease_pool *pool, struct in_addr wanted, ma
 		if (!entry_is_squatted(pool, entry, mac, now))
 			return entry;
 	}
-	return NULL;
+	while ((entry = end_orphan(pool, now)) && entry_is_squatted(pool, entry, mac, now))
+		;
+	return entry;
 }

@@ -46,7 +46,7 @@ const struct lease *lease_reserve(struct lease_pool *pool, mac_t mac, struct in_
 			entry_end(pool, entry);
 		entry_disown(pool, entry);
 	}
-	list_remove(&entry->link);
+	list_remove(&entry->link); /* neither ended nor an orphan that others get */
 	entry->lease.mac = mac;
 	entry->lease.reserved = true;
 	g_hash_table_replace(pool->reserved, &entry->lease.mac, entry);

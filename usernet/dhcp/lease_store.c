@@ -9,6 +9,7 @@
 #include "net/port.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "net/vswitch.h"
 
 struct lease_store {
 	struct network *network;
@@ -18,7 +19,7 @@ struct lease_store {
 	struct reservation_observer reservations;
 	struct network_observer events;
 	struct loop_timer timer;
-	usec_t sync_at; /* the journal's; LEASE_FOREVER: nothing to sync */
+	usec_t retry_at; /* the journal's; LEASE_FOREVER: nothing to write */
 	unsigned n_restored;
 };
 
@@ -52,13 +53,13 @@ static void list_lease(void *data, const struct lease *lease)
 	listing->n++;
 }
 
-static bool rewrite(struct lease_store *store)
+static bool rewrite(struct lease_store *store, bool sync)
 {
 	g_autoptr(GString) lines = g_string_new(NULL);
 	struct listing listing = {lines, 0, now_of(store), wall_clock()};
 
 	lease_foreach(store->pool, list_lease, &listing);
-	return lease_journal_rewrite(store->journal, lines, listing.n);
+	return lease_journal_rewrite(store->journal, lines, listing.n, sync);
 }
 
 /* Sooner is set at once; a timer that fires for nothing sets itself anew. */
@@ -78,21 +79,21 @@ static void on_change(void *data, const struct lease *lease)
 		return;
 	lease_record_make(&record, lease, now_of(store), wall_clock());
 	lease_journal_add(store->journal, &record);
-	store->sync_at = MIN(store->sync_at, now_of(store) + LEASE_JOURNAL_SYNC);
-	wake_at(store, store->sync_at);
+	store->retry_at = MIN(store->retry_at, now_of(store) + LEASE_JOURNAL_RETRY);
+	wake_at(store, store->retry_at);
 }
 
-static void make_safe(struct lease_store *store, usec_t now)
+static void write_rest(struct lease_store *store, usec_t now)
 {
 	unsigned n = lease_pool_remembered(store->pool);
 
 	if (lease_journal_wants_rewrite(store->journal, n))
-		rewrite(store);
+		rewrite(store, false);
 	else
-		lease_journal_sync(store->journal);
+		lease_journal_retry(store->journal);
 	/* A full disk is tried again. */
-	store->sync_at =
-		lease_journal_is_dirty(store->journal) ? now + LEASE_JOURNAL_SYNC : LEASE_FOREVER;
+	store->retry_at =
+		lease_journal_is_dirty(store->journal) ? now + LEASE_JOURNAL_RETRY : LEASE_FOREVER;
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -101,9 +102,9 @@ static void on_timer(struct loop_timer *timer)
 	usec_t now = now_of(store);
 
 	lease_sweep(store->pool, now);
-	if (store->sync_at <= now)
-		make_safe(store, now);
-	wake_at(store, store->sync_at);
+	if (store->retry_at <= now)
+		write_rest(store, now);
+	wake_at(store, store->retry_at);
 	wake_at(store, lease_next_end(store->pool));
 }
 
@@ -124,8 +125,11 @@ static void on_event(struct network_observer *observer, const struct network_eve
 	const struct lease *lease;
 	struct guest *guest;
 
+	if (event->kind == NETWORK_PORT_DOWN)
+		lease_port_gone(store->pool, event->port->id);
 	if (event->kind != NETWORK_GUEST_JOINED)
 		return;
+	lease_came_back(store->pool, event->guest->mac, event->guest->port->id);
 	lease = lease_by_mac(store->pool, event->guest->mac);
 	guest = guest_by_mac(guests, event->guest->mac);
 	if (!guest || !lease || lease->state != LEASE_BOUND || lease->expires <= now_of(store))
@@ -141,6 +145,13 @@ static bool in_use(void *data, struct in_addr addr, mac_t mac)
 	const struct guest *guest = guest_by_v4(store->network->guests, addr);
 
 	return guest && guest->mac != mac && guest->port->n_guests <= LEASE_STORE_BELIEVE;
+}
+
+static bool heard(void *data, const struct lease *lease, usec_t since)
+{
+	const struct lease_store *store = data;
+
+	return vswitch_heard(store->network->vswitch, lease->mac) > since;
 }
 
 /* --- reservations --- */
@@ -260,7 +271,7 @@ struct lease_store *lease_store_new(struct network *network, const struct user_c
 	store->network = network;
 	store->config = config;
 	store->pool = pool;
-	store->sync_at = LEASE_FOREVER;
+	store->retry_at = LEASE_FOREVER;
 	list_init(&store->reservations.link);
 	list_init(&store->events.link);
 	loop_timer_init(network->loop, &store->timer, on_timer);
@@ -271,17 +282,18 @@ struct lease_store *lease_store_new(struct network *network, const struct user_c
 	restore(store, records);
 	if (!settle(store, false, error))
 		goto fail;
-	if (store->journal && !rewrite(store))
-		store->sync_at = now_of(store) + LEASE_JOURNAL_SYNC;
+	if (store->journal && !rewrite(store, true))
+		store->retry_at = now_of(store) + LEASE_JOURNAL_RETRY;
 	lease_pool_observe(pool, on_end, store);
 	lease_pool_watch(pool, on_change, store);
 	lease_pool_set_in_use(pool, in_use, store);
+	lease_pool_set_heard(pool, heard, store);
 	store->reservations.admit = on_admit;
 	store->reservations.removed = on_removed;
 	reservation_observe(network->reservations, &store->reservations);
 	store->events.event = on_event;
 	network_observe(network, &store->events);
-	wake_at(store, store->sync_at);
+	wake_at(store, store->retry_at);
 	wake_at(store, lease_next_end(pool));
 	return store;
 fail:
@@ -297,11 +309,12 @@ void lease_store_free(struct lease_store *store)
 	if (!store)
 		return;
 	if (store->journal)
-		rewrite(store);
+		rewrite(store, true);
 	lease_journal_close(store->journal);
 	lease_pool_observe(store->pool, NULL, NULL);
 	lease_pool_watch(store->pool, NULL, NULL);
 	lease_pool_set_in_use(store->pool, NULL, NULL);
+	lease_pool_set_heard(store->pool, NULL, NULL);
 	loop_timer_cancel(&store->timer);
 	list_remove(&store->reservations.link);
 	list_remove(&store->events.link);

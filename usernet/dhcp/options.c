@@ -155,8 +155,49 @@ static void add_text(struct dhcp_reply *reply, uint8_t option, const char *text)
 		dhcp_reply_add(reply, option, text, strlen(text));
 }
 
+/* Does the client's class (60) begin with @class? */
+static bool is_of_class(const struct dhcp_message *request, const char *class)
+{
+	size_t len;
+	const uint8_t *is = dhcp_option_get(request, DHCP_OPT_CLASS, &len);
+
+	return is && len >= strlen(class) && memcmp(is, class, strlen(class)) == 0;
+}
+
+/* In an RFC 3004 list, or as iPXE sends it, without lengths. */
+static bool is_ipxe(const struct dhcp_message *request)
+{
+	size_t len;
+	const uint8_t *class = dhcp_option_get(request, DHCP_OPT_USER_CLASS, &len);
+
+	return class && ((len == 4 && memcmp(class, "iPXE", 4) == 0) ||
+			 (len == 5 && memcmp(class, "\4iPXE", 5) == 0));
+}
+
+static const char *boot_file(const struct dhcp_message *request, const struct user_config *config)
+{
+	size_t len;
+	const uint8_t *archs = dhcp_option_get(request, DHCP_OPT_ARCH, &len);
+
+	return boot_file_for(config, archs, len, is_ipxe(request));
+}
+
+static void add_class(struct dhcp_reply *reply, const struct dhcp_message *request,
+		      const char *file, bool asked)
+{
+	/* PXE 2.1 2.2: discovery control (6), "use the file that is named" (bit 3), end. */
+	static const uint8_t boot_it[] = {6, 1, 8, 255};
+
+	if (is_of_class(request, "HTTPClient") && boot_file_is_url(file)) {
+		add_text(reply, DHCP_OPT_CLASS, "HTTPClient");
+	} else if (is_of_class(request, "PXEClient") && file && asked) {
+		add_text(reply, DHCP_OPT_CLASS, "PXEClient");
+		dhcp_reply_add(reply, DHCP_OPT_VENDOR, boot_it, sizeof(boot_it));
+	}
+}
+
 static void add_option(struct dhcp_reply *reply, uint8_t option, const struct user_config *config,
-		       const struct dhcp_names *names)
+		       const struct dhcp_names *names, const char *file)
 {
 	struct in_addr mask = netmask(config);
 
@@ -190,7 +231,7 @@ static void add_option(struct dhcp_reply *reply, uint8_t option, const struct us
 		add_text(reply, option, config->tftp_server_name);
 		break;
 	case DHCP_OPT_BOOTFILE:
-		add_text(reply, option, config->bootfile);
+		add_text(reply, option, file);
 		break;
 	case DHCP_OPT_NTP:
 		add_ntp(reply, config);
@@ -207,13 +248,13 @@ static void add_option(struct dhcp_reply *reply, uint8_t option, const struct us
 }
 
 /* Where firmware such as iPXE fetches the boot file by TFTP, unless that is a URL. */
-static struct in_addr boot_server(const struct user_config *config)
+static struct in_addr boot_server(const struct user_config *config, const char *file)
 {
 	struct in_addr server = {0};
 
 	if (config->tftp_server_name && inet_pton(AF_INET, config->tftp_server_name, &server) == 1)
 		return server;
-	if (config->tftp || config->bootfile)
+	if (config->tftp || file)
 		server = config->host;
 	return server;
 }
@@ -229,17 +270,19 @@ void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *reque
 	};
 	size_t n;
 	const uint8_t *wanted = dhcp_option_get(request, DHCP_OPT_PARAMETERS, &n);
+	const char *file = boot_file(request, config);
 
 	/* RFC 2132 3.3: the netmask comes before the router, whatever the client's order is. */
-	add_option(reply, DHCP_OPT_NETMASK, config, names);
+	add_option(reply, DHCP_OPT_NETMASK, config, names, file);
+	add_class(reply, request, file, wanted && memchr(wanted, DHCP_OPT_CLASS, n));
 	if (!wanted || n == 0) {
 		wanted = all;
 		n = sizeof all;
 	}
 	for (size_t i = 0; i < n; i++)
-		add_option(reply, wanted[i], config, names);
+		add_option(reply, wanted[i], config, names, file);
 	if (request->present[DHCP_OPT_FQDN])
 		add_fqdn(reply, request, config, names);
-	reply->siaddr = boot_server(config);
-	reply->bootfile = config->bootfile;
+	reply->siaddr = boot_server(config, file);
+	reply->bootfile = file;
 }

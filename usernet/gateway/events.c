@@ -7,6 +7,7 @@
 #include "net/guest.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 #include "udp/udp.h"
 
@@ -56,6 +57,8 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	case NETWORK_PORT_DOWN:
 		conntrack_port_gone(gateway->conntrack, event->port);
+		if (gateway->tftp)
+			tftp_port_gone(gateway->tftp, event->port->id);
 		break;
 	case NETWORK_PORT_DRAINED:
 		tcp_port_drained(gateway->tcp);

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/log.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/destination.h"
 #include "conntrack/neighbour.h"
@@ -23,6 +24,7 @@
 #include "packet/udp.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 #include "udp/udp.h"
 
@@ -31,7 +33,7 @@
  *
  *     gateway_send()   notes it
  *     LOOP_SERVICE     serve() sorts what was noted:
- *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
+ *                        ARP, neighbour discovery, DHCP, DNS, TFTP, pings of ours: answered
  *                        answers to clients of UDP forwards: udp_forwards_answer()
  *                        a conn that a fast path holds: tcp_input(), udp_input()
  *                        the rest: reassembly -> source -> conntrack, which finds or makes the
@@ -40,6 +42,7 @@
  *                      outbox_flush(): all frames for guests enter the switch as one batch
  */
 #define PORT_DHCP_SERVER 67
+#define REFUSAL_PAUSE    (10 * USEC_PER_SEC)
 #define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
 
 static void on_neighbour(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
@@ -72,6 +75,7 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 
 	if (!gateway->config.ipv4 || !arp_parse(frame, &arp))
 		return;
+	dhcp_address_used(gateway->dhcp, arp.sender_ip, arp.sender_mac);
 	if (arp.op != ARP_OP_REQUEST) {
 		on_arp_reply(gateway, &arp);
 		return;
@@ -81,6 +85,37 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 	out = outbox_reserve(&gateway->outbox, ARP_FRAME_LEN);
 	if (out)
 		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
+}
+
+/* A guest that asks in vain does so every few seconds. */
+static void on_lease_refused(struct gateway *gateway, struct port *from, mac_t mac, const char *why)
+{
+	struct network *network = gateway->netdev.network;
+	usec_t now = loop_now(network->loop);
+
+	if (gateway->refusal_told && now - gateway->refusal_told < REFUSAL_PAUSE)
+		return;
+	gateway->refusal_told = now;
+	log_warning("no lease for " MAC_FMT " at %s: %s", MAC_ARGS(mac), from->name, why);
+	network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_REFUSED,
+						      .netdev = from->netdev,
+						      .port = from,
+						      .mac = mac,
+						      .text = why});
+}
+
+static void tell_lease(struct network *network, const struct port *from, const struct guest *guest,
+		       int family, const void *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, addr, text, sizeof(text));
+	log_debug("lease of %s: " MAC_FMT " at %s", text, MAC_ARGS(guest->mac), from->name);
+	network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_GRANTED,
+						      .netdev = from->netdev,
+						      .port = from,
+						      .guest = guest,
+						      .text = text});
 }
 
 static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
@@ -102,6 +137,9 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 	switch (outcome.kind) {
 	case DHCP_NOTHING:
 		break;
+	case DHCP_REFUSED:
+		on_lease_refused(gateway, from, outcome.mac, outcome.why);
+		break;
 	case DHCP_RELEASED:
 	case DHCP_DECLINED:
 		guest_clear_v4(network->guests, outcome.addr);
@@ -112,16 +150,8 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 			break;
 		if (outcome.hostname[0])
 			guest_set_name(network->guests, guest, outcome.hostname);
-		if (guest_set_v4(network->guests, guest, outcome.addr, true)) {
-			char text[INET_ADDRSTRLEN];
-
-			inet_ntop(AF_INET, &outcome.addr, text, sizeof(text));
-			network_emit(network, &(struct network_event){.kind = NETWORK_LEASE_GRANTED,
-								      .netdev = from->netdev,
-								      .port = from,
-								      .guest = guest,
-								      .text = text});
-		}
+		if (guest_set_v4(network->guests, guest, outcome.addr, true))
+			tell_lease(network, from, guest, AF_INET, &outcome.addr);
 		break;
 	}
 }
@@ -129,13 +159,32 @@ static void on_dhcp(struct gateway *gateway, struct port *from, mac_t mac,
 static void on_dhcpv6(struct gateway *gateway, struct port *from, const struct packet *packet)
 {
 	uint8_t *out = outbox_reserve(&gateway->outbox, DHCPV6_FRAME_MAX);
-	enum drop_reason why = DROP_N_REASONS;
-	size_t len = out ? dhcpv6_answer(&gateway->dhcpv6, packet, out, &why) : 0;
+	struct network *network = gateway->netdev.network;
+	mac_t mac = mac_read(packet->frame + MAC_LEN);
+	usec_t now = loop_now(network->loop);
+	struct dhcpv6_outcome outcome;
+	struct guest *guest;
+	size_t len;
 
+	if (!out)
+		return;
+	len = dhcpv6_answer(&gateway->dhcpv6, from, packet, now, out, &outcome);
 	if (len > 0)
 		outbox_commit(&gateway->outbox, len);
-	else if (why != DROP_N_REASONS)
-		port_drop(from, why, 1);
+	else if (outcome.why != DROP_N_REASONS)
+		port_drop(from, outcome.why, 1);
+	if (outcome.refused) {
+		port_drop(from, DROP_BUDGET, 1);
+		on_lease_refused(gateway, from, mac, outcome.refused);
+	}
+	guest = guest_by_mac(network->guests, mac);
+	for (unsigned i = 0; guest && i < outcome.n_ended; i++)
+		guest_remove_v6(network->guests, guest, &outcome.ended[i]);
+	guest = outcome.n_granted ? guest_seen(network->guests, mac, from, now) : NULL;
+	for (unsigned i = 0; guest && i < outcome.n_granted; i++) {
+		if (guest_add_v6(network->guests, guest, &outcome.granted[i]))
+			tell_lease(network, from, guest, AF_INET6, &outcome.granted[i]);
+	}
 }
 
 static bool is_own_address(const struct gateway *gateway, const struct packet *packet)
@@ -224,6 +273,51 @@ static void on_dns_answer(void *data, const struct dns_client *client, const uin
 const struct dns_ops gateway_dns_ops = {
 	.answer_udp = on_dns_answer,
 };
+
+/* The timer fires for nothing now and then, rather than to be set anew by each message. */
+static void set_tftp_timer(struct gateway *gateway)
+{
+	usec_t next = tftp_next(gateway->tftp);
+
+	if (next != INT64_MAX &&
+	    (!loop_timer_is_set(&gateway->tftp_timer) || next < gateway->tftp_timer.at))
+		loop_timer_set(&gateway->tftp_timer, next);
+}
+
+static void on_tftp(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
+{
+	tftp_input(gateway->tftp, from, mac, packet, loop_now(gateway->netdev.network->loop));
+	set_tftp_timer(gateway);
+}
+
+void gateway_tftp_due(struct loop_timer *timer)
+{
+	struct gateway *gateway = container_of(timer, struct gateway, tftp_timer);
+
+	tftp_run(gateway->tftp, loop_now(gateway->netdev.network->loop));
+	set_tftp_timer(gateway);
+	loop_task_defer(&gateway->service);
+}
+
+static bool is_for_tftp(const struct gateway *gateway, const struct packet *packet)
+{
+	return gateway->tftp && packet->proto == IPPROTO_UDP && is_own_address(gateway, packet) &&
+	       !served_has(gateway->served, &packet->dst) && tftp_takes(gateway->tftp, packet);
+}
+
+/* A link-local source may ask services: the answer goes to its MAC. */
+static bool may_ask(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
+{
+	enum drop_reason why;
+
+	if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
+	    source_allows(&gateway->source, from, mac, packet, &why))
+		return true;
+	port_drop(from, why, 1);
+	return false;
+}
 
 /* A guest answers a client of a UDP forward: that may be, whatever policy says of the address. */
 static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
@@ -374,7 +468,6 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 {
 	struct conn *conn = NULL;
 	struct conn_key key;
-	enum drop_reason why;
 
 	if (packet->v6 && address_is_v4(&packet->src)) {
 		port_drop(from, DROP_MALFORMED, 1);
@@ -398,12 +491,13 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&
 	    gateway_is_name_server(gateway, &packet->dst)) {
-		/* A link-local source is as good as any: the answer goes to its MAC. */
-		if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
-		    source_allows(&gateway->source, from, mac, packet, &why))
+		if (may_ask(gateway, from, mac, packet))
 			on_dns(gateway, from, mac, packet);
-		else
-			port_drop(from, why, 1);
+		return;
+	}
+	if (is_for_tftp(gateway, packet)) {
+		if (may_ask(gateway, from, mac, packet))
+			on_tftp(gateway, from, mac, packet);
 		return;
 	}
 	on_packet_slow(gateway, from, mac, packet, conn);

@@ -18,6 +18,7 @@
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
+#include "tftp/tftp.h"
 #include "udp/forward.h"
 #include "udp/udp.h"
 
@@ -50,6 +51,7 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	gateway->served = served_new();
 	ndp_init(&gateway->ndp, config, gateway->mac, gateway->served);
 	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
+	dhcpv6_follow(&gateway->dhcpv6, network);
 	gateway->reassembly = reassembly_new();
 	gateway->dhcp = dhcp_new(config, gateway->mac);
 	dhcp_set_reservations(gateway->dhcp, network->reservations);
@@ -57,14 +59,24 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	if (!gateway->lease_store)
 		return false;
 	gateway->dns = dns_new(network, config, &gateway_dns_ops, gateway, error);
-	return gateway->dns != NULL;
+	if (!gateway->dns)
+		return false;
+	loop_timer_init(network->loop, &gateway->tftp_timer, gateway_tftp_due);
+	if (config->tftp)
+		gateway->tftp =
+			tftp_new(config->tftp, user_config_mtu(config), &gateway->outbox, error);
+	return !config->tftp || gateway->tftp;
 }
 
 static void close_services(struct gateway *gateway)
 {
+	if (gateway->tftp)
+		loop_timer_cancel(&gateway->tftp_timer);
+	g_clear_pointer(&gateway->tftp, tftp_free);
 	g_clear_pointer(&gateway->dns, dns_free);
 	g_clear_pointer(&gateway->lease_store, lease_store_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);
+	dhcpv6_clear(&gateway->dhcpv6);
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
 	g_clear_pointer(&gateway->served, served_free);
 	g_clear_pointer(&gateway->conntrack, conntrack_free);

@@ -28,6 +28,7 @@ struct udp;
 struct reassembly;
 struct lease_store;
 struct served;
+struct tftp;
 
 struct gateway {
 	struct netdev netdev;
@@ -45,8 +46,11 @@ struct gateway {
 	struct conntrack *conntrack;
 	struct dhcp *dhcp;
 	struct lease_store *lease_store;
+	usec_t refusal_told; /* when a lease refused was last told */
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
+	struct tftp *tftp; /* NULL: tftp= was not given */
+	struct loop_timer tftp_timer;
 	struct served *served;
 	struct guestfwds *guestfwds;
 	struct ndp ndp;
@@ -68,6 +72,8 @@ struct gateway {
 /* frames.c; data is the gateway. */
 extern const struct port_ops gateway_port_ops;
 extern const struct dns_ops gateway_dns_ops;
+/* gateway::tftp_timer's */
+void gateway_tftp_due(struct loop_timer *timer);
 /* LOOP_SERVICE: all that was noted in this turn. */
 void gateway_serve(struct loop_task *task);
 

@@ -289,6 +289,14 @@ bool guest_add_v6(struct guest_table *table, struct guest *guest, const struct i
 	return true;
 }
 
+void guest_remove_v6(struct guest_table *table, struct guest *guest, const struct in6_addr *addr)
+{
+	if (guest_by_v6(table, addr) != guest)
+		return;
+	drop_v6(table, guest, index_of_v6(guest, addr));
+	TELL(table, changed, guest);
+}
+
 bool guest_set_name(struct guest_table *table, struct guest *guest, const char *name)
 {
 	struct guest *holder = name ? guest_by_name(table, name) : NULL;

@@ -73,6 +73,8 @@ bool guest_set_v4(struct guest_table *table, struct guest *guest, struct in_addr
 void guest_clear_v4(struct guest_table *table, struct in_addr addr);
 /* The same; there are no leases. False when @addr is not a host's. */
 bool guest_add_v6(struct guest_table *table, struct guest *guest, const struct in6_addr *addr);
+/* @guest gave @addr up. Harmless when it does not have it. */
+void guest_remove_v6(struct guest_table *table, struct guest *guest, const struct in6_addr *addr);
 /*
  * What @guest calls itself: a valid label, or NULL for none. Returns false, and nothing changes,
  * when another guest goes by it, it is reserved for another or the network's own, or @guest has a

@@ -34,6 +34,7 @@ enum network_event_kind {
 	NETWORK_GUEST_LEFT,    /* guest: still whole */
 	NETWORK_GUEST_CHANGED, /* guest: an address or its name came or went */
 	NETWORK_LEASE_GRANTED, /* guest; text: the address */
+	NETWORK_LEASE_REFUSED, /* port; mac; text: why */
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
 	NETWORK_FORWARD_REMOVED,
 	NETWORK_POLICY_DENIED, /* denial, port, guest (may be NULL) */
@@ -55,6 +56,7 @@ struct network_event {
 	const struct port *port;
 	const struct guest *guest;
 	const char *text;
+	mac_t mac;
 	const struct network_denial *denial;
 	const struct trouble *trouble;
 };

@@ -143,6 +143,13 @@ struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now)
 	return s->port && !has_aged(s, now) ? s->port : NULL;
 }
 
+usec_t station_seen(const struct station_table *table, mac_t mac)
+{
+	const struct station *s = slot_of(table, mac);
+
+	return s->port ? s->seen : 0;
+}
+
 void station_forget_port(struct station_table *table, struct port *port)
 {
 	if (port->n_stations)

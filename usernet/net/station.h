@@ -37,6 +37,8 @@ bool station_learn(struct station_table *table, mac_t mac, struct port *port, us
 struct port *station_left(const struct station_table *table);
 /* NULL when unknown or aged. */
 struct port *station_lookup(struct station_table *table, mac_t mac, usec_t now);
+/* When it was last seen; 0: unknown. */
+usec_t station_seen(const struct station_table *table, mac_t mac);
 void station_forget_port(struct station_table *table, struct port *port);
 /* Removes what has aged; call every STATION_AGE / 4 or so. */
 void station_sweep(struct station_table *table, usec_t now);

@@ -125,6 +125,37 @@ static bool in_net6(const struct user_config *config, const struct in6_addr *add
 	return true;
 }
 
+/* By default ::1000 to ::1fff; in a small prefix its upper half. */
+static bool resolve_range6(struct user_config *config, GError **error)
+{
+	unsigned bits = 128 - config->net6_len;
+	uint32_t low, high, first, last;
+
+	if (config->dhcp6_off || !config->ipv6)
+		return true;
+	if (IN6_IS_ADDR_UNSPECIFIED(&config->dhcp6_start)) {
+		if (bits < 4)
+			return true; /* no room beside the gateway and the name server */
+		/* Without SLAAC nothing else gives guests an address. */
+		config->dhcp6_managed |= config->net6_len != 64;
+		low = bits >= 13 ? 0x1000 : 1u << (bits - 1);
+		high = bits >= 13 ? 0x1fff : (1u << bits) - 2;
+		config->dhcp6_start = config->dhcp6_end = config->net6;
+		config->dhcp6_start.s6_addr32[3] |= htonl(low);
+		config->dhcp6_end.s6_addr32[3] |= htonl(high);
+		return true;
+	}
+	if (!in_net6(config, &config->dhcp6_start) || !in_net6(config, &config->dhcp6_end))
+		return refuse(error, "dhcpv6-range", "lies outside ipv6-net");
+	first = ntohl(config->dhcp6_start.s6_addr32[3]);
+	last = ntohl(config->dhcp6_end.s6_addr32[3]);
+	if (memcmp(&config->dhcp6_start, &config->dhcp6_end, 12) != 0 || first > last || first == 0)
+		return refuse(error, "dhcpv6-range",
+			      "the first address must not be zero or above the last, and the two "
+			      "differ in their last 32 bits alone");
+	return true;
+}
+
 static bool resolve_v6(struct user_config *config, GError **error)
 {
 	if (config->net6_len < 1 || config->net6_len > 126)
@@ -150,7 +181,7 @@ static bool resolve_v6(struct user_config *config, GError **error)
 		return refuse(error, "ipv6-dns", "lies outside ipv6-net");
 	if (IN6_ARE_ADDR_EQUAL(&config->host6, &config->dns6))
 		return refuse(error, "ipv6-dns", "must differ from ipv6-host");
-	return true;
+	return resolve_range6(config, error);
 }
 
 bool user_config_resolve(struct user_config *config, GError **error)
@@ -187,6 +218,28 @@ static void *copy_until_zero(const void *list, size_t size)
 	return g_memdup2(list, (size_t)(end - (const uint8_t *)list) + size);
 }
 
+static struct boot_file *copy_boot_files(const struct boot_file *files)
+{
+	GArray *copy;
+
+	if (!files)
+		return NULL;
+	copy = g_array_new(TRUE, TRUE, sizeof(struct boot_file));
+	for (; files->name; files++) {
+		struct boot_file file = {files->arch, g_strdup(files->name)};
+
+		g_array_append_val(copy, file);
+	}
+	return (struct boot_file *)g_array_free(copy, FALSE);
+}
+
+static void free_boot_files(const struct boot_file *files)
+{
+	for (const struct boot_file *file = files; file && file->name; file++)
+		g_free((char *)file->name);
+	g_free((struct boot_file *)files);
+}
+
 void user_config_copy(struct user_config *to, const struct user_config *from)
 {
 	*to = *from;
@@ -197,6 +250,8 @@ void user_config_copy(struct user_config *to, const struct user_config *from)
 	to->tftp = g_strdup(from->tftp);
 	to->tftp_server_name = g_strdup(from->tftp_server_name);
 	to->bootfile = g_strdup(from->bootfile);
+	to->boot_files = copy_boot_files(from->boot_files);
+	to->boot_params = (const char *const *)g_strdupv((char **)from->boot_params);
 	to->loopback_ports = copy_until_zero(from->loopback_ports, sizeof(struct port_range));
 	to->resolv_conf = g_strdup(from->resolv_conf);
 	to->dns_servers = (const char *const *)g_strdupv((char **)from->dns_servers);
@@ -213,6 +268,8 @@ void user_config_clear(struct user_config *config)
 	g_free((char *)config->tftp);
 	g_free((char *)config->tftp_server_name);
 	g_free((char *)config->bootfile);
+	free_boot_files(config->boot_files);
+	g_strfreev((char **)config->boot_params);
 	g_free((struct port_range *)config->loopback_ports);
 	g_free((char *)config->resolv_conf);
 	g_strfreev((char **)config->dns_servers);

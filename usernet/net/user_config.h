@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/portrange.h"
+#include "net/boot_file.h"
 #include "net/frame.h"
 #include "net/user_route.h"
 
@@ -31,9 +32,16 @@ struct user_config {
 	const char *domainname;       /* NULL: none */
 	const char *const *dnssearch; /* NULL-terminated, may be NULL */
 	const char *tftp, *tftp_server_name, *bootfile;
+	const struct boot_file *boot_files; /* by architecture; NULL: none */
+	const char *const *boot_params;     /* DHCPv6 option 60; NULL-terminated, may be NULL */
 	struct in_addr dhcp_start, dhcp_end;
-	unsigned lease_time; /* seconds */
-	unsigned mtu;        /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
+	struct in6_addr dhcp6_start, dhcp6_end; /* dhcpv6-range=; ::, none is given by DHCPv6 */
+	bool dhcp6_off;                         /* dhcpv6-range=off */
+	bool dhcp6_managed;       /* guests are told to ask for one (RA M flag, RFC 4861 4.2) */
+	unsigned lease_time;      /* seconds */
+	unsigned leases_per_port; /* 0: lease.h LEASE_SHARE */
+	bool dhcp_strict;         /* only clients that send from the MAC address they name */
+	unsigned mtu;             /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
 	enum loopback_mode loopback;
 	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */
 	bool host_addresses; /* guests reach the host by its other addresses; as QEMU by default */

@@ -271,6 +271,11 @@ struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac)
 	return station_lookup(vswitch->stations, mac, loop_now(vswitch->loop));
 }
 
+usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac)
+{
+	return station_seen(vswitch->stations, mac);
+}
+
 struct list *vswitch_ports(struct vswitch *vswitch)
 {
 	return &vswitch->ports;

@@ -44,6 +44,8 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n);
 
 /* The port where @mac was last seen, or NULL. */
 struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac);
+/* When a frame of @mac last came; 0: none that is remembered. */
+usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac);
 struct list *vswitch_ports(struct vswitch *vswitch); // heads port::link
 struct loop *vswitch_loop(struct vswitch *vswitch);
 unsigned vswitch_n_stations(const struct vswitch *vswitch);

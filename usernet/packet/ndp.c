@@ -22,7 +22,7 @@ enum {
 	OPT_DNSSL = 31,
 };
 /* RFC 4861 4.2: DHCPv6 has the rest, though not addresses (dhcp/dhcpv6.h). */
-enum { RA_OTHER_CONFIG = 0x40 };
+enum { RA_MANAGED = 0x80, RA_OTHER_CONFIG = 0x40 };
 enum { PREFIX_ON_LINK = 0x80, PREFIX_AUTONOMOUS = 0x40 };
 
 /* RFC 4861 6.2.1 asks for 30 and 7 days; these are libslirp's, which guests of QEMU are used to. */
@@ -254,7 +254,8 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = 0;
 	p = packet_put16(p, 0);
 	*p++ = 64; /* hop limit for guests */
-	*p++ = config->no_dhcp ? 0 : RA_OTHER_CONFIG;
+	*p = config->no_dhcp ? 0 : RA_OTHER_CONFIG;
+	*p++ |= config->dhcp6_managed && !config->no_dhcp ? RA_MANAGED : 0;
 	/* As DHCP names no router and no name server with restrict=on, an advertisement does not
 	 * either. */
 	p = packet_put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);

@@ -294,7 +294,6 @@ void instance_open_slirp(struct instance *instance, const struct user_config *co
 		.vprefix_addr6 = config->net6,
 		.vprefix_len = (uint8_t)config->net6_len,
 		.vhost6 = config->host6,
-		.tftp_path = config->tftp,
 		.vdhcp_start = config->dhcp_start,
 		.vnameserver = config->dns,
 		.vnameserver6 = config->dns6,

@@ -38,7 +38,42 @@ const struct opt_spec user_option_specs[] = {
 	/* --- */
 	{.key = "dhcp", .type = OPT_BOOL},
 	{.key = "dhcpend"},
+	{.key = "dhcpv6-range"},
+	/* one for each of boot_archs (net/boot_file.c) */
+	{.key = "bootfile.x86-bios"},
+	{.key = "bootfile.x86-efi"},
+	{.key = "bootfile.x86_64-efi"},
+	{.key = "bootfile.arm-efi"},
+	{.key = "bootfile.arm64-efi"},
+	{.key = "bootfile.ppc-openfirmware"},
+	{.key = "bootfile.ppc-epapr"},
+	{.key = "bootfile.ppc-opal"},
+	{.key = "bootfile.x86-efi-http"},
+	{.key = "bootfile.x86_64-efi-http"},
+	{.key = "bootfile.arm-efi-http"},
+	{.key = "bootfile.arm64-efi-http"},
+	{.key = "bootfile.x86-bios-http"},
+	{.key = "bootfile.arm-uboot"},
+	{.key = "bootfile.arm64-uboot"},
+	{.key = "bootfile.arm-uboot-http"},
+	{.key = "bootfile.arm64-uboot-http"},
+	{.key = "bootfile.riscv32-efi"},
+	{.key = "bootfile.riscv32-efi-http"},
+	{.key = "bootfile.riscv64-efi"},
+	{.key = "bootfile.riscv64-efi-http"},
+	{.key = "bootfile.s390x"},
+	{.key = "bootfile.s390x-extended"},
+	{.key = "bootfile.mips32-efi"},
+	{.key = "bootfile.mips64-efi"},
+	{.key = "bootfile.loongarch32-efi"},
+	{.key = "bootfile.loongarch32-efi-http"},
+	{.key = "bootfile.loongarch64-efi"},
+	{.key = "bootfile.loongarch64-efi-http"},
+	{.key = "bootfile.ipxe"},
+	{.key = "bootfile-param", .flags = OPT_REPEATS},
 	{.key = "lease-time", .type = OPT_NUMBER, .min = 10, .max = UINT32_MAX - 1},
+	{.key = "leases-per-port", .type = OPT_NUMBER, .min = 1, .max = 65536},
+	{.key = "dhcp-strict", .type = OPT_BOOL},
 	{.key = "mtu", .type = OPT_NUMBER, .min = 68, .max = 65535},
 	{.key = "host-loopback"},
 	{.key = "host-addresses", .type = OPT_BOOL},
@@ -171,6 +206,31 @@ static bool parse_net6(const struct optstr *opts, struct user_config *config, GE
 	return true;
 }
 
+/* "off", "on", or FIRST-LAST: guests are then told to ask for an address. */
+static bool parse_range6(const struct optstr *opts, struct user_config *config, GError **error)
+{
+	const char *text = optstr_get(opts, "dhcpv6-range"),
+		   *dash = text ? strchr(text, '-') : NULL;
+	g_autofree char *first = dash ? g_strndup(text, (gsize)(dash - text)) : NULL;
+	bool on;
+
+	if (!text)
+		return true;
+	if (optstr_parse_bool(text, &on)) {
+		config->dhcp6_off = !on;
+		config->dhcp6_managed = on;
+		return true;
+	}
+	config->dhcp6_managed = true;
+	if (dash && inet_pton(AF_INET6, first, &config->dhcp6_start) == 1 &&
+	    inet_pton(AF_INET6, dash + 1, &config->dhcp6_end) == 1 &&
+	    !IN6_IS_ADDR_UNSPECIFIED(&config->dhcp6_start))
+		return true;
+	return error_usage(error,
+			   "dhcpv6-range=%s is neither on, off, nor FIRST-LAST, two IPv6 addresses",
+			   text);
+}
+
 static bool parse_loopback(struct user_options *out, const char *text, GError **error)
 {
 	if (!text)
@@ -185,7 +245,8 @@ static bool check_families(const struct optstr *opts, const struct user_config *
 			   GError **error)
 {
 	static const char *const v4[] = {"net", "host", "dns", "dhcpstart", "dhcpend"};
-	static const char *const v6[] = {"ipv6-net", "ipv6-prefix", "ipv6-host", "ipv6-dns"};
+	static const char *const v6[] = {"ipv6-net", "ipv6-prefix", "ipv6-host", "ipv6-dns",
+					 "dhcpv6-range"};
 
 	if (!config->ipv4 && !config->ipv6)
 		return error_usage(error, "IPv4 and IPv6 disabled");
@@ -214,7 +275,8 @@ static bool parse_addresses(const struct optstr *opts, struct user_config *confi
 			error) &&
 	       parse_net6(opts, config, error) &&
 	       parse_v6(opts, "ipv6-host", "Failed to parse IPv6 host", &config->host6, error) &&
-	       parse_v6(opts, "ipv6-dns", "Failed to parse IPv6 DNS", &config->dns6, error);
+	       parse_v6(opts, "ipv6-dns", "Failed to parse IPv6 DNS", &config->dns6, error) &&
+	       parse_range6(opts, config, error);
 }
 
 static bool parse_checksum(const char *text, struct user_config *config, GError **error)
@@ -259,6 +321,23 @@ static bool parse_ntp(struct user_options *out, const struct optstr *opts, GErro
 	return true;
 }
 
+static void read_boot_files(struct user_options *out, const struct optstr *opts)
+{
+	GArray *files = g_array_new(TRUE, TRUE, sizeof(struct boot_file));
+
+	for (const struct boot_arch *arch = boot_archs; arch->name; arch++) {
+		g_autofree char *key = g_strconcat("bootfile.", arch->name, NULL);
+		struct boot_file file = {arch->number, optstr_get(opts, key)};
+
+		if (file.name)
+			g_array_append_val(files, file);
+	}
+	out->boot_files = (struct boot_file *)g_array_free(files, FALSE);
+	out->config.boot_files = out->boot_files;
+	out->boot_params = optstr_all(opts, "bootfile-param");
+	out->config.boot_params = out->boot_params[0] ? out->boot_params : NULL;
+}
+
 static void read_plain(struct user_config *config, const struct optstr *opts)
 {
 	config->id = optstr_get(opts, "id");
@@ -279,6 +358,8 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->bootfile = optstr_get(opts, "bootfile");
 	config->offload = optstr_bool(opts, "offload", config->offload);
 	config->lease_time = (unsigned)optstr_number(opts, "lease-time", config->lease_time);
+	config->leases_per_port = (unsigned)optstr_number(opts, "leases-per-port", 0);
+	config->dhcp_strict = optstr_bool(opts, "dhcp-strict", false);
 	config->mtu = (unsigned)optstr_number(opts, "mtu", config->mtu);
 	config->max_guests = (unsigned)optstr_number(opts, "max-guests", config->max_guests);
 }
@@ -291,6 +372,7 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 	read_plain(&out->config, opts);
 	out->search = optstr_all(opts, "dnssearch");
 	out->dns_servers = optstr_all(opts, "dns-server");
+	read_boot_files(out, opts);
 	out->config.dnssearch = out->search[0] ? out->search : NULL;
 	out->config.dns_servers = out->dns_servers[0] ? out->dns_servers : NULL;
 	return parse_addresses(opts, &out->config, error) &&
@@ -308,4 +390,6 @@ void user_options_clear(struct user_options *options)
 	g_free(options->dns_servers);
 	g_free(options->routes);
 	g_free(options->ntp);
+	g_free(options->boot_files);
+	g_free(options->boot_params);
 }

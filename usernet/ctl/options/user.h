@@ -13,6 +13,8 @@ struct user_options {
 	const char **search, **dns_servers;
 	struct user_route *routes;
 	struct in_addr *ntp;
+	struct boot_file *boot_files;
+	const char **boot_params;
 };
 
 extern const struct opt_spec user_option_specs[];

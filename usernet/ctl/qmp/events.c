@@ -73,6 +73,17 @@ static void lease_granted(struct events *events, const struct network_event *eve
 	qmp_event(events->qmp, "LEASE_GRANTED", data);
 }
 
+static void lease_refused(struct events *events, const struct network_event *event)
+{
+	g_autofree char *mac = g_strdup_printf(MAC_FMT, MAC_ARGS(event->mac));
+	JsonObject *data = json_object_new();
+
+	json_object_set_string_member(data, "port", event->port->name);
+	json_object_set_string_member(data, "mac", mac);
+	json_object_set_string_member(data, "reason", event->text);
+	qmp_event(events->qmp, "LEASE_REFUSED", data);
+}
+
 static void policy_denied(struct events *events, const struct network_event *event)
 {
 	const struct network_denial *denial = event->denial;
@@ -114,6 +125,9 @@ static void observe(struct network_observer *observer, const struct network_even
 		break;
 	case NETWORK_LEASE_GRANTED:
 		lease_granted(events, event);
+		break;
+	case NETWORK_LEASE_REFUSED:
+		lease_refused(events, event);
 		break;
 	case NETWORK_FORWARD_ADDED:
 		forward_changed(events, event, "FORWARD_ADDED");

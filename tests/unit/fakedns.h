@@ -20,6 +20,9 @@ enum behaviour {
 	FAKE_BLUE_CNAME,     /* an alias nobody asked about */
 	FAKE_BIG,            /* 4 KB of TXT: TC by UDP, whole by TCP */
 	FAKE_GARBAGE,
+	FAKE_LOWER,     /* does not keep the case of the question */
+	FAKE_LOWER_UDP, /* by UDP only: as one who forges */
+	FAKE_BARE,      /* @rcode in a header, and nothing behind it */
 };
 
 struct fakedns {
@@ -31,6 +34,8 @@ struct fakedns {
 	unsigned rcode;
 	const char *addr;
 	unsigned queries, tcp_queries;
+	bool ports[65536]; /* asked from these */
+	unsigned n_ports;
 	struct message last; /* query */
 	struct message answer;
 	uint8_t in[4096];
@@ -58,6 +63,14 @@ static inline void fake_make(struct fakedns *fake, const uint8_t *query, size_t 
 	}
 	if (edns)
 		query_edns(answer, 1232, false, NULL, 0);
+	if (fake->behaviour == FAKE_LOWER || (fake->behaviour == FAKE_LOWER_UDP && !tcp)) {
+		for (uint8_t *p = answer->data + DNS_HEADER; *p; p++)
+			*p = (uint8_t)g_ascii_tolower((char)*p);
+	} else if (fake->behaviour == FAKE_BARE) {
+		memset(answer->data + 4, 0, 8);
+		dns_put16(answer->data + 2, dns_get16(answer->data + 2) | fake->rcode);
+		answer->len = DNS_HEADER;
+	}
 }
 
 static inline void fake_udp(struct loop_io *io, uint32_t revents)
@@ -72,6 +85,8 @@ static inline void fake_udp(struct loop_io *io, uint32_t revents)
 		return;
 	fake->last.len = (size_t)len;
 	fake->queries++;
+	fake->n_ports += !fake->ports[ntohs(from.in.sin_port)];
+	fake->ports[ntohs(from.in.sin_port)] = true;
 	if (fake->behaviour == FAKE_SILENT)
 		return;
 	if (fake->behaviour == FAKE_GARBAGE) {

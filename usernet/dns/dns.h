@@ -18,7 +18,7 @@
  *
  *     guest's UDP 53 -> dns_query_udp() --+                 +-> dns_zone
  *                                         +----- dns.c -----+-> dns_cache
- *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> c-ares
+ *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> dns_channel
  *
  * What waits for the world is bounded per guest, per port and overall; beyond the bound a query is
  * dropped and counted, as its client will ask again.

@@ -10,7 +10,7 @@
 /*
  * The host's name servers. A query goes to those of the longest domain that it is in: to the first
  * of them, after a while to the next as well, and so on round; the first good answer is taken,
- * whoever gives it. A server that answered when others did not is asked first for a time.
+ * whoever gives it. Servers that have no answer where others do stand back (health.h).
  *
  * An answer is good when it fits the question (dns_verify.h) and is not SERVFAIL, REFUSED, NOTIMP
  * or FORMERR; of those the last goes back when no server has better.
@@ -23,9 +23,10 @@ struct dns_flight;
 #define DNS_UPSTREAM_WAIT (1 * USEC_PER_SEC)
 /* With many servers, less: each is asked in this time. */
 #define DNS_UPSTREAM_ROUND (3 * USEC_PER_SEC)
-/* How long the one that answered comes before the first. */
-#define DNS_UPSTREAM_PREFER (20 * USEC_PER_SEC)
-/* Queries sent for one: more than there can be servers for one domain. */
+/* How long it waits for a server that stood back, before it asks the next too. */
+#define DNS_UPSTREAM_PROBE (100 * USEC_PER_MSEC)
+#define DNS_GROUP_MAX      64 /* servers of one domain; more are left out */
+/* Queries sent for one, repeated ones included. */
 #define DNS_FLIGHT_TRIES 40
 
 struct dns_upstream_stats {
@@ -42,6 +43,8 @@ void dns_upstream_free(struct dns_upstream *upstream);
  * in the time it had. False when they are the same as before.
  */
 bool dns_upstream_set(struct dns_upstream *upstream, const GArray *servers);
+/* The world behind the same servers may be another: what is under way is asked anew. */
+void dns_upstream_again(struct dns_upstream *upstream);
 /* @name has servers of its own. */
 bool dns_upstream_routes(const struct dns_upstream *upstream, const struct dns_name *name);
 

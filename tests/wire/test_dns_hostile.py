@@ -12,7 +12,7 @@ from lib.hostile import EVIL, GATEWAY_MAC, HostileCase, megabytes
 from lib.wait import until
 
 TRUTH, LIE = '192.0.2.1', '198.51.100.66'
-PER_GUEST = 128  # DNS_MAX_PER_GUEST (dns/dns.h)
+PER_GUEST = 512  # DNS_MAX_PER_GUEST (dns/dns.h)
 _idents = itertools.count(1)
 
 

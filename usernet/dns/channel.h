@@ -25,7 +25,8 @@
 struct dns_channel;
 struct dns_attempt;
 
-#define DNS_CHANNEL_MAX         4096 /* queries under way; more are not sent */
+/* Queries under way: two for each client that may wait (dns.h). More are not sent. */
+#define DNS_CHANNEL_MAX         8192
 #define DNS_CHANNEL_SOCKETS     8    /* for UDP; each query goes to one of them by chance */
 #define DNS_CHANNEL_USES        64   /* queries of a socket; then a new one takes its place */
 #define DNS_CHANNEL_BURST       64   /* datagrams read from a socket in a turn */

@@ -50,7 +50,7 @@ struct channel_stream {
 	struct loop_timer stall;
 };
 
-#define CHANNEL_BUCKETS 256
+#define CHANNEL_BUCKETS 1024
 
 /* What is known of a server and the case of letters. */
 enum channel_case { CASE_UNKNOWN, CASE_KEPT, CASE_LOST };

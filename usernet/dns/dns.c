@@ -3,13 +3,16 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "dns/cache.h"
 #include "dns/pending.h"
 #include "dns/resolv.h"
 #include "dns/server.h"
 #include "dns/tcp.h"
+#include "dns/tcp_listener.h"
 #include "dns/upstream.h"
 #include "dns/zone.h"
+#include "net/mac.h"
 #include "net/network.h"
 #include "net/user_config.h"
 
@@ -22,11 +25,13 @@ struct dns {
 	struct dns_cache *cache;
 	struct dns_upstream *upstream;
 	struct dns_pending *pending;
-	struct dns_tcp *tcp4, *tcp6;
+	struct dns_tcp *tcp;
+	struct dns_tcp_listener *tcp4, *tcp6;
 	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
 	GArray *words;             /* struct dns_server, of `dns-server=` */
 	GArray *servers;           /* in use */
 	struct dns_stats stats;
+	struct log_limit full;
 	uint8_t out[DNS_UDP_MAX]; /* for local answers */
 };
 
@@ -114,12 +119,27 @@ static bool answer_from_cache(struct dns *dns, const struct dns_source *source,
 	return true;
 }
 
+static void refuse_full(struct dns *dns, const struct dns_source *source,
+			const struct dns_query *query)
+{
+	char mac[GUEST_MAC_TEXT];
+
+	guest_mac_format(mac, source->client.mac);
+	log_limited(
+		&dns->full,
+		"name server: %s has as many lookups waiting as it may (%u of all guests wait); "
+		"more fail at once",
+		mac, dns_pending_count(dns->pending));
+	dns->stats.dropped++;
+	reply_rcode(dns, source, query, DNS_SERVFAIL);
+}
+
 static void ask_world(struct dns *dns, const struct dns_source *source,
 		      const struct dns_query *query, usec_t now)
 {
 	if (dns->resolv)
 		dns_resolv_look(dns->resolv, now);
-	switch (dns_pending_ask(dns->pending, source, query)) {
+	switch (dns_pending_ask(dns->pending, source, query, now)) {
 	case DNS_WAIT_ASKED:
 		dns->stats.forwarded++;
 		break;
@@ -127,7 +147,7 @@ static void ask_world(struct dns *dns, const struct dns_source *source,
 		dns->stats.shared++;
 		break;
 	case DNS_WAIT_FULL:
-		drop(dns, source);
+		refuse_full(dns, source, query);
 		break;
 	}
 }
@@ -173,11 +193,16 @@ void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8
 
 static void query_tcp(void *data, struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
 {
-	struct dns_source source = {.conn = conn};
+	struct dns_source source = {.conn = conn, .client = *dns_tcp_client(conn)};
 	struct dns *dns = data;
 
 	dns->stats.queries_tcp++;
 	take(dns, &source, message, len, loop_now(dns->loop));
+}
+
+bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client)
+{
+	return dns_tcp_take(dns->tcp, fd, client);
 }
 
 /* --- the world's servers --- */
@@ -226,10 +251,11 @@ static void resolv_changed(void *data)
 
 static bool listen_tcp(struct dns *dns, GError **error)
 {
-	dns->tcp4 = dns_tcp_new(dns->loop, false, query_tcp, dns, error);
+	dns->tcp = dns_tcp_new(dns->loop, query_tcp, dns);
+	dns->tcp4 = dns_tcp_listen(dns->tcp, dns->loop, false, error);
 	/* A host without ::1 has no IPv6, and so nothing to take guests' IPv6 to. */
 	if (dns->tcp4 && dns->config->ipv6)
-		dns->tcp6 = dns_tcp_new(dns->loop, true, query_tcp, dns, NULL);
+		dns->tcp6 = dns_tcp_listen(dns->tcp, dns->loop, true, NULL);
 	return dns->tcp4 != NULL;
 }
 
@@ -279,8 +305,9 @@ void dns_free(struct dns *dns)
 	dns_resolv_free(dns->resolv);
 	dns_pending_free(dns->pending);
 	dns_upstream_free(dns->upstream);
-	dns_tcp_free(dns->tcp4);
-	dns_tcp_free(dns->tcp6);
+	dns_tcp_listener_free(dns->tcp4);
+	dns_tcp_listener_free(dns->tcp6);
+	dns_tcp_free(dns->tcp);
 	dns_cache_free(dns->cache);
 	dns_zone_free(dns->zone);
 	if (dns->words)
@@ -294,9 +321,9 @@ void dns_free(struct dns *dns)
 
 uint16_t dns_tcp_port(const struct dns *dns, bool v6)
 {
-	const struct dns_tcp *tcp = v6 ? dns->tcp6 : dns->tcp4;
+	const struct dns_tcp_listener *listener = v6 ? dns->tcp6 : dns->tcp4;
 
-	return tcp ? dns_tcp_listens(tcp) : 0;
+	return listener ? dns_tcp_listener_port(listener) : 0;
 }
 
 struct dns_zone *dns_zone_of(struct dns *dns)
@@ -315,9 +342,9 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats)
 	stats->outstanding = dns_pending_count(dns->pending);
 	stats->cache_entries = dns_cache_count(dns->cache);
 	stats->cache_bytes = dns_cache_bytes(dns->cache);
-	stats->tcp_connections = dns_tcp_count(dns->tcp4);
-	if (dns->tcp6)
-		stats->tcp_connections += dns_tcp_count(dns->tcp6);
+	stats->displaced = dns_pending_displaced(dns->pending);
+	stats->tcp_connections = dns_tcp_count(dns->tcp);
+	stats->tcp_displaced = dns_tcp_displaced(dns->tcp);
 }
 
 char **dns_servers(const struct dns *dns)

@@ -20,8 +20,10 @@
  *                                         +----- dns.c -----+-> dns_cache
  *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> dns_channel
  *
- * What waits for the world is bounded per guest, per port and overall; beyond the bound a query is
- * dropped and counted, as its client will ask again.
+ * What waits for the world is bounded per guest, per port and overall. At its bound a guest's
+ * oldest lookup, if it has waited for DNS_PATIENCE, gives way to the newer one: names that nobody
+ * answers do not hold up others. Who gives way, or finds no room, is told SERVFAIL, so that its
+ * client goes on.
  */
 struct dns;
 struct dns_zone;
@@ -54,13 +56,15 @@ struct dns_stats {
 	uint64_t forwarded; /* asked upstream for */
 	uint64_t shared;    /* joined one that was being asked for */
 	uint64_t refused;   /* malformed or not for us: answered with an error */
-	uint64_t dropped;   /* not answered: over a bound, or no query at all */
+	uint64_t dropped;   /* over a bound: SERVFAIL; or no query at all: not answered */
 
 	uint64_t failed;         /* of forwarded and shared: SERVFAIL, no server had an answer */
+	uint64_t displaced;      /* of forwarded and shared: SERVFAIL, gave way to newer ones */
 	uint64_t timeouts;       /* a server was silent, another was tried */
 	uint64_t upstream_sent;  /* queries sent to servers, repeated ones included */
 	uint64_t upstream_bad;   /* answers that did not fit their question, refused */
 	uint64_t truncated;      /* cut to the client's size */
+	uint64_t tcp_displaced;  /* connections closed, as there were too many */
 	uint64_t config_changes; /* the host's name servers changed */
 	unsigned outstanding;    /* clients that wait now */
 	unsigned cache_entries, tcp_connections;
@@ -68,9 +72,13 @@ struct dns_stats {
 };
 
 /* Clients waiting for the world: overall, of one port, of one MAC address at one port. */
-#define DNS_MAX_OUTSTANDING 2048
-#define DNS_MAX_PER_PORT    512
-#define DNS_MAX_PER_GUEST   128
+#define DNS_MAX_OUTSTANDING 4096
+#define DNS_MAX_PER_PORT    1024
+#define DNS_MAX_PER_GUEST   512
+/* The last part of all is for ports that have few, so many each. */
+#define DNS_RESERVE      1024
+#define DNS_RESERVE_EACH 32
+#define DNS_PATIENCE     (500 * USEC_PER_MSEC)
 
 /*
  * Listens for TCP, reads resolv.conf. @config (resolved) and @network must outlive it; @ops too.
@@ -85,6 +93,11 @@ void dns_free(struct dns *dns);
 /* @message: the UDP payload, @len bytes, borrowed. */
 void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8_t *message,
 		   size_t len, usec_t now);
+/*
+ * A guest's connection to port 53, accepted and connected: a non-blocking stream socket, taken over
+ * in any case. False when it was closed at once. @client: who it is; its ports are not looked at.
+ */
+bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client);
 /* The loopback port (host order) where the NAT takes guests' TCP to us: 127.0.0.1, or ::1. 0: none.
  */
 uint16_t dns_tcp_port(const struct dns *dns, bool v6);

@@ -131,6 +131,11 @@ static void flight_free(struct dns_flight *flight)
 	g_free(flight);
 }
 
+void dns_flight_abandon(struct dns_flight *flight)
+{
+	flight_free(flight);
+}
+
 /* @answer may be the flight's own, so the flight goes last. */
 static void finish(struct dns_flight *flight, uint8_t *answer, size_t len)
 {
@@ -162,6 +167,18 @@ static unsigned server_of(const struct dns_flight *flight, unsigned try)
 
 static void answered(void *data, const struct dns_attempt *attempt, uint8_t *answer, size_t len);
 
+/* Of the queries to one server only the last two are kept, so that dead names fill no channel. */
+static void abandon_oldest(struct dns_flight *flight, unsigned try)
+{
+	unsigned back = 2 * flight->group->n;
+
+	if (try < back || !flight->attempts[try - back])
+		return;
+	dns_attempt_abandon(flight->attempts[try - back]);
+	flight->attempts[try - back] = NULL;
+	flight->outstanding--;
+}
+
 /*
  * Asks the next server that can be asked. When there is none, nor anything to wait for, the end
  * comes with the timer, which is always set.
@@ -175,6 +192,7 @@ static void ask_next(struct dns_flight *flight)
 	while (flight->group && !sent && flight->tries < DNS_FLIGHT_TRIES) {
 		unsigned try = flight->tries++;
 
+		abandon_oldest(flight, try);
 		flight->attempts[try] =
 			dns_channel_send(flight->group->channels[server_of(flight, try)],
 					 &flight->query, answered, flight);

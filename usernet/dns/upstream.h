@@ -26,7 +26,7 @@ struct dns_flight;
 /* How long it waits for a server that stood back, before it asks the next too. */
 #define DNS_UPSTREAM_PROBE (100 * USEC_PER_MSEC)
 #define DNS_GROUP_MAX      64 /* servers of one domain; more are left out */
-/* Queries sent for one, repeated ones included. */
+/* Queries sent for one, repeated ones included; of each server the last two may yet be answered. */
 #define DNS_FLIGHT_TRIES 40
 
 struct dns_upstream_stats {
@@ -57,6 +57,8 @@ typedef void (*dns_done_fn)(void *data, uint8_t *answer, size_t len);
  */
 struct dns_flight *dns_upstream_ask(struct dns_upstream *upstream, const struct dns_query *query,
 				    dns_done_fn done, void *data);
+/* Its answer is not wanted any more. Not from within a dns_done_fn of its own. */
+void dns_flight_abandon(struct dns_flight *flight);
 const struct dns_upstream_stats *dns_upstream_stats(const struct dns_upstream *upstream);
 
 #endif

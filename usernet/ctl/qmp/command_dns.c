@@ -58,6 +58,7 @@ static JsonObject *describe_dns_stats(const struct dns *dns)
 		{"refused", stats.refused},
 		{"dropped", stats.dropped},
 		{"failed", stats.failed},
+		{"displaced", stats.displaced},
 		{"timeouts", stats.timeouts},
 		{"upstream-sent", stats.upstream_sent},
 		{"upstream-bad", stats.upstream_bad},
@@ -67,6 +68,7 @@ static JsonObject *describe_dns_stats(const struct dns *dns)
 		{"cache-entries", stats.cache_entries},
 		{"cache-bytes", stats.cache_bytes},
 		{"tcp-connections", stats.tcp_connections},
+		{"tcp-displaced", stats.tcp_displaced},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		json_object_set_int_member(object, rows[i].name, (gint64)rows[i].value);

@@ -12,7 +12,7 @@ START_TEST(local_name_is_answered_at_once)
 	ck_assert_uint_eq(dns_get16(got.last.data), 7);
 	assert_got(DNS_NOERROR, "AN gateway 1 10.0.2.2;");
 	ask(8, "nobody.usernet.internal", DNS_TYPE_A);
-	ask(9, "nobody", DNS_TYPE_A);
+	ask(9, "dns", DNS_TYPE_A);
 	ask(10, "9.2.0.10.in-addr.arpa", DNS_TYPE_PTR);
 	run_idle();
 	ck_assert_uint_eq(got.n, 4);
@@ -423,6 +423,23 @@ START_TEST(restricted_network_learns_our_names_only)
 	assert_got(DNS_REFUSED, "");
 	ask(1, "gateway", DNS_TYPE_A);
 	assert_got(DNS_NOERROR, "AN gateway 1 10.0.2.2;");
+	ask(1, "nas", DNS_TYPE_A);
+	assert_got(DNS_NXDOMAIN, "NS . 6;");
+	run_idle();
+	ck_assert_uint_eq(one.queries, 0);
+}
+END_TEST
+
+START_TEST(single_label_of_the_hosts_network_is_found)
+{
+	fake_open(&one, loop, "127.0.0.1", FAKE_ANSWER, "192.168.1.5");
+	open_with(false);
+	ask(1, "nas", DNS_TYPE_A);
+	run_until(got.n == 1);
+	assert_got(DNS_NOERROR, "AN nas 1 192.168.1.5;");
+	ask(2, "printer.local", DNS_TYPE_A);
+	run_until(got.n == 2);
+	assert_got(DNS_NOERROR, "AN printer.local 1 192.168.1.5;");
 }
 END_TEST
 
@@ -501,6 +518,7 @@ int main(void)
 	tcase_add_test(tc, many_lookups_at_once_are_answered);
 	tcase_add_test(tc, domain_has_servers_of_its_own);
 	tcase_add_test(tc, restricted_network_learns_our_names_only);
+	tcase_add_test(tc, single_label_of_the_hosts_network_is_found);
 	tcase_add_test(tc, what_is_no_query_for_us_is_told_so);
 	tcase_add_test(tc, wrong_server_is_refused_by_name);
 	suite_add_tcase(suite, tc);

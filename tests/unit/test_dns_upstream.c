@@ -259,6 +259,38 @@ START_TEST(resolv_conf_is_read_as_the_resolver_does)
 }
 END_TEST
 
+START_TEST(any_address_means_this_host)
+{
+	assert_resolv_conf("nameserver 0.0.0.0\nnameserver ::\nnameserver 0\n", "127.0.0.1 ::1");
+}
+END_TEST
+
+static void assert_search(const char *text, const char *expected)
+{
+	g_auto(GStrv) search = dns_search_from_resolv_conf(text, strlen(text));
+	g_autofree char *is = g_strjoinv(" ", search);
+
+	ck_assert_str_eq(is, expected);
+}
+
+START_TEST(search_list_is_that_of_the_last_line)
+{
+	GString *many = g_string_new("search");
+	g_auto(GStrv) search = NULL;
+
+	assert_search("", "");
+	assert_search("nameserver ::1\nsearch lan corp.example\n", "lan corp.example");
+	assert_search("search a b\ndomain c\n", "c");
+	assert_search("domain c\nsearch\ta \t b.\r\nsearchx d\n search e\n", "a b.");
+	assert_search("search . a..b x", "x");
+	for (unsigned i = 0; i < 100; i++)
+		g_string_append_printf(many, " d%u.example", i);
+	search = dns_search_from_resolv_conf(many->str, many->len);
+	ck_assert_uint_eq(g_strv_length(search), DNS_SEARCH_MAX);
+	g_string_free(many, TRUE);
+}
+END_TEST
+
 START_TEST(words_are_written_back_as_they_were)
 {
 	static const char *const words[] = {"192.0.2.1", "192.0.2.1#5353",          "::1",
@@ -308,6 +340,8 @@ int main(void)
 	tcase_add_test(tc, same_servers_are_no_change);
 	tcase_add_test(tc, longest_domain_decides);
 	tcase_add_test(tc, resolv_conf_is_read_as_the_resolver_does);
+	tcase_add_test(tc, any_address_means_this_host);
+	tcase_add_test(tc, search_list_is_that_of_the_last_line);
 	tcase_add_test(tc, words_are_written_back_as_they_were);
 	tcase_add_test(tc, words_are_bounded);
 	suite_add_tcase(suite, tc);

@@ -234,6 +234,9 @@ static void put_domains(struct writer *w, const struct user_config *config)
 	for (const char *const *s = config->dnssearch; s && *s; s++)
 		if (!config->domainname || g_ascii_strcasecmp(*s, config->domainname) != 0)
 			used += dns_name_write(list + used, sizeof(list) - used, *s);
+	for (const char *const *s = config->host_search; s && *s; s++)
+		if (!user_config_offers(config, *s))
+			used += dns_name_write(list + used, sizeof(list) - used, *s);
 	if (used)
 		put(w, OPT_DOMAINS, list, used);
 }
@@ -253,8 +256,7 @@ static void put_configuration(struct writer *w, const struct query *query,
 {
 	uint8_t refresh[4];
 
-	/* As with DHCP, a closed network is told of no name server. */
-	if (!config->restricted && wants(query, OPT_DNS))
+	if (wants(query, OPT_DNS))
 		put(w, OPT_DNS, &config->dns6, sizeof(config->dns6));
 	if (wants(query, OPT_DOMAINS))
 		put_domains(w, config);

@@ -30,6 +30,7 @@ struct dns {
 	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
 	GArray *words;             /* struct dns_server, of `dns-server=` */
 	GArray *servers;           /* in use */
+	char **search;             /* the host's; NULL-terminated */
 	struct dns_stats stats;
 	struct log_limit full;
 	uint8_t out[DNS_UDP_MAX]; /* for local answers */
@@ -221,22 +222,50 @@ static bool words_say_all(const struct dns *dns)
 	return false;
 }
 
+static bool are_stubs(const GArray *servers)
+{
+	for (guint i = 0; i < servers->len; i++) {
+		if (!dns_server_is_loopback(&g_array_index(servers, struct dns_server, i)))
+			return false;
+	}
+	return true;
+}
+
+static void set_search(struct dns *dns, char **search)
+{
+	bool same = dns->search &&
+		    g_strv_equal((const char *const *)dns->search, (const char *const *)search);
+
+	g_strfreev(dns->search);
+	dns->search = search;
+	if (!same && dns->ops->search_changed && dns->config->dns_host_search &&
+	    !dns->config->restricted)
+		dns->ops->search_changed(dns->data, (const char *const *)search);
+}
+
 static void set_servers(struct dns *dns)
 {
 	GArray *servers = g_array_copy(dns->words);
 
 	if (dns->resolv) {
-		GArray *found = dns_resolv_read(dns->resolv);
+		char **search;
+		GArray *found = dns_resolv_read(dns->resolv, &search);
 
+		dns_cache_limit(dns->cache, are_stubs(found) ? DNS_CACHE_STUB_MAX : 0);
 		g_array_append_vals(servers, found->data, found->len);
 		g_array_free(found, TRUE);
+		set_search(dns, search);
 	}
 	if (dns->servers)
 		g_array_free(dns->servers, TRUE);
 	dns->servers = servers;
-	/* Other servers may see another world: that of a VPN, or no longer. */
-	if (dns_upstream_set(dns->upstream, servers))
-		dns_cache_clear(dns->cache);
+	/*
+	 * Other servers may see another world: that of a VPN, or no longer. So may the same, when
+	 * they are a stub whose own servers have changed.
+	 */
+	if (!dns_upstream_set(dns->upstream, servers))
+		dns_upstream_again(dns->upstream);
+	dns_cache_clear(dns->cache);
 }
 
 static void resolv_changed(void *data)
@@ -277,7 +306,7 @@ static bool open_all(struct dns *dns, struct network *network, GError **error)
 	if (!words_say_all(dns))
 		dns->resolv = dns_resolv_new(
 			dns->loop, config->resolv_conf ? config->resolv_conf : DNS_RESOLV_PATH,
-			resolv_changed, dns);
+			dns_resolv_behind, resolv_changed, dns);
 	set_servers(dns);
 	return true;
 }
@@ -310,6 +339,7 @@ void dns_free(struct dns *dns)
 	dns_tcp_free(dns->tcp);
 	dns_cache_free(dns->cache);
 	dns_zone_free(dns->zone);
+	g_strfreev(dns->search);
 	if (dns->words)
 		g_array_free(dns->words, TRUE);
 	if (dns->servers)
@@ -354,4 +384,9 @@ char **dns_servers(const struct dns *dns)
 	for (guint i = 0; i < dns->servers->len; i++)
 		words[i] = dns_server_format(&g_array_index(dns->servers, struct dns_server, i));
 	return words;
+}
+
+const char *const *dns_search(const struct dns *dns)
+{
+	return (const char *const *)dns->search;
 }

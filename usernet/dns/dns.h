@@ -46,6 +46,12 @@ struct dns_ops {
 	 */
 	void (*answer_udp)(void *data, const struct dns_client *client, const uint8_t *message,
 			   size_t len);
+	/*
+	 * The host's search list is now @search (NULL-terminated, borrowed for the call): from
+	 * within dns_new(), or later from the loop. NULL: not wanted. Never called with
+	 * dns-host-search=off or restrict=on.
+	 */
+	void (*search_changed)(void *data, const char *const *search);
 };
 
 /* Since the start. A query is counted in exactly one of the rows behind the first two. */
@@ -108,5 +114,7 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats);
 /* The servers in use, "127.0.0.53", "/corp.example/10.1.1.1#5353"; NULL-terminated, newly
  * allocated. */
 char **dns_servers(const struct dns *dns);
+/* The host's search list, NULL-terminated; NULL with servers of our own. Borrowed. */
+const char *const *dns_search(const struct dns *dns);
 
 #endif

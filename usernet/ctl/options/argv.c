@@ -17,6 +17,7 @@ static const char description[] =
 	"      [,dnssearch=NAME]…[,tftp=DIR][,mtu=N][,lease-time=SECONDS]\n"
 	"      [,host-loopback=on|off|PORT;PORT][,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT]…\n"
 	"      [,dns-server=[/DOMAIN/]ADDR[#PORT]]…[,resolv-conf=PATH][,ntp=ADDR]…\n"
+	"      [,dns-host-search=on|off]\n"
 	"      [,guestfwd=[tcp]:[ADDR]:PORT-cmd:COMMAND|unix:PATH|tcp:HOST:PORT]…\n"
 	"      [,route=NET/LEN;VIA]…[,tftp-server-name=NAME][,bootfile=NAME]\n"
 	"                                 the gateway: DHCP, DNS, NAT, port forwards\n"

@@ -80,7 +80,7 @@ static JsonNode *query_dns(struct command_call *call, GError **error)
 	struct dns_zone *zone = records_zone(call->control, error);
 	struct dns *dns;
 	JsonObject *object;
-	JsonArray *records, *servers;
+	JsonArray *records, *servers, *search;
 	g_autofree char *domain = NULL;
 	g_auto(GStrv) words = NULL;
 
@@ -90,13 +90,17 @@ static JsonNode *query_dns(struct command_call *call, GError **error)
 	object = json_object_new();
 	records = json_array_new();
 	servers = json_array_new();
+	search = json_array_new();
 	domain = dns_name_format(dns_zone_domain(zone));
 	words = dns_servers(dns);
 	for (char **word = words; *word; word++)
 		json_array_add_string_element(servers, *word);
+	for (const char *const *s = dns_search(dns); s && *s; s++)
+		json_array_add_string_element(search, *s);
 	dns_records_each(dns_zone_records(zone), add_record, records);
 	json_object_set_string_member(object, "domain", domain);
 	json_object_set_array_member(object, "servers", servers);
+	json_object_set_array_member(object, "search", search);
 	json_object_set_array_member(object, "records", records);
 	json_object_set_object_member(object, "counters", describe_dns_stats(dns));
 	return command_object(object);

@@ -9,6 +9,7 @@
 #include "ctl/qmp/command.h"
 #include "ctl/qmp/query.h"
 #include "dhcp/dhcp.h"
+#include "dns/dns.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
 #include "link/stream.h"
@@ -39,7 +40,12 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_string_member(object, "run-dir", control->run_dir);
 	if (gateway) {
 		const struct nat *nat = gateway_nat(gateway);
+		struct dns_stats dns;
 
+		dns_stats(gateway_dns(gateway), &dns);
+		json_object_set_int_member(object, "dns-waiting", dns.outstanding);
+		json_object_set_int_member(object, "dns-dropped",
+					   (gint64)(dns.dropped + dns.displaced));
 		/* of connections, sessions and forwards */
 		json_object_set_int_member(object, "descriptors", nat_n_fds(nat));
 		json_object_set_int_member(object, "offload-flows", nat_n_offloaded(nat));

@@ -22,6 +22,7 @@ enum behaviour {
 	FAKE_GARBAGE,
 	FAKE_LOWER,     /* does not keep the case of the question */
 	FAKE_LOWER_UDP, /* by UDP only: as one who forges */
+	FAKE_PLAIN,     /* without compression */
 	FAKE_BARE,      /* @rcode in a header, and nothing behind it */
 };
 
@@ -58,6 +59,18 @@ static inline void fake_make(struct fakedns *fake, const uint8_t *query, size_t 
 		put_alias(answer, "bank.example", DNS_TYPE_CNAME, "evil.example");
 	} else if (fake->behaviour == FAKE_RCODE && fake->rcode == DNS_NXDOMAIN) {
 		put_soa(answer, "example.org", 60, 30);
+	} else if (fake->behaviour == FAKE_PLAIN) {
+		struct in_addr in = {inet_addr(fake->addr)};
+
+		memcpy(answer->data + answer->len, query + DNS_HEADER,
+		       answer->len - DNS_HEADER - 4);
+		answer->len += answer->len - DNS_HEADER - 4;
+		put16(answer, DNS_TYPE_A);
+		put16(answer, DNS_CLASS_IN);
+		put32(answer, 60);
+		put16(answer, 4);
+		put(answer, &in, 4);
+		count(answer, DNS_ANSWER);
 	} else if (fake->behaviour != FAKE_RCODE) {
 		put_a(answer, NULL, 300, fake->addr);
 	}

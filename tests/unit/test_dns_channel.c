@@ -113,6 +113,16 @@ START_TEST(case_of_letters_is_drawn_and_nothing_else_changed)
 }
 END_TEST
 
+START_TEST(owners_without_compression_are_told_in_lower_case)
+{
+	open_with(FAKE_PLAIN);
+	for (unsigned i = 0; i < 5; i++) {
+		ask_and_wait("www.example.org");
+		ck_assert_mem_eq(got.data + q.len, "\3www\7example\3org", 17);
+	}
+}
+END_TEST
+
 START_TEST(server_that_loses_the_case_is_asked_as_the_client_wrote)
 {
 	open_with(FAKE_LOWER);
@@ -226,6 +236,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, queries_come_from_many_ports_of_few_sockets);
 	tcase_add_test(tc, case_of_letters_is_drawn_and_nothing_else_changed);
+	tcase_add_test(tc, owners_without_compression_are_told_in_lower_case);
 	tcase_add_test(tc, server_that_loses_the_case_is_asked_as_the_client_wrote);
 	tcase_add_test(tc, other_case_of_a_server_that_keeps_it_is_asked_about_by_tcp);
 	tcase_add_test(tc, long_answers_come_by_one_connection_that_may_end_between);

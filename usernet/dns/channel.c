@@ -128,6 +128,28 @@ static enum match match_question(const struct dns_attempt *attempt, const uint8_
 	return equal_but_for_case(is, sent, name) ? MATCH_CASE_LOST : MATCH_NONE;
 }
 
+/*
+ * Servers that do not compress names repeat our letters before each record. The client did not
+ * write them so, and may show them: they become lower case.
+ */
+static void lower_owners(const struct dns_attempt *attempt, uint8_t *message, size_t len)
+{
+	const uint8_t *sent = attempt->query + DNS_HEADER;
+	size_t name = attempt->question_end - DNS_HEADER - 4;
+	struct dns_record record;
+	struct dns_walk walk;
+
+	dns_walk_begin(&walk, message, len);
+	while (dns_walk_next(&walk, &record)) {
+		uint8_t *owner = message + record.start;
+
+		if (len - record.start < name || memcmp(owner, sent, name) != 0)
+			continue;
+		for (size_t i = 0; i < name; i++)
+			owner[i] = (uint8_t)g_ascii_tolower((char)owner[i]);
+	}
+}
+
 static void turn_to_stream(struct dns_attempt *attempt)
 {
 	struct dns_channel *channel = attempt->channel;
@@ -194,12 +216,13 @@ void channel_received(struct dns_channel *channel, const struct channel_socket *
 	if (match == MATCH_EXACT && channel->letters == CASE_UNKNOWN &&
 	    has_upper(attempt->query + DNS_HEADER, attempt->question_end - DNS_HEADER - 4))
 		channel->letters = CASE_KEPT;
-	if (match == MATCH_CASE_LOST && !believe_lost_case(channel, socket != NULL))
+	if ((match == MATCH_CASE_LOST && !believe_lost_case(channel, socket != NULL)) ||
+	    (socket && (cut || (flags & DNS_TC)))) {
 		turn_to_stream(attempt);
-	else if (socket && (cut || (flags & DNS_TC)))
-		turn_to_stream(attempt);
-	else
-		end(attempt, message, len);
+		return;
+	}
+	lower_owners(attempt, message, len);
+	end(attempt, message, len);
 }
 
 /* --- asking --- */

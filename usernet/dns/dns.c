@@ -150,6 +150,9 @@ static void ask_world(struct dns *dns, const struct dns_source *source,
 	case DNS_WAIT_FULL:
 		refuse_full(dns, source, query);
 		break;
+	case DNS_WAIT_FLOOD:
+		drop(dns, source);
+		break;
 	}
 }
 

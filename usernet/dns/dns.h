@@ -62,7 +62,7 @@ struct dns_stats {
 	uint64_t forwarded; /* asked upstream for */
 	uint64_t shared;    /* joined one that was being asked for */
 	uint64_t refused;   /* malformed or not for us: answered with an error */
-	uint64_t dropped;   /* over a bound: SERVFAIL; or no query at all: not answered */
+	uint64_t dropped;   /* over a bound: SERVFAIL, or silence; no query at all: silence */
 
 	uint64_t failed;         /* of forwarded and shared: SERVFAIL, no server had an answer */
 	uint64_t displaced;      /* of forwarded and shared: SERVFAIL, gave way to newer ones */
@@ -85,6 +85,7 @@ struct dns_stats {
 #define DNS_RESERVE      1024
 #define DNS_RESERVE_EACH 32
 #define DNS_PATIENCE     (500 * USEC_PER_MSEC)
+#define DNS_REFUSALS     1024 /* that a guest is told of in a second; then it is silence */
 
 /*
  * Listens for TCP, reads resolv.conf. @config (resolved) and @network must outlive it; @ops too.

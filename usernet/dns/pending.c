@@ -27,6 +27,8 @@ struct share {
 	uint64_t key;
 	unsigned n;
 	struct list waiters; /* heads waiter::shares' link; the oldest first */
+	usec_t window;       /* when it was first told of a refusal, and how often since */
+	unsigned told;
 };
 
 enum { OF_PORT, OF_GUEST, N_SHARES };
@@ -255,6 +257,23 @@ static bool give_way(struct dns_pending *pending, struct share *share, unsigned 
 	return true;
 }
 
+/* Who floods is not answered without end. */
+static enum dns_wait refuse(struct dns_pending *pending, const struct dns_client *client,
+			    usec_t now)
+{
+	struct share *share = find_share(pending, client, OF_GUEST);
+
+	if (!share)
+		share = find_share(pending, client, OF_PORT);
+	if (!share)
+		return DNS_WAIT_FULL;
+	if (now - share->window >= USEC_PER_SEC) {
+		share->window = now;
+		share->told = 0;
+	}
+	return share->told++ < DNS_REFUSALS ? DNS_WAIT_FULL : DNS_WAIT_FLOOD;
+}
+
 static bool has_room(struct dns_pending *pending, const struct dns_client *client, usec_t now)
 {
 	struct share *guest = find_share(pending, client, OF_GUEST);
@@ -292,7 +311,7 @@ enum dns_wait dns_pending_ask(struct dns_pending *pending, const struct dns_sour
 	if (question && waits_already(question, source, query->id))
 		return DNS_WAIT_SHARED;
 	if (!has_room(pending, &source->client, now))
-		return DNS_WAIT_FULL;
+		return refuse(pending, &source->client, now);
 	/* Once more: it may be what gave way. */
 	question = g_hash_table_lookup(pending->questions, &key);
 	if (question) {

@@ -34,7 +34,8 @@ struct dns_pending_ops {
 enum dns_wait {
 	DNS_WAIT_ASKED,  /* a flight was begun */
 	DNS_WAIT_SHARED, /* it joined one, or was there already: a client that repeats itself */
-	DNS_WAIT_FULL,   /* over a bound; nothing will come */
+	DNS_WAIT_FULL,   /* over a bound; nothing will come, and the client should be told so */
+	DNS_WAIT_FLOOD,  /* and it has been told often enough */
 };
 
 struct dns_pending *dns_pending_new(struct dns_upstream *upstream,

@@ -162,6 +162,28 @@ START_TEST(late_answer_of_the_first_server_is_taken)
 }
 END_TEST
 
+START_TEST(server_slower_than_repeated_queries_is_heard)
+{
+	struct sockaddr_any from = {.len = sizeof from.storage};
+
+	open_all(FAKE_SILENT, FAKE_SILENT, FAKE_SILENT);
+	use(0, 1);
+	loop_io_remove(&servers[0].udp_io);
+	ask("www.example.org");
+	servers[0].last.len = (size_t)recvfrom(servers[0].udp, servers[0].last.data,
+					       sizeof servers[0].last.data, 0, &from.sa, &from.len);
+	fake_make(&servers[0], servers[0].last.data, servers[0].last.len, false);
+	/* At 0, 1, 3 and 5 s; the first is answered. */
+	run_until(dns_upstream_stats(upstream)->sent == 4);
+	ck_assert_int_gt(sendto(servers[0].udp, servers[0].answer.data, servers[0].answer.len, 0,
+				&from.sa, from.len),
+			 0);
+	run_until(n_done);
+	assert_from("192.0.2.1", "www.example.org");
+	loop_io_add(loop, &servers[0].udp_io, servers[0].udp, EPOLLIN, fake_udp);
+}
+END_TEST
+
 START_TEST(silence_of_all_ends_in_time)
 {
 	usec_t began = g_get_monotonic_time(), took;
@@ -335,6 +357,7 @@ int main(void)
 	tcase_add_test(tc, third_server_answers_when_two_have_nothing);
 	tcase_add_test(tc, closed_port_is_the_next_ones_turn_at_once);
 	tcase_add_test(tc, late_answer_of_the_first_server_is_taken);
+	tcase_add_test(tc, server_slower_than_repeated_queries_is_heard);
 	tcase_add_test(tc, silence_of_all_ends_in_time);
 	tcase_add_test(tc, new_servers_take_over_what_is_under_way);
 	tcase_add_test(tc, same_servers_are_no_change);

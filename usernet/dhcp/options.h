@@ -19,8 +19,9 @@ struct dhcp_names {
 /*
  * Adds what @request asks for in option 55, in its order; all there is when it asks for nothing.
  * The netmask goes always, the FQDN (81) when the client sent its own. No router with
- * restrict=on; the name server, which then tells of the network only, is named. siaddr (the boot server: tftp-server-name
- * when that is an address, else the gateway) and the boot file are set too.
+ * restrict=on; the name server, which then tells of the network only, is named. siaddr (the boot
+ * server: tftp-server-name when that is an address, else the gateway) and the boot file are set
+ * too.
  */
 void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *request,
 		      const struct user_config *config, const struct dhcp_names *names);

@@ -27,7 +27,7 @@ struct dns_attempt;
 
 /* Queries under way: two for each client that may wait (dns.h). More are not sent. */
 #define DNS_CHANNEL_MAX         8192
-#define DNS_CHANNEL_SOCKETS     8    /* for UDP; each query goes to one of them by chance */
+#define DNS_CHANNEL_SOCKETS     4    /* for UDP; each query goes to one of them by chance */
 #define DNS_CHANNEL_USES        64   /* queries of a socket; then a new one takes its place */
 #define DNS_CHANNEL_BURST       64   /* datagrams read from a socket in a turn */
 #define DNS_CHANNEL_DATAGRAM    4096 /* bytes; a longer one is asked for again by TCP */

@@ -167,15 +167,18 @@ static unsigned server_of(const struct dns_flight *flight, unsigned try)
 
 static void answered(void *data, const struct dns_attempt *attempt, uint8_t *answer, size_t len);
 
-/* Of the queries to one server only the last two are kept, so that dead names fill no channel. */
-static void abandon_oldest(struct dns_flight *flight, unsigned try)
+/*
+ * Of the queries to one server the first and the last are kept: the server may be slow, or a
+ * datagram lost. More would fill the channel with names that nobody answers.
+ */
+static void abandon_last(struct dns_flight *flight, unsigned try)
 {
-	unsigned back = 2 * flight->group->n;
+	unsigned n = flight->group->n;
 
-	if (try < back || !flight->attempts[try - back])
+	if (try < 2 * n || !flight->attempts[try - n])
 		return;
-	dns_attempt_abandon(flight->attempts[try - back]);
-	flight->attempts[try - back] = NULL;
+	dns_attempt_abandon(flight->attempts[try - n]);
+	flight->attempts[try - n] = NULL;
 	flight->outstanding--;
 }
 
@@ -192,7 +195,7 @@ static void ask_next(struct dns_flight *flight)
 	while (flight->group && !sent && flight->tries < DNS_FLIGHT_TRIES) {
 		unsigned try = flight->tries++;
 
-		abandon_oldest(flight, try);
+		abandon_last(flight, try);
 		flight->attempts[try] =
 			dns_channel_send(flight->group->channels[server_of(flight, try)],
 					 &flight->query, answered, flight);

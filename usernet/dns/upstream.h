@@ -26,7 +26,7 @@ struct dns_flight;
 /* How long it waits for a server that stood back, before it asks the next too. */
 #define DNS_UPSTREAM_PROBE (100 * USEC_PER_MSEC)
 #define DNS_GROUP_MAX      64 /* servers of one domain; more are left out */
-/* Queries sent for one, repeated ones included; of each server the last two may yet be answered. */
+/* Queries sent for one; of those to one server the first and the last may yet be answered. */
 #define DNS_FLIGHT_TRIES 40
 
 struct dns_upstream_stats {

@@ -22,7 +22,7 @@ struct dns_cache;
 #define DNS_CACHE_TTL_MAX      86400
 #define DNS_CACHE_NEGATIVE_MAX 900
 
-/* From a stub on this host, which keeps answers itself, and may turn to another world unseen. */
+/* Seconds, for a stub on this host: it has its own cache, and its servers may change unseen. */
 #define DNS_CACHE_STUB_MAX 30
 
 struct dns_cache *dns_cache_new(void);

@@ -93,7 +93,7 @@ void channel_fail(struct list *list)
 {
 	struct list failing;
 
-	/* Whoever is told may send again, and so lengthen @list. */
+	/* A callback may send again and so append to @list. */
 	list_init(&failing);
 	list_splice(&failing, list);
 	while (!list_empty(&failing))
@@ -166,8 +166,8 @@ static void turn_to_stream(struct dns_attempt *attempt)
 }
 
 /*
- * The server did not keep the case, or this is a forgery. By TCP it is the server. False: not to be
- * believed.
+ * The server did not keep the case, or this answer is forged; by TCP it is the server. Returns
+ * whether to believe it.
  */
 static bool believe_lost_case(struct dns_channel *channel, bool by_udp)
 {

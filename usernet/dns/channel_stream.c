@@ -79,7 +79,7 @@ static void lost(struct channel_stream *stream)
 	if (list_empty(&again))
 		return;
 	list_splice(&stream->attempts, &again);
-	/* One of those that failed may have opened it anew. */
+	/* A callback of a failed attempt may have reopened it. */
 	if (stream->fd < 0 && !open_stream(channel_of(stream))) {
 		channel_fail(&stream->attempts);
 		return;

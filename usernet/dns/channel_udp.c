@@ -16,14 +16,14 @@ static void ready(struct loop_io *io, uint32_t revents)
 		ssize_t len = recv(io->fd, buffer, sizeof(buffer), MSG_TRUNC);
 
 		if (len < 0) {
-			/* ICMP says that there is nobody; what else there is passes. */
+			/* An ICMP error: nobody listens at the server's port. */
 			if (errno != EAGAIN && errno != EINTR)
 				channel_fail(&s->attempts);
 			return;
 		}
 		channel_received(s->channel, s, buffer, MIN((size_t)len, sizeof(buffer)),
 				 (size_t)len > sizeof(buffer));
-		/* Nothing more is to come: spare the call that would say so. */
+		/* No answer is due: save the call that would return EAGAIN. */
 		if (list_empty(&s->attempts))
 			return;
 	}
@@ -94,7 +94,7 @@ void channel_udp_reap(struct loop_task *task)
 	}
 }
 
-/* Without descriptors, any that is open. */
+/* Out of descriptors: use any open socket. */
 static struct channel_socket *any_open(struct dns_channel *channel)
 {
 	for (unsigned i = 0; i < DNS_CHANNEL_SOCKETS; i++) {
@@ -125,7 +125,7 @@ bool channel_udp_send(struct dns_channel *channel, struct dns_attempt *attempt)
 		return false;
 	s->uses++;
 	sent = send(s->io.fd, attempt->query, attempt->len, MSG_NOSIGNAL);
-	/* The error of an earlier query: the loop will not hear of it any more. */
+	/* The error of an earlier query, now taken: the loop does not see it. */
 	if (sent < 0 && errno == ECONNREFUSED) {
 		s->refused = true;
 		loop_task_defer(&channel->reap);

@@ -20,10 +20,10 @@
  *                                         +----- dns.c -----+-> dns_cache
  *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> dns_channel
  *
- * What waits for the world is bounded per guest, per port and overall. At its bound a guest's
- * oldest lookup, if it has waited for DNS_PATIENCE, gives way to the newer one: names that nobody
- * answers do not hold up others. Who gives way, or finds no room, is told SERVFAIL, so that its
- * client goes on.
+ * Lookups that wait for the world are bounded per guest, per port and overall. At its bound a
+ * guest's oldest lookup, if it has waited for DNS_PATIENCE, gives way to the new one: names that
+ * nobody answers do not hold up others. A lookup that gives way or finds no room is answered
+ * SERVFAIL, so that its client goes on at once.
  */
 struct dns;
 struct dns_zone;

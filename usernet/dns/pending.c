@@ -241,7 +241,7 @@ static void displace(struct dns_pending *pending, struct waiter *waiter)
 	question_free(question);
 }
 
-/* Makes room among what @share has, where somebody there has waited long enough. */
+/* Ends the oldest lookup of @share if it has waited long enough. */
 static bool give_way(struct dns_pending *pending, struct share *share, unsigned which, usec_t now)
 {
 	struct waiter *oldest;
@@ -257,7 +257,7 @@ static bool give_way(struct dns_pending *pending, struct share *share, unsigned 
 	return true;
 }
 
-/* Who floods is not answered without end. */
+/* A guest that floods is told of its refusals only so often. */
 static enum dns_wait refuse(struct dns_pending *pending, const struct dns_client *client,
 			    usec_t now)
 {
@@ -312,7 +312,7 @@ enum dns_wait dns_pending_ask(struct dns_pending *pending, const struct dns_sour
 		return DNS_WAIT_SHARED;
 	if (!has_room(pending, &source->client, now))
 		return refuse(pending, &source->client, now);
-	/* Once more: it may be what gave way. */
+	/* Look it up again: displace() may have ended it. */
 	question = g_hash_table_lookup(pending->questions, &key);
 	if (question) {
 		add_waiter(question, source, query, now);

@@ -18,7 +18,7 @@ struct dns_tcp;
 struct dns_tcp_conn;
 
 /*
- * Connections. At a bound the one silent the longest is closed for the new one: of the same port,
+ * Connections. At a bound a new one takes the place of the longest silent one: of the same port, or
  * overall of the port that has the most.
  */
 #define DNS_TCP_MAX      128

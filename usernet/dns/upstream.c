@@ -255,7 +255,7 @@ static bool is_error(const uint8_t *answer)
 	       rcode == DNS_FORMERR;
 }
 
-/* Those that were to answer before it did have failed; a later one only had less time. */
+/* Servers asked before the one that answered have failed; later ones had less time. */
 static void note_health(struct dns_flight *flight, unsigned try)
 {
 	struct group *group = flight->group;

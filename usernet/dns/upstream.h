@@ -43,7 +43,7 @@ void dns_upstream_free(struct dns_upstream *upstream);
  * in the time it had. False when they are the same as before.
  */
 bool dns_upstream_set(struct dns_upstream *upstream, const GArray *servers);
-/* The world behind the same servers may be another: what is under way is asked anew. */
+/* Asks anew what is under way: the same servers may answer differently now. */
 void dns_upstream_again(struct dns_upstream *upstream);
 /* @name has servers of its own. */
 bool dns_upstream_routes(const struct dns_upstream *upstream, const struct dns_name *name);

@@ -140,7 +140,7 @@ static bool tells_addresses(uint16_t type)
 	       type == DNS_TYPE_CNAME || type == DNS_TYPE_HTTPS || type == DNS_TYPE_SVCB;
 }
 
-/* What nobody here is called may be known to the host's servers. */
+/* Are short names that nobody here has asked of the host's servers? */
 static bool asks_host(const struct dns_zone *zone)
 {
 	return zone->config->dns_host_search && !zone->config->restricted;

@@ -31,9 +31,9 @@ size_t dns_name_write(uint8_t *out, size_t max, const char *name)
 }
 
 /*
- * What a guest must not make itself: what everybody calls itself, the gateway's names, and names
- * that machines look up by themselves and then trust (proxy and tunnel discovery, which Windows'
- * DNS server blocks too; mail settings).
+ * Names a guest must not claim: those every machine has for itself, the gateway's, and those that
+ * machines look up by themselves and trust (proxy and tunnel discovery, which Windows' DNS server
+ * blocks too; mail settings).
  */
 static bool is_not_for_guests(const char *label)
 {

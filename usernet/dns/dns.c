@@ -126,11 +126,10 @@ static void refuse_full(struct dns *dns, const struct dns_source *source,
 	char mac[GUEST_MAC_TEXT];
 
 	guest_mac_format(mac, source->client.mac);
-	log_limited(
-		&dns->full,
-		"name server: %s has as many lookups waiting as it may (%u of all guests wait); "
-		"more fail at once",
-		mac, dns_pending_count(dns->pending));
+	log_limited(&dns->full,
+		    "name server: %s has reached its limit of waiting lookups (%u wait in all): "
+		    "new ones fail",
+		    mac, dns_pending_count(dns->pending));
 	dns->stats.dropped++;
 	reply_rcode(dns, source, query, DNS_SERVFAIL);
 }

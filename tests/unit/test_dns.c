@@ -383,6 +383,20 @@ START_TEST(names_that_nobody_answers_do_not_hold_up_others)
 }
 END_TEST
 
+START_TEST(flood_is_told_of_refusals_only_so_often)
+{
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	/* All within one turn, in which the clock stands still. */
+	ask_many("example.org", DNS_MAX_PER_GUEST + 2 * DNS_REFUSALS, 1);
+	ck_assert_uint_eq(got.n, DNS_REFUSALS);
+	ask_many("p2.example.org", DNS_MAX_PER_GUEST + 1, 2);
+	ck_assert_uint_eq(got.by_port[2], 1);
+	see();
+	ck_assert_uint_eq(stats.dropped, 2 * DNS_REFUSALS + 1);
+}
+END_TEST
+
 START_TEST(many_lookups_at_once_are_answered)
 {
 	fake_open(&one, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.1");
@@ -515,6 +529,7 @@ int main(void)
 	tcase_add_test(tc, all_waiting_is_bounded);
 	tcase_add_test(tc, last_part_is_for_ports_that_have_few);
 	tcase_add_test(tc, names_that_nobody_answers_do_not_hold_up_others);
+	tcase_add_test(tc, flood_is_told_of_refusals_only_so_often);
 	tcase_add_test(tc, many_lookups_at_once_are_answered);
 	tcase_add_test(tc, domain_has_servers_of_its_own);
 	tcase_add_test(tc, restricted_network_learns_our_names_only);

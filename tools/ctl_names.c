@@ -115,6 +115,35 @@ int ctl_run_dns_list(struct ctl_session *session, char **params)
 	return status;
 }
 
+static void print_words(const char *title, JsonArray *words)
+{
+	printf("%s:", title);
+	for (unsigned i = 0; i < json_array_get_length(words); i++)
+		printf(" %s", json_array_get_string_element(words, i));
+	putchar('\n');
+}
+
+int ctl_run_dns_status(struct ctl_session *session, char **params)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-dns", NULL, &result);
+	JsonObject *dns, *counters;
+	g_autoptr(GList) names = NULL;
+
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	dns = json_node_get_object(result);
+	printf("domain: %s\n", json_object_get_string_member(dns, "domain"));
+	print_words("servers", json_object_get_array_member(dns, "servers"));
+	print_words("search", json_object_get_array_member(dns, "search"));
+	counters = json_object_get_object_member(dns, "counters");
+	names = json_object_get_members(counters);
+	for (GList *name = names; name; name = name->next)
+		printf("%s: %" G_GINT64_FORMAT "\n", (const char *)name->data,
+		       json_object_get_int_member(counters, name->data));
+	return status;
+}
+
 /* "netdev lan: added", and so on; returns how many. */
 static unsigned print_changes(JsonObject *result, const char *list, const char *member,
 			      const char *format, FILE *to)

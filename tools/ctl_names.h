@@ -10,6 +10,7 @@ int ctl_run_guest_remove(struct ctl_session *session, char **params);
 int ctl_run_mac(struct ctl_session *session, char **params);
 int ctl_run_dns_add(struct ctl_session *session, char **params);
 int ctl_run_dns_remove(struct ctl_session *session, char **params);
+int ctl_run_dns_status(struct ctl_session *session, char **params);
 int ctl_run_dns_list(struct ctl_session *session, char **params);
 int ctl_run_reload(struct ctl_session *session, char **params);
 

@@ -386,6 +386,7 @@ static const struct verb verbs[] = {
 	 ctl_run_dns_add},
 	{"dns remove", "NAME [ADDRESS]", "end one, or all of the name", -1, false,
 	 ctl_run_dns_remove},
+	{"dns status", "", "its servers, and what it was asked", 0, false, ctl_run_dns_status},
 	{"dns list", "", "the names added so", 0, false, ctl_run_dns_list},
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
 	{"save", "[FILE]",

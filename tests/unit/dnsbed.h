@@ -32,7 +32,15 @@ static inline void answered(void *data, const struct dns_client *client, const u
 	put(&got.last, message, len);
 }
 
-static const struct dns_ops ops = {.answer_udp = answered};
+static char *search_told; /* as one word; NULL: nothing was told */
+
+static inline void search_changed(void *data, const char *const *search)
+{
+	g_free(search_told);
+	search_told = g_strjoinv(" ", (char **)search);
+}
+
+static const struct dns_ops ops = {.answer_udp = answered, .search_changed = search_changed};
 
 static inline void setup(void)
 {
@@ -47,6 +55,7 @@ static inline void setup(void)
 static inline void teardown(void)
 {
 	g_clear_pointer(&dns, dns_free);
+	g_clear_pointer(&search_told, g_free);
 	fake_close(&one);
 	fake_close(&two);
 	bed_teardown();

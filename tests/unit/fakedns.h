@@ -20,6 +20,10 @@ enum behaviour {
 	FAKE_BLUE_CNAME,     /* an alias nobody asked about */
 	FAKE_BIG,            /* 4 KB of TXT: TC by UDP, whole by TCP */
 	FAKE_GARBAGE,
+	FAKE_LOWER,     /* does not keep the case of the question */
+	FAKE_LOWER_UDP, /* by UDP only: as one who forges */
+	FAKE_PLAIN,     /* without compression */
+	FAKE_BARE,      /* @rcode in a header, and nothing behind it */
 };
 
 struct fakedns {
@@ -31,6 +35,8 @@ struct fakedns {
 	unsigned rcode;
 	const char *addr;
 	unsigned queries, tcp_queries;
+	bool ports[65536]; /* asked from these */
+	unsigned n_ports;
 	struct message last; /* query */
 	struct message answer;
 	uint8_t in[4096];
@@ -53,11 +59,31 @@ static inline void fake_make(struct fakedns *fake, const uint8_t *query, size_t 
 		put_alias(answer, "bank.example", DNS_TYPE_CNAME, "evil.example");
 	} else if (fake->behaviour == FAKE_RCODE && fake->rcode == DNS_NXDOMAIN) {
 		put_soa(answer, "example.org", 60, 30);
+	} else if (fake->behaviour == FAKE_PLAIN) {
+		struct in_addr in = {inet_addr(fake->addr)};
+
+		memcpy(answer->data + answer->len, query + DNS_HEADER,
+		       answer->len - DNS_HEADER - 4);
+		answer->len += answer->len - DNS_HEADER - 4;
+		put16(answer, DNS_TYPE_A);
+		put16(answer, DNS_CLASS_IN);
+		put32(answer, 60);
+		put16(answer, 4);
+		put(answer, &in, 4);
+		count(answer, DNS_ANSWER);
 	} else if (fake->behaviour != FAKE_RCODE) {
 		put_a(answer, NULL, 300, fake->addr);
 	}
 	if (edns)
 		query_edns(answer, 1232, false, NULL, 0);
+	if (fake->behaviour == FAKE_LOWER || (fake->behaviour == FAKE_LOWER_UDP && !tcp)) {
+		for (uint8_t *p = answer->data + DNS_HEADER; *p; p++)
+			*p = (uint8_t)g_ascii_tolower((char)*p);
+	} else if (fake->behaviour == FAKE_BARE) {
+		memset(answer->data + 4, 0, 8);
+		dns_put16(answer->data + 2, dns_get16(answer->data + 2) | fake->rcode);
+		answer->len = DNS_HEADER;
+	}
 }
 
 static inline void fake_udp(struct loop_io *io, uint32_t revents)
@@ -72,6 +98,8 @@ static inline void fake_udp(struct loop_io *io, uint32_t revents)
 		return;
 	fake->last.len = (size_t)len;
 	fake->queries++;
+	fake->n_ports += !fake->ports[ntohs(from.in.sin_port)];
+	fake->ports[ntohs(from.in.sin_port)] = true;
 	if (fake->behaviour == FAKE_SILENT)
 		return;
 	if (fake->behaviour == FAKE_GARBAGE) {

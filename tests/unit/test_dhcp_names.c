@@ -350,6 +350,20 @@ START_TEST(search_list_has_the_domain_too)
 }
 END_TEST
 
+START_TEST(hosts_search_list_comes_last)
+{
+	static const char *const search[] = {"example.org", NULL};
+	static const char *const host[] = {"LAN", "corp.example", "Example.org", NULL};
+
+	config.host_search = host;
+	get_lease(1, &port, "10.0.2.15");
+	assert_bytes(DHCP_OPT_SEARCH, "\3lan\0\4corp\7example\0\7Example\3org", 32);
+	config.dnssearch = search;
+	get_lease(1, &port, "10.0.2.15");
+	assert_bytes(DHCP_OPT_SEARCH, "\3lan\0\7example\3org\0\4corp\7example", 32);
+}
+END_TEST
+
 /* --- addresses that somebody uses without asking --- */
 
 static struct in_addr squatted[3];
@@ -423,6 +437,7 @@ int main(void)
 	tcase_add_test(tc, time_servers_are_told);
 	tcase_add_test(tc, boot_server_is_the_one_that_is_named);
 	tcase_add_test(tc, search_list_has_the_domain_too);
+	tcase_add_test(tc, hosts_search_list_comes_last);
 	tcase_add_test(tc, address_of_a_guest_configured_by_hand_is_not_given);
 	tcase_add_test(tc, returning_guest_whose_address_is_used_gets_another);
 	suite_add_tcase(suite, tc);

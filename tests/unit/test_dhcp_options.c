@@ -60,12 +60,12 @@ START_TEST(options_come_in_the_clients_order)
 }
 END_TEST
 
-START_TEST(restricted_network_has_no_router_and_no_name_server)
+START_TEST(restricted_network_has_a_name_server_and_no_router)
 {
 	config.restricted = true;
 	get_lease(1, &port, "10.0.2.15");
 	ck_assert(!msg.present[DHCP_OPT_ROUTER]);
-	ck_assert(!msg.present[DHCP_OPT_DNS]);
+	ck_assert(msg.present[DHCP_OPT_DNS]);
 	ck_assert(msg.present[DHCP_OPT_NETMASK]);
 }
 END_TEST
@@ -179,6 +179,13 @@ START_TEST(hostnames_are_cleaned)
 		{"\303\244", ""},
 		{"...", ""},
 		{"localhost.localdomain", ""},
+		/* Names that no guest may give itself. */
+		{"DNS", ""},
+		{"wpad.lan", ""},
+		{"isatap", ""},
+		{"_gateway", ""},
+		{"autodiscover", ""},
+		{"wpad2", "wpad2"},
 	};
 	char many[201];
 
@@ -300,7 +307,7 @@ int main(void)
 	tcase_add_test(tcase, client_that_asks_for_nothing_is_told_all);
 	tcase_add_test(tcase, configuration_is_told);
 	tcase_add_test(tcase, options_come_in_the_clients_order);
-	tcase_add_test(tcase, restricted_network_has_no_router_and_no_name_server);
+	tcase_add_test(tcase, restricted_network_has_a_name_server_and_no_router);
 	tcase_add_test(tcase, lease_time_asked_for_is_given_up_to_ours);
 	tcase_add_test(tcase, infinite_lease_is_never_renewed);
 	tcase_add_test(tcase, answers_keep_to_the_clients_size);

@@ -5,10 +5,12 @@
 START_TEST(information_is_given)
 {
 	static const char *const search[] = {"example.org", "LAN", NULL};
+	static const char *const host[] = {"lan", "corp", NULL};
 	static const uint8_t day[] = {0, 1, 0x51, 0x80};
 
 	config.domainname = "lan";
 	config.dnssearch = search;
+	config.host_search = host;
 	begin(11);
 	option(1, their_duid, sizeof their_duid);
 	ck_assert(deliver());
@@ -16,7 +18,7 @@ START_TEST(information_is_given)
 	assert_option(1, their_duid, sizeof their_duid);
 	assert_option(2, our_duid, sizeof our_duid);
 	assert_option(23, &config.dns6, 16);
-	assert_option(24, "\3lan\0\7example\3org", 18);
+	assert_option(24, "\3lan\0\7example\3org\0\4corp", 24);
 	assert_option(32, day, 4);
 	ck_assert_mem_eq(&answer.src, &dhcpv6.link_local, 16);
 }
@@ -45,12 +47,12 @@ START_TEST(what_is_asked_for_is_told)
 }
 END_TEST
 
-START_TEST(closed_network_names_no_name_server)
+START_TEST(closed_network_names_its_name_server)
 {
 	config.restricted = true;
 	begin(11);
 	ck_assert(deliver());
-	assert_absent(23);
+	assert_option(23, &config.dns6, 16);
 }
 END_TEST
 
@@ -305,7 +307,7 @@ int main(void)
 	tcase_add_test(tc, information_is_given);
 	tcase_add_test(tc, client_without_identifier_is_served_too);
 	tcase_add_test(tc, what_is_asked_for_is_told);
-	tcase_add_test(tc, closed_network_names_no_name_server);
+	tcase_add_test(tc, closed_network_names_its_name_server);
 	tcase_add_test(tc, gateways_own_address_is_answered);
 	tcase_add_test(tc, other_datagrams_are_not_for_us);
 	tcase_add_test(tc, who_asks_for_an_address_is_told_that_there_are_none);

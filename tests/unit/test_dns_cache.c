@@ -225,6 +225,20 @@ START_TEST(bytes_are_bounded)
 }
 END_TEST
 
+START_TEST(limit_cuts_how_long_answers_are_kept)
+{
+	dns_cache_limit(cache, 30);
+	begin("www.example.org", DNS_TYPE_A, 0);
+	put_a(&a, NULL, 300, "192.0.2.1");
+	keep(0);
+	ck_assert(has(SECONDS(29)));
+	ck_assert(!has(SECONDS(30)));
+	dns_cache_limit(cache, 0);
+	keep(0);
+	ck_assert(has(SECONDS(299)));
+}
+END_TEST
+
 START_TEST(cleared_cache_is_empty)
 {
 	keep_nth(1);
@@ -248,6 +262,7 @@ int main(void)
 	tcase_add_test(tc, flags_and_dnssec_make_another_question);
 	tcase_add_test(tc, the_one_not_asked_for_the_longest_gives_way);
 	tcase_add_test(tc, bytes_are_bounded);
+	tcase_add_test(tc, limit_cuts_how_long_answers_are_kept);
 	tcase_add_test(tc, cleared_cache_is_empty);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

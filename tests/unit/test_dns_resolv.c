@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include "dns/resolv.h"
 #include "dnsbed.h"
 #include "run_suite.h"
 
@@ -110,6 +111,99 @@ START_TEST(question_under_way_is_asked_of_the_new_servers)
 }
 END_TEST
 
+START_TEST(any_rewrite_empties_what_was_learnt)
+{
+	g_autofree char *path = g_build_filename(dir, "resolv.conf", NULL);
+
+	fake_open(&two, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.2");
+	write_conf("resolv.conf", "nameserver 127.0.0.1\nsearch lan\n");
+	config.resolv_conf = path;
+	{
+		g_autofree char *b = word("/corp.example/", &two);
+
+		open_dns(b, NULL);
+	}
+	ck_assert_str_eq(search_told, "lan");
+	ask(1, "a.corp.example", DNS_TYPE_A);
+	run_until(got.n == 1);
+	ask(2, "a.corp.example", DNS_TYPE_A);
+	ck_assert_uint_eq(got.n, 2);
+	/* The same servers; but who knows what is behind them. */
+	two.addr = "192.0.2.3";
+	write_conf("resolv.conf", "nameserver 127.0.0.1\nsearch corp.example lan\n");
+	run_until(config_changes() == 1);
+	ck_assert_str_eq(search_told, "corp.example lan");
+	ask(3, "a.corp.example", DNS_TYPE_A);
+	run_until(got.n == 3);
+	assert_got(DNS_NOERROR, "AN a.corp.example 1 192.0.2.3;");
+	remove_conf("resolv.conf");
+}
+END_TEST
+
+START_TEST(search_list_is_not_told_where_it_is_of_no_use)
+{
+	g_autofree char *path = g_build_filename(dir, "resolv.conf", NULL);
+
+	write_conf("resolv.conf", "nameserver 127.0.0.1\nsearch lan\n");
+	config.resolv_conf = path;
+	config.dns_host_search = false;
+	open_dns(NULL, NULL);
+	ck_assert_ptr_null(search_told);
+	g_clear_pointer(&dns, dns_free);
+	config.dns_host_search = true;
+	config.restricted = true;
+	open_dns(NULL, NULL);
+	ck_assert_ptr_null(search_told);
+	remove_conf("resolv.conf");
+}
+END_TEST
+
+/* What is followed, and how often it has changed. */
+struct following {
+	struct dns_resolv *resolv;
+	unsigned n;
+};
+
+static void read_it(struct following *following)
+{
+	char **search;
+
+	g_array_free(dns_resolv_read(following->resolv, &search), TRUE);
+	g_strfreev(search);
+}
+
+static void count_change(void *data)
+{
+	struct following *following = data;
+
+	following->n++;
+	read_it(following);
+}
+
+START_TEST(file_behind_a_stub_is_followed)
+{
+	g_autofree char *path = g_build_filename(dir, "resolv.conf", NULL);
+	g_autofree char *behind = g_build_filename(dir, "behind.conf", NULL);
+	const char *const list[] = {behind, NULL};
+	struct following seen = {0};
+
+	write_conf("resolv.conf", "nameserver 127.0.0.53\n");
+	seen.resolv = dns_resolv_new(loop, path, list, count_change, &seen);
+	read_it(&seen);
+	write_conf("behind.conf", "nameserver 192.0.2.1\n");
+	run_until(seen.n == 1);
+	write_conf("behind.conf", "nameserver 192.0.2.2\n");
+	run_until(seen.n == 2);
+	write_conf("other.conf", "");
+	run_idle();
+	ck_assert_uint_eq(seen.n, 2);
+	dns_resolv_free(seen.resolv);
+	remove_conf("behind.conf");
+	remove_conf("resolv.conf");
+	remove_conf("other.conf");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dns_resolv");
@@ -120,6 +214,9 @@ int main(void)
 	tcase_add_test(tc, resolv_conf_is_followed_when_it_is_replaced_or_rewritten);
 	tcase_add_test(tc, resolv_conf_is_followed_through_a_symlink);
 	tcase_add_test(tc, question_under_way_is_asked_of_the_new_servers);
+	tcase_add_test(tc, any_rewrite_empties_what_was_learnt);
+	tcase_add_test(tc, search_list_is_not_told_where_it_is_of_no_use);
+	tcase_add_test(tc, file_behind_a_stub_is_followed);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -4,17 +4,21 @@
 #include "dnsbed.h"
 #include "run_suite.h"
 
+/* A connection of the guest at @port, as the gateway hands it over. */
+static int dial_from(unsigned port)
+{
+	struct dns_client client = {.port_id = port, .mac = port};
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+			 0);
+	ck_assert(dns_take_tcp(dns, ends[1], &client));
+	return ends[0];
+}
+
 static int dial(void)
 {
-	g_autofree char *port = g_strdup_printf("%u", dns_tcp_port(dns, false));
-	struct sockaddr_any addr;
-	bool in_progress;
-	int fd;
-
-	ck_assert(sockaddr_inet(&addr, "127.0.0.1", port, NULL));
-	fd = socket_connect(&addr, SOCK_STREAM, &in_progress);
-	ck_assert_int_ge(fd, 0);
-	return fd;
+	return dial_from(1);
 }
 
 static void send_tcp(int fd, bool in_pieces)
@@ -130,17 +134,78 @@ START_TEST(tcp_connections_are_bounded)
 	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
 	open_with(false);
 	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
-		fds[i] = dial();
+		fds[i] = dial_from(i);
 		run_idle();
 	}
 	see();
 	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
+	ck_assert_uint_eq(stats.tcp_displaced, 10);
 	/* The newest is served, the oldest has gone. */
 	ck_assert(hung_up(fds[0]));
 	stream_len = 0;
 	query_begin(&q, 1, "gateway", DNS_TYPE_A);
 	send_tcp(fds[G_N_ELEMENTS(fds) - 1], false);
 	run_until(received(fds[G_N_ELEMENTS(fds) - 1], 1));
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(one_ports_connections_take_none_of_others)
+{
+	int mine = 0, fds[DNS_TCP_MAX + 20];
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	mine = dial_from(7);
+	/* More than it may, of one port; then more than all may, of some. */
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = dial_from(i < 36 ? 1 : 8 + i % 9);
+		if (i == 35) {
+			see();
+			ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_PER_PORT + 1);
+			ck_assert(hung_up(fds[0]));
+		}
+	}
+	see();
+	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
+	stream_len = 0;
+	query_begin(&q, 1, "gateway", DNS_TYPE_A);
+	send_tcp(mine, false);
+	run_until(received(mine, 1));
+	close(mine);
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(lookups_by_tcp_are_the_guests_own)
+{
+	int fds[DNS_TCP_PER_PORT];
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	fake_open(&two, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.2");
+	{
+		g_autofree char *a = word("/slow.example/", &one), *b = word("", &two);
+
+		open_dns(a, b);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = dial_from(1);
+		for (unsigned n = 0; n < DNS_TCP_WAITING; n++) {
+			g_autofree char *name = g_strdup_printf("n%u-%u.slow.example", i, n);
+
+			query_begin(&q, n, name, DNS_TYPE_A);
+			send_tcp(fds[i], false);
+		}
+		run_idle();
+	}
+	see();
+	ck_assert_uint_eq(stats.outstanding, DNS_MAX_PER_GUEST);
+	query_begin(&q, 9, "www.example.org", DNS_TYPE_A);
+	send_from(2, 2, 1000);
+	run_until(got.by_port[2] == 1);
+	assert_got(DNS_NOERROR, "AN www.example.org 1 192.0.2.2;");
 	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
 		close(fds[i]);
 }
@@ -174,6 +239,8 @@ int main(void)
 	tcase_add_test(tc, tcp_queries_are_pipelined_and_answered_as_they_are_ready);
 	tcase_add_test(tc, tcp_client_that_goes_leaves_nothing);
 	tcase_add_test(tc, tcp_connections_are_bounded);
+	tcase_add_test(tc, one_ports_connections_take_none_of_others);
+	tcase_add_test(tc, lookups_by_tcp_are_the_guests_own);
 	tcase_add_test(tc, ending_while_all_is_under_way_leaves_nothing);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -162,6 +162,28 @@ START_TEST(late_answer_of_the_first_server_is_taken)
 }
 END_TEST
 
+START_TEST(server_slower_than_repeated_queries_is_heard)
+{
+	struct sockaddr_any from = {.len = sizeof from.storage};
+
+	open_all(FAKE_SILENT, FAKE_SILENT, FAKE_SILENT);
+	use(0, 1);
+	loop_io_remove(&servers[0].udp_io);
+	ask("www.example.org");
+	servers[0].last.len = (size_t)recvfrom(servers[0].udp, servers[0].last.data,
+					       sizeof servers[0].last.data, 0, &from.sa, &from.len);
+	fake_make(&servers[0], servers[0].last.data, servers[0].last.len, false);
+	/* At 0, 1, 3 and 5 s; the first is answered. */
+	run_until(dns_upstream_stats(upstream)->sent == 4);
+	ck_assert_int_gt(sendto(servers[0].udp, servers[0].answer.data, servers[0].answer.len, 0,
+				&from.sa, from.len),
+			 0);
+	run_until(n_done);
+	assert_from("192.0.2.1", "www.example.org");
+	loop_io_add(loop, &servers[0].udp_io, servers[0].udp, EPOLLIN, fake_udp);
+}
+END_TEST
+
 START_TEST(silence_of_all_ends_in_time)
 {
 	usec_t began = g_get_monotonic_time(), took;
@@ -259,6 +281,38 @@ START_TEST(resolv_conf_is_read_as_the_resolver_does)
 }
 END_TEST
 
+START_TEST(any_address_means_this_host)
+{
+	assert_resolv_conf("nameserver 0.0.0.0\nnameserver ::\nnameserver 0\n", "127.0.0.1 ::1");
+}
+END_TEST
+
+static void assert_search(const char *text, const char *expected)
+{
+	g_auto(GStrv) search = dns_search_from_resolv_conf(text, strlen(text));
+	g_autofree char *is = g_strjoinv(" ", search);
+
+	ck_assert_str_eq(is, expected);
+}
+
+START_TEST(search_list_is_that_of_the_last_line)
+{
+	GString *many = g_string_new("search");
+	g_auto(GStrv) search = NULL;
+
+	assert_search("", "");
+	assert_search("nameserver ::1\nsearch lan corp.example\n", "lan corp.example");
+	assert_search("search a b\ndomain c\n", "c");
+	assert_search("domain c\nsearch\ta \t b.\r\nsearchx d\n search e\n", "a b.");
+	assert_search("search . a..b x", "x");
+	for (unsigned i = 0; i < 100; i++)
+		g_string_append_printf(many, " d%u.example", i);
+	search = dns_search_from_resolv_conf(many->str, many->len);
+	ck_assert_uint_eq(g_strv_length(search), DNS_SEARCH_MAX);
+	g_string_free(many, TRUE);
+}
+END_TEST
+
 START_TEST(words_are_written_back_as_they_were)
 {
 	static const char *const words[] = {"192.0.2.1", "192.0.2.1#5353",          "::1",
@@ -303,11 +357,14 @@ int main(void)
 	tcase_add_test(tc, third_server_answers_when_two_have_nothing);
 	tcase_add_test(tc, closed_port_is_the_next_ones_turn_at_once);
 	tcase_add_test(tc, late_answer_of_the_first_server_is_taken);
+	tcase_add_test(tc, server_slower_than_repeated_queries_is_heard);
 	tcase_add_test(tc, silence_of_all_ends_in_time);
 	tcase_add_test(tc, new_servers_take_over_what_is_under_way);
 	tcase_add_test(tc, same_servers_are_no_change);
 	tcase_add_test(tc, longest_domain_decides);
 	tcase_add_test(tc, resolv_conf_is_read_as_the_resolver_does);
+	tcase_add_test(tc, any_address_means_this_host);
+	tcase_add_test(tc, search_list_is_that_of_the_last_line);
 	tcase_add_test(tc, words_are_written_back_as_they_were);
 	tcase_add_test(tc, words_are_bounded);
 	suite_add_tcase(suite, tc);

@@ -150,18 +150,48 @@ START_TEST(unknown_names_of_ours_do_not_exist)
 {
 	assert_answer("nobody.usernet.internal", DNS_TYPE_A, DNS_NXDOMAIN, DOMAIN_SOA);
 	assert_answer("a.web.usernet.internal", DNS_TYPE_A, DNS_NXDOMAIN, DOMAIN_SOA);
-	assert_answer("nobody", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
-	assert_answer("nobody", DNS_TYPE_HTTPS, DNS_NXDOMAIN, "NS . 6;");
+}
+END_TEST
+
+START_TEST(single_label_that_nobody_has_is_for_the_hosts_servers)
+{
+	ck_assert(!ask("nas", DNS_TYPE_A));
+	ck_assert(!ask("nas", DNS_TYPE_HTTPS));
+	ck_assert(!ask("com", DNS_TYPE_SOA));
+	/* Ours are not, whatever is asked of them. */
+	assert_answer("web", DNS_TYPE_MX, DNS_NOERROR, "NS web 6;");
+	config.restricted = true;
+	assert_answer("nas", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
+	config.restricted = false;
+	config.dns_host_search = false;
+	assert_answer("nas", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
+	assert_answer("nas", DNS_TYPE_HTTPS, DNS_NXDOMAIN, "NS . 6;");
+}
+END_TEST
+
+START_TEST(local_names_are_the_guests_and_then_the_hosts)
+{
+	assert_answer("web.local", DNS_TYPE_A, DNS_NOERROR, "AN web.local 1 10.0.2.20;");
+	assert_answer("web.local", DNS_TYPE_MX, DNS_NOERROR, "NS local 6;");
+	ck_assert(!ask("printer.local", DNS_TYPE_A));
+	ck_assert(!ask("local", DNS_TYPE_SOA));
+	ck_assert(!ask("a.web.local", DNS_TYPE_A));
+	ck_assert(!ask_routed("web.local", DNS_TYPE_A, true));
+	config.dns_host_search = false;
+	assert_answer("web.local", DNS_TYPE_A, DNS_NOERROR, "AN web.local 1 10.0.2.20;");
+	assert_answer("printer.local", DNS_TYPE_A, DNS_NXDOMAIN, "NS local 6;");
+	assert_answer("a.web.local", DNS_TYPE_A, DNS_NXDOMAIN, "NS local 6;");
 }
 END_TEST
 
 START_TEST(guest_that_left_or_was_renamed_is_not_found)
 {
 	guest_set_name(network.guests, guest_by_name(network.guests, "web"), "www");
-	assert_answer("web", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
+	ck_assert(!ask("web", DNS_TYPE_A));
+	assert_answer("web.usernet.internal", DNS_TYPE_A, DNS_NXDOMAIN, DOMAIN_SOA);
 	assert_answer("www", DNS_TYPE_A, DNS_NOERROR, "AN www 1 10.0.2.20;");
 	guest_forget_port(network.guests, &port);
-	assert_answer("www", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
+	assert_answer("www.usernet.internal", DNS_TYPE_A, DNS_NXDOMAIN, DOMAIN_SOA);
 }
 END_TEST
 
@@ -176,7 +206,7 @@ START_TEST(reserved_guest_is_found_before_it_comes)
 	assert_answer("30.2.0.10.in-addr.arpa", DNS_TYPE_PTR, DNS_NOERROR,
 		      "AN 30.2.0.10.in-addr.arpa 12 db.usernet.internal;");
 	ck_assert(reservation_remove(network.reservations, "db"));
-	assert_answer("db", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
+	assert_answer("db.usernet.internal", DNS_TYPE_A, DNS_NXDOMAIN, DOMAIN_SOA);
 }
 END_TEST
 
@@ -292,7 +322,6 @@ START_TEST(reserved_names_do_not_leave)
 	assert_answer("a.localhost", DNS_TYPE_AAAA, DNS_NOERROR, "AN a.localhost 28 ::1;");
 	assert_answer("localhost", DNS_TYPE_MX, DNS_NOERROR, "NS localhost 6;");
 	assert_answer("x.invalid", DNS_TYPE_A, DNS_NXDOMAIN, "NS invalid 6;");
-	assert_answer("printer.local", DNS_TYPE_A, DNS_NXDOMAIN, "NS local 6;");
 	assert_answer("abc.onion", DNS_TYPE_A, DNS_NXDOMAIN, "NS onion 6;");
 	assert_answer("_dns.resolver.arpa", DNS_TYPE_SVCB, DNS_NOERROR, "NS resolver.arpa 6;");
 }
@@ -403,6 +432,8 @@ int main(void)
 	tcase_add_test(tc, any_brings_both_kinds_of_address);
 	tcase_add_test(tc, type_that_a_guest_has_not_is_no_data);
 	tcase_add_test(tc, unknown_names_of_ours_do_not_exist);
+	tcase_add_test(tc, single_label_that_nobody_has_is_for_the_hosts_servers);
+	tcase_add_test(tc, local_names_are_the_guests_and_then_the_hosts);
 	tcase_add_test(tc, guest_that_left_or_was_renamed_is_not_found);
 	tcase_add_test(tc, reserved_guest_is_found_before_it_comes);
 	tcase_add_test(tc, gateway_has_its_names);

@@ -255,13 +255,15 @@ END_TEST
 START_TEST(router_advertisement_says_mtu_and_search_list)
 {
 	static const char *const search[] = {"example.org", "LAN", NULL};
-	static const uint8_t names[] = "\3lan\0\7example\3org";
+	static const char *const host[] = {"lan", "corp", NULL};
+	static const uint8_t names[] = "\3lan\0\7example\3org\0\4corp";
 	size_t len;
 	const uint8_t *p;
 
 	config.mtu = 1400;
 	config.domainname = "lan";
 	config.dnssearch = search;
+	config.host_search = host;
 	len = ndp_build_ra(&ndp, out);
 	parsed(len);
 	p = option(len, 5);
@@ -301,7 +303,7 @@ START_TEST(other_prefix_lengths_are_on_link_without_slaac)
 }
 END_TEST
 
-START_TEST(restricted_network_offers_no_route)
+START_TEST(restricted_network_offers_a_name_server_and_no_route)
 {
 	size_t len;
 
@@ -309,7 +311,7 @@ START_TEST(restricted_network_offers_no_route)
 	len = ndp_build_ra(&ndp, out);
 	parsed(len);
 	ck_assert_uint_eq(out[ICMP + 6] << 8 | out[ICMP + 7], 0);
-	ck_assert_ptr_null(option(len, 25));
+	ck_assert_ptr_nonnull(option(len, 25));
 	ck_assert_ptr_nonnull(option(len, 3));
 }
 END_TEST
@@ -393,7 +395,7 @@ int main(void)
 	tcase_add_test(tcase, router_advertisement_says_mtu_and_search_list);
 	tcase_add_test(tcase, search_list_never_overflows_the_frame);
 	tcase_add_test(tcase, other_prefix_lengths_are_on_link_without_slaac);
-	tcase_add_test(tcase, restricted_network_offers_no_route);
+	tcase_add_test(tcase, restricted_network_offers_a_name_server_and_no_route);
 	tcase_add_test(tcase, every_truncation_is_refused);
 	tcase_add_test(tcase, forged_messages_are_refused);
 	tcase_add_test(tcase, other_traffic_is_not_ours);

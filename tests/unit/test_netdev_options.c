@@ -116,7 +116,7 @@ START_TEST(user_takes_every_key)
 		"ipv6-host=fd00:1::1,ipv6-dns=fd00:1::9,restrict=on,hostname=h,domainname=d.test,"
 		"dnssearch=a.test,dnssearch=b.test,tftp=/srv,tftp-server-name=t,bootfile=b,"
 		"lease-time=600,mtu=1400,host-loopback=8080;5432,max-guests=7,offload=off,"
-		"checksum=verify");
+		"checksum=verify,dns-host-search=off");
 
 	is_v4(config->host, "10.5.0.1");
 	is_v4(config->dns, "10.5.0.9");
@@ -125,7 +125,7 @@ START_TEST(user_takes_every_key)
 	is_v6(&config->net6, "fd00:1::");
 	is_v6(&config->host6, "fd00:1::1");
 	is_v6(&config->dns6, "fd00:1::9");
-	ck_assert(config->restricted && !config->offload);
+	ck_assert(config->restricted && !config->offload && !config->dns_host_search);
 	ck_assert(config->verify_checksums);
 	ck_assert_str_eq(config->hostname, "h");
 	ck_assert_str_eq(config->domainname, "d.test");

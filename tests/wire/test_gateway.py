@@ -109,11 +109,11 @@ class Advertisement(GatewayCase):
         b.ping(GATEWAY)
         self.assertEqual([p for p in b.inbox if p.icmp6 and p.ip6.dst == 'fe80::a'], [])
 
-    def test_with_restrict_there_is_a_prefix_but_no_router(self):
+    def test_with_restrict_there_is_a_name_server_but_no_router(self):
         self.network('restrict=on')
         _, p, options = self.advert()
         self.assertEqual(struct.unpack_from('>H', p.icmp6.body, 2), (0,))
-        self.assertNotIn(25, options)
+        self.assertIn(25, options)
         self.assertIn(3, options)
 
     def test_with_ipv6_off_there_is_silence(self):
@@ -232,11 +232,11 @@ class Lease(GatewayCase):
         # The domain itself comes first.
         self.assertTrue(options[119].startswith(b'\x03lan\x07example\0\x03one'))
 
-    def test_with_restrict_neither_router_nor_name_server_is_named(self):
+    def test_with_restrict_the_name_server_is_named_and_no_router(self):
         self.network('restrict=on')
         options = self.station(lease=False).dhcp()
         self.assertNotIn(3, options)
-        self.assertNotIn(6, options)
+        self.assertEqual(options[6], pk.ip4(DNS))
 
     def test_each_client_has_an_address_of_its_own_and_gets_it_again(self):
         self.network()

@@ -93,17 +93,30 @@ static bool in_list(const char *const *list, const char *name)
 	return *list;
 }
 
+static bool offers_host_search(const struct user_config *config)
+{
+	for (const char *const *s = config->host_search; s && *s; s++) {
+		if (!user_config_offers(config, *s))
+			return true;
+	}
+	return false;
+}
+
 static void add_search(struct dhcp_reply *reply, const struct user_config *config)
 {
 	uint8_t list[1024];
 	size_t used = 0;
 
 	/* Who takes this list does not look at option 15 any more. */
-	if (config->dnssearch && config->domainname &&
-	    !in_list(config->dnssearch, config->domainname))
+	if (config->domainname && (config->dnssearch || offers_host_search(config)) &&
+	    !(config->dnssearch && in_list(config->dnssearch, config->domainname)))
 		used += dns_name_write(list, sizeof list, config->domainname);
 	for (const char *const *s = config->dnssearch; s && *s; s++)
 		used += dns_name_write(list + used, sizeof list - used, *s);
+	for (const char *const *s = config->host_search; s && *s; s++) {
+		if (!user_config_offers(config, *s))
+			used += dns_name_write(list + used, sizeof list - used, *s);
+	}
 	if (used)
 		dhcp_reply_add(reply, DHCP_OPT_SEARCH, list, used);
 }
@@ -210,8 +223,7 @@ static void add_option(struct dhcp_reply *reply, uint8_t option, const struct us
 			dhcp_reply_add_addr(reply, option, config->host);
 		break;
 	case DHCP_OPT_DNS:
-		if (!config->restricted)
-			dhcp_reply_add_addr(reply, option, config->dns);
+		dhcp_reply_add_addr(reply, option, config->dns);
 		break;
 	case DHCP_OPT_HOSTNAME:
 		add_text(reply, option, names->reserved ? names->reserved : config->hostname);

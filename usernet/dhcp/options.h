@@ -18,12 +18,12 @@ struct dhcp_names {
 
 /*
  * Adds what @request asks for in option 55, in its order; all there is when it asks for nothing.
- * The netmask goes always, the FQDN (81) when the client sent its own. No router and no name server
- * with restrict=on, as libslirp (bootp.c). siaddr (the boot server: tftp-server-name
- * when that is an address, else the gateway) and the boot file, by the client's architecture (93),
- * are set too. Network boot: a UEFI HTTP client takes no offer without the class (60) "HTTPClient";
- * a PXE client that asks for the class is given it with the advice (43) to boot the file that is
- * named.
+ * The netmask goes always, the FQDN (81) when the client sent its own. No router with restrict=on;
+ * the name server, which then knows the network's names only, is named. siaddr (the boot server:
+ * tftp-server-name when that is an address, else the gateway) and the boot file, by the client's
+ * architecture (93), are set too. Network boot: a UEFI HTTP client takes no offer without the class
+ * (60) "HTTPClient"; a PXE client that asks for the class is given it with the advice (43) to boot
+ * the file that is named.
  */
 void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *request,
 		      const struct user_config *config, const struct dhcp_names *names);

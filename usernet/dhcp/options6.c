@@ -20,6 +20,9 @@ static void put_domains(struct dhcpv6_writer *w, const struct user_config *confi
 	for (const char *const *s = config->dnssearch; s && *s; s++)
 		if (!config->domainname || g_ascii_strcasecmp(*s, config->domainname) != 0)
 			used += dns_name_write(list + used, sizeof(list) - used, *s);
+	for (const char *const *s = config->host_search; s && *s; s++)
+		if (!user_config_offers(config, *s))
+			used += dns_name_write(list + used, sizeof(list) - used, *s);
 	if (used)
 		dhcpv6_put(w, OPT6_DOMAINS, list, used);
 }
@@ -113,8 +116,7 @@ void dhcpv6_options_add(struct dhcpv6_writer *w, const struct dhcpv6_query *quer
 {
 	uint8_t refresh[4];
 
-	/* As with DHCP, a closed network is told of no name server. */
-	if (!config->restricted && dhcpv6_wants(query, OPT6_DNS))
+	if (dhcpv6_wants(query, OPT6_DNS))
 		dhcpv6_put(w, OPT6_DNS, &config->dns6, sizeof(config->dns6));
 	put_boot(w, query, config);
 	if (dhcpv6_wants(query, OPT6_DOMAINS))

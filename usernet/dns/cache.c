@@ -29,6 +29,7 @@ struct dns_cache {
 	GHashTable *by_key;  /* &entry::key -> entry */
 	struct list entries; /* heads entry::link; the one asked for the longest ago first */
 	size_t bytes;
+	unsigned limit; /* seconds; 0: none */
 	uint8_t out[DNS_CACHE_ANSWER_MAX];
 };
 
@@ -92,6 +93,11 @@ void dns_cache_clear(struct dns_cache *cache)
 {
 	list_for_each_safe (entry, &cache->entries, struct entry, link)
 		remove_entry(cache, entry);
+}
+
+void dns_cache_limit(struct dns_cache *cache, unsigned seconds)
+{
+	cache->limit = seconds;
 }
 
 void dns_cache_free(struct dns_cache *cache)
@@ -175,6 +181,8 @@ void dns_cache_put(struct dns_cache *cache, const struct dns_query *query, const
 	if (len > DNS_CACHE_ANSWER_MAX || !make_key(&key, query) ||
 	    !assess(&life, query->type, answer, len))
 		return;
+	if (cache->limit)
+		life.seconds = MIN(life.seconds, cache->limit);
 	entry = g_hash_table_lookup(cache->by_key, &key);
 	if (entry)
 		remove_entry(cache, entry);

@@ -22,9 +22,14 @@ struct dns_cache;
 #define DNS_CACHE_TTL_MAX      86400
 #define DNS_CACHE_NEGATIVE_MAX 900
 
+/* Seconds, for a stub on this host: it has its own cache, and its servers may change unseen. */
+#define DNS_CACHE_STUB_MAX 30
+
 struct dns_cache *dns_cache_new(void);
 void dns_cache_free(struct dns_cache *cache);
 void dns_cache_clear(struct dns_cache *cache);
+/* What comes from now on is kept for at most @seconds; 0: as long as it may be. */
+void dns_cache_limit(struct dns_cache *cache, unsigned seconds);
 /*
  * Keeps @answer to @query if that may be done. @query's other fields than its question and flags
  * are not looked at.

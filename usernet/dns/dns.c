@@ -3,13 +3,16 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "dns/cache.h"
 #include "dns/pending.h"
 #include "dns/resolv.h"
 #include "dns/server.h"
 #include "dns/tcp.h"
+#include "dns/tcp_listener.h"
 #include "dns/upstream.h"
 #include "dns/zone.h"
+#include "net/mac.h"
 #include "net/network.h"
 #include "net/user_config.h"
 
@@ -22,11 +25,14 @@ struct dns {
 	struct dns_cache *cache;
 	struct dns_upstream *upstream;
 	struct dns_pending *pending;
-	struct dns_tcp *tcp4, *tcp6;
+	struct dns_tcp *tcp;
+	struct dns_tcp_listener *tcp4, *tcp6;
 	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
 	GArray *words;             /* struct dns_server, of `dns-server=` */
 	GArray *servers;           /* in use */
+	char **search;             /* the host's; NULL-terminated */
 	struct dns_stats stats;
+	struct log_limit full;
 	uint8_t out[DNS_UDP_MAX]; /* for local answers */
 };
 
@@ -114,12 +120,26 @@ static bool answer_from_cache(struct dns *dns, const struct dns_source *source,
 	return true;
 }
 
+static void refuse_full(struct dns *dns, const struct dns_source *source,
+			const struct dns_query *query)
+{
+	char mac[GUEST_MAC_TEXT];
+
+	guest_mac_format(mac, source->client.mac);
+	log_limited(&dns->full,
+		    "name server: %s has reached its limit of waiting lookups (%u wait in all): "
+		    "new ones fail",
+		    mac, dns_pending_count(dns->pending));
+	dns->stats.dropped++;
+	reply_rcode(dns, source, query, DNS_SERVFAIL);
+}
+
 static void ask_world(struct dns *dns, const struct dns_source *source,
 		      const struct dns_query *query, usec_t now)
 {
 	if (dns->resolv)
 		dns_resolv_look(dns->resolv, now);
-	switch (dns_pending_ask(dns->pending, source, query)) {
+	switch (dns_pending_ask(dns->pending, source, query, now)) {
 	case DNS_WAIT_ASKED:
 		dns->stats.forwarded++;
 		break;
@@ -127,6 +147,9 @@ static void ask_world(struct dns *dns, const struct dns_source *source,
 		dns->stats.shared++;
 		break;
 	case DNS_WAIT_FULL:
+		refuse_full(dns, source, query);
+		break;
+	case DNS_WAIT_FLOOD:
 		drop(dns, source);
 		break;
 	}
@@ -173,11 +196,16 @@ void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8
 
 static void query_tcp(void *data, struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
 {
-	struct dns_source source = {.conn = conn};
+	struct dns_source source = {.conn = conn, .client = *dns_tcp_client(conn)};
 	struct dns *dns = data;
 
 	dns->stats.queries_tcp++;
 	take(dns, &source, message, len, loop_now(dns->loop));
+}
+
+bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client)
+{
+	return dns_tcp_take(dns->tcp, fd, client);
 }
 
 /* --- the world's servers --- */
@@ -196,22 +224,50 @@ static bool words_say_all(const struct dns *dns)
 	return false;
 }
 
+static bool are_stubs(const GArray *servers)
+{
+	for (guint i = 0; i < servers->len; i++) {
+		if (!dns_server_is_loopback(&g_array_index(servers, struct dns_server, i)))
+			return false;
+	}
+	return true;
+}
+
+static void set_search(struct dns *dns, char **search)
+{
+	bool same = dns->search &&
+		    g_strv_equal((const char *const *)dns->search, (const char *const *)search);
+
+	g_strfreev(dns->search);
+	dns->search = search;
+	if (!same && dns->ops->search_changed && dns->config->dns_host_search &&
+	    !dns->config->restricted)
+		dns->ops->search_changed(dns->data, (const char *const *)search);
+}
+
 static void set_servers(struct dns *dns)
 {
 	GArray *servers = g_array_copy(dns->words);
 
 	if (dns->resolv) {
-		GArray *found = dns_resolv_read(dns->resolv);
+		char **search;
+		GArray *found = dns_resolv_read(dns->resolv, &search);
 
+		dns_cache_limit(dns->cache, are_stubs(found) ? DNS_CACHE_STUB_MAX : 0);
 		g_array_append_vals(servers, found->data, found->len);
 		g_array_free(found, TRUE);
+		set_search(dns, search);
 	}
 	if (dns->servers)
 		g_array_free(dns->servers, TRUE);
 	dns->servers = servers;
-	/* Other servers may see another world: that of a VPN, or no longer. */
-	if (dns_upstream_set(dns->upstream, servers))
-		dns_cache_clear(dns->cache);
+	/*
+	 * Other servers may see another world: that of a VPN, or no longer. So may the same, when
+	 * they are a stub whose own servers have changed.
+	 */
+	if (!dns_upstream_set(dns->upstream, servers))
+		dns_upstream_again(dns->upstream);
+	dns_cache_clear(dns->cache);
 }
 
 static void resolv_changed(void *data)
@@ -226,10 +282,11 @@ static void resolv_changed(void *data)
 
 static bool listen_tcp(struct dns *dns, GError **error)
 {
-	dns->tcp4 = dns_tcp_new(dns->loop, false, query_tcp, dns, error);
+	dns->tcp = dns_tcp_new(dns->loop, query_tcp, dns);
+	dns->tcp4 = dns_tcp_listen(dns->tcp, dns->loop, false, error);
 	/* A host without ::1 has no IPv6, and so nothing to take guests' IPv6 to. */
 	if (dns->tcp4 && dns->config->ipv6)
-		dns->tcp6 = dns_tcp_new(dns->loop, true, query_tcp, dns, NULL);
+		dns->tcp6 = dns_tcp_listen(dns->tcp, dns->loop, true, NULL);
 	return dns->tcp4 != NULL;
 }
 
@@ -251,7 +308,7 @@ static bool open_all(struct dns *dns, struct network *network, GError **error)
 	if (!words_say_all(dns))
 		dns->resolv = dns_resolv_new(
 			dns->loop, config->resolv_conf ? config->resolv_conf : DNS_RESOLV_PATH,
-			resolv_changed, dns);
+			dns_resolv_behind, resolv_changed, dns);
 	set_servers(dns);
 	return true;
 }
@@ -279,10 +336,12 @@ void dns_free(struct dns *dns)
 	dns_resolv_free(dns->resolv);
 	dns_pending_free(dns->pending);
 	dns_upstream_free(dns->upstream);
-	dns_tcp_free(dns->tcp4);
-	dns_tcp_free(dns->tcp6);
+	dns_tcp_listener_free(dns->tcp4);
+	dns_tcp_listener_free(dns->tcp6);
+	dns_tcp_free(dns->tcp);
 	dns_cache_free(dns->cache);
 	dns_zone_free(dns->zone);
+	g_strfreev(dns->search);
 	if (dns->words)
 		g_array_free(dns->words, TRUE);
 	if (dns->servers)
@@ -294,9 +353,9 @@ void dns_free(struct dns *dns)
 
 uint16_t dns_tcp_port(const struct dns *dns, bool v6)
 {
-	const struct dns_tcp *tcp = v6 ? dns->tcp6 : dns->tcp4;
+	const struct dns_tcp_listener *listener = v6 ? dns->tcp6 : dns->tcp4;
 
-	return tcp ? dns_tcp_listens(tcp) : 0;
+	return listener ? dns_tcp_listener_port(listener) : 0;
 }
 
 struct dns_zone *dns_zone_of(struct dns *dns)
@@ -315,9 +374,9 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats)
 	stats->outstanding = dns_pending_count(dns->pending);
 	stats->cache_entries = dns_cache_count(dns->cache);
 	stats->cache_bytes = dns_cache_bytes(dns->cache);
-	stats->tcp_connections = dns_tcp_count(dns->tcp4);
-	if (dns->tcp6)
-		stats->tcp_connections += dns_tcp_count(dns->tcp6);
+	stats->displaced = dns_pending_displaced(dns->pending);
+	stats->tcp_connections = dns_tcp_count(dns->tcp);
+	stats->tcp_displaced = dns_tcp_displaced(dns->tcp);
 }
 
 char **dns_servers(const struct dns *dns)
@@ -327,4 +386,9 @@ char **dns_servers(const struct dns *dns)
 	for (guint i = 0; i < dns->servers->len; i++)
 		words[i] = dns_server_format(&g_array_index(dns->servers, struct dns_server, i));
 	return words;
+}
+
+const char *const *dns_search(const struct dns *dns)
+{
+	return (const char *const *)dns->search;
 }

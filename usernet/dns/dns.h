@@ -18,10 +18,12 @@
  *
  *     guest's UDP 53 -> dns_query_udp() --+                 +-> dns_zone
  *                                         +----- dns.c -----+-> dns_cache
- *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> c-ares
+ *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> dns_channel
  *
- * What waits for the world is bounded per guest, per port and overall; beyond the bound a query is
- * dropped and counted, as its client will ask again.
+ * Lookups that wait for the world are bounded per guest, per port and overall. At its bound a
+ * guest's oldest lookup, if it has waited for DNS_PATIENCE, gives way to the new one: names that
+ * nobody answers do not hold up others. A lookup that gives way or finds no room is answered
+ * SERVFAIL, so that its client goes on at once.
  */
 struct dns;
 struct dns_zone;
@@ -44,6 +46,12 @@ struct dns_ops {
 	 */
 	void (*answer_udp)(void *data, const struct dns_client *client, const uint8_t *message,
 			   size_t len);
+	/*
+	 * The host's search list is now @search (NULL-terminated, borrowed for the call): from
+	 * within dns_new(), or later from the loop. NULL: not wanted. Never called with
+	 * dns-host-search=off or restrict=on.
+	 */
+	void (*search_changed)(void *data, const char *const *search);
 };
 
 /* Since the start. A query is counted in exactly one of the rows behind the first two. */
@@ -54,13 +62,15 @@ struct dns_stats {
 	uint64_t forwarded; /* asked upstream for */
 	uint64_t shared;    /* joined one that was being asked for */
 	uint64_t refused;   /* malformed or not for us: answered with an error */
-	uint64_t dropped;   /* not answered: over a bound, or no query at all */
+	uint64_t dropped;   /* over a bound: SERVFAIL, or silence; no query at all: silence */
 
 	uint64_t failed;         /* of forwarded and shared: SERVFAIL, no server had an answer */
+	uint64_t displaced;      /* of forwarded and shared: SERVFAIL, gave way to newer ones */
 	uint64_t timeouts;       /* a server was silent, another was tried */
 	uint64_t upstream_sent;  /* queries sent to servers, repeated ones included */
 	uint64_t upstream_bad;   /* answers that did not fit their question, refused */
 	uint64_t truncated;      /* cut to the client's size */
+	uint64_t tcp_displaced;  /* connections closed, as there were too many */
 	uint64_t config_changes; /* the host's name servers changed */
 	unsigned outstanding;    /* clients that wait now */
 	unsigned cache_entries, tcp_connections;
@@ -68,9 +78,14 @@ struct dns_stats {
 };
 
 /* Clients waiting for the world: overall, of one port, of one MAC address at one port. */
-#define DNS_MAX_OUTSTANDING 2048
-#define DNS_MAX_PER_PORT    512
-#define DNS_MAX_PER_GUEST   128
+#define DNS_MAX_OUTSTANDING 4096
+#define DNS_MAX_PER_PORT    1024
+#define DNS_MAX_PER_GUEST   512
+/* The last part of all is for ports that have few, so many each. */
+#define DNS_RESERVE      1024
+#define DNS_RESERVE_EACH 32
+#define DNS_PATIENCE     (500 * USEC_PER_MSEC)
+#define DNS_REFUSALS     1024 /* that a guest is told of in a second; then it is silence */
 
 /*
  * Listens for TCP, reads resolv.conf. @config (resolved) and @network must outlive it; @ops too.
@@ -85,6 +100,11 @@ void dns_free(struct dns *dns);
 /* @message: the UDP payload, @len bytes, borrowed. */
 void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8_t *message,
 		   size_t len, usec_t now);
+/*
+ * A guest's connection to port 53, accepted and connected: a non-blocking stream socket, taken over
+ * in any case. False when it was closed at once. @client: who it is; its ports are not looked at.
+ */
+bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client);
 /* The loopback port (host order) where the NAT takes guests' TCP to us: 127.0.0.1, or ::1. 0: none.
  */
 uint16_t dns_tcp_port(const struct dns *dns, bool v6);
@@ -95,5 +115,7 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats);
 /* The servers in use, "127.0.0.53", "/corp.example/10.1.1.1#5353"; NULL-terminated, newly
  * allocated. */
 char **dns_servers(const struct dns *dns);
+/* The host's search list, NULL-terminated; NULL with servers of our own. Borrowed. */
+const char *const *dns_search(const struct dns *dns);
 
 #endif

@@ -19,10 +19,28 @@ struct question {
 	struct key key;
 	struct dns_query query; /* its data: key.bytes */
 	struct list waiters;    /* heads waiter::link */
+	struct dns_flight *flight;
 };
+
+/* What a port, or a guest at one, has waiting. */
+struct share {
+	uint64_t key;
+	unsigned n;
+	struct list waiters; /* heads waiter::shares' link; the oldest first */
+	usec_t window;       /* when it was first told of a refusal, and how often since */
+	unsigned told;
+};
+
+enum { OF_PORT, OF_GUEST, N_SHARES };
 
 struct waiter {
 	struct list link; // question::waiters
+	struct question *question;
+	struct {
+		struct list link; // share::waiters
+		struct share *share;
+	} shares[N_SHARES];
+	usec_t since;
 	struct dns_source source;
 	uint16_t id;
 	uint16_t name_len;
@@ -34,8 +52,9 @@ struct dns_pending {
 	const struct dns_pending_ops *ops;
 	void *data;
 	GHashTable *questions; /* &question::key -> question */
-	GHashTable *charges;   /* own uint64_t, a port or a guest at one -> how many wait */
+	GHashTable *shares;    /* &share::key -> share */
 	unsigned n_waiters;
+	uint64_t displaced;
 	uint8_t lowered[DNS_QUERY_MAX];
 };
 
@@ -55,7 +74,7 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
 	return p->len == q->len && memcmp(p->bytes, q->bytes, p->len) == 0;
 }
 
-static guint charge_hash(gconstpointer key)
+static guint share_hash(gconstpointer key)
 {
 	return (guint)hash_mix(*(const uint64_t *)key ^ hash_seed());
 }
@@ -68,52 +87,53 @@ static struct key lower_key(struct dns_pending *pending, const struct dns_query 
 	return (struct key){query->len, pending->lowered};
 }
 
-/* --- charges --- */
+/* --- shares --- */
 
-/* Whoever asks on a connection is charged to it in dns_tcp.c, and here to the whole. */
-static void charge_keys(const struct dns_source *source, uint64_t keys[2])
+static uint64_t share_key(const struct dns_client *client, unsigned which)
 {
-	uint64_t port = source->client.port_id;
+	uint64_t key = hash_mix(client->port_id ^ hash_seed());
 
-	keys[0] = hash_mix(port ^ hash_seed());
-	keys[1] = hash_mix(keys[0] ^ source->client.mac);
+	return which == OF_PORT ? key : hash_mix(key ^ client->mac);
 }
 
-static unsigned charged(const struct dns_pending *pending, uint64_t key)
+static struct share *find_share(const struct dns_pending *pending, const struct dns_client *client,
+				unsigned which)
 {
-	return GPOINTER_TO_UINT(g_hash_table_lookup(pending->charges, &key));
+	uint64_t key = share_key(client, which);
+
+	return g_hash_table_lookup(pending->shares, &key);
 }
 
-static void charge(struct dns_pending *pending, const struct dns_source *source, int change)
+static void charge(struct dns_pending *pending, struct waiter *waiter)
 {
-	uint64_t keys[2];
+	for (unsigned which = 0; which < N_SHARES; which++) {
+		struct share *share = find_share(pending, &waiter->source.client, which);
 
-	pending->n_waiters += (unsigned)change;
-	if (source->conn)
-		return;
-	charge_keys(source, keys);
-	for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
-		unsigned n = charged(pending, keys[i]) + (unsigned)change;
-
-		if (n)
-			g_hash_table_replace(pending->charges, g_memdup2(&keys[i], sizeof(keys[i])),
-					     GUINT_TO_POINTER(n));
-		else
-			g_hash_table_remove(pending->charges, &keys[i]);
+		if (!share) {
+			share = g_new0(struct share, 1);
+			share->key = share_key(&waiter->source.client, which);
+			list_init(&share->waiters);
+			g_hash_table_insert(pending->shares, &share->key, share);
+		}
+		share->n++;
+		waiter->shares[which].share = share;
+		list_append(&share->waiters, &waiter->shares[which].link);
 	}
+	pending->n_waiters++;
 }
 
-static bool has_room(const struct dns_pending *pending, const struct dns_source *source)
+static void discharge(struct dns_pending *pending, struct waiter *waiter)
 {
-	uint64_t keys[2];
+	for (unsigned which = 0; which < N_SHARES; which++) {
+		struct share *share = waiter->shares[which].share;
 
-	if (pending->n_waiters >= DNS_MAX_OUTSTANDING)
-		return false;
-	if (source->conn)
-		return true;
-	charge_keys(source, keys);
-	return charged(pending, keys[0]) < DNS_MAX_PER_PORT &&
-	       charged(pending, keys[1]) < DNS_MAX_PER_GUEST;
+		list_remove(&waiter->shares[which].link);
+		if (--share->n == 0) {
+			g_hash_table_remove(pending->shares, &share->key);
+			g_free(share);
+		}
+	}
+	pending->n_waiters--;
 }
 
 /* --- waiting --- */
@@ -141,21 +161,23 @@ static bool waits_already(const struct question *question, const struct dns_sour
 }
 
 static void add_waiter(struct question *question, const struct dns_source *source,
-		       const struct dns_query *query)
+		       const struct dns_query *query, usec_t now)
 {
 	struct waiter *waiter = g_malloc(sizeof(*waiter) + query->name.len);
 
+	waiter->question = question;
+	waiter->since = now;
 	waiter->source = *source;
 	waiter->id = query->id;
 	waiter->name_len = query->name.len;
 	memcpy(waiter->name, query->data + DNS_HEADER, query->name.len);
 	list_append(&question->waiters, &waiter->link);
-	charge(question->pending, source, 1);
+	charge(question->pending, waiter);
 }
 
 static void forget_waiter(struct dns_pending *pending, struct waiter *waiter)
 {
-	charge(pending, &waiter->source, -1);
+	discharge(pending, waiter);
 	list_remove(&waiter->link);
 	g_free(waiter);
 }
@@ -166,6 +188,18 @@ static void question_free(struct question *question)
 		forget_waiter(question->pending, waiter);
 	g_free(question->key.bytes);
 	g_free(question);
+}
+
+/* @answer in @copy, which has room for it: whoever answers may cut it, so each gets a whole one. */
+static void tell(struct waiter *waiter, const struct dns_query *query, const uint8_t *answer,
+		 size_t len, uint8_t *copy)
+{
+	struct dns_pending *pending = waiter->question->pending;
+
+	memcpy(copy, answer, len);
+	dns_put16(copy, waiter->id);
+	memcpy(copy + DNS_HEADER, waiter->name, waiter->name_len);
+	pending->ops->answer(pending->data, &waiter->source, query, copy, len);
 }
 
 static void came(void *data, uint8_t *answer, size_t len)
@@ -182,15 +216,76 @@ static void came(void *data, uint8_t *answer, size_t len)
 		answer = failure;
 		len = dns_answer_only(failure, sizeof(failure), &query, DNS_SERVFAIL);
 	}
-	/* Whoever answers may cut it: each gets a whole one. */
 	copy = g_malloc(len);
-	list_for_each_safe (waiter, &question->waiters, struct waiter, link) {
-		memcpy(copy, answer, len);
-		dns_put16(copy, waiter->id);
-		memcpy(copy + DNS_HEADER, waiter->name, waiter->name_len);
-		pending->ops->answer(pending->data, &waiter->source, &query, copy, len);
-	}
+	list_for_each (waiter, &question->waiters, struct waiter, link)
+		tell(waiter, &query, answer, len, copy);
 	question_free(question);
+}
+
+/* --- room --- */
+
+static void displace(struct dns_pending *pending, struct waiter *waiter)
+{
+	struct question *question = waiter->question;
+	struct dns_query query = question->query;
+	uint8_t failure[DNS_UDP_MIN], copy[DNS_UDP_MIN];
+
+	pending->displaced++;
+	tell(waiter, &query, failure,
+	     dns_answer_only(failure, sizeof(failure), &query, DNS_SERVFAIL), copy);
+	forget_waiter(pending, waiter);
+	if (!list_empty(&question->waiters))
+		return;
+	g_hash_table_remove(pending->questions, &question->key);
+	dns_flight_abandon(question->flight);
+	question_free(question);
+}
+
+/* Ends the oldest lookup of @share if it has waited long enough. */
+static bool give_way(struct dns_pending *pending, struct share *share, unsigned which, usec_t now)
+{
+	struct waiter *oldest;
+
+	if (!share)
+		return false;
+	oldest = which == OF_PORT
+			 ? list_first(&share->waiters, struct waiter, shares[OF_PORT].link)
+			 : list_first(&share->waiters, struct waiter, shares[OF_GUEST].link);
+	if (now - oldest->since < DNS_PATIENCE)
+		return false;
+	displace(pending, oldest);
+	return true;
+}
+
+/* A guest that floods is told of its refusals only so often. */
+static enum dns_wait refuse(struct dns_pending *pending, const struct dns_client *client,
+			    usec_t now)
+{
+	struct share *share = find_share(pending, client, OF_GUEST);
+
+	if (!share)
+		share = find_share(pending, client, OF_PORT);
+	if (!share)
+		return DNS_WAIT_FULL;
+	if (now - share->window >= USEC_PER_SEC) {
+		share->window = now;
+		share->told = 0;
+	}
+	return share->told++ < DNS_REFUSALS ? DNS_WAIT_FULL : DNS_WAIT_FLOOD;
+}
+
+static bool has_room(struct dns_pending *pending, const struct dns_client *client, usec_t now)
+{
+	struct share *guest = find_share(pending, client, OF_GUEST);
+	struct share *port = find_share(pending, client, OF_PORT);
+	bool late = pending->n_waiters >= DNS_MAX_OUTSTANDING - DNS_RESERVE;
+
+	if (guest && guest->n >= DNS_MAX_PER_GUEST)
+		return give_way(pending, guest, OF_GUEST, now);
+	if ((port && port->n >= (late ? DNS_RESERVE_EACH : DNS_MAX_PER_PORT)) ||
+	    pending->n_waiters >= DNS_MAX_OUTSTANDING)
+		return give_way(pending, port, OF_PORT, now);
+	return true;
 }
 
 static struct question *begin(struct dns_pending *pending, const struct key *key,
@@ -208,22 +303,24 @@ static struct question *begin(struct dns_pending *pending, const struct key *key
 }
 
 enum dns_wait dns_pending_ask(struct dns_pending *pending, const struct dns_source *source,
-			      const struct dns_query *query)
+			      const struct dns_query *query, usec_t now)
 {
 	struct key key = lower_key(pending, query);
 	struct question *question = g_hash_table_lookup(pending->questions, &key);
 
 	if (question && waits_already(question, source, query->id))
 		return DNS_WAIT_SHARED;
-	if (!has_room(pending, source))
-		return DNS_WAIT_FULL;
+	if (!has_room(pending, &source->client, now))
+		return refuse(pending, &source->client, now);
+	/* Look it up again: displace() may have ended it. */
+	question = g_hash_table_lookup(pending->questions, &key);
 	if (question) {
-		add_waiter(question, source, query);
+		add_waiter(question, source, query, now);
 		return DNS_WAIT_SHARED;
 	}
 	question = begin(pending, &key, query);
-	add_waiter(question, source, query);
-	dns_upstream_ask(pending->upstream, &question->query, came, question);
+	add_waiter(question, source, query, now);
+	question->flight = dns_upstream_ask(pending->upstream, &question->query, came, question);
 	return DNS_WAIT_ASKED;
 }
 
@@ -238,7 +335,7 @@ struct dns_pending *dns_pending_new(struct dns_upstream *upstream,
 	pending->ops = ops;
 	pending->data = data;
 	pending->questions = g_hash_table_new(key_hash, key_equal);
-	pending->charges = g_hash_table_new_full(charge_hash, g_int64_equal, g_free, NULL);
+	pending->shares = g_hash_table_new(share_hash, g_int64_equal);
 	return pending;
 }
 
@@ -255,11 +352,16 @@ void dns_pending_free(struct dns_pending *pending)
 		question_free(question);
 	}
 	g_hash_table_destroy(pending->questions);
-	g_hash_table_destroy(pending->charges);
+	g_hash_table_destroy(pending->shares);
 	g_free(pending);
 }
 
 unsigned dns_pending_count(const struct dns_pending *pending)
 {
 	return pending->n_waiters;
+}
+
+uint64_t dns_pending_displaced(const struct dns_pending *pending)
+{
+	return pending->displaced;
 }

@@ -8,16 +8,16 @@
 /*
  * Clients that wait for the world. Queries that are the same but for their id and the case of the
  * name share one flight; each gets the answer with its own id and its name as it wrote it. How many
- * may wait is bounded per guest, per port and overall.
+ * may wait is bounded per guest, per port and overall (dns.h).
  */
 struct dns_pending;
 struct dns_tcp_conn;
 struct dns_upstream;
 
-/* Who asks: a guest by UDP, or somebody on a connection. */
+/* Who asks. */
 struct dns_source {
 	struct dns_tcp_conn *conn; /* NULL: by UDP */
-	struct dns_client client;  /* by UDP */
+	struct dns_client client;
 };
 
 struct dns_pending_ops {
@@ -34,7 +34,8 @@ struct dns_pending_ops {
 enum dns_wait {
 	DNS_WAIT_ASKED,  /* a flight was begun */
 	DNS_WAIT_SHARED, /* it joined one, or was there already: a client that repeats itself */
-	DNS_WAIT_FULL,   /* over a bound; nothing will come */
+	DNS_WAIT_FULL,   /* over a bound; nothing will come, and the client should be told so */
+	DNS_WAIT_FLOOD,  /* and it has been told often enough */
 };
 
 struct dns_pending *dns_pending_new(struct dns_upstream *upstream,
@@ -42,8 +43,10 @@ struct dns_pending *dns_pending_new(struct dns_upstream *upstream,
 /* Before the upstream. Nobody is answered. */
 void dns_pending_free(struct dns_pending *pending);
 enum dns_wait dns_pending_ask(struct dns_pending *pending, const struct dns_source *source,
-			      const struct dns_query *query);
+			      const struct dns_query *query, usec_t now);
 /* Clients that wait. */
 unsigned dns_pending_count(const struct dns_pending *pending);
+/* How many gave way to newer ones, since the start. */
+uint64_t dns_pending_displaced(const struct dns_pending *pending);
 
 #endif

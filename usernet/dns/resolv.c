@@ -28,7 +28,8 @@ struct dns_resolv {
 	struct loop_io io;
 	int here, there; /* watches: the path's directory, the target's; -1: none */
 	char *target;    /* the path with its links resolved; NULL: it leads nowhere */
-	struct identity seen;
+	const char *const *behind;
+	struct identity seen[1 + DNS_RESOLV_BEHIND]; /* the path's, then those behind */
 	usec_t looked;
 	struct loop_timer settle;
 };
@@ -58,6 +59,41 @@ static int watch_dir_of(struct dns_resolv *resolv, const char *path)
 	return inotify_add_watch(resolv->fd, dir, WATCHED | IN_ONLYDIR);
 }
 
+const char *const dns_resolv_behind[] = {
+	"/run/systemd/resolve/resolv.conf",
+	"/run/NetworkManager/no-stub-resolv.conf",
+	"/run/dnsmasq/resolv.conf",
+	NULL,
+};
+
+static unsigned n_behind(const struct dns_resolv *resolv)
+{
+	unsigned n = 0;
+
+	while (n < DNS_RESOLV_BEHIND && resolv->behind[n])
+		n++;
+	return n;
+}
+
+static void identify_all(const struct dns_resolv *resolv, struct identity *is)
+{
+	is[0] = identify(resolv->path);
+	for (unsigned i = 0; i < n_behind(resolv); i++)
+		is[1 + i] = identify(resolv->behind[i]);
+}
+
+static bool has_changed(const struct dns_resolv *resolv)
+{
+	struct identity is[1 + DNS_RESOLV_BEHIND];
+
+	identify_all(resolv, is);
+	for (unsigned i = 0; i <= n_behind(resolv); i++) {
+		if (!same(&is[i], &resolv->seen[i]))
+			return true;
+	}
+	return false;
+}
+
 /* A watch on the same directory is the same watch (inotify(7)). */
 static void watch(struct dns_resolv *resolv)
 {
@@ -67,6 +103,8 @@ static void watch(struct dns_resolv *resolv)
 	if (resolv->fd >= 0) {
 		resolv->here = watch_dir_of(resolv, resolv->path);
 		resolv->there = target ? watch_dir_of(resolv, target) : -1;
+		for (unsigned i = 0; i < n_behind(resolv); i++)
+			watch_dir_of(resolv, resolv->behind[i]);
 		if (before >= 0 && before != resolv->here && before != resolv->there)
 			inotify_rm_watch(resolv->fd, before);
 	}
@@ -84,22 +122,18 @@ static void suspect(struct dns_resolv *resolv)
 static void settled(struct loop_timer *timer)
 {
 	struct dns_resolv *resolv = container_of(timer, struct dns_resolv, settle);
-	struct identity now = identify(resolv->path);
 
 	watch(resolv);
-	if (!same(&now, &resolv->seen))
+	if (has_changed(resolv))
 		resolv->changed(resolv->data);
 }
 
 void dns_resolv_look(struct dns_resolv *resolv, usec_t now)
 {
-	struct identity is;
-
 	if (now - resolv->looked < DNS_RESOLV_LOOK)
 		return;
 	resolv->looked = now;
-	is = identify(resolv->path);
-	if (!same(&is, &resolv->seen))
+	if (has_changed(resolv))
 		suspect(resolv);
 }
 
@@ -123,19 +157,22 @@ static void ready(struct loop_io *io, uint32_t revents)
 
 		ours |= !event->len || is_named(resolv->path, event) ||
 			is_named(resolv->target, event);
+		for (unsigned i = 0; i < n_behind(resolv); i++)
+			ours |= is_named(resolv->behind[i], event);
 		at += (ssize_t)(sizeof(*event) + event->len);
 	}
 	if (ours)
 		suspect(resolv);
 }
 
-struct dns_resolv *dns_resolv_new(struct loop *loop, const char *path, void (*changed)(void *data),
-				  void *data)
+struct dns_resolv *dns_resolv_new(struct loop *loop, const char *path, const char *const *behind,
+				  void (*changed)(void *data), void *data)
 {
 	struct dns_resolv *resolv = g_new0(struct dns_resolv, 1);
 
 	resolv->loop = loop;
 	resolv->path = g_strdup(path);
+	resolv->behind = behind;
 	resolv->changed = changed;
 	resolv->data = data;
 	resolv->here = resolv->there = -1;
@@ -176,13 +213,14 @@ static size_t read_all(const char *path, char *buffer, size_t max)
 	return len;
 }
 
-GArray *dns_resolv_read(struct dns_resolv *resolv)
+GArray *dns_resolv_read(struct dns_resolv *resolv, char ***search)
 {
 	g_autofree char *text = g_malloc(DNS_RESOLV_SIZE_MAX);
 	size_t len;
 
 	/* First: a change while it is read is then a change. */
-	resolv->seen = identify(resolv->path);
+	identify_all(resolv, resolv->seen);
 	len = read_all(resolv->path, text, DNS_RESOLV_SIZE_MAX);
+	*search = dns_search_from_resolv_conf(text, len);
 	return dns_servers_from_resolv_conf(text, len);
 }

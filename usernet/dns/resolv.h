@@ -11,6 +11,9 @@
  * another file, gone and back. Its directory and that of the file it leads to are watched; what a
  * watch cannot see (more links between, a directory that was not there) a look at the file's date
  * finds, once a second while somebody asks.
+ *
+ * Where it names a stub on this host, that stub's own servers change behind it: the files where
+ * those are known to be written (@behind) are followed too, and never read.
  */
 #define DNS_RESOLV_PATH     "/etc/resolv.conf"
 #define DNS_RESOLV_SIZE_MAX 65536
@@ -19,14 +22,19 @@
 
 struct dns_resolv;
 
-struct dns_resolv *dns_resolv_new(struct loop *loop, const char *path, void (*changed)(void *data),
-				  void *data);
+#define DNS_RESOLV_BEHIND 4
+/* systemd-resolved(8), NetworkManager.conf(5) rc-manager, resolvconf(8) with dnsmasq. */
+extern const char *const dns_resolv_behind[];
+
+/* @behind: NULL-terminated, at most DNS_RESOLV_BEHIND are followed; must outlive it. */
+struct dns_resolv *dns_resolv_new(struct loop *loop, const char *path, const char *const *behind,
+				  void (*changed)(void *data), void *data);
 void dns_resolv_free(struct dns_resolv *resolv);
 /*
- * What it says now: a GArray of struct dns_server, owned by the caller; a file that cannot be read
- * is an empty one.
+ * What it says now: a GArray of struct dns_server, and in *@search a NULL-terminated list of
+ * domains; both owned by the caller. A file that cannot be read is an empty one.
  */
-GArray *dns_resolv_read(struct dns_resolv *resolv);
+GArray *dns_resolv_read(struct dns_resolv *resolv, char ***search);
 /* Somebody asks: has the file looked at. changed() comes later, from the loop. */
 void dns_resolv_look(struct dns_resolv *resolv, usec_t now);
 

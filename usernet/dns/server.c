@@ -16,7 +16,14 @@ static bool parse_addr(struct sockaddr_any *addr, const char *text, GError **err
 			    "'%s' is not ADDRESS or ADDRESS#PORT", text);
 		return false;
 	}
-	return sockaddr_inet(addr, host, port, error);
+	if (!sockaddr_inet(addr, host, port, error))
+		return false;
+	/* "Any" means this host (resolv.conf(5) of other systems; connect(2) here agrees). */
+	if (addr->sa.sa_family == AF_INET && !addr->in.sin_addr.s_addr)
+		addr->in.sin_addr.s_addr = g_htonl(INADDR_LOOPBACK);
+	else if (addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr))
+		addr->in6.sin6_addr = in6addr_loopback;
+	return true;
 }
 
 static bool parse_server(struct dns_server *server, const char *text, GError **error)
@@ -119,6 +126,51 @@ GArray *dns_servers_from_resolv_conf(const char *text, size_t len)
 	if (!servers->len && dns_server_parse(&server, "127.0.0.1", NULL))
 		append(servers, &server);
 	return servers;
+}
+
+bool dns_server_is_loopback(const struct dns_server *server)
+{
+	const struct sockaddr_any *addr = &server->addr;
+
+	if (addr->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
+	return g_ntohl(addr->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+char **dns_search_from_resolv_conf(const char *text, size_t len)
+{
+	g_autofree char *copy = g_strndup(text, len);
+	g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
+	GStrvBuilder *builder;
+	g_auto(GStrv) words = NULL;
+	char **search;
+	unsigned n = 0;
+
+	/* The last line that says one of the two counts. */
+	for (unsigned i = 0; lines[i]; i++) {
+		const char *line = lines[i];
+		size_t key = g_str_has_prefix(line, "search")   ? strlen("search")
+			     : g_str_has_prefix(line, "domain") ? strlen("domain")
+								: 0;
+
+		if (!key || !line[key] || !strchr(" \t", line[key]))
+			continue;
+		g_strfreev(words);
+		words = g_strsplit_set(line + key, " \t\r", -1);
+	}
+	builder = g_strv_builder_new();
+	for (unsigned i = 0; words && words[i] && n < DNS_SEARCH_MAX; i++) {
+		struct dns_name name;
+
+		/* "." is systemd-resolved's way to say none. */
+		if (!*words[i] || !dns_name_parse(&name, words[i]) || name.len == 1)
+			continue;
+		g_strv_builder_add(builder, words[i]);
+		n++;
+	}
+	search = g_strv_builder_end(builder);
+	g_strv_builder_unref(builder);
+	return search;
 }
 
 GArray *dns_servers_from_words(const char *const *words, GError **error)

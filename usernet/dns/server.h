@@ -13,6 +13,7 @@
  */
 #define DNS_PORT        53
 #define DNS_SERVERS_MAX 32 /* of one list */
+#define DNS_SEARCH_MAX  16
 
 struct dns_server {
 	struct dns_name domain; /* asked for names in it only; the root: for all */
@@ -21,7 +22,8 @@ struct dns_server {
 
 /*
  * "ADDR", "ADDR#PORT", "/domain/ADDR", "/domain/ADDR#PORT"; ADDR IPv4 or IPv6, with %scope where it
- * needs one. Errors quote @text and say what would be right.
+ * needs one; 0.0.0.0 and :: are this host's loopback. Errors quote @text and say what would be
+ * right.
  */
 bool dns_server_parse(struct dns_server *server, const char *text, GError **error);
 /* As it would be written. Newly allocated. */
@@ -33,6 +35,13 @@ bool dns_server_equal(const struct dns_server *a, const struct dns_server *b);
  * out. Without any it is 127.0.0.1, as there. A GArray of struct dns_server.
  */
 GArray *dns_servers_from_resolv_conf(const char *text, size_t len);
+/*
+ * Its search list (`search`, `domain`), at most DNS_SEARCH_MAX names; NULL-terminated, owned by the
+ * caller.
+ */
+char **dns_search_from_resolv_conf(const char *text, size_t len);
+/* A stub on this host, whose own servers may change without a word. */
+bool dns_server_is_loopback(const struct dns_server *server);
 /* @words: NULL-terminated, dns_server_parse() each. NULL and @error when one is wrong. */
 GArray *dns_servers_from_words(const char *const *words, GError **error);
 bool dns_servers_equal(const GArray *a, const GArray *b);

@@ -10,9 +10,9 @@ static const struct {
 	{{11, "\11localhost"}, DNS_SPECIAL_LOCALHOST},
 	{{9, "\7invalid"}, DNS_SPECIAL_NXDOMAIN}, /* RFC 6761 6.4 */
 	{{6, "\4test"}, DNS_SPECIAL_NXDOMAIN},    /* RFC 6761 6.2 */
-	{{7, "\5local"}, DNS_SPECIAL_NXDOMAIN},   /* multicast DNS's, RFC 6762 22.1 */
-	{{7, "\5onion"}, DNS_SPECIAL_NXDOMAIN},   /* RFC 7686 2 */
-	{{5, "\3alt"}, DNS_SPECIAL_NXDOMAIN},     /* RFC 9476 3 */
+	{{7, "\5local"}, DNS_SPECIAL_LOCAL},
+	{{7, "\5onion"}, DNS_SPECIAL_NXDOMAIN}, /* RFC 7686 2 */
+	{{5, "\3alt"}, DNS_SPECIAL_NXDOMAIN},   /* RFC 9476 3 */
 	/* Asks the resolver about itself (RFC 9462 4); another's answer would be wrong here. */
 	{{15, "\10resolver\4arpa"}, DNS_SPECIAL_NODATA},
 };

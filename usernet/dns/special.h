@@ -10,6 +10,7 @@
 enum dns_special {
 	DNS_SPECIAL_NONE,
 	DNS_SPECIAL_LOCALHOST, /* RFC 6761 6.3: 127.0.0.1 and ::1 */
+	DNS_SPECIAL_LOCAL,     /* multicast DNS's, RFC 6762 22.1; hosts may ask their servers */
 	DNS_SPECIAL_NXDOMAIN,  /* nothing is there */
 	DNS_SPECIAL_NODATA,    /* it is, and empty */
 };

@@ -2,17 +2,15 @@
 #include "dns/tcp.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/sockaddr.h"
 #include "dns/wire.h"
 
 struct dns_tcp_conn {
 	struct dns_tcp *tcp;
+	struct dns_client client;
 	struct list link; // dns_tcp::conns, or dns_tcp::closed
 	struct loop_io io;
 	int fd; /* -1: closed, kept for what it still waits for */
@@ -30,13 +28,10 @@ struct dns_tcp {
 	struct loop *loop;
 	dns_tcp_query_fn query;
 	void *data;
-	int fd;
-	uint16_t port;
-	struct loop_io io;
-	struct loop_timer pause;
 	struct list conns;  /* heads dns_tcp_conn::link; the one active longest ago first */
 	struct list closed; /* heads dns_tcp_conn::link; those that still wait */
 	unsigned n_conns;
+	uint64_t displaced;
 };
 
 /* --- life of a connection --- */
@@ -197,13 +192,12 @@ static void conn_idle(struct loop_timer *timer)
 		conn_close(conn);
 }
 
-static void conn_new(struct dns_tcp *tcp, int fd)
+static void conn_new(struct dns_tcp *tcp, int fd, const struct dns_client *client)
 {
 	struct dns_tcp_conn *conn = g_new0(struct dns_tcp_conn, 1);
-	int on = 1;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn->tcp = tcp;
+	conn->client = *client;
 	conn->fd = fd;
 	conn->in = g_byte_array_new();
 	conn->out = g_byte_array_new();
@@ -215,59 +209,58 @@ static void conn_new(struct dns_tcp *tcp, int fd)
 	touch(conn);
 }
 
-static void listener_resume(struct loop_timer *timer)
+/* --- room --- */
+
+static unsigned count_of_port(const struct dns_tcp *tcp, unsigned port_id)
 {
-	loop_io_events(&container_of(timer, struct dns_tcp, pause)->io, EPOLLIN);
+	unsigned n = 0;
+
+	list_for_each (conn, &tcp->conns, struct dns_tcp_conn, link)
+		n += conn->client.port_id == port_id;
+	return n;
 }
 
-static void listener_ready(struct loop_io *io, uint32_t revents)
+/* The one silent the longest of the port that has the most. */
+static struct dns_tcp_conn *find_victim(const struct dns_tcp *tcp)
 {
-	struct dns_tcp *tcp = container_of(io, struct dns_tcp, io);
-	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
-	int fd = accept4(tcp->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	bool starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
+	struct dns_tcp_conn *victim = NULL;
+	unsigned most = 0;
 
-	/* Also to make room for a descriptor, when there are no more. */
-	if (tcp->n_conns && (starved || tcp->n_conns >= DNS_TCP_MAX))
-		conn_close(list_first(&tcp->conns, struct dns_tcp_conn, link));
-	if (fd >= 0) {
-		conn_new(tcp, fd);
-	} else if (starved) {
-		loop_io_events(&tcp->io, 0);
-		loop_timer_set(&tcp->pause, loop_now(tcp->loop) + DNS_TCP_PAUSE);
+	list_for_each (conn, &tcp->conns, struct dns_tcp_conn, link) {
+		unsigned n;
+
+		/* Seen before, as another of its port. */
+		if (victim && conn->client.port_id == victim->client.port_id)
+			continue;
+		n = count_of_port(tcp, conn->client.port_id);
+		if (n > most) {
+			most = n;
+			victim = conn;
+		}
 	}
+	return victim;
+}
+
+static struct dns_tcp_conn *first_of_port(const struct dns_tcp *tcp, unsigned port_id)
+{
+	list_for_each (conn, &tcp->conns, struct dns_tcp_conn, link) {
+		if (conn->client.port_id == port_id)
+			return conn;
+	}
+	return NULL;
 }
 
 /* --- the door --- */
 
-struct dns_tcp *dns_tcp_new(struct loop *loop, bool v6, dns_tcp_query_fn query, void *data,
-			    GError **error)
+struct dns_tcp *dns_tcp_new(struct loop *loop, dns_tcp_query_fn query, void *data)
 {
-	struct dns_tcp *tcp;
-	struct sockaddr_any addr;
-	autofd int fd = -1;
+	struct dns_tcp *tcp = g_new0(struct dns_tcp, 1);
 
-	if (!sockaddr_inet(&addr, v6 ? "::1" : "127.0.0.1", "0", error))
-		return NULL;
-	fd = socket_bind(&addr, SOCK_STREAM, error);
-	if (fd < 0)
-		return NULL;
-	addr.len = sizeof(addr.storage);
-	if (getsockname(fd, &addr.sa, &addr.len) < 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-			    "cannot see which port was given: %s", g_strerror(errno));
-		return NULL;
-	}
-	tcp = g_new0(struct dns_tcp, 1);
 	tcp->loop = loop;
 	tcp->query = query;
 	tcp->data = data;
-	tcp->fd = steal_fd(&fd);
-	tcp->port = g_ntohs(v6 ? addr.in6.sin6_port : addr.in.sin_port);
 	list_init(&tcp->conns);
 	list_init(&tcp->closed);
-	loop_timer_init(loop, &tcp->pause, listener_resume);
-	loop_io_add(loop, &tcp->io, tcp->fd, EPOLLIN, listener_ready);
 	return tcp;
 }
 
@@ -279,20 +272,40 @@ void dns_tcp_free(struct dns_tcp *tcp)
 		conn_shut(conn);
 	list_for_each_safe (conn, &tcp->closed, struct dns_tcp_conn, link)
 		conn_free(conn);
-	loop_timer_cancel(&tcp->pause);
-	loop_io_remove(&tcp->io);
-	close(tcp->fd);
 	g_free(tcp);
 }
 
-uint16_t dns_tcp_listens(const struct dns_tcp *tcp)
+bool dns_tcp_take(struct dns_tcp *tcp, int fd, const struct dns_client *client)
 {
-	return tcp->port;
+	struct dns_tcp_conn *victim = NULL;
+
+	if (fd < 0)
+		return false;
+	if (count_of_port(tcp, client->port_id) >= DNS_TCP_PER_PORT)
+		victim = first_of_port(tcp, client->port_id);
+	else if (tcp->n_conns >= DNS_TCP_MAX)
+		victim = find_victim(tcp);
+	if (victim) {
+		tcp->displaced++;
+		conn_close(victim);
+	}
+	conn_new(tcp, fd, client);
+	return true;
+}
+
+const struct dns_client *dns_tcp_client(const struct dns_tcp_conn *conn)
+{
+	return &conn->client;
 }
 
 unsigned dns_tcp_count(const struct dns_tcp *tcp)
 {
 	return tcp->n_conns;
+}
+
+uint64_t dns_tcp_displaced(const struct dns_tcp *tcp)
+{
+	return tcp->displaced;
 }
 
 void dns_tcp_forget(struct dns_tcp_conn *conn)

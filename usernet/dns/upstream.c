@@ -2,15 +2,16 @@
 #include "dns/upstream.h"
 
 #include "dns/channel.h"
+#include "dns/health.h"
 #include "dns/server.h"
 #include "dns/verify.h"
 
 /* The servers of one domain. */
 struct group {
 	struct dns_name domain;
-	GPtrArray *channels; /* struct dns_channel, freed with it; never empty */
-	unsigned first;      /* whom to ask first */
-	usec_t prefer_until; /* unless it is 0 */
+	unsigned n; /* at least one */
+	struct dns_channel *channels[DNS_GROUP_MAX];
+	struct dns_health *health[DNS_GROUP_MAX];
 };
 
 struct dns_upstream {
@@ -29,7 +30,8 @@ struct dns_flight {
 	void *data;
 	struct dns_attempt *attempts[DNS_FLIGHT_TRIES]; /* by try; NULL: over */
 	unsigned tries, outstanding;
-	unsigned first; /* group::first when it began */
+	uint8_t order[DNS_GROUP_MAX]; /* of the group's servers */
+	bool probe;                   /* the first may still be away */
 	usec_t deadline;
 	struct loop_timer timer; /* the next try, or the end */
 	uint8_t *error;          /* the last answer that says an error */
@@ -44,13 +46,11 @@ static void group_free(gpointer data)
 {
 	struct group *group = data;
 
-	g_ptr_array_free(group->channels, TRUE);
+	for (unsigned i = 0; i < group->n; i++) {
+		dns_channel_free(group->channels[i]);
+		g_free(group->health[i]);
+	}
 	g_free(group);
-}
-
-static void channel_free(gpointer data)
-{
-	dns_channel_free(data);
 }
 
 static struct group *find_group(const struct dns_upstream *upstream, const struct dns_name *name)
@@ -82,7 +82,6 @@ static struct group *group_of_domain(GPtrArray *groups, const struct dns_name *d
 	}
 	group = g_new0(struct group, 1);
 	group->domain = *domain;
-	group->channels = g_ptr_array_new_with_free_func(channel_free);
 	g_ptr_array_add(groups, group);
 	return group;
 }
@@ -100,11 +99,12 @@ static GPtrArray *make_groups(struct loop *loop, const GArray *servers)
 
 	for (guint i = 0; i < servers->len; i++) {
 		const struct dns_server *server = &g_array_index(servers, struct dns_server, i);
-		struct dns_channel *channel = dns_channel_new(loop, &server->addr);
+		struct group *group = group_of_domain(groups, &server->domain);
 
-		if (channel)
-			g_ptr_array_add(group_of_domain(groups, &server->domain)->channels,
-					channel);
+		if (group->n == DNS_GROUP_MAX)
+			continue;
+		group->channels[group->n] = dns_channel_new(loop, &server->addr);
+		group->health[group->n++] = g_new0(struct dns_health, 1);
 	}
 	g_ptr_array_sort(groups, longer_first);
 	return groups;
@@ -131,6 +131,11 @@ static void flight_free(struct dns_flight *flight)
 	g_free(flight);
 }
 
+void dns_flight_abandon(struct dns_flight *flight)
+{
+	flight_free(flight);
+}
+
 /* @answer may be the flight's own, so the flight goes last. */
 static void finish(struct dns_flight *flight, uint8_t *answer, size_t len)
 {
@@ -147,20 +152,35 @@ static void give_up(struct dns_flight *flight)
 
 static usec_t wait_after(const struct dns_flight *flight)
 {
-	unsigned n = flight->group->channels->len;
+	unsigned n = flight->group->n;
 
+	if (flight->probe && flight->tries == 1)
+		return DNS_UPSTREAM_PROBE;
 	return flight->tries <= n ? MIN(DNS_UPSTREAM_WAIT, DNS_UPSTREAM_ROUND / n)
 				  : 2 * DNS_UPSTREAM_WAIT;
 }
 
-static struct dns_channel *channel_of(const struct dns_flight *flight, unsigned try)
+static unsigned server_of(const struct dns_flight *flight, unsigned try)
 {
-	GPtrArray *channels = flight->group->channels;
-
-	return g_ptr_array_index(channels, (flight->first + try) % channels->len);
+	return flight->order[try % flight->group->n];
 }
 
 static void answered(void *data, const struct dns_attempt *attempt, uint8_t *answer, size_t len);
+
+/*
+ * Of the queries to one server the first and the last are kept: the server may be slow, or a
+ * datagram lost. More would fill the channel with names that nobody answers.
+ */
+static void abandon_last(struct dns_flight *flight, unsigned try)
+{
+	unsigned n = flight->group->n;
+
+	if (try < 2 * n || !flight->attempts[try - n])
+		return;
+	dns_attempt_abandon(flight->attempts[try - n]);
+	flight->attempts[try - n] = NULL;
+	flight->outstanding--;
+}
 
 /*
  * Asks the next server that can be asked. When there is none, nor anything to wait for, the end
@@ -175,12 +195,13 @@ static void ask_next(struct dns_flight *flight)
 	while (flight->group && !sent && flight->tries < DNS_FLIGHT_TRIES) {
 		unsigned try = flight->tries++;
 
+		abandon_last(flight, try);
 		flight->attempts[try] =
-			dns_channel_send(channel_of(flight, try), flight->query.data,
-					 flight->query.len, answered, flight);
+			dns_channel_send(flight->group->channels[server_of(flight, try)],
+					 &flight->query, answered, flight);
 		sent = flight->attempts[try] != NULL;
 		/* One round is enough to know that nobody can be reached. */
-		if (!sent && !flight->outstanding && flight->tries >= flight->group->channels->len)
+		if (!sent && !flight->outstanding && flight->tries >= flight->group->n)
 			break;
 	}
 	if (sent) {
@@ -220,7 +241,7 @@ static unsigned end_attempt(struct dns_flight *flight, const struct dns_attempt 
 /* That server had no answer: the next one now, if one is left that was not asked. */
 static void failed(struct dns_flight *flight)
 {
-	if (flight->tries < flight->group->channels->len)
+	if (flight->tries < flight->group->n)
 		ask_next(flight);
 	else if (!flight->outstanding)
 		give_up(flight);
@@ -234,12 +255,15 @@ static bool is_error(const uint8_t *answer)
 	       rcode == DNS_FORMERR;
 }
 
-static void prefer(struct dns_flight *flight, unsigned try)
+/* Servers asked before the one that answered have failed; later ones had less time. */
+static void note_health(struct dns_flight *flight, unsigned try)
 {
 	struct group *group = flight->group;
+	usec_t now = loop_now(flight->upstream->loop);
 
-	group->first = (flight->first + try) % group->channels->len;
-	group->prefer_until = loop_now(flight->upstream->loop) + DNS_UPSTREAM_PREFER;
+	for (unsigned i = 0; i < try % group->n; i++)
+		dns_health_failed(group->health[flight->order[i]], now);
+	dns_health_answered(group->health[server_of(flight, try)]);
 }
 
 static void answered(void *data, const struct dns_attempt *attempt, uint8_t *answer, size_t len)
@@ -259,9 +283,7 @@ static void answered(void *data, const struct dns_attempt *attempt, uint8_t *ans
 		flight->error_len = len;
 		failed(flight);
 	} else {
-		/* The first was asked before it, and is slower or has none. */
-		if (try % flight->group->channels->len)
-			prefer(flight, try);
+		note_health(flight, try);
 		finish(flight, answer, len);
 	}
 }
@@ -273,10 +295,9 @@ static void start(struct dns_flight *flight)
 	struct dns_upstream *upstream = flight->upstream;
 	struct group *group = find_group(upstream, &flight->query.name);
 
-	if (group && group->first && loop_now(upstream->loop) >= group->prefer_until)
-		group->first = 0;
 	flight->group = group;
-	flight->first = group ? group->first : 0;
+	flight->probe = group && dns_health_order(group->health, group->n, loop_now(upstream->loop),
+						  flight->order);
 	flight->tries = 0;
 	ask_next(flight);
 }
@@ -320,21 +341,31 @@ void dns_upstream_free(struct dns_upstream *upstream)
 	g_free(upstream);
 }
 
-bool dns_upstream_set(struct dns_upstream *upstream, const GArray *servers)
+static void begin_anew(struct dns_upstream *upstream)
 {
 	GPtrArray *before = upstream->groups;
 
-	if (dns_servers_equal(upstream->servers, servers))
-		return false;
-	g_array_set_size(upstream->servers, 0);
-	g_array_append_vals(upstream->servers, servers->data, servers->len);
-	upstream->groups = make_groups(upstream->loop, servers);
+	upstream->groups = make_groups(upstream->loop, upstream->servers);
 	list_for_each (flight, &upstream->flights, struct dns_flight, link) {
 		abandon_attempts(flight);
 		start(flight);
 	}
 	g_ptr_array_free(before, TRUE);
+}
+
+bool dns_upstream_set(struct dns_upstream *upstream, const GArray *servers)
+{
+	if (dns_servers_equal(upstream->servers, servers))
+		return false;
+	g_array_set_size(upstream->servers, 0);
+	g_array_append_vals(upstream->servers, servers->data, servers->len);
+	begin_anew(upstream);
 	return true;
+}
+
+void dns_upstream_again(struct dns_upstream *upstream)
+{
+	begin_anew(upstream);
 }
 
 const struct dns_upstream_stats *dns_upstream_stats(const struct dns_upstream *upstream)

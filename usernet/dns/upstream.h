@@ -10,7 +10,7 @@
 /*
  * The host's name servers. A query goes to those of the longest domain that it is in: to the first
  * of them, after a while to the next as well, and so on round; the first good answer is taken,
- * whoever gives it. A server that answered when others did not is asked first for a time.
+ * whoever gives it. Servers that have no answer where others do stand back (health.h).
  *
  * An answer is good when it fits the question (dns_verify.h) and is not SERVFAIL, REFUSED, NOTIMP
  * or FORMERR; of those the last goes back when no server has better.
@@ -23,9 +23,10 @@ struct dns_flight;
 #define DNS_UPSTREAM_WAIT (1 * USEC_PER_SEC)
 /* With many servers, less: each is asked in this time. */
 #define DNS_UPSTREAM_ROUND (3 * USEC_PER_SEC)
-/* How long the one that answered comes before the first. */
-#define DNS_UPSTREAM_PREFER (20 * USEC_PER_SEC)
-/* Queries sent for one: more than there can be servers for one domain. */
+/* How long it waits for a server that stood back, before it asks the next too. */
+#define DNS_UPSTREAM_PROBE (100 * USEC_PER_MSEC)
+#define DNS_GROUP_MAX      64 /* servers of one domain; more are left out */
+/* Queries sent for one; of those to one server the first and the last may yet be answered. */
 #define DNS_FLIGHT_TRIES 40
 
 struct dns_upstream_stats {
@@ -42,6 +43,8 @@ void dns_upstream_free(struct dns_upstream *upstream);
  * in the time it had. False when they are the same as before.
  */
 bool dns_upstream_set(struct dns_upstream *upstream, const GArray *servers);
+/* Asks anew what is under way: the same servers may answer differently now. */
+void dns_upstream_again(struct dns_upstream *upstream);
 /* @name has servers of its own. */
 bool dns_upstream_routes(const struct dns_upstream *upstream, const struct dns_name *name);
 
@@ -54,6 +57,8 @@ typedef void (*dns_done_fn)(void *data, uint8_t *answer, size_t len);
  */
 struct dns_flight *dns_upstream_ask(struct dns_upstream *upstream, const struct dns_query *query,
 				    dns_done_fn done, void *data);
+/* Its answer is not wanted any more. Not from within a dns_done_fn of its own. */
+void dns_flight_abandon(struct dns_flight *flight);
 const struct dns_upstream_stats *dns_upstream_stats(const struct dns_upstream *upstream);
 
 #endif

@@ -10,8 +10,10 @@
 
 /*
  * What we answer ourselves and never ask the world: the guests' names, known or reserved (with
- * the domain and without), the gateway's, live records, names of our networks' addresses, and what
- * RFC 6761 and its like reserve. Every lookup is a few hash lookups, however many guests there are.
+ * the domain, without, and before .local), the gateway's, live records, names of our networks'
+ * addresses, and what RFC 6761 and its like reserve. With `dns-host-search=off` also that other
+ * single labels and names in .local do not exist. Every lookup is a few hash lookups, however many
+ * guests there are.
  */
 struct dns_zone;
 struct network;

@@ -140,8 +140,14 @@ static bool tells_addresses(uint16_t type)
 	       type == DNS_TYPE_CNAME || type == DNS_TYPE_HTTPS || type == DNS_TYPE_SVCB;
 }
 
-/* Below the domain, or one label: all of these are ours. */
-static void answer_domain(const struct dns_zone *zone, const struct dns_name *name, bool single,
+/* Are short names that nobody here has asked of the host's servers? */
+static bool asks_host(const struct dns_zone *zone)
+{
+	return zone->config->dns_host_search && !zone->config->restricted;
+}
+
+/* Below the domain: all of these are ours. One label: those that somebody here has. */
+static bool answer_domain(const struct dns_zone *zone, const struct dns_name *name, bool single,
 			  struct dns_writer *w)
 {
 	unsigned depth = dns_name_labels(name) - dns_name_labels(&zone->domain);
@@ -155,26 +161,29 @@ static void answer_domain(const struct dns_zone *zone, const struct dns_name *na
 			dns_answer_authoritative(w);
 		else
 			answer_apex(zone, &zone->domain, w);
-		return;
+		return true;
 	}
 	if (set) {
 		finish(zone, answer_set(set, w), soa, w);
-		return;
+		return true;
 	}
 	if (depth == 1 && dns_name_label(name, label) &&
 	    (answer_own(zone, label, w, &any) || answer_guest(zone, label, w, &any))) {
 		finish(zone, any, soa, w);
-		return;
+		return true;
 	}
 	if (dns_records_below(zone->records, name)) {
 		finish(zone, false, soa, w);
-		return;
+		return true;
 	}
 	set = dns_records_wildcard(zone->records, name);
 	if (set)
 		finish(zone, answer_set(set, w), soa, w);
+	else if (single && asks_host(zone))
+		return false;
 	else
 		say_nxdomain(zone, single ? &root : &zone->domain, w);
+	return true;
 }
 
 /* There are records at @name or below it, or a wildcard covers it. */
@@ -315,6 +324,20 @@ static bool answer_reverse(const struct dns_zone *zone, const struct dns_query *
 
 /* --- reserved names --- */
 
+/* A guest's name before .local, for clients that look there alone. */
+static bool answer_local(const struct dns_zone *zone, const struct dns_query *query,
+			 const struct dns_name *local, struct dns_writer *w)
+{
+	char label[DNS_LABEL_MAX + 1];
+	bool any = false;
+
+	if (dns_name_labels(&query->name) != 2 || !dns_name_label(&query->name, label) ||
+	    !answer_guest(zone, label, w, &any))
+		return false;
+	finish(zone, any, local, w);
+	return true;
+}
+
 static bool answer_special(const struct dns_zone *zone, const struct dns_query *query, bool routed,
 			   struct dns_writer *w)
 {
@@ -328,6 +351,12 @@ static bool answer_special(const struct dns_zone *zone, const struct dns_query *
 		any |= add_v6(w, &in6addr_loopback);
 		finish(zone, any, &special, w);
 		return true;
+	case DNS_SPECIAL_LOCAL:
+		if (!routed && answer_local(zone, query, &special, w))
+			return true;
+		if (asks_host(zone) && !has_records(zone, &query->name))
+			return false;
+		/* fallthrough */
 	case DNS_SPECIAL_NXDOMAIN:
 		if (routed)
 			return false;
@@ -351,21 +380,14 @@ bool dns_zone_answer(const struct dns_zone *zone, const struct dns_query *query,
 	unsigned labels = dns_name_labels(&query->name);
 	struct dns_name name = query->name;
 
-	if (dns_name_within(&name, &zone->domain)) {
-		answer_domain(zone, &name, false, w);
-		return true;
-	}
+	if (dns_name_within(&name, &zone->domain))
+		return answer_domain(zone, &name, false, w);
 	if (answer_override(zone, query, w) || answer_reverse(zone, query, w) ||
 	    answer_special(zone, query, routed, w))
 		return true;
 	if (labels != 1 || routed)
 		return false;
-	if (!dns_zone_canonical(zone, &name)) {
-		say_nxdomain(zone, &root, w);
-		return true;
-	}
-	if (is_delegation_type(query->type))
+	if (!dns_zone_canonical(zone, &name) || is_delegation_type(query->type))
 		return false;
-	answer_domain(zone, &name, true, w);
-	return true;
+	return answer_domain(zone, &name, true, w);
 }

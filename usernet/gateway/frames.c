@@ -270,8 +270,21 @@ static void on_dns_answer(void *data, const struct dns_client *client, const uin
 	loop_task_defer(&gateway->service);
 }
 
+/* Guests hear of it with their next lease or at once by a router advertisement. */
+static void on_search_changed(void *data, const char *const *search)
+{
+	struct gateway *gateway = data;
+
+	g_strfreev((char **)gateway->config.host_search);
+	gateway->config.host_search = (const char *const *)g_strdupv((char **)search);
+	/* Not before there is a port to advertise on. */
+	if (loop_timer_is_set(&gateway->advertise))
+		loop_timer_set(&gateway->advertise, loop_now(gateway->netdev.network->loop));
+}
+
 const struct dns_ops gateway_dns_ops = {
 	.answer_udp = on_dns_answer,
+	.search_changed = on_search_changed,
 };
 
 /* The timer fires for nothing now and then, rather than to be set anew by each message. */

@@ -92,7 +92,8 @@ static bool make_label(char out[LABEL_MAX + 1], const char *text)
 /* What the name server answers for itself. */
 static bool is_ours(const char *label)
 {
-	return !strcmp(label, "gateway") || !strcmp(label, "host") || !strcmp(label, "localhost");
+	return !strcmp(label, "gateway") || !strcmp(label, "host") || !strcmp(label, "dns") ||
+	       !strcmp(label, "localhost");
 }
 
 /* --- coming and going --- */

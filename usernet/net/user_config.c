@@ -17,6 +17,7 @@ void user_config_defaults(struct user_config *config)
 		.lease_time = USER_LEASE_TIME_DEFAULT,
 		.loopback = LOOPBACK_ON,
 		.host_addresses = true,
+		.dns_host_search = true,
 		.max_guests = USER_MAX_GUESTS_DEFAULT,
 		.offload = true,
 	};
@@ -247,6 +248,7 @@ void user_config_copy(struct user_config *to, const struct user_config *from)
 	to->hostname = g_strdup(from->hostname);
 	to->domainname = g_strdup(from->domainname);
 	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);
+	to->host_search = (const char *const *)g_strdupv((char **)from->host_search);
 	to->tftp = g_strdup(from->tftp);
 	to->tftp_server_name = g_strdup(from->tftp_server_name);
 	to->bootfile = g_strdup(from->bootfile);
@@ -265,6 +267,7 @@ void user_config_clear(struct user_config *config)
 	g_free((char *)config->hostname);
 	g_free((char *)config->domainname);
 	g_strfreev((char **)config->dnssearch);
+	g_strfreev((char **)config->host_search);
 	g_free((char *)config->tftp);
 	g_free((char *)config->tftp_server_name);
 	g_free((char *)config->bootfile);
@@ -276,6 +279,17 @@ void user_config_clear(struct user_config *config)
 	g_free((struct user_route *)config->routes);
 	g_free((struct in_addr *)config->ntp);
 	g_free((char *)config->lease_file);
+}
+
+bool user_config_offers(const struct user_config *config, const char *name)
+{
+	if (config->domainname && g_ascii_strcasecmp(config->domainname, name) == 0)
+		return true;
+	for (const char *const *s = config->dnssearch; s && *s; s++) {
+		if (g_ascii_strcasecmp(*s, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool user_config_check_guest(const struct user_config *config, const char *name,

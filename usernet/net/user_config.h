@@ -31,6 +31,10 @@ struct user_config {
 	const char *hostname;         /* NULL: none */
 	const char *domainname;       /* NULL: none */
 	const char *const *dnssearch; /* NULL-terminated, may be NULL */
+	/* The host's own search list, offered after dnssearch; kept by the gateway. As above. */
+	const char *const *host_search;
+	/* Take that list, and ask the host's servers for single labels and .local too. */
+	bool dns_host_search;
 	const char *tftp, *tftp_server_name, *bootfile;
 	const struct boot_file *boot_files; /* by architecture; NULL: none */
 	const char *const *boot_params;     /* DHCPv6 option 60; NULL-terminated, may be NULL */
@@ -79,6 +83,8 @@ static inline unsigned user_config_mtu(const struct user_config *config)
 {
 	return config->mtu ? config->mtu : 1500;
 }
+/* @name is the domain, or in dnssearch: not to be offered twice. */
+bool user_config_offers(const struct user_config *config, const char *name);
 /* A deep copy, but for the id; cleared with user_config_clear(). */
 void user_config_copy(struct user_config *to, const struct user_config *from);
 void user_config_clear(struct user_config *config);

@@ -30,6 +30,26 @@ size_t dns_name_write(uint8_t *out, size_t max, const char *name)
 	return used;
 }
 
+/*
+ * Names a guest must not claim: those every machine has for itself, the gateway's, and those that
+ * machines look up by themselves and trust (proxy and tunnel discovery, which Windows' DNS server
+ * blocks too; mail settings).
+ */
+static bool is_not_for_guests(const char *label)
+{
+	static const char *const names[] = {
+		"localhost",    "localdomain", "ip6-localhost", "ip6-loopback", "broadcasthost",
+		"gateway",      "host",        "dns",           "wpad",         "isatap",
+		"autodiscover", "autoconfig",  "local",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (strcmp(label, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void dns_label_clean(char *out, const uint8_t *text, size_t len)
 {
 	size_t n = 0;
@@ -45,8 +65,7 @@ void dns_label_clean(char *out, const uint8_t *text, size_t len)
 	while (n > 0 && out[n - 1] == '-')
 		n--;
 	out[n] = '\0';
-	/* Nobody on the network may be called what everybody calls itself. */
-	if (strcmp(out, "localhost") == 0)
+	if (is_not_for_guests(out))
 		out[0] = '\0';
 }
 

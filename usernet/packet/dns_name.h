@@ -19,7 +19,7 @@ size_t dns_name_write(uint8_t *out, size_t max, const char *name);
 /*
  * What a guest calls itself, made a RFC 1123 label: up to the first dot, lower case, what is
  * neither letter, digit nor '-' left out ('_' and ' ' become '-'), cut at 63. "" when nothing is
- * left, or for "localhost".
+ * left, and for names that no guest may give itself ("localhost", "dns", "wpad" and such).
  * @out has room for DNS_LABEL_MAX + 1; @text is @len bytes that need not end in NUL.
  */
 void dns_label_clean(char *out, const uint8_t *text, size_t len);

@@ -232,6 +232,9 @@ static uint8_t *put_dnssl(uint8_t *p, const uint8_t *limit, const struct user_co
 	for (const char *const *s = config->dnssearch; s && *s; s++)
 		if (!config->domainname || g_ascii_strcasecmp(*s, config->domainname) != 0)
 			name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), *s);
+	for (const char *const *s = config->host_search; s && *s; s++)
+		if (!user_config_offers(config, *s))
+			name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), *s);
 	if (name == start + 8)
 		return start;
 	while ((name - start) % 8)
@@ -256,8 +259,7 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = 64; /* hop limit for guests */
 	*p = config->no_dhcp ? 0 : RA_OTHER_CONFIG;
 	*p++ |= config->dhcp6_managed && !config->no_dhcp ? RA_MANAGED : 0;
-	/* As DHCP names no router and no name server with restrict=on, an advertisement does not
-	 * either. */
+	/* As DHCP names no router with restrict=on, an advertisement does not either. */
 	p = packet_put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);
 	p = packet_put32(p, 0); /* reachable and retransmission time: the guest's own */
 	p = packet_put32(p, 0);
@@ -282,13 +284,11 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 		p = packet_put16(p, 0);
 		p = packet_put32(p, config->mtu);
 	}
-	if (!config->restricted) {
-		*p++ = OPT_RDNSS;
-		*p++ = 3;
-		p = packet_put16(p, 0);
-		p = packet_put32(p, NDP_ROUTER_LIFETIME);
-		p = put_addr(p, &config->dns6);
-	}
+	*p++ = OPT_RDNSS;
+	*p++ = 3;
+	p = packet_put16(p, 0);
+	p = packet_put32(p, NDP_ROUTER_LIFETIME);
+	p = put_addr(p, &config->dns6);
 	p = put_dnssl(p, out + NDP_FRAME_MAX, config);
 	return finish(out, p, eth_dst, ndp->mac, dst, &ndp->link_local);
 }

@@ -168,6 +168,8 @@ class Server:
 
     def _answers(self, message, client):
         parsed = parse(message)
+        # Whoever asks may draw the case of letters; the question goes back as it came.
+        parsed.name = parsed.name.lower()
         self.seen.append((parsed.name, parsed.kind))
         result = self.handle(message, SimpleNamespace(udp=self.udp, client=client, **vars(parsed)))
         return [result] if isinstance(result, bytes) else result or []

@@ -41,6 +41,7 @@ const char help_netdevs[] =
 	"    route=NET/LEN;VIA *            a route that guests are told\n"
 	"    ntp=ADDR *                     a time server that guests are told\n"
 	"    dns-server=[/DOMAIN/]ADDR[#PORT] *   ask this server; only for DOMAIN\n"
+	"    dns-host-search=on|off         the host's search list, single labels and .local (on)\n"
 	"    resolv-conf=PATH               the host's name servers (/etc/resolv.conf)\n"
 	"    host-loopback=on|off|PORT;FIRST..LAST   the host's loopback at the gateway (on)\n"
 	"    host-addresses=on|off          the host at its other addresses (on)\n"

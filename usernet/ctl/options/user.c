@@ -84,6 +84,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "route", .flags = OPT_REPEATS},
 	{.key = "ntp", .flags = OPT_REPEATS},
 	{.key = "resolv-conf"},
+	{.key = "dns-host-search", .type = OPT_BOOL},
 	{.key = "offload", .type = OPT_BOOL},
 	{.key = "checksum"},
 	{.key = "max-guests", .type = OPT_NUMBER, .min = 1, .max = 65536},
@@ -353,6 +354,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	if (!config->domainname)
 		config->domainname = USER_DOMAIN_DEFAULT;
 	config->resolv_conf = optstr_get(opts, "resolv-conf");
+	config->dns_host_search = optstr_bool(opts, "dns-host-search", config->dns_host_search);
 	config->tftp = optstr_get(opts, "tftp");
 	config->tftp_server_name = optstr_get(opts, "tftp-server-name");
 	config->bootfile = optstr_get(opts, "bootfile");

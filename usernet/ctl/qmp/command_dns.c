@@ -58,6 +58,7 @@ static JsonObject *describe_dns_stats(const struct dns *dns)
 		{"refused", stats.refused},
 		{"dropped", stats.dropped},
 		{"failed", stats.failed},
+		{"displaced", stats.displaced},
 		{"timeouts", stats.timeouts},
 		{"upstream-sent", stats.upstream_sent},
 		{"upstream-bad", stats.upstream_bad},
@@ -67,6 +68,7 @@ static JsonObject *describe_dns_stats(const struct dns *dns)
 		{"cache-entries", stats.cache_entries},
 		{"cache-bytes", stats.cache_bytes},
 		{"tcp-connections", stats.tcp_connections},
+		{"tcp-displaced", stats.tcp_displaced},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		json_object_set_int_member(object, rows[i].name, (gint64)rows[i].value);
@@ -78,7 +80,7 @@ static JsonNode *query_dns(struct command_call *call, GError **error)
 	struct dns_zone *zone = records_zone(call->control, error);
 	struct dns *dns;
 	JsonObject *object;
-	JsonArray *records, *servers;
+	JsonArray *records, *servers, *search;
 	g_autofree char *domain = NULL;
 	g_auto(GStrv) words = NULL;
 
@@ -88,13 +90,17 @@ static JsonNode *query_dns(struct command_call *call, GError **error)
 	object = json_object_new();
 	records = json_array_new();
 	servers = json_array_new();
+	search = json_array_new();
 	domain = dns_name_format(dns_zone_domain(zone));
 	words = dns_servers(dns);
 	for (char **word = words; *word; word++)
 		json_array_add_string_element(servers, *word);
+	for (const char *const *s = dns_search(dns); s && *s; s++)
+		json_array_add_string_element(search, *s);
 	dns_records_each(dns_zone_records(zone), add_record, records);
 	json_object_set_string_member(object, "domain", domain);
 	json_object_set_array_member(object, "servers", servers);
+	json_object_set_array_member(object, "search", search);
 	json_object_set_array_member(object, "records", records);
 	json_object_set_object_member(object, "counters", describe_dns_stats(dns));
 	return command_object(object);

@@ -12,6 +12,7 @@
 #include "ctl/qmp/query.h"
 #include "ctl/qmp/session.h"
 #include "dhcp/dhcp.h"
+#include "dns/dns.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
 #include "link/stream.h"
@@ -47,7 +48,12 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	if (gateway) {
 		const struct charge_book *charges = gateway_charges(gateway);
 		const struct tcp *tcp = gateway_tcp(gateway);
+		struct dns_stats dns;
 
+		dns_stats(gateway_dns(gateway), &dns);
+		json_object_set_int_member(object, "dns-waiting", dns.outstanding);
+		json_object_set_int_member(object, "dns-dropped",
+					   (gint64)(dns.dropped + dns.displaced));
 		/* of connections, sessions and forwards */
 		json_object_set_int_member(object, "descriptors",
 					   charge_book_held(charges, CHARGE_FDS));

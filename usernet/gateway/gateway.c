@@ -121,27 +121,6 @@ static void open_guestfwds(struct gateway *gateway, struct network *network)
 	gateway->guestfwds = guestfwds_new(&env);
 }
 
-/* Its TCP is served on the host's loopback (dns_tcp.h). */
-static void serve_dns_tcp(struct gateway *gateway)
-{
-	const struct user_config *config = &gateway->config;
-
-	gateway->dns_tcp4 = (struct local_server){
-		.addr = address_map4(config->dns.s_addr),
-		.port = GATEWAY_PORT_DNS,
-		.listener = dns_tcp_port(gateway->dns, false),
-	};
-	gateway->dns_tcp6 = (struct local_server){
-		.addr = config->dns6,
-		.port = GATEWAY_PORT_DNS,
-		.listener = dns_tcp_port(gateway->dns, true),
-	};
-	if (gateway->dns_tcp4.listener)
-		local_services_add(gateway->local_services, &gateway->dns_tcp4);
-	if (gateway->dns_tcp6.listener)
-		local_services_add(gateway->local_services, &gateway->dns_tcp6);
-}
-
 struct netdev *gateway_new(struct network *network, const struct user_config *config,
 			   GError **error)
 {
@@ -179,7 +158,6 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 						 conntrack_conns(gateway->conntrack),
 						 &gateway_udp_forward_ops, gateway);
 	gateway->local_services = local_services_new();
-	serve_dns_tcp(gateway);
 	open_guestfwds(gateway, network);
 	gateway->source = (struct source){
 		.network = network,

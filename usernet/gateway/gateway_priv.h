@@ -42,7 +42,6 @@ struct gateway {
 	struct local_services *local_services;
 	struct served *served;
 	struct guestfwds *guestfwds;
-	struct local_server dns_tcp4, dns_tcp6; /* the name server, by TCP */
 	struct ndp ndp;
 	struct reassembly *reassembly;
 	struct outbox outbox;

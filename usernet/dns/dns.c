@@ -9,7 +9,6 @@
 #include "dns/resolv.h"
 #include "dns/server.h"
 #include "dns/tcp.h"
-#include "dns/tcp_listener.h"
 #include "dns/upstream.h"
 #include "dns/zone.h"
 #include "net/mac.h"
@@ -26,7 +25,6 @@ struct dns {
 	struct dns_upstream *upstream;
 	struct dns_pending *pending;
 	struct dns_tcp *tcp;
-	struct dns_tcp_listener *tcp4, *tcp6;
 	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
 	GArray *words;             /* struct dns_server, of `dns-server=` */
 	GArray *servers;           /* in use */
@@ -280,16 +278,6 @@ static void resolv_changed(void *data)
 
 /* --- life --- */
 
-static bool listen_tcp(struct dns *dns, GError **error)
-{
-	dns->tcp = dns_tcp_new(dns->loop, query_tcp, dns);
-	dns->tcp4 = dns_tcp_listen(dns->tcp, dns->loop, false, error);
-	/* A host without ::1 has no IPv6, and so nothing to take guests' IPv6 to. */
-	if (dns->tcp4 && dns->config->ipv6)
-		dns->tcp6 = dns_tcp_listen(dns->tcp, dns->loop, true, NULL);
-	return dns->tcp4 != NULL;
-}
-
 static bool open_all(struct dns *dns, struct network *network, GError **error)
 {
 	const struct user_config *config = dns->config;
@@ -300,8 +288,9 @@ static bool open_all(struct dns *dns, struct network *network, GError **error)
 		return false;
 	}
 	dns->zone = dns_zone_new(config, network, error);
-	if (!dns->zone || !listen_tcp(dns, error))
+	if (!dns->zone)
 		return false;
+	dns->tcp = dns_tcp_new(dns->loop, query_tcp, dns);
 	dns->cache = dns_cache_new();
 	dns->upstream = dns_upstream_new(dns->loop);
 	dns->pending = dns_pending_new(dns->upstream, &pending_ops, dns);
@@ -336,8 +325,6 @@ void dns_free(struct dns *dns)
 	dns_resolv_free(dns->resolv);
 	dns_pending_free(dns->pending);
 	dns_upstream_free(dns->upstream);
-	dns_tcp_listener_free(dns->tcp4);
-	dns_tcp_listener_free(dns->tcp6);
 	dns_tcp_free(dns->tcp);
 	dns_cache_free(dns->cache);
 	dns_zone_free(dns->zone);
@@ -350,13 +337,6 @@ void dns_free(struct dns *dns)
 }
 
 /* --- asking about it --- */
-
-uint16_t dns_tcp_port(const struct dns *dns, bool v6)
-{
-	const struct dns_tcp_listener *listener = v6 ? dns->tcp6 : dns->tcp4;
-
-	return listener ? dns_tcp_listener_port(listener) : 0;
-}
 
 struct dns_zone *dns_zone_of(struct dns *dns)
 {

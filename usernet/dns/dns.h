@@ -18,7 +18,7 @@
  *
  *     guest's UDP 53 -> dns_query_udp() --+                 +-> dns_zone
  *                                         +----- dns.c -----+-> dns_cache
- *     guest's TCP 53 -> NAT -> dns_tcp  --+                 +-> dns_upstream -> dns_channel
+ *     guest's TCP 53 -> dns_take_tcp() ---+                 +-> dns_upstream -> dns_channel
  *
  * Lookups that wait for the world are bounded per guest, per port and overall. At its bound a
  * guest's oldest lookup, if it has waited for DNS_PATIENCE, gives way to the new one: names that
@@ -88,9 +88,8 @@ struct dns_stats {
 #define DNS_REFUSALS     1024 /* that a guest is told of in a second; then it is silence */
 
 /*
- * Listens for TCP, reads resolv.conf. @config (resolved) and @network must outlive it; @ops too.
- * Errors name the key of `user` that is wrong. Guests of a restricted network are told our own
- * names only.
+ * Reads resolv.conf. @config (resolved) and @network must outlive it; @ops too. Errors name the key
+ * of `user` that is wrong. Guests of a restricted network are told our own names only.
  */
 struct dns *dns_new(struct network *network, const struct user_config *config,
 		    const struct dns_ops *ops, void *data, GError **error);
@@ -105,9 +104,6 @@ void dns_query_udp(struct dns *dns, const struct dns_client *client, const uint8
  * in any case. False when it was closed at once. @client: who it is; its ports are not looked at.
  */
 bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client);
-/* The loopback port (host order) where the NAT takes guests' TCP to us: 127.0.0.1, or ::1. 0: none.
- */
-uint16_t dns_tcp_port(const struct dns *dns, bool v6);
 
 /* Live records are added and removed here: dns_zone_add(), dns_zone_remove(). */
 struct dns_zone *dns_zone_of(struct dns *dns);

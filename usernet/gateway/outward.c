@@ -2,6 +2,8 @@
 #include "gateway/outward.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/sockaddr.h"
 #include "conntrack/charge.h"
@@ -64,21 +66,35 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 	refuse(gateway, conn, syn);
 }
 
+/* The name server is at the other end of a socket pair. */
 static void open_name_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
-	struct sockaddr_any to;
-	bool in_progress;
-	char port[8];
-	int fd;
+	struct dns_client client = {
+		.mac = conn->mac,
+		.port_id = conn->port_id,
+		.v6 = syn->v6,
+		.src_port = syn->sport,
+		.dst_port = syn->dport,
+	};
+	int pair[2];
 
-	g_snprintf(port, sizeof(port), "%u", dns_tcp_port(gateway->dns, syn->v6));
-	if (!sockaddr_inet(&to, syn->v6 ? "::1" : "127.0.0.1", port, NULL))
+	if (syn->v6) {
+		client.src = syn->src;
+		client.dst = syn->dst;
+	} else {
+		memcpy(&client.src, &syn->src.s6_addr[12], 4);
+		memcpy(&client.dst, &syn->dst.s6_addr[12], 4);
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		out_of_descriptors(gateway, conn, syn);
 		return;
-	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
-	if (fd < 0)
-		tcp_refuse(gateway->tcp, conn, syn, errno);
-	else
-		tcp_accept(gateway->tcp, conn, syn, fd);
+	}
+	if (!dns_take_tcp(gateway->dns, pair[1], &client)) {
+		close(pair[0]);
+		refuse(gateway, conn, syn);
+		return;
+	}
+	tcp_accept(gateway->tcp, conn, syn, pair[0]);
 }
 
 void outward_open(struct gateway *gateway, struct conn *conn, const struct packet *syn)

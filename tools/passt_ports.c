@@ -52,7 +52,7 @@ static bool include(struct port_map *map, const char *part, GError **error)
 	g_auto(GStrv) sides = g_strsplit(part, ":", 2);
 	struct port_range from, to;
 
-	if (!parse_range(sides[0], &from) || (sides[1] && !parse_range(sides[1], &to)))
+	if (!sides[0] || !parse_range(sides[0], &from) || (sides[1] && !parse_range(sides[1], &to)))
 		return error_usage(error,
 				   "'%s' should be PORT or FIRST-LAST, from 1 to 65535, maybe with "
 				   ":PORT or :FIRST-LAST for the guest's side",
@@ -153,6 +153,8 @@ bool passt_ports_rules(GPtrArray *rules, const char *spec, bool udp, const char 
 	if (!strcmp(list, "auto"))
 		return error_usage(error, "'auto': usernet does not see which ports the guest "
 					  "listens on; write 'all' or a list");
+	if (!*list)
+		return error_usage(error, "'%s' should be none, all or a list of ports", spec);
 	map = g_new0(struct port_map, 1);
 	if (strcmp(list, "all") && !parse_list(map, list, error))
 		return false;

@@ -142,8 +142,9 @@ static bool start(struct door *door, GError **error)
 static void accept_guest(struct door *door)
 {
 	g_autoptr(GError) error = NULL;
+	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
 
-	door->guest = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
+	door->guest = accept4(door->listener, &peer.sa, &peer.len, SOCK_CLOEXEC);
 	if (door->guest < 0)
 		return;
 	if (door->options.one_off) {

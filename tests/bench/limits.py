@@ -4,7 +4,7 @@ Higher numbers are better in Gbit/s and rates, lower ones in CPU seconds and mic
 
 from typing import NamedTuple
 
-US, PASST, QEMU = "usernet", "passt", "QEMU user"
+US, PASST, QEMU, BEFORE = "usernet", "passt", "QEMU user", "usernet before"
 
 
 class Limit(NamedTuple):
@@ -26,17 +26,42 @@ class Bound(NamedTuple):
 
 UP, DOWN = "tcp.up.1500.1", "tcp.down.1500.1"
 
+TCP_KINDS = [f"{mtu}.{flows}" for mtu in (1500, 9000, 65520) for flows in (1, 8)]
+
+
+def tcp_limits():
+    """TCP of each MTU, beside passt and beside an earlier build of ours (--before)."""
+    for kind in TCP_KINDS:
+        yield Limit(f"tcp.down.{kind}.cpu", "<=", 0.7, PASST, issue=9)
+        yield Limit(f"tcp.down.{kind}.gbps", ">=", 1.1, PASST, issue=9)
+        yield Limit(f"tcp.up.{kind}.cpu", "<=", 0.95, PASST, issue=9)
+        yield Limit(f"tcp.up.{kind}.gbps", ">=", 1.0 if kind == "65520.8" else 1.1, PASST, issue=9)
+        for direction in ("up", "down"):
+            yield Limit(f"tcp.{direction}.{kind}.cpu", "<=", 0.5, BEFORE, issue=9)
+
+
 LIMITS = [
-    Limit(f"{UP}.gbps", ">=", 2.0, PASST),
+    *tcp_limits(),
+    *(Limit(f"udp.{way}.flood.kpps", ">=", 2, PASST, issue=9) for way in ("up", "down")),
+    *(Limit(f"udp.{way}.flood.cpu", "<=", 0.35, BEFORE, issue=9) for way in ("up", "down")),
+    Limit("latency.p50", "<=", 1.0, PASST, issue=9),
+    Limit("latency.p99", "<=", 1.0, PASST, issue=9),
+    Limit("connect.1.rate", ">=", 1.0, PASST, issue=9),
+    Limit("connect.50.rate", ">=", 1.0, PASST, issue=9),
+    Limit("storm.200.rate", ">=", 2, PASST, issue=9),
+    Limit("storm.1.rate", ">=", 1.1, PASST, issue=9),
+    Limit("idle.5000.mb", "<=", 1.0, PASST, issue=9),
+    Limit("idle.5000.mb", "<=", 0.2, BEFORE, issue=9),
+    *(Limit(f"loss.{way}.gbps", ">=", 0.9, US, f"tcp.{way}.1500.1.gbps", issue=9)
+      for way in ("up", "down")),
+    Limit("switch.1514.mpps", ">=", 4.5, QEMU, issue=9),
+    Limit("switch.64.mpps", ">=", 30, QEMU, issue=9),
+    Limit("switch.1514.mpps", ">=", 1.0, BEFORE, issue=9),
+    Limit("switch.64.mpps", ">=", 1.0, BEFORE, issue=9),
     Limit(f"{UP}.gbps", ">=", 3.0, QEMU),
-    Limit(f"{DOWN}.gbps", ">=", 1.0, PASST),
     Limit(f"{DOWN}.gbps", ">=", 1.8, QEMU),
-    Limit(f"{DOWN}.cpu", "<=", 0.85, PASST),
     Limit(f"{DOWN}.cpu", "<=", 0.6, QEMU),
-    Limit(f"{UP}.cpu", "<=", 1.4, PASST),
     Limit(f"{UP}.cpu", "<=", 0.3, QEMU),
-    Limit("switch.1514.mpps", ">=", 4, QEMU),
-    Limit("switch.64.mpps", ">=", 25, QEMU),
     Limit("idle.5000.up.gbps", ">=", 0.9, US, "idle.0.up.gbps"),
     Limit("idle.5000.down.gbps", ">=", 0.9, US, "idle.0.down.gbps"),
     Limit("guests.500.up.gbps", ">=", 0.9, US, "guests.1.up.gbps"),
@@ -44,20 +69,10 @@ LIMITS = [
     Limit("latency.p50", "<=", 1.0, QEMU),
     Limit("connect.1.rate", ">=", 1.0, QEMU),
     Limit("connect.50.rate", ">=", 1.0, QEMU),
-    Limit("loss.down.gbps", ">=", 0.5, US, f"{DOWN}.gbps"),
-    Limit("storm.200.rate", ">=", 1.0, QEMU, issue=4),
-    Limit("storm.1.rate", ">=", 1.0, QEMU, issue=4),
     Bound("storm.200.errors", 0),
     Bound("storm.1.errors", 0),
     Bound("storm.200.kept", 0),
     Bound("storm.1.kept", 0),
-    # Before there was offload: no worse than QEMU, and a switch of batches.
-    Limit("switch.1514.mpps", ">=", 3, QEMU, issue=2),
-    Limit("switch.64.mpps", ">=", 10, QEMU, issue=2),
-    Limit(f"{UP}.gbps", ">=", 1.0, QEMU, issue=2),
-    Limit(f"{DOWN}.gbps", ">=", 1.0, QEMU, issue=2),
-    Limit(f"{UP}.cpu", "<=", 1.0, QEMU, issue=2),
-    Limit(f"{DOWN}.cpu", "<=", 1.0, QEMU, issue=2),
 ]
 
 

@@ -95,14 +95,24 @@ def version(package):
     return done.stdout.strip() or "?"
 
 
+def own_word(program):
+    """The first line of what PROGRAM says of its version, or None."""
+    done = subprocess.run([program, "--version"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    return done.stdout.split("\n", 1)[0].strip() or None if done.returncode == 0 else None
+
+
 def describe(peers):
     """Lines for the head of the table."""
-    packages = [package for peer in peers for package in peer.packages] + ["libslirp0"]
+    # passt on PATH may be another than the installed package's.
+    packages = [package for peer in peers for package in peer.packages if package != "passt"]
+    packages.append("libslirp0")
     busy = os.getloadavg()[0]
     return [
         f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores of {processor()}, "
         f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB, load {busy:.1f} "
         "before",
         f"{system()}, Linux {platform.release().split('-')[0]}, at most {hard_limit()} open files",
-        ", ".join(f"{package} {version(package)}" for package in packages),
+        ", ".join([f"{package} {version(package)}" for package in packages] +
+                  [own_word("passt") or "passt ?" for peer in peers if peer.name == "passt"]),
     ]

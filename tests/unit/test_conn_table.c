@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "conntrack/charge.h"
 #include "conntrack/conn_table.h"
 #include "run_suite.h"
 
 #define SECOND USEC_PER_SEC
 
 static struct loop *loop;
+static struct charge_book *charges;
 static struct conn_table *table;
 
 static void setup(void)
 {
 	loop = loop_new(NULL);
 	ck_assert(loop != NULL);
-	table = conn_table_new(loop);
+	charges = charge_book_new(64);
+	table = conn_table_new(loop, charges);
 }
 
 static void teardown(void)
 {
 	conn_table_free(table);
+	ck_assert_uint_eq(charge_book_held(charges, CHARGE_CONNS), 0);
+	charge_book_free(charges);
 	loop_free(loop);
 }
 
@@ -228,18 +233,62 @@ START_TEST(a_guests_flows_go_with_it_and_nobody_elses)
 		open_at(IPPROTO_UDP, port, 1, 0);
 	}
 	conn_open(table, &other, &origin, 0);
-	conn_end_guest(table, &key.guest, true);
+	conn_end_slirp(table, &key.guest, true);
 	ck_assert_uint_eq(conn_count_all(table), 301);
 	ck_assert(is_there(IPPROTO_UDP, 300));
 	ck_assert(!is_there(IPPROTO_TCP, 300));
-	conn_end_guest(table, &key.guest, false);
+	conn_end_slirp(table, &key.guest, false);
 	ck_assert_uint_eq(conn_count_all(table), 1);
 	ck_assert_uint_eq(conn_count_port(table, 1), 1);
 	ck_assert(conn_find(table, &other) != NULL);
-	conn_end_guest(table, &key.guest, false);
-	conn_end_guest(table, &other.guest, false);
+	conn_end_slirp(table, &key.guest, false);
+	conn_end_slirp(table, &other.guest, false);
 	ck_assert_uint_eq(conn_count_all(table), 0);
 	ck_assert_uint_eq(conn_count_port(table, 1), 0);
+}
+END_TEST
+
+static void on_ended(struct conn *conn)
+{
+	conn->ops = NULL;
+}
+
+START_TEST(a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back)
+{
+	static const struct conn_ops ops = {.ended = on_ended};
+	struct conn_key key = key_of(IPPROTO_TCP, 15, 1, 80);
+	struct conn_origin origin = {.opener = CONN_BY_GUEST, .mac = 0x525400000001, .port_id = 1};
+	struct conn *conn = conn_open(table, &key, &origin, 0);
+
+	conn->ops = &ops;
+	ck_assert_uint_eq(conn_holder(table, &key.guest), origin.mac);
+	conn_guest_gone(table, origin.mac, SECOND);
+	ck_assert_uint_eq(conn_holder(table, &key.guest), 0);
+	conn_guest_back(table, &key.guest, origin.mac);
+	conn_table_expire(table, SECOND + CONN_GUEST_GRACE);
+	ck_assert_uint_eq(conn_count_all(table), 1);
+	conn_guest_gone(table, origin.mac, 10 * SECOND);
+	conn_table_expire(table, 10 * SECOND + CONN_GUEST_GRACE - 1);
+	ck_assert_uint_eq(conn_count_all(table), 1);
+	conn_table_expire(table, 10 * SECOND + CONN_GUEST_GRACE);
+	ck_assert_uint_eq(conn_count_all(table), 0);
+}
+END_TEST
+
+START_TEST(a_conn_that_moves_is_charged_to_its_new_port)
+{
+	struct conn *conn = open_at(IPPROTO_TCP, 1, 1, 0);
+	struct charge *first = charge_get(charges, 1), *second = charge_get(charges, 2);
+
+	ck_assert_uint_eq(charge_held(first, CHARGE_CONNS), 1);
+	conn_move(table, conn, 0x525400000002, 2);
+	ck_assert_uint_eq(charge_held(first, CHARGE_CONNS), 0);
+	ck_assert_uint_eq(charge_held(second, CHARGE_CONNS), 1);
+	ck_assert_uint_eq(conn_count_port(table, 1), 0);
+	ck_assert_uint_eq(conn_count_port(table, 2), 1);
+	ck_assert_ptr_eq(conn->charge, second);
+	charge_put(first);
+	charge_put(second);
 }
 END_TEST
 
@@ -316,6 +365,9 @@ int main(void)
 	tcase_add_test(tcase, a_greedy_port_leaves_room_for_the_others);
 	tcase_add_test(tcase, what_is_over_gives_way_first_and_connections_never);
 	tcase_add_test(tcase, a_guests_flows_go_with_it_and_nobody_elses);
+	tcase_add_test(tcase,
+		       a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back);
+	tcase_add_test(tcase, a_conn_that_moves_is_charged_to_its_new_port);
 	tcase_add_test(tcase, the_rule_stays_readable_when_it_is_gone);
 	tcase_add_test(tcase, what_is_cut_passes_nothing_and_may_be_admitted_again);
 	tcase_add_test(tcase, each_is_shown_once_and_may_end_then);

@@ -115,7 +115,8 @@ START_TEST(user_takes_every_key)
 		"dhcpstart=10.5.0.20,dhcpend=10.5.0.30,ipv6-net=fd00:1::/64,"
 		"ipv6-host=fd00:1::1,ipv6-dns=fd00:1::9,restrict=on,hostname=h,domainname=d.test,"
 		"dnssearch=a.test,dnssearch=b.test,tftp=/srv,tftp-server-name=t,bootfile=b,"
-		"lease-time=600,mtu=1400,host-loopback=8080;5432,max-guests=7,offload=off");
+		"lease-time=600,mtu=1400,host-loopback=8080;5432,max-guests=7,offload=off,"
+		"checksum=verify");
 
 	is_v4(config->host, "10.5.0.1");
 	is_v4(config->dns, "10.5.0.9");
@@ -125,6 +126,7 @@ START_TEST(user_takes_every_key)
 	is_v6(&config->host6, "fd00:1::1");
 	is_v6(&config->dns6, "fd00:1::9");
 	ck_assert(config->restricted && !config->offload);
+	ck_assert(config->verify_checksums);
 	ck_assert_str_eq(config->hostname, "h");
 	ck_assert_str_eq(config->domainname, "d.test");
 	ck_assert_str_eq(config->dnssearch[0], "a.test");

@@ -6,6 +6,8 @@
 /* Two 64-bit lanes: every CPU of ours has them, and the compiler knows how to do without. */
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
+#define BLOCK 64 /* bytes that are added in one step */
+
 static inline lanes load_lanes(const uint8_t *p)
 {
 	lanes v;
@@ -20,23 +22,49 @@ static csum_t narrow(csum_t sum)
 	return (sum & UINT32_MAX) + (sum >> 32);
 }
 
-/* The sum of one block of 32 bytes, in @sums: low and high words of two vectors. */
-static inline void add_block(lanes sums[4], const lanes v[2])
+/*
+ * Words of 32 bits are as good as of 16, for 2^16 is 1 modulo 2^16 - 1. Each lane adds up whole
+ * words of 64 bits, whose overflow is lost, and their high halves: what overflowed can be told from
+ * these (add_sums). So a vector costs two additions and a shift, and there is no carry to wait
+ * for. Right below 2^32 words.
+ */
+struct sums {
+	lanes all, high;
+};
+
+static inline void add_vector(struct sums *sums, lanes v)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		sums[i] += v[i] & UINT32_MAX;
-		sums[2 + i] += v[i] >> 32;
-	}
+	sums->all += v;
+	sums->high += v >> 32;
 }
 
-static inline csum_t add_lanes(csum_t sum, const lanes sums[4])
+static inline csum_t add_sums(csum_t sum, const struct sums *sums)
 {
-	lanes low = sums[0] + sums[1], high = sums[2] + sums[3];
+	lanes high = sums->high, low = sums->all - (high << 32);
 
 	return sum + narrow(low[0]) + narrow(low[1]) + narrow(high[0]) + narrow(high[1]);
 }
 
-/* Fewer than 32 bytes. */
+/* Four vectors, and by hand: the compiler keeps them in registers. */
+struct block {
+	lanes a, b, c, d;
+};
+
+static inline struct block load_block(const uint8_t *p)
+{
+	return (struct block){load_lanes(p), load_lanes(p + 16), load_lanes(p + 32),
+			      load_lanes(p + 48)};
+}
+
+static inline void add_block(struct sums *even, struct sums *odd, struct block block)
+{
+	add_vector(even, block.a);
+	add_vector(odd, block.b);
+	add_vector(even, block.c);
+	add_vector(odd, block.d);
+}
+
+/* What is left behind the blocks. */
 static csum_t add_rest(csum_t sum, const uint8_t *p, size_t len)
 {
 	uint64_t word;
@@ -54,21 +82,17 @@ static csum_t add_rest(csum_t sum, const uint8_t *p, size_t len)
 	return narrow(sum);
 }
 
-/*
- * Words of 32 bits are as good as of 16, for 2^16 is 1 modulo 2^16 - 1. Their halves go to lanes
- * of 64 bits of their own: no carry to wait for, and no overflow below 2^32 words.
- */
 csum_t csum_add(csum_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
 	sum = narrow(sum);
-	if (len >= 32) {
-		lanes sums[4] = {{0}};
+	if (len >= BLOCK) {
+		struct sums even = {{0}, {0}}, odd = {{0}, {0}};
 
-		for (; len >= 32; p += 32, len -= 32)
-			add_block(sums, (lanes[2]){load_lanes(p), load_lanes(p + 16)});
-		sum = add_lanes(sum, sums);
+		for (; len >= BLOCK; p += BLOCK, len -= BLOCK)
+			add_block(&even, &odd, load_block(p));
+		sum = add_sums(add_sums(sum, &even), &odd);
 	}
 	return add_rest(sum, p, len);
 }
@@ -79,17 +103,16 @@ csum_t csum_copy(csum_t sum, void *to, const void *data, size_t len)
 	uint8_t *out = to;
 
 	sum = narrow(sum);
-	if (len >= 32) {
-		lanes sums[4] = {{0}};
+	if (len >= BLOCK) {
+		struct sums even = {{0}, {0}}, odd = {{0}, {0}};
 
-		for (; len >= 32; p += 32, out += 32, len -= 32) {
-			lanes v[2] = {load_lanes(p), load_lanes(p + 16)};
+		for (; len >= BLOCK; p += BLOCK, out += BLOCK, len -= BLOCK) {
+			struct block block = load_block(p);
 
-			memcpy(out, &v[0], 16);
-			memcpy(out + 16, &v[1], 16);
-			add_block(sums, v);
+			memcpy(out, &block, sizeof(block));
+			add_block(&even, &odd, block);
 		}
-		sum = add_lanes(sum, sums);
+		sum = add_sums(add_sums(sum, &even), &odd);
 	}
 	memcpy(out, p, len);
 	return add_rest(sum, p, len);

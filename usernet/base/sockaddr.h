@@ -57,6 +57,8 @@ bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, 
 int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
 /* Starts to connect; *@in_progress says whether EPOLLOUT must be awaited. -1: errno tells. */
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress);
+/* Closes @fd so that a TCP peer sees a reset. */
+void socket_reset(int fd);
 /* Unlinks a unix path that we bound; nothing for other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
 

@@ -198,6 +198,14 @@ int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
 	return -1;
 }
 
+void socket_reset(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
 void socket_unlink(const struct sockaddr_any *addr)
 {
 	struct stat st;

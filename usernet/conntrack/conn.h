@@ -83,6 +83,9 @@ struct udp_socket;
 struct conn_ops {
 	/* The table ends @conn: give up what is held for it. Not called when conn::ops is NULL. */
 	void (*ended)(struct conn *conn);
+	/* conn::mac, ::port_id or ::charge has changed; what @from was charged is conn::charge's to
+	 * pay from now on. May be NULL. */
+	void (*moved)(struct conn *conn, struct charge *from);
 };
 
 struct conn {
@@ -90,11 +93,9 @@ struct conn {
 	uint8_t opener; /* enum conn_opener */
 	uint8_t state;  /* enum conn_state */
 	uint8_t class;  /* enum conn_class */
-	uint8_t shard;  /* which of its guest's instances has it (shards.h) */
 	bool admitted;  /* the guest may send on it without being judged again */
 	bool served;    /* by a server of ours: no policy is asked */
 	bool cut;       /* policy has changed its mind: nothing passes, either way */
-	int fd;         /* that libslirp opened for it, and may have closed; -1: not known */
 	mac_t mac;      /* of the guest when it was opened */
 	unsigned port_id;
 	const struct conn_ops *ops; /* NULL: no fast path holds it */
@@ -102,7 +103,7 @@ struct conn {
 		struct tcp_conn *tcp;   /* tcp/tcp.h; NULL: none, or no more */
 		struct udp_socket *udp; /* udp/udp.h */
 	};
-	struct charge *charge; /* of the guest's port; a reference; NULL: not known */
+	struct charge *charge; /* of the guest's port; a reference */
 	const char *rule; /* GRefString: of policy or forward, that let it in; NULL: none had to */
 	usec_t since, seen;
 	struct conn_count count[2]; /* by enum conn_way */
@@ -133,10 +134,8 @@ static inline bool conn_is_closed(const struct conn *conn)
 {
 	return conn->state == CONN_CLOSED || conn->state == CONN_TIME_WAIT;
 }
-/*
- * Both ends are closed and both know it, in the order that leaves libslirp with its TIME_WAIT: the
- * guest's FIN answered the peer's.
- */
+/* Both ends are closed and both know it, in the order that leaves TIME_WAIT to the peer: the
+ * guest's FIN answered the peer's. */
 static inline bool conn_is_over(const struct conn *conn)
 {
 	return conn->ends.peer_end_acked && conn->ends.guest_end_acked &&

@@ -10,16 +10,21 @@
 /* The conns of one guest address, for when it goes. */
 struct conn_guest {
 	struct in6_addr addr;
+	mac_t mac;         /* of the guest that has them */
+	bool spoke;        /* it has opened one itself */
+	usec_t gone;       /* the guest went then; 0: it is there */
 	struct list conns; /* heads conn::guest_link */
 };
 
-/* What one port holds. */
+/* The conns of one port. */
 struct conn_share {
 	unsigned port_id, n;
+	struct charge *charge; /* a reference */
 	struct list classes[CONN_N_CLASSES]; /* heads conn::share_link */
 };
 
 struct conn_table {
+	struct charge_book *charges;
 	struct conn **buckets;
 	struct conn *cached; /* the one found last */
 	unsigned n;
@@ -28,6 +33,7 @@ struct conn_table {
 	GPtrArray *slabs;
 	GHashTable *guests; /* struct in6_addr -> struct conn_guest, while it has conns */
 	GHashTable *shares; /* port id -> struct conn_share, while it has conns */
+	unsigned n_gone;    /* guests whose time runs */
 	struct loop_timer timer;
 };
 
@@ -87,6 +93,7 @@ static struct conn_share *share_of(struct conn_table *table, unsigned port_id)
 	if (!share) {
 		share = g_new0(struct conn_share, 1);
 		share->port_id = port_id;
+		share->charge = charge_get(table->charges, port_id);
 		for (unsigned i = 0; i < CONN_N_CLASSES; i++)
 			list_init(&share->classes[i]);
 		g_hash_table_insert(table->shares, GUINT_TO_POINTER(port_id), share);
@@ -138,7 +145,30 @@ static void forget_if_empty(struct conn_table *table, struct conn_guest *guest)
 	if (!list_empty(&guest->conns))
 		return;
 	g_hash_table_remove(table->guests, &guest->addr);
+	table->n_gone -= guest->gone != 0;
 	g_free(guest);
+}
+
+static void leave_share(struct conn_table *table, struct conn *conn)
+{
+	struct conn_share *share = conn->share;
+
+	charge_give(share->charge, CHARGE_CONNS, 1);
+	charge_put(conn->charge);
+	if (--share->n > 0)
+		return;
+	g_hash_table_remove(table->shares, GUINT_TO_POINTER(share->port_id));
+	charge_put(share->charge);
+	g_free(share);
+}
+
+static void join_share(struct conn_table *table, struct conn *conn, unsigned port_id)
+{
+	conn->share = share_of(table, port_id);
+	conn->share->n++;
+	conn->port_id = port_id;
+	conn->charge = charge_ref(conn->share->charge);
+	charge_force(conn->charge, CHARGE_CONNS, 1);
 }
 
 /* All but its guest. */
@@ -148,7 +178,6 @@ static void end(struct conn_table *table, struct conn *conn)
 
 	if (conn->ops)
 		conn->ops->ended(conn);
-	charge_put(conn->charge);
 	while (*at != conn)
 		at = &(*at)->next;
 	*at = conn->next;
@@ -156,10 +185,7 @@ static void end(struct conn_table *table, struct conn *conn)
 		table->cached = NULL;
 	delist(conn);
 	list_remove(&conn->guest_link);
-	if (--conn->share->n == 0) {
-		g_hash_table_remove(table->shares, GUINT_TO_POINTER(conn->share->port_id));
-		g_free(conn->share);
-	}
+	leave_share(table, conn);
 	if (conn->rule)
 		g_ref_string_release((char *)conn->rule);
 	table->n--;
@@ -255,21 +281,19 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 		.state = (uint8_t)first_state(key, origin->opener),
 		.admitted = origin->opener != CONN_BY_PEER,
 		.served = origin->served,
-		.shard = origin->shard,
-		.fd = -1,
 		.mac = origin->mac,
-		.port_id = origin->port_id,
 		.rule = origin->rule ? g_ref_string_acquire((char *)origin->rule) : NULL,
 		.since = now,
 		.seen = now,
 		.guest = guest_of(table, &key->guest),
-		.share = share_of(table, origin->port_id),
 	};
+	join_share(table, conn, origin->port_id);
+	conn->guest->mac = origin->mac;
+	conn->guest->spoke |= origin->opener == CONN_BY_GUEST;
 	bucket = bucket_of(table, key);
 	conn->next = *bucket;
 	*bucket = conn;
 	list_append(&conn->guest->conns, &conn->guest_link);
-	conn->share->n++;
 	table->n++;
 	enlist(table, conn);
 	wake_for(table, conn);
@@ -311,16 +335,6 @@ void conn_admit(struct conn_table *table, struct conn *conn, const char *rule, u
 	touch(table, conn, now);
 }
 
-void conn_set_fd(struct conn *conn, int fd)
-{
-	conn->fd = fd;
-}
-
-void conn_set_shard(struct conn *conn, unsigned shard)
-{
-	conn->shard = (uint8_t)shard;
-}
-
 void conn_close(struct conn_table *table, struct conn *conn, usec_t now)
 {
 	conn->ends.reset = true;
@@ -328,9 +342,21 @@ void conn_close(struct conn_table *table, struct conn *conn, usec_t now)
 	touch(table, conn, now);
 }
 
-void conn_take_over(struct conn *conn, mac_t mac)
+void conn_move(struct conn_table *table, struct conn *conn, mac_t mac, unsigned port_id)
 {
+	struct charge *from = charge_ref(conn->charge);
+
 	conn->mac = mac;
+	conn->guest->mac = mac;
+	if (conn->port_id != port_id) {
+		list_remove(&conn->share_link);
+		leave_share(table, conn);
+		join_share(table, conn, port_id);
+		list_append(&conn->share->classes[conn->class], &conn->share_link);
+	}
+	if (conn->ops && conn->ops->moved)
+		conn->ops->moved(conn, from);
+	charge_put(from);
 }
 
 void conn_cut(struct conn_table *table, struct conn *conn, usec_t now)
@@ -368,15 +394,13 @@ bool conn_seen_from_guest(struct conn_table *table, const struct conn_key *key, 
 	return true;
 }
 
-/* --- the whole --- */
+/* --- many at once --- */
 
-void conn_end_guest(struct conn_table *table, const struct in6_addr *addr, bool tcp_only)
+static void end_of(struct conn_table *table, struct conn_guest *guest,
+		   bool (*which)(const struct conn *conn))
 {
-	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
 	struct list all;
 
-	if (!guest)
-		return;
 	list_init(&all);
 	list_splice(&all, &guest->conns);
 	while (!list_empty(&all)) {
@@ -384,11 +408,101 @@ void conn_end_guest(struct conn_table *table, const struct in6_addr *addr, bool 
 
 		list_remove(&conn->guest_link);
 		list_append(&guest->conns, &conn->guest_link);
-		if (!tcp_only || conn->key.proto == IPPROTO_TCP)
+		if (which(conn))
 			end(table, conn);
 	}
 	forget_if_empty(table, guest);
 }
+
+static bool every_one(const struct conn *conn)
+{
+	return true;
+}
+
+static bool is_slirps(const struct conn *conn)
+{
+	return !conn->ops;
+}
+
+static bool is_slirps_tcp(const struct conn *conn)
+{
+	return !conn->ops && conn->key.proto == IPPROTO_TCP;
+}
+
+void conn_end_slirp(struct conn_table *table, const struct in6_addr *addr, bool tcp_only)
+{
+	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
+
+	if (guest)
+		end_of(table, guest, tcp_only ? is_slirps_tcp : is_slirps);
+}
+
+/* --- guests that go --- */
+
+static void set_gone(struct conn_table *table, struct conn_guest *guest, usec_t gone)
+{
+	table->n_gone += (gone != 0) - (guest->gone != 0);
+	guest->gone = gone;
+}
+
+void conn_guest_gone(struct conn_table *table, mac_t mac, usec_t now)
+{
+	GHashTableIter iter;
+	void *guest;
+
+	g_hash_table_iter_init(&iter, table->guests);
+	while (g_hash_table_iter_next(&iter, NULL, &guest)) {
+		if (((struct conn_guest *)guest)->mac == mac)
+			set_gone(table, guest, now);
+	}
+	if (table->n_gone &&
+	    (!loop_timer_is_set(&table->timer) || table->timer.at > now + CONN_GUEST_GRACE))
+		loop_timer_set(&table->timer, now + CONN_GUEST_GRACE);
+}
+
+void conn_guest_back(struct conn_table *table, const struct in6_addr *addr, mac_t mac)
+{
+	struct conn_guest *guest =
+		table->n_gone ? g_hash_table_lookup(table->guests, addr) : NULL;
+
+	if (guest && guest->mac == mac)
+		set_gone(table, guest, 0);
+}
+
+mac_t conn_holder(const struct conn_table *table, const struct in6_addr *addr)
+{
+	const struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
+
+	return guest && guest->spoke && !guest->gone ? guest->mac : 0;
+}
+
+/* Ends what guests that are gone for good had; when the next is due, 0: never. */
+static usec_t expire_guests(struct conn_table *table, usec_t now)
+{
+	g_autoptr(GPtrArray) over = NULL;
+	GHashTableIter iter;
+	usec_t next = 0;
+	void *value;
+
+	if (!table->n_gone)
+		return 0;
+	over = g_ptr_array_new();
+	g_hash_table_iter_init(&iter, table->guests);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct conn_guest *guest = value;
+		usec_t at = guest->gone + CONN_GUEST_GRACE;
+
+		if (guest->gone && at <= now)
+			g_ptr_array_add(over, value);
+		else if (guest->gone && (!next || at < next))
+			next = at;
+	}
+	for (guint i = 0; i < over->len; i++)
+		end_of(table, g_ptr_array_index(over, i), every_one);
+	return next;
+}
+
+/* --- the whole --- */
 
 unsigned conn_count_all(const struct conn_table *table)
 {
@@ -433,7 +547,7 @@ void conn_foreach_of(struct conn_table *table, const struct in6_addr *addr,
 
 void conn_table_expire(struct conn_table *table, usec_t now)
 {
-	usec_t next = 0;
+	usec_t next = expire_guests(table, now);
 
 	for (unsigned i = 0; i < CONN_N_CLASSES; i++) {
 		struct list *class = &table->classes[i];
@@ -464,10 +578,11 @@ static void on_timer(struct loop_timer *timer)
 	conn_table_expire(table, loop_now(timer->loop));
 }
 
-struct conn_table *conn_table_new(struct loop *loop)
+struct conn_table *conn_table_new(struct loop *loop, struct charge_book *charges)
 {
 	struct conn_table *table = g_new0(struct conn_table, 1);
 
+	table->charges = charges;
 	table->buckets = g_new0(struct conn *, BUCKETS);
 	for (unsigned i = 0; i < CONN_N_CLASSES; i++)
 		list_init(&table->classes[i]);

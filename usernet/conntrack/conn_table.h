@@ -26,6 +26,7 @@
 #define CONN_OPENING   (80 * USEC_PER_SEC)  /* over tcp_timer.h TCPTV_KEEP_INIT, 75 s */
 #define CONN_HALF_OPEN (680 * USEC_PER_SEC) /* over TCP_MAXIDLE + TCPTV_KEEPINTVL, 675 s */
 
+struct charge_book;
 struct conn_table;
 
 struct conn_origin {
@@ -35,10 +36,10 @@ struct conn_origin {
 	mac_t mac;
 	unsigned port_id; /* port::id of the guest's port, charged for it; 0: not known */
 	bool served;      /* as conn::served */
-	uint8_t shard;    /* as conn::shard */
 };
 
-struct conn_table *conn_table_new(struct loop *loop);
+/* @charges outlives it. */
+struct conn_table *conn_table_new(struct loop *loop, struct charge_book *charges);
 void conn_table_free(struct conn_table *table);
 
 /* NULL: there is none. One that conn_is_closed() lingers; a SYN wants conn_open() then. */
@@ -54,13 +55,10 @@ void conn_pass(struct conn_table *table, struct conn *conn, const struct packet 
 	       enum conn_way way, usec_t now);
 /* Admits what the peer began, or what was cut. @rule as in struct conn_origin. */
 void conn_admit(struct conn_table *table, struct conn *conn, const char *rule, usec_t now);
-/* The guest's address is another machine's now, which may go on with it. */
-void conn_take_over(struct conn *conn, mac_t mac);
+/* The guest's address is @mac's at port @port_id now, which goes on with @conn and pays for it. */
+void conn_move(struct conn_table *table, struct conn *conn, mac_t mac, unsigned port_id);
 /* Policy has changed its mind: nothing passes any more. */
 void conn_cut(struct conn_table *table, struct conn *conn, usec_t now);
-/* libslirp has opened @fd for it. */
-void conn_set_fd(struct conn *conn, int fd);
-void conn_set_shard(struct conn *conn, unsigned shard);
 /* A TCP conn is over, though no segment has said so. */
 void conn_close(struct conn_table *table, struct conn *conn, usec_t now);
 /* @packets of @bytes of payload pass; for a fast path. */
@@ -69,8 +67,19 @@ void conn_passed(struct conn_table *table, struct conn *conn, enum conn_way way,
 /* A fast path says which state the guest's end is in. */
 void conn_set_state(struct conn_table *table, struct conn *conn, enum conn_state state, usec_t now);
 void conn_end(struct conn_table *table, struct conn *conn);
-/* All of the guest at @addr; @tcp_only: libslirp holds no connection of its any more. */
-void conn_end_guest(struct conn_table *table, const struct in6_addr *addr, bool tcp_only);
+/* libslirp let go of what the guest at @addr had there; @tcp_only: only connections. */
+void conn_end_slirp(struct conn_table *table, const struct in6_addr *addr, bool tcp_only);
+
+/*
+ * The guest with @mac went: all conns of its addresses end after CONN_GUEST_GRACE, unless it is
+ * back by then. Walks all guest addresses that have conns.
+ */
+#define CONN_GUEST_GRACE (5 * USEC_PER_SEC)
+void conn_guest_gone(struct conn_table *table, mac_t mac, usec_t now);
+/* @addr is at @mac. */
+void conn_guest_back(struct conn_table *table, const struct in6_addr *addr, mac_t mac);
+/* The MAC that opened a conn of guest address @addr last, if it is there; 0: none. */
+mac_t conn_holder(const struct conn_table *table, const struct in6_addr *addr);
 
 /* --- for forwards that go past libslirp --- */
 

@@ -9,21 +9,19 @@
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
 
-/* libslirp's ends of conns that were cut, to be reset; what does not fit shows itself again. */
+/* Cut conns whose ends are to be reset, because of packets; what does not fit shows itself again. */
 #define RESETS_MAX 1024
 
 struct conntrack {
 	struct network *network;
 	const struct user_config *config;
-	const struct conntrack_ops *ops;
-	void *ops_data;
+	struct loop_task *service;
 	struct conn_table *conns;
 	struct policy_table *policy_table;
 	struct denials denials;
 	struct hostaddr *hostaddr;
 	char *host_addresses; /* GRefString */
-	struct conn_key resets[RESETS_MAX];
-	unsigned n_resets;
+	GArray *resets; /* struct conn_key */
 	struct cut_fragments cut_fragments;
 	unsigned n_cut; /* by the judgement that runs */
 };
@@ -33,14 +31,12 @@ static usec_t now(const struct conntrack *conntrack)
 	return loop_now(conntrack->network->loop);
 }
 
+/* What a fast path holds it counts itself. */
 static void pass(struct conntrack *conntrack, struct conn *conn, const struct packet *packet,
 		 enum conn_way way)
 {
-	bool was_over = conn_is_over(conn);
-
-	conn_pass(conntrack->conns, conn, packet, way, now(conntrack));
-	if (!was_over && conn_is_over(conn))
-		conntrack->ops->over(conntrack->ops_data, conn);
+	if (!conn->ops && !conntrack->config->offload)
+		conn_pass(conntrack->conns, conn, packet, way, now(conntrack));
 }
 
 /* --- judging --- */
@@ -104,40 +100,42 @@ static bool scrub(struct conntrack *conntrack, const struct port *from, mac_t ma
 
 static void reset_later(struct conntrack *conntrack, const struct conn *conn)
 {
-	if (conntrack->n_resets == RESETS_MAX)
-		return;
-	conntrack->resets[conntrack->n_resets++] = conn->key;
-	conntrack->ops->wake(conntrack->ops_data);
+	g_array_append_val(conntrack->resets, conn->key);
+	loop_task_defer(conntrack->service);
+}
+
+/* As reset_later(), for a packet's sake. */
+static void reset_for_packet(struct conntrack *conntrack, const struct conn *conn)
+{
+	if (conntrack->resets->len < RESETS_MAX)
+		reset_later(conntrack, conn);
 }
 
 /*
- * The guest that opened @conn has gone, or its address to the one with @mac: what the one may, the
- * other need not. False: it may not, and the conn is cut.
+ * The guest that opened @conn has gone, or its address to the one with @mac: the verdict on the one
+ * is not the other's. False: it is denied, and the conn is cut.
  */
 static bool inherits(struct conntrack *conntrack, const struct port *from, mac_t mac,
 		     const struct packet *packet, struct conn *conn)
 {
 	struct policy_table_verdict verdict;
 
-	if (conn->opener == CONN_BY_FORWARD || conn->served || !conn->admitted ||
-	    conn_is_closed(conn))
+	if (conn->mac == mac || conn->opener == CONN_BY_FORWARD || conn->served ||
+	    !conn->admitted || conn_is_closed(conn))
 		return true;
 	verdict = judge(conntrack, mac, &conn->key, true);
-	if (verdict.allow) {
-		conn_take_over(conn, mac);
+	if (verdict.allow)
 		return true;
-	}
 	deny(conntrack, from, mac, packet, verdict.rule);
 	conn_cut(conntrack->conns, conn, now(conntrack));
-	if (packet->proto == IPPROTO_TCP)
-		reset_later(conntrack, conn);
+	reset_for_packet(conntrack, conn);
 	return false;
 }
 
 /* @packet may open a conn: an admitted one, or @conn, which is not admitted yet. */
-static bool open_flow(struct conntrack *conntrack, struct port *from, mac_t mac,
-		      const struct packet *packet, const struct conn_key *key, struct conn *conn,
-		      bool served, enum drop_reason *why)
+static struct conn *open_conn(struct conntrack *conntrack, struct port *from, mac_t mac,
+			      const struct packet *packet, const struct conn_key *key,
+			      struct conn *conn, bool served, enum drop_reason *why)
 {
 	struct conn_origin origin = {
 		.opener = CONN_BY_GUEST, .mac = mac, .port_id = from->id, .served = served};
@@ -148,7 +146,7 @@ static bool open_flow(struct conntrack *conntrack, struct port *from, mac_t mac,
 		if (!verdict.allow) {
 			deny(conntrack, from, mac, packet, verdict.rule);
 			*why = DROP_POLICY;
-			return false;
+			return NULL;
 		}
 		origin.rule = verdict.rule;
 	}
@@ -159,12 +157,9 @@ static bool open_flow(struct conntrack *conntrack, struct port *from, mac_t mac,
 		conn_admit(conntrack->conns, conn, origin.rule, now(conntrack));
 	else
 		conn = conn_open(conntrack->conns, key, &origin, now(conntrack));
-	if (!conn) {
+	if (!conn)
 		*why = DROP_BUDGET;
-		return false;
-	}
-	pass(conntrack, conn, packet, CONN_FROM_GUEST);
-	return true;
+	return conn;
 }
 
 /* The guest's conn, admitted before, goes on: a datagram, a ping, or its SYN once more. */
@@ -176,53 +171,54 @@ static bool goes_on(const struct conn *conn, const struct packet *packet)
 	       (conn->opener == CONN_BY_GUEST && conn->state == CONN_SYN_SENT);
 }
 
-/* Something of what @conn's guest has said to its end, once more: libslirp was told to forget it
- * (nat_flow_over), and would answer with a reset. */
+/* Does this retransmit data or a FIN that was acknowledged, on a conn that is over? */
 static bool says_again(const struct conn *conn, const struct packet *packet)
 {
 	uint32_t len = packet->len - packet->payload + !!(packet->tcp_flags & TCP_FLAG_FIN);
 	uint32_t end = packet_u32(packet->frame + packet->l4 + 4) + len;
 
-	return !(packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) && len > 0 &&
+	return conn->ends.guest_ended && conn->ends.peer_ended && !conn->ends.reset &&
+	       !(packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) && len > 0 &&
 	       (int32_t)(conn->ends.guest_fin - end) >= 0;
 }
 
 enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct port *from,
 					   mac_t mac, const struct packet *packet, bool served,
-					   enum drop_reason *why)
+					   struct conn **in_out, enum drop_reason *why)
 {
 	bool opens = packet->proto != IPPROTO_TCP || conn_is_syn(packet);
+	struct conn *conn = *in_out;
 	struct conn_key key;
-	struct conn *conn;
 
 	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
 		return scrub(conntrack, from, mac, packet, why) ? CONNTRACK_PASS : CONNTRACK_DROP;
-	conn = conn_find(conntrack->conns, &key);
-	if (conn && conn->mac != mac && !inherits(conntrack, from, mac, packet, conn)) {
+	if (conn && !inherits(conntrack, from, mac, packet, conn)) {
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
 	}
-	if (conn && conn_is_over(conn) && says_again(conn, packet)) {
-		conntrack->ops->say_last(conntrack->ops_data, conn);
-		return CONNTRACK_ANSWERED;
-	}
+	if (conn && (conn->mac != mac || conn->port_id != from->id))
+		conn_move(conntrack->conns, conn, mac, from->id);
+	if (conn && packet->proto == IPPROTO_TCP && !conn->ops && conn_is_closed(conn) &&
+	    says_again(conn, packet))
+		return CONNTRACK_LAST_ACK;
 	if (conn && conn->opener == CONN_BY_FORWARD && conn->admitted && !conn_is_syn(packet))
 		goto pass;
 	if (!served && !scrub(conntrack, from, mac, packet, why))
 		return CONNTRACK_DROP;
 	if (!opens) {
 		if (!conn)
-			return CONNTRACK_PASS; /* libslirp knows none either, and answers with a
-						  reset */
+			return CONNTRACK_PASS; /* of nothing: the gateway, or libslirp, resets it */
 		if (!conn->cut)
 			goto pass;
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
 	}
-	if (!goes_on(conn, packet))
-		return open_flow(conntrack, from, mac, packet, &key, conn, served, why)
-			       ? CONNTRACK_PASS
-			       : CONNTRACK_DROP;
+	if (!goes_on(conn, packet)) {
+		conn = open_conn(conntrack, from, mac, packet, &key, conn, served, why);
+		if (!conn)
+			return CONNTRACK_DROP;
+		*in_out = conn;
+	}
 pass:
 	pass(conntrack, conn, packet, CONN_FROM_GUEST);
 	return CONNTRACK_PASS;
@@ -271,7 +267,7 @@ static enum conntrack_answer pass_to_guest(struct conntrack *conntrack, struct c
 	}
 	/* libslirp has not taken it in yet: it was still connecting. */
 	if (packet->proto == IPPROTO_TCP && !is_reset)
-		reset_later(conntrack, conn);
+		reset_for_packet(conntrack, conn);
 	return CONNTRACK_DROP;
 }
 
@@ -355,18 +351,18 @@ enum conntrack_answer conntrack_open_to_guest(struct conntrack *conntrack,
 
 /* --- what changes --- */
 
-void conntrack_run(struct conntrack *conntrack)
+struct conn *conntrack_next_reset(struct conntrack *conntrack)
 {
-	unsigned n = conntrack->n_resets;
+	while (conntrack->resets->len > 0) {
+		guint last = conntrack->resets->len - 1;
+		struct conn_key key = g_array_index(conntrack->resets, struct conn_key, last);
+		struct conn *conn = conn_find(conntrack->conns, &key);
 
-	conntrack->n_resets = 0; /* a reset may lead to others, in the next turn */
-	for (unsigned i = 0; i < n; i++) {
-		struct conn_key key = conntrack->resets[i];
-		const struct conn *conn = conn_find(conntrack->conns, &key);
-
+		g_array_set_size(conntrack->resets, last);
 		if (conn && conn->cut)
-			conntrack->ops->reset(conntrack->ops_data, conn, CONN_FROM_GUEST);
+			return conn;
 	}
+	return NULL;
 }
 
 static void rejudge(void *data, struct conn *conn)
@@ -374,16 +370,12 @@ static void rejudge(void *data, struct conn *conn)
 	struct conntrack *conntrack = data;
 	bool over = conn_is_closed(conn);
 
-	/* What the guest says is over libslirp need not have believed: it is made sure of. */
+	/* libslirp may have ignored the close; reset it too. */
 	if (conn->opener == CONN_BY_FORWARD || conn->served || conn->cut ||
 	    reaches(conntrack, conn->mac, &conn->key))
 		return;
-	if (conn->key.proto == IPPROTO_TCP) {
-		if (!over)
-			conntrack->ops->reset(conntrack->ops_data, conn, CONN_TO_GUEST);
-		conntrack->ops->reset(conntrack->ops_data, conn, CONN_FROM_GUEST);
-	}
 	conn_cut(conntrack->conns, conn, now(conntrack));
+	reset_later(conntrack, conn);
 	conntrack->n_cut += !over;
 }
 
@@ -422,7 +414,8 @@ uint64_t conntrack_n_denied(const struct conntrack *conntrack)
 }
 
 struct conntrack *conntrack_new(struct network *network, const struct user_config *config,
-				const struct conntrack_ops *ops, void *data, GError **error)
+				struct charge_book *charges, struct loop_task *service,
+				GError **error)
 {
 	/* Opened now, for it may be asked for when nothing can be opened any more. */
 	struct hostaddr *hostaddr = hostaddr_new(config->host_addresses ? NULL : error);
@@ -433,9 +426,9 @@ struct conntrack *conntrack_new(struct network *network, const struct user_confi
 	conntrack = g_new0(struct conntrack, 1);
 	conntrack->network = network;
 	conntrack->config = config;
-	conntrack->ops = ops;
-	conntrack->ops_data = data;
-	conntrack->conns = conn_table_new(network->loop);
+	conntrack->service = service;
+	conntrack->resets = g_array_new(FALSE, FALSE, sizeof(struct conn_key));
+	conntrack->conns = conn_table_new(network->loop, charges);
 	conntrack->policy_table = policy_table_new(network, config->restricted);
 	denials_init(&conntrack->denials, network);
 	conntrack->hostaddr = hostaddr;
@@ -450,5 +443,6 @@ void conntrack_free(struct conntrack *conntrack)
 	denials_fini(&conntrack->denials);
 	hostaddr_free(conntrack->hostaddr);
 	g_ref_string_release(conntrack->host_addresses);
+	g_array_unref(conntrack->resets);
 	g_free(conntrack);
 }

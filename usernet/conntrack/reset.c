@@ -98,3 +98,26 @@ size_t reset_build_last_ack(uint8_t *frame, const struct conn *conn, mac_t eth_s
 
 	return build(frame, &conn->key, false, &numbers, eth_src, eth_dst);
 }
+
+size_t reset_build_answer(uint8_t *frame, const struct packet *packet, mac_t eth_src, mac_t eth_dst)
+{
+	const struct conn_key key = {
+		.guest = packet->src,
+		.peer = packet->dst,
+		.guest_port = packet->sport,
+		.peer_port = packet->dport,
+	};
+	const uint8_t *header = packet->frame + packet->l4;
+	uint32_t len = packet->len - packet->payload;
+	struct numbers numbers = {.flags = TCP_FLAG_RST};
+
+	if (packet->tcp_flags & TCP_FLAG_ACK) {
+		numbers.seq = packet_u32(header + 8);
+	} else {
+		numbers.flags |= TCP_FLAG_ACK;
+		numbers.ack = packet_u32(header + 4) + len +
+			      !!(packet->tcp_flags & TCP_FLAG_SYN) +
+			      !!(packet->tcp_flags & TCP_FLAG_FIN);
+	}
+	return build(frame, &key, false, &numbers, eth_src, eth_dst);
+}

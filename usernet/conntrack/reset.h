@@ -15,7 +15,10 @@
  */
 size_t reset_build(uint8_t *frame, const struct conn *conn, enum conn_way way, mac_t eth_src,
 		   mac_t eth_dst);
-/* To the guest of a conn_is_over(): its end was heard (RFC 9293 3.10.7.4, TIME-WAIT). */
+/* Answers a segment of a guest that belongs to no connection (RFC 9293 3.5.2, group 1). */
+size_t reset_build_answer(uint8_t *frame, const struct packet *packet, mac_t eth_src,
+			  mac_t eth_dst);
+/* To the guest of a closed conn: its end was heard (RFC 9293 3.10.7.4, TIME-WAIT). */
 size_t reset_build_last_ack(uint8_t *frame, const struct conn *conn, mac_t eth_src, mac_t eth_dst);
 
 #endif

@@ -35,11 +35,10 @@ static struct caller_target target_of(const struct fwd_listener *listener)
 
 static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, GError **error)
 {
-	struct gateway *gateway = gateway_from_netdev(forwards->netdev);
 	struct caller_target target = target_of(listener);
 
 	listener->data = hostfwd_new(forwards->netdev->network->loop, forwards->backlog,
-				     gateway_nat(gateway), &listener->bound, &target, error);
+				     &listener->bound, &target, error);
 	return listener->data != NULL;
 }
 

@@ -5,8 +5,12 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "base/hash.h"
-#include "slirp/nat.h"
+#include "conntrack/charge.h"
+#include "conntrack/neighbour.h"
+#include "forward/client.h"
+#include "net/network.h"
+#include "net/vswitch.h"
+#include "tcp/tcp.h"
 
 #define RETRY (500 * USEC_PER_MSEC) /* asks for who is absent, and for room, so often */
 
@@ -30,9 +34,9 @@ struct awaited {
 };
 
 struct backlog {
+	struct backlog_env env;
 	struct loop *loop;
-	const struct user_config *config;
-	struct nat *nat;
+	struct charge *charge; /* of callers that wait: no port's */
 	unsigned n, max;
 	struct list by_age;  /* heads caller::age_link, the oldest first */
 	GHashTable *awaited; /* struct in6_addr -> struct awaited; owned */
@@ -40,16 +44,6 @@ struct backlog {
 	struct loop_task task;
 	struct loop_timer timer;
 };
-
-static guint addr_hash(gconstpointer key)
-{
-	return (guint)hash_bytes(hash_seed(), key, sizeof(struct in6_addr));
-}
-
-static gboolean addr_equal(gconstpointer a, gconstpointer b)
-{
-	return memcmp(a, b, sizeof(struct in6_addr)) == 0;
-}
 
 static bool is_v6(const struct sockaddr_any *guest)
 {
@@ -117,15 +111,14 @@ static void forget(struct backlog *backlog, struct caller *caller)
 	if (caller->group)
 		caller->group->n--;
 	backlog->n--;
-	nat_hold_fds(backlog->nat, -1);
+	charge_give(backlog->charge, CHARGE_FDS, 1);
 	g_ref_string_release((char *)caller->target.rule);
 	g_free(caller);
 }
 
-/* SO_LINGER makes it a reset. */
 static void refuse(struct backlog *backlog, struct caller *caller)
 {
-	close(caller->fd);
+	socket_reset(caller->fd);
 	forget(backlog, caller);
 }
 
@@ -136,25 +129,55 @@ static bool has_gone(const struct caller *caller)
 	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & (POLLHUP | POLLERR));
 }
 
-/* False: it goes on waiting. */
+/* NULL: the guest is not there. */
+static struct port *port_of_guest(struct backlog *backlog, const struct in6_addr *addr, mac_t *mac)
+{
+	struct neighbours *neighbours = backlog->env.neighbours;
+	struct port *port;
+
+	*mac = neighbour_find(neighbours, addr);
+	port = *mac ? vswitch_lookup(backlog->env.network->vswitch, *mac) : NULL;
+	if (!port)
+		neighbour_ask(neighbours, addr);
+	return port;
+}
+
+static bool has_room(struct backlog *backlog, const struct port *port)
+{
+	struct charge *charge = charge_get(backlog->env.charges, port->id);
+	bool room = charge_has_room(charge, CHARGE_FDS, 1) &&
+		    charge_has_room(charge, CHARGE_OPENING, 1);
+
+	charge_put(charge);
+	return room;
+}
+
+/* Takes @fd over, unless it is to wait: then false. */
 static bool admit(struct backlog *backlog, int fd, const struct sockaddr_any *client,
 		  const struct caller_target *target)
 {
-	struct nat_client as =
-		nat_client_of(backlog->config, client, is_v6(&target->guest), target->masquerade);
+	struct conn_table *conns = backlog->env.conns;
+	struct conn_key key = {.proto = IPPROTO_TCP};
+	struct conn_origin origin = {.opener = CONN_BY_FORWARD, .rule = target->rule};
+	struct conn *conn;
+	struct port *port;
 
-	as.rule = target->rule;
-	switch (nat_admit(backlog->nat, fd, &target->guest, &as)) {
-	case NAT_ADMITTED:
+	address_of(&target->guest, &key.guest);
+	key.guest_port = ntohs(is_v6(&target->guest) ? target->guest.in6.sin6_port
+						     : target->guest.in.sin_port);
+	port = port_of_guest(backlog, &key.guest, &origin.mac);
+	if (!port || !has_room(backlog, port))
+		return false;
+	origin.port_id = port->id;
+	if (!client_choose(conns, backlog->env.config, client, target->masquerade, &key)) {
+		socket_reset(fd);
 		return true;
-	case NAT_REFUSED:
-		close(fd);
-		return true;
-	case NAT_ABSENT:
-	case NAT_LATER:
-		break;
 	}
-	return false;
+	conn = conn_open(conns, &key, &origin, loop_now(backlog->loop));
+	if (!conn)
+		return false;
+	tcp_connect(backlog->env.tcp, conn, fd);
+	return true;
 }
 
 static void try_awaited(struct backlog *backlog, struct awaited *awaited)
@@ -229,17 +252,15 @@ static void on_timer(struct loop_timer *timer)
 void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 		 const struct sockaddr_any *client, const struct caller_target *target)
 {
-	const struct linger reset = {.l_onoff = 1};
 	struct caller *caller;
 	struct in6_addr addr;
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	/* Who comes after others waits with them. */
 	if (address_of(&target->guest, &addr) && !g_hash_table_contains(backlog->awaited, &addr) &&
 	    admit(backlog, fd, client, target))
 		return;
 	if (backlog->n >= backlog->max || (group && group->n >= BACKLOG_GROUP)) {
-		close(fd);
+		socket_reset(fd);
 		return;
 	}
 	caller = g_new0(struct caller, 1);
@@ -257,7 +278,7 @@ void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 		group->n++;
 	}
 	backlog->n++;
-	nat_hold_fds(backlog->nat, 1);
+	charge_force(backlog->charge, CHARGE_FDS, 1);
 	await(backlog, caller);
 	arm(backlog);
 }
@@ -284,19 +305,19 @@ void backlog_refuse(struct backlog *backlog, struct caller_group *group)
 
 /* --- the whole --- */
 
-struct backlog *backlog_new(struct loop *loop, const struct user_config *config, struct nat *nat)
+struct backlog *backlog_new(const struct backlog_env *env)
 {
 	struct backlog *backlog = g_new0(struct backlog, 1);
 
-	backlog->loop = loop;
-	backlog->config = config;
-	backlog->nat = nat;
-	backlog->max = MIN(BACKLOG_MAX, nat_max_fds(nat) / 4);
-	backlog->awaited = g_hash_table_new_full(addr_hash, addr_equal, NULL, g_free);
+	backlog->env = *env;
+	backlog->loop = env->network->loop;
+	backlog->charge = charge_get(env->charges, 0);
+	backlog->max = MIN(BACKLOG_MAX, charge_book_max(env->charges, CHARGE_FDS) / 4);
+	backlog->awaited = g_hash_table_new_full(address_hash, address_equal, NULL, g_free);
 	list_init(&backlog->by_age);
 	list_init(&backlog->due);
-	loop_task_init(loop, &backlog->task, LOOP_SERVICE, on_task);
-	loop_timer_init(loop, &backlog->timer, on_timer);
+	loop_task_init(backlog->loop, &backlog->task, LOOP_SERVICE, on_task);
+	loop_timer_init(backlog->loop, &backlog->timer, on_timer);
 	return backlog;
 }
 
@@ -307,7 +328,21 @@ void backlog_free(struct backlog *backlog)
 	loop_task_cancel(&backlog->task);
 	loop_timer_cancel(&backlog->timer);
 	g_hash_table_destroy(backlog->awaited);
+	charge_put(backlog->charge);
 	g_free(backlog);
+}
+
+bool backlog_has_room(const struct backlog *backlog)
+{
+	return charge_has_room(backlog->charge, CHARGE_FDS, 1);
+}
+
+void backlog_hold_fd(struct backlog *backlog, bool held)
+{
+	if (held)
+		charge_force(backlog->charge, CHARGE_FDS, 1);
+	else
+		charge_give(backlog->charge, CHARGE_FDS, 1);
 }
 
 unsigned backlog_count(const struct backlog *backlog)

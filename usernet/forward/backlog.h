@@ -2,18 +2,23 @@
 #ifndef USERNET_FORWARD_BACKLOG_H
 #define USERNET_FORWARD_BACKLOG_H
 
+#include <stdbool.h>
+
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/sockaddr.h"
 
 /*
- * Clients on their way to a guest: connected descriptors that the NAT has not taken yet. With the
- * guest there that is a moment; else they wait until it is, so that a guest that is being started
- * need not be waited for by others, and are reset when that takes too long.
+ * Clients on their way to a guest: connected descriptors that have no conn yet. With the guest
+ * there that is a moment; else they wait until it is, so that a guest that is being started need
+ * not be waited for by others, and are reset when that takes too long.
  */
 struct backlog;
-struct in6_addr;
-struct nat;
+struct charge_book;
+struct conn_table;
+struct neighbours;
+struct network;
+struct tcp;
 struct user_config;
 
 /* For callers of a guest that is not there. Longer than a guest needs to come back after a reboot's
@@ -30,12 +35,25 @@ struct caller_group {
 	struct list waiting; // heads caller::group_link
 };
 
-/* @config and @nat outlive them. */
-struct backlog *backlog_new(struct loop *loop, const struct user_config *config, struct nat *nat);
+struct backlog_env {
+	struct network *network;
+	const struct user_config *config;
+	struct conn_table *conns;
+	struct charge_book *charges;
+	struct neighbours *neighbours;
+	struct tcp *tcp;
+};
+
+/* All that @env names outlives it. */
+struct backlog *backlog_new(const struct backlog_env *env);
 /* Resets who waits. Groups must be empty. */
 void backlog_free(struct backlog *backlog);
 /* How many wait. */
 unsigned backlog_count(const struct backlog *backlog);
+/* May one more client be accepted? */
+bool backlog_has_room(const struct backlog *backlog);
+/* A listener holds a descriptor more (true) or less. */
+void backlog_hold_fd(struct backlog *backlog, bool held);
 
 /* Where a caller wants to go. */
 struct caller_target {
@@ -56,7 +74,7 @@ void backlog_retarget(struct backlog *backlog, struct caller_group *group,
 /* Resets those of @group that wait. */
 void backlog_refuse(struct backlog *backlog, struct caller_group *group);
 
-/* nat_ops::arrived */
+/* @addr has a holder now: callers that wait for it are admitted. */
 void backlog_arrived(struct backlog *backlog, const struct in6_addr *addr);
 
 #endif

@@ -4,9 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/spawner.h"
 #include "dhcp/lease.h"
 #include "forward/guestfwd_priv.h"
@@ -69,10 +67,7 @@ static bool resolve_v4(const struct user_config *config, struct in6_addr *addr, 
 static bool resolve_v6(const struct user_config *config, const struct in6_addr *addr,
 		       GError **error)
 {
-	unsigned bytes = config->net6_len / 8, bits = config->net6_len % 8;
-	bool in_net =
-		memcmp(addr, &config->net6, bytes) == 0 &&
-		(!bits || (addr->s6_addr[bytes] ^ config->net6.s6_addr[bytes]) >> (8 - bits) == 0);
+	bool in_net = address_in_prefix(addr, &config->net6, config->net6_len);
 	char text[INET6_ADDRSTRLEN], net[INET6_ADDRSTRLEN];
 
 	if (!config->ipv6)
@@ -162,7 +157,7 @@ static const struct guestfwd *find(const struct guestfwds *all, const struct in6
 	*n = 0;
 	list_for_each (fwd, &all->rules, struct guestfwd, link) {
 		(*n)++;
-		if (fwd->server.port == port && IN6_ARE_ADDR_EQUAL(&fwd->server.addr, addr))
+		if (fwd->port == port && IN6_ARE_ADDR_EQUAL(&fwd->addr, addr))
 			found = fwd;
 	}
 	return found;
@@ -183,84 +178,35 @@ static bool check(const struct guestfwds *all, const struct guestfwd_spec *spec,
 	return !spec->command || spawner_takes(all->env.network->spawner, spec->command, error);
 }
 
-/* On the loopback, at a free port. */
-static int open_listener(bool v6, uint16_t *port, GError **error)
-{
-	struct sockaddr_any addr;
-	autofd int fd = -1;
-
-	if (!sockaddr_inet(&addr, v6 ? "::1" : "127.0.0.1", "0", error))
-		return -1;
-	fd = socket_bind(&addr, SOCK_STREAM, error);
-	if (fd < 0)
-		return -1;
-	addr.len = sizeof(addr.storage);
-	if (getsockname(fd, &addr.sa, &addr.len) < 0) {
-		refuse(error, "cannot see which port was given: %s", g_strerror(errno));
-		return -1;
-	}
-	*port = ntohs(v6 ? addr.in6.sin6_port : addr.in.sin_port);
-	return steal_fd(&fd);
-}
-
 struct guestfwd *guestfwd_add(struct guestfwds *all, const struct guestfwd_spec *spec,
 			      GError **error)
 {
 	struct guestfwd_spec resolved = *spec;
 	struct guestfwd *fwd;
-	uint16_t port = 0;
-	int fd;
 
 	if (!guestfwd_resolve(all->env.config, &resolved.addr, error) ||
 	    !check(all, &resolved, error) || !acquire(all, &resolved.addr, error))
 		return NULL;
-	fd = open_listener(!IN6_IS_ADDR_V4MAPPED(&resolved.addr), &port, error);
-	if (fd < 0) {
-		release(all, &resolved.addr);
-		return NULL;
-	}
 	fwd = g_new0(struct guestfwd, 1);
 	fwd->all = all;
-	fwd->server = (struct local_server){resolved.addr, spec->port, port, false};
+	fwd->addr = resolved.addr;
+	fwd->port = spec->port;
 	fwd->command = g_strdup(spec->command);
 	fwd->to = spec->to;
 	fwd->text = g_strdup(spec->text);
-	fwd->fd = fd;
-	list_init(&fwd->flows);
-	fwd->expected = g_hash_table_new(NULL, NULL);
+	guestfwd_init_conns(fwd);
 	list_append(&all->rules, &fwd->link);
-	local_services_add(all->env.local_services, &fwd->server);
-	guestfwd_listen(fwd);
 	return fwd;
 }
 
-void guestfwd_leave(struct guestfwd *fwd)
+void guestfwd_remove(struct guestfwd *fwd)
 {
-	local_services_remove(fwd->all->env.local_services, &fwd->server);
+	guestfwd_reset_conns(fwd);
 	list_remove(&fwd->link);
-	g_hash_table_unref(fwd->expected);
+	release(fwd->all, &fwd->addr);
 	g_free(fwd->command);
 	g_free(fwd->text);
 	g_free(fwd);
-}
-
-/* What guests are told of the end still has to be redirected, so it stays as long as libslirp has
- * a socket of its. */
-void guestfwd_remove(struct guestfwd *fwd)
-{
-	struct guestfwds *all = fwd->all;
-
-	loop_timer_cancel(&fwd->pause);
-	loop_io_remove(&fwd->io);
-	close(fwd->fd);
-	fwd->server.closed = true;
-	list_remove(&fwd->link);
-	list_append(&all->leaving, &fwd->link);
-	release(all, &fwd->server.addr);
-	guestfwd_reset_flows(fwd);
-	fwd->removed = true;
-	if (list_empty(&fwd->flows))
-		guestfwd_leave(fwd);
 }
 
 struct guestfwd_counts guestfwd_counts(const struct guestfwd *fwd)
@@ -277,11 +223,9 @@ struct guestfwds *guestfwds_new(const struct guestfwd_env *env)
 
 	all->env = *env;
 	list_init(&all->rules);
-	list_init(&all->leaving);
-	all->flows = g_hash_table_new(NULL, NULL);
 	all->per_port = g_hash_table_new(NULL, NULL);
 	all->max_open = GUESTFWD_MAX;
-	/* A connection is three descriptors, and guests are to leave some for others. */
+	/* A connection may be three descriptors, and guests are to leave some for others. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 8 < GUESTFWD_MAX)
 		all->max_open = (unsigned)limit.rlim_cur / 8;
 	return all;
@@ -291,16 +235,8 @@ void guestfwds_free(struct guestfwds *all)
 {
 	if (!all)
 		return;
-	list_for_each_safe (fwd, &all->rules, struct guestfwd, link) {
-		guestfwd_forget_flows(fwd);
+	list_for_each_safe (fwd, &all->rules, struct guestfwd, link)
 		guestfwd_remove(fwd);
-	}
-	list_for_each_safe (fwd, &all->leaving, struct guestfwd, link) {
-		fwd->removed = false;
-		guestfwd_forget_flows(fwd);
-		guestfwd_leave(fwd);
-	}
-	g_hash_table_unref(all->flows);
 	g_hash_table_unref(all->per_port);
 	g_free(all);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/loop.h"
 #include "base/sockaddr.h"
 #include "packet/packet.h"
 
@@ -19,7 +20,9 @@
 struct guestfwd;
 struct guestfwds; /* all of a gateway */
 struct network;
-struct local_services;
+struct conn;
+struct conn_table;
+struct tcp;
 struct served;
 struct lease_pool;
 struct user_config;
@@ -27,10 +30,10 @@ struct user_config;
 #define GUESTFWD_RULES    256  /* rules of a network */
 #define GUESTFWD_MAX      1024 /* connections at a time; an eighth of a small descriptor limit */
 #define GUESTFWD_PER_RULE 512
-#define GUESTFWD_PER_PORT 256 /* of all guests behind one port */
-/* Descriptors are short, or a unix socket's backlog is full: how often to look again, how long. */
-#define GUESTFWD_PAUSE (50 * USEC_PER_MSEC)
-#define GUESTFWD_WAIT  (5 * USEC_PER_SEC)
+#define GUESTFWD_PER_PORT 256                  /* of all guests behind one port */
+#define GUESTFWD_WAITING  256                  /* of a rule, for room in a unix socket's backlog */
+#define GUESTFWD_PAUSE    (50 * USEC_PER_MSEC) /* between two looks at it */
+#define GUESTFWD_WAIT     (5 * USEC_PER_SEC)   /* then they are reset */
 
 struct guestfwd_spec {
 	struct in6_addr addr; /* the server's: v4-mapped or IPv6 */
@@ -44,13 +47,13 @@ struct guestfwd_spec {
 struct guestfwd_env {
 	struct network *network;
 	const struct user_config *config;
-	struct local_services *local_services;
+	struct conn_table *conns;
+	struct tcp *tcp;
 	struct served *served;
 	struct lease_pool *pool;
 };
 
 struct guestfwds *guestfwds_new(const struct guestfwd_env *env);
-/* After the NAT. */
 void guestfwds_free(struct guestfwds *all);
 
 /*
@@ -65,16 +68,16 @@ struct guestfwd *guestfwd_add(struct guestfwds *all, const struct guestfwd_spec 
 void guestfwd_remove(struct guestfwd *fwd);
 
 struct guestfwd_counts {
-	unsigned open;      /* connections now */
-	uint64_t accepted;  /* in all */
-	uint64_t refused;   /* the target could not be had, or there were too many */
-	uint64_t strangers; /* knocked at the listener and were no guest */
+	unsigned open;     /* connections now */
+	uint64_t accepted; /* in all */
+	uint64_t refused;  /* the target could not be had, or there were too many */
 };
 struct guestfwd_counts guestfwd_counts(const struct guestfwd *fwd);
 
-/* As nat_ops has them. */
-void guestfwds_redirected(struct guestfwds *all, int fd, const struct packet *packet,
-			  unsigned port_id);
-void guestfwds_closing(struct guestfwds *all, int fd);
+/* Is @packet, TCP from a guest, for one of the servers? */
+bool guestfwds_serve(const struct guestfwds *all, const struct packet *packet);
+
+/* @syn of a guest opened @conn, to a server that guestfwds_serve(). False: a reset is due. */
+bool guestfwds_open(struct guestfwds *all, struct conn *conn, const struct packet *syn);
 
 #endif

@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "slirp/nat.h"
 
 struct hostfwd {
 	struct backlog *backlog;
-	struct nat *nat;
 	struct sockaddr_any bound;
 	struct caller_target target;
 	struct caller_group group;
@@ -43,7 +41,7 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 		struct sockaddr_any client = {.len = sizeof(client.storage)};
 		int fd;
 
-		if (!nat_has_room(hostfwd->nat)) {
+		if (!backlog_has_room(hostfwd->backlog)) {
 			take_rest(hostfwd);
 			return;
 		}
@@ -81,14 +79,14 @@ static void set_target(struct hostfwd *hostfwd, const struct caller_target *targ
 	hostfwd->target.rule = g_ref_string_new(text);
 }
 
-struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct nat *nat,
+struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
 			    struct sockaddr_any *bound, const struct caller_target *target,
 			    GError **error)
 {
 	struct hostfwd *hostfwd;
 	int fd;
 
-	if (!nat_has_room(nat)) {
+	if (!backlog_has_room(backlog)) {
 		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_MFILE,
 				    "all descriptors that connections and forwards may have are in "
 				    "use: raise the limit of open files (ulimit -n)");
@@ -103,14 +101,13 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct n
 	}
 	hostfwd = g_new0(struct hostfwd, 1);
 	hostfwd->backlog = backlog;
-	hostfwd->nat = nat;
 	hostfwd->bound = *bound;
 	hostfwd->fd = fd;
 	set_target(hostfwd, target);
 	list_init(&hostfwd->group.waiting);
 	loop_io_add(loop, &hostfwd->io, fd, EPOLLIN, on_ready);
 	loop_timer_init(loop, &hostfwd->rest, on_rested);
-	nat_hold_fds(nat, 1);
+	backlog_hold_fd(backlog, true);
 	return hostfwd;
 }
 
@@ -121,7 +118,7 @@ void hostfwd_free(struct hostfwd *hostfwd)
 	loop_io_remove(&hostfwd->io);
 	socket_unlink(&hostfwd->bound);
 	close(hostfwd->fd);
-	nat_hold_fds(hostfwd->nat, -1);
+	backlog_hold_fd(hostfwd->backlog, false);
 	g_ref_string_release((char *)hostfwd->target.rule);
 	g_free(hostfwd);
 }

@@ -12,7 +12,6 @@
  * the NAT has no room for more, it rests: clients wait in the kernel.
  */
 struct hostfwd;
-struct nat;
 
 #define HOSTFWD_ACCEPTS 256                   /* a turn */
 #define HOSTFWD_REST    (100 * USEC_PER_MSEC) /* when nothing can be accepted */
@@ -22,7 +21,7 @@ struct nat;
  * port 0 is put then. A unix socket is made with mode 0600; a stale one in its place goes. NULL:
  * the error says who has the address, or what right is missing.
  */
-struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct nat *nat,
+struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
 			    struct sockaddr_any *bound, const struct caller_target *target,
 			    GError **error);
 /* Resets who waits; connections go on. A unix socket is removed. */

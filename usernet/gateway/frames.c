@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gateway/gateway_priv.h"
+#include "gateway/outward.h"
 
 #include <arpa/inet.h>
 
 #include "conntrack/conntrack.h"
 #include "conntrack/destination.h"
+#include "conntrack/neighbour.h"
+#include "conntrack/reset.h"
 #include "dhcp/dhcp.h"
 #include "dns/dns.h"
+#include "forward/backlog.h"
 #include "net/guest.h"
 #include "net/served.h"
 #include "net/vswitch.h"
 #include "packet/arp.h"
 #include "packet/echo.h"
 #include "packet/reassembly.h"
+#include "packet/icmp_error.h"
+#include "packet/options4.h"
+#include "packet/segment.h"
 #include "packet/udp.h"
 #include "slirp/nat.h"
+#include "tcp/tcp.h"
 #include "udp/forward.h"
+#include "udp/udp.h"
 
 /*
  * The way of a frame:
@@ -24,13 +33,21 @@
  *     LOOP_SERVICE     serve() sorts what was noted:
  *                        ARP, neighbour discovery, DHCP, DNS, pings of ours: answered
  *                        answers to clients of UDP forwards: udp_forwards_answer()
- *                        the rest: reassembly -> source -> conntrack -> nat_input()
- *                      nat_run() is libslirp's turn
- *                      outbox_flush(): all answers and all frames of the NAT enter the switch
- *                        as one batch
+ *                        a conn that a fast path holds: tcp_input(), udp_input()
+ *                        the rest: reassembly -> source -> conntrack, which finds or makes the
+ *                          conn; then tcp, udp, or with offload=off libslirp
+ *                      tcp_run(), udp_run(), nat_run() write, read and answer
+ *                      outbox_flush(): all frames for guests enter the switch as one batch
  */
 #define PORT_DHCP_SERVER 67
 #define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
+
+static void on_neighbour(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
+{
+	neighbour_heard(gateway->neighbours, addr, mac);
+	udp_forwards_found(gateway->udp_forwards, addr, mac);
+	backlog_arrived(gateway->backlog, addr);
+}
 
 /* A guest answers us. Addresses beside its lease are in no table (guest.h). */
 static void on_arp_reply(struct gateway *gateway, const struct arp *arp)
@@ -39,7 +56,7 @@ static void on_arp_reply(struct gateway *gateway, const struct arp *arp)
 
 	if (arp->target_ip.s_addr == gateway->config.host.s_addr && arp->eth_dst == gateway->mac &&
 	    arp->sender_mac == arp->eth_src)
-		udp_forwards_found(gateway->udp_forwards, &addr, arp->sender_mac);
+		on_neighbour(gateway, &addr, arp->sender_mac);
 }
 
 static bool owns_v4(const struct gateway *gateway, struct in_addr addr)
@@ -128,22 +145,39 @@ static bool is_own_address(const struct gateway *gateway, const struct packet *p
 	return owns_v4(gateway, address_v4(&packet->dst));
 }
 
-static void on_echo(struct gateway *gateway, const struct packet *packet)
+/* A large one was put together from fragments, and goes back in fragments. */
+static void on_echo(struct gateway *gateway, struct port *from, mac_t mac,
+		    const struct packet *packet)
 {
-	uint8_t *out = outbox_reserve(&gateway->outbox, packet->len);
+	unsigned mtu = user_config_mtu(&gateway->config);
+	struct frame whole = {gateway->scratch, packet->len};
+	struct packet reply;
+	enum drop_reason why;
+	uint8_t *out;
 
+	if (packet->len > ETH_HEADER + mtu) {
+		if (!source_allows(&gateway->source, from, mac, packet, &why)) {
+			port_drop(from, why, 1);
+			return;
+		}
+		echo_reply(packet, gateway->mac, gateway->scratch);
+		if (packet_parse(&reply, &whole, &why))
+			segment_packet(&reply, 0, mtu, &gateway->outbox);
+		return;
+	}
+	out = outbox_reserve(&gateway->outbox, packet->len);
 	if (!out)
 		return;
 	echo_reply(packet, gateway->mac, out);
 	outbox_commit(&gateway->outbox, packet->len);
 }
 
-static bool is_name_server(const struct gateway *gateway, const struct packet *packet)
+bool gateway_is_name_server(const struct gateway *gateway, const struct in6_addr *addr)
 {
-	if (packet->v6)
-		return IN6_ARE_ADDR_EQUAL(&packet->dst, &gateway->config.dns6) ||
-		       IN6_ARE_ADDR_EQUAL(&packet->dst, &gateway->ndp.dns_link_local);
-	return address_v4(&packet->dst).s_addr == gateway->config.dns.s_addr;
+	if (IN6_IS_ADDR_V4MAPPED(addr))
+		return address_v4(addr).s_addr == gateway->config.dns.s_addr;
+	return IN6_ARE_ADDR_EQUAL(addr, &gateway->config.dns6) ||
+	       IN6_ARE_ADDR_EQUAL(addr, &gateway->ndp.dns_link_local);
 }
 
 static void on_dns(struct gateway *gateway, struct port *from, mac_t mac,
@@ -210,38 +244,158 @@ static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
 		port_drop(from, DROP_POLICY, 1);
 }
 
-/* Larger than the MTU, to an address of ours: libslirp answers it in fragments. */
-static void on_large_echo(struct gateway *gateway, struct port *from, mac_t mac,
-			  const struct packet *packet)
-{
-	enum drop_reason why = DROP_UNSUPPORTED; /* libslirp would ask the host's net */
+/* --- conversations --- */
 
-	if (served_has(gateway->served, &packet->dst) ||
-	    !source_allows(&gateway->source, from, mac, packet, &why))
+void gateway_answer_reset(struct gateway *gateway, const struct packet *packet)
+{
+	uint8_t *out;
+
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		return;
+	out = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
+	if (out)
+		outbox_commit(&gateway->outbox,
+			      reset_build_answer(out, packet, gateway->mac,
+						 mac_read(packet->frame + MAC_LEN)));
+}
+
+static void answer_last_ack(struct gateway *gateway, const struct conn *conn)
+{
+	uint8_t *out = outbox_reserve(&gateway->outbox, RESET_FRAME_MAX);
+
+	if (out)
+		outbox_commit(&gateway->outbox,
+			      reset_build_last_ack(out, conn, gateway->mac, conn->mac));
+}
+
+/* To the fast path that holds @conn. */
+static void on_held(struct gateway *gateway, struct port *from, struct conn *conn,
+		    const struct packet *packet)
+{
+	enum drop_reason why;
+
+	if (packet->proto == IPPROTO_TCP)
+		tcp_input(gateway->tcp, conn, packet);
+	else if (!udp_input(gateway->udp, conn, packet, &why))
 		port_drop(from, why, 1);
-	else
-		nat_input(gateway->nat, from, mac, packet);
+}
+
+static void to_libslirp(struct gateway *gateway, struct port *from, mac_t mac,
+			struct packet *packet)
+{
+	if (destination_has_urgent(packet))
+		destination_urgent(packet, gateway->scratch);
+	nat_input(gateway->nat, from, mac, packet);
+}
+
+/* Allowed, and not yet a fast path's. @conn may be NULL. */
+static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
+		       struct conn *conn, bool served)
+{
+	bool is_tcp = packet->proto == IPPROTO_TCP;
+	enum drop_reason why;
+
+	if (conn && conn->ops)
+		on_held(gateway, from, conn, packet);
+	else if (gateway->nat && !served && !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
+		to_libslirp(gateway, from, mac, packet);
+	else if (is_tcp && conn && conn_is_syn(packet))
+		outward_open(gateway, conn, packet);
+	else if (is_tcp)
+		gateway_answer_reset(gateway, packet);
+	else if (!conn)
+		port_drop(from, DROP_UNSUPPORTED, 1);
+	else if (!udp_input(gateway->udp, conn, packet, &why))
+		port_drop(from, why, 1);
+}
+
+static void answer_port_unreachable(struct gateway *gateway, const struct packet *packet)
+{
+	const struct icmp_error error = {
+		.eth_src = gateway->mac,
+		.eth_dst = mac_read(packet->frame + MAC_LEN),
+		.from = packet->dst,
+		.to = packet->src,
+		.type = packet->v6 ? ICMP6_ERROR_UNREACHABLE : ICMP_ERROR_UNREACHABLE,
+		.code = packet->v6 ? ICMP6_ERROR_CODE_PORT : ICMP_ERROR_CODE_PORT,
+	};
+	uint8_t *out = outbox_reserve(&gateway->outbox, ICMP_ERROR_FRAME_MAX);
+
+	if (out)
+		outbox_commit(&gateway->outbox,
+			      icmp_error_build(out, &error, packet->frame + ETH_HEADER,
+					       packet->len - ETH_HEADER));
+}
+
+/* A resolver that tries DNS over TLS first is to fail at once. */
+static void refuse_at_name_server(struct gateway *gateway, struct port *from,
+				  const struct packet *packet)
+{
+	if (packet->proto == IPPROTO_TCP)
+		gateway_answer_reset(gateway, packet);
+	else if (packet->proto == IPPROTO_UDP)
+		answer_port_unreachable(gateway, packet);
+	port_drop(from, DROP_POLICY, 1);
+}
+
+/* What no fast path holds: may it be? */
+static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac,
+			   struct packet *packet, struct conn *conn)
+{
+	bool served = outward_is_served(gateway, packet);
+	enum drop_reason why;
+
+	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
+		port_drop(from, why, 1);
+		return;
+	}
+	if (!served && gateway_is_name_server(gateway, &packet->dst)) {
+		refuse_at_name_server(gateway, from, packet);
+		return;
+	}
+	switch (conntrack_from_guest(gateway->conntrack, from, mac, packet, served, &conn, &why)) {
+	case CONNTRACK_PASS:
+		on_allowed(gateway, from, mac, packet, conn, served);
+		break;
+	case CONNTRACK_LAST_ACK:
+		answer_last_ack(gateway, conn);
+		break;
+	case CONNTRACK_OPENS:
+	case CONNTRACK_DROP:
+		port_drop(from, why, 1);
+		break;
+	}
 }
 
 /* An IP packet addressed to our MAC, whole. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
-	enum conntrack_answer answer = CONNTRACK_DROP;
+	struct conn *conn = NULL;
+	struct conn_key key;
 	enum drop_reason why;
 
+	if (packet->v6 && address_is_v4(&packet->src)) {
+		port_drop(from, DROP_MALFORMED, 1);
+		return;
+	}
+	/* An IPv4 address dressed as IPv6 is nobody's conn. */
+	if (packet->v6 == !address_is_v4(&packet->dst) &&
+	    conn_key_of(&key, packet, CONN_FROM_GUEST))
+		conn = conn_find(gateway->conns, &key);
+	if (conn && conn->ops && !conn->cut && conn->mac == mac && conn->port_id == from->id) {
+		on_held(gateway, from, conn, packet);
+		return;
+	}
 	if (udp_forwards_match(gateway->udp_forwards, packet)) {
 		on_udp_answer(gateway, from, mac, packet);
 		return;
 	}
 	if (echo_is_request(packet) && is_own_address(gateway, packet)) {
-		if (packet->len <= ETH_HEADER + user_config_mtu(&gateway->config))
-			on_echo(gateway, packet);
-		else
-			on_large_echo(gateway, from, mac, packet);
+		on_echo(gateway, from, mac, packet);
 		return;
 	}
 	if (packet->proto == IPPROTO_UDP && packet->dport == GATEWAY_PORT_DNS &&
-	    is_name_server(gateway, packet)) {
+	    gateway_is_name_server(gateway, &packet->dst)) {
 		/* A link-local source is as good as any: the answer goes to its MAC. */
 		if ((packet->v6 && IN6_IS_ADDR_LINKLOCAL(&packet->src)) ||
 		    source_allows(&gateway->source, from, mac, packet, &why))
@@ -250,17 +404,33 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 			port_drop(from, why, 1);
 		return;
 	}
-	if (source_allows(&gateway->source, from, mac, packet, &why))
-		answer = conntrack_from_guest(
-			gateway->conntrack, from, mac, packet,
-			local_services_find(gateway->local_services, packet) != NULL, &why);
-	if (answer == CONNTRACK_DROP)
+	on_packet_slow(gateway, from, mac, packet, conn);
+}
+
+/* Put together from fragments, in memory that the next one will use. */
+static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
+{
+	on_packet(gateway, from, mac, packet);
+	if (packet->proto == IPPROTO_TCP)
+		tcp_run(gateway->tcp);
+	else if (gateway->udp)
+		udp_flush(gateway->udp);
+}
+
+/* Without its options (record route, timestamp) a packet goes on like any other. */
+static void on_options(struct gateway *gateway, struct port *from, const struct frame *frame)
+{
+	enum drop_reason why;
+	struct packet packet;
+	struct frame bare;
+
+	if (!options4_strip(frame, gateway->bare, &bare, &why) ||
+	    !packet_parse(&packet, &bare, &why))
 		port_drop(from, why, 1);
-	if (answer != CONNTRACK_PASS)
-		return;
-	if (destination_has_urgent(packet))
-		destination_urgent(packet, gateway->scratch);
-	nat_input(gateway->nat, from, mac, packet);
+	else if (packet.fragment || !gateway->config.ipv4)
+		port_drop(from, DROP_UNSUPPORTED, 1);
+	else
+		on_whole(gateway, from, frame_src(frame), &packet);
 }
 
 static void on_ip(struct gateway *gateway, struct port *from, const struct frame *frame,
@@ -272,6 +442,10 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	enum drop_reason why;
 	struct frame whole;
 
+	if (for_us && options4_are_there(frame)) {
+		on_options(gateway, from, frame);
+		return;
+	}
 	if (!packet_parse(&packet, frame, &why)) {
 		if (for_us)
 			port_drop(from, why, 1);
@@ -315,7 +489,7 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 				   loop_now(gateway->netdev.network->loop), &whole)) {
 			why = DROP_MALFORMED; /* a fragment of fragments */
 			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
-				on_packet(gateway, from, mac, &packet);
+				on_whole(gateway, from, mac, &packet);
 			else
 				port_drop(from, why, 1);
 		}
@@ -326,6 +500,22 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 
 /* --- the turn --- */
 
+/* Policy changed its mind about these. */
+static void reset_what_was_cut(struct gateway *gateway)
+{
+	struct conn *conn;
+
+	while ((conn = conntrack_next_reset(gateway->conntrack))) {
+		/* UDP keeps its socket, for when it is allowed again. */
+		if (conn->key.proto != IPPROTO_TCP)
+			continue;
+		if (conn->ops)
+			tcp_cut(gateway->tcp, conn);
+		else if (gateway->nat)
+			nat_reset(gateway->nat, conn);
+	}
+}
+
 void gateway_serve(struct loop_task *task)
 {
 	struct gateway *gateway = container_of(task, struct gateway, service);
@@ -333,8 +523,9 @@ void gateway_serve(struct loop_task *task)
 	struct port *from = NULL;
 	mac_t from_mac = 0;
 
-	nat_begin(gateway->nat);
-	conntrack_run(gateway->conntrack);
+	if (gateway->nat)
+		nat_begin(gateway->nat);
+	reset_what_was_cut(gateway);
 	for (size_t i = 0; i < gateway->n_pending; i++) {
 		const struct frame *frame = &gateway->pending[i];
 		mac_t src = frame_src(frame);
@@ -365,7 +556,11 @@ void gateway_serve(struct loop_task *task)
 		}
 	}
 	gateway->n_pending = 0;
-	nat_run(gateway->nat);
+	tcp_run(gateway->tcp);
+	if (gateway->udp)
+		udp_run(gateway->udp);
+	if (gateway->nat)
+		nat_run(gateway->nat);
 	outbox_flush(&gateway->outbox);
 }
 

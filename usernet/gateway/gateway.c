@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 
+#include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
+#include "conntrack/neighbour.h"
 #include "dhcp/dhcp.h"
 #include "dhcp/lease_store.h"
 #include "dns/dns.h"
@@ -15,7 +17,9 @@
 #include "net/user_loopback.h"
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
+#include "tcp/tcp.h"
 #include "udp/forward.h"
+#include "udp/udp.h"
 
 static void advertise(struct loop_timer *timer)
 {
@@ -37,9 +41,12 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 {
 	const struct user_config *config = &gateway->config;
 
-	gateway->conntrack = conntrack_new(network, config, &gateway_gate_ops, gateway, error);
+	gateway->charges = charge_book_new(config->max_guests);
+	gateway->conntrack =
+		conntrack_new(network, config, gateway->charges, &gateway->service, error);
 	if (!gateway->conntrack)
 		return false;
+	gateway->conns = conntrack_conns(gateway->conntrack);
 	gateway->served = served_new();
 	ndp_init(&gateway->ndp, config, gateway->mac, gateway->served);
 	dhcpv6_init(&gateway->dhcpv6, config, gateway->mac);
@@ -61,6 +68,18 @@ static void close_services(struct gateway *gateway)
 	g_clear_pointer(&gateway->reassembly, reassembly_free);
 	g_clear_pointer(&gateway->served, served_free);
 	g_clear_pointer(&gateway->conntrack, conntrack_free);
+	g_clear_pointer(&gateway->charges, charge_book_free);
+}
+
+static void close_paths(struct gateway *gateway)
+{
+	udp_forwards_free(gateway->udp_forwards);
+	backlog_free(gateway->backlog);
+	guestfwds_free(gateway->guestfwds);
+	tcp_free(gateway->tcp);
+	udp_free(gateway->udp);
+	nat_free(gateway->nat);
+	neighbours_free(gateway->neighbours);
 }
 
 static void gateway_destroy(struct netdev *netdev)
@@ -71,11 +90,7 @@ static void gateway_destroy(struct netdev *netdev)
 	loop_timer_cancel(&gateway->advertise);
 	guard_clear_gateway(netdev->network->guard);
 	netdev_remove_port(&gateway->port);
-	udp_forwards_free(gateway->udp_forwards);
-	backlog_free(gateway->backlog);
-	nat_free(gateway->nat);
-	guestfwds_free(gateway->guestfwds);
-	local_services_free(gateway->local_services);
+	close_paths(gateway);
 	close_services(gateway);
 	/* Only now: what goes above may still want to be heard, and defers it. */
 	loop_task_cancel(&gateway->service);
@@ -108,38 +123,52 @@ static void protect(struct gateway *gateway)
 	}
 }
 
-static void open_guestfwds(struct gateway *gateway, struct network *network)
+/* What carries guests' conversations. */
+static void open_paths(struct gateway *gateway, struct network *network)
 {
-	struct guestfwd_env env = {
+	const struct user_config *config = &gateway->config;
+	struct tcp_env tcp = {network,        config,           &gateway->outbox,
+			      gateway->conns, gateway->charges, &gateway->service};
+	struct udp_env udp = {
+		network,        config,           &gateway->outbox, gateway->conntrack,
+		gateway->conns, gateway->charges, &gateway->service};
+	struct nat_env nat = {network,          config,
+			      &gateway->outbox, gateway->conntrack,
+			      gateway->charges, &gateway->service};
+
+	gateway->neighbours = neighbours_new(network, config, gateway->conns, &gateway->outbox,
+					     &gateway->service);
+	gateway->tcp = tcp_new(&tcp);
+	if (config->offload)
+		gateway->udp = udp_new(&udp);
+	else
+		gateway->nat = nat_new(&nat);
+	gateway->udp_forwards = udp_forwards_new(network, config, &gateway->outbox, gateway->conns,
+						 &gateway_udp_forward_ops, gateway);
+}
+
+/* What comes in by rules. */
+static void open_forwards(struct gateway *gateway, struct network *network)
+{
+	struct backlog_env backlog = {
 		.network = network,
 		.config = &gateway->config,
-		.local_services = gateway->local_services,
+		.conns = gateway->conns,
+		.charges = gateway->charges,
+		.neighbours = gateway->neighbours,
+		.tcp = gateway->tcp,
+	};
+	struct guestfwd_env guestfwd = {
+		.network = network,
+		.config = &gateway->config,
+		.conns = gateway->conns,
+		.tcp = gateway->tcp,
 		.served = gateway->served,
 		.pool = dhcp_leases(gateway->dhcp),
 	};
 
-	gateway->guestfwds = guestfwds_new(&env);
-}
-
-/* Its TCP is served on the host's loopback (dns_tcp.h). */
-static void serve_dns_tcp(struct gateway *gateway)
-{
-	const struct user_config *config = &gateway->config;
-
-	gateway->dns_tcp4 = (struct local_server){
-		.addr = address_map4(config->dns.s_addr),
-		.port = GATEWAY_PORT_DNS,
-		.listener = dns_tcp_port(gateway->dns, false),
-	};
-	gateway->dns_tcp6 = (struct local_server){
-		.addr = config->dns6,
-		.port = GATEWAY_PORT_DNS,
-		.listener = dns_tcp_port(gateway->dns, true),
-	};
-	if (gateway->dns_tcp4.listener)
-		local_services_add(gateway->local_services, &gateway->dns_tcp4);
-	if (gateway->dns_tcp6.listener)
-		local_services_add(gateway->local_services, &gateway->dns_tcp6);
+	gateway->backlog = backlog_new(&backlog);
+	gateway->guestfwds = guestfwds_new(&guestfwd);
 }
 
 struct netdev *gateway_new(struct network *network, const struct user_config *config,
@@ -158,6 +187,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		return NULL;
 	}
 	gateway = g_new0(struct gateway, 1);
+	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, gateway_serve);
 	user_config_copy(&gateway->config, &resolved);
 	gateway->mac = user_config_mac(&resolved);
 	if (!open_services(gateway, network, error)) {
@@ -172,25 +202,15 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 		resolved.net_len, resolved.restricted ? "on" : "off");
 	outbox_init(&gateway->outbox, network->chunks, &gateway->port);
 	gateway->outbox.src = gateway->mac;
-	gateway->nat =
-		nat_new(network, &gateway->config, &gateway->outbox, &gateway_nat_ops, gateway);
-	gateway->backlog = backlog_new(network->loop, &gateway->config, gateway->nat);
-	gateway->udp_forwards = udp_forwards_new(network, &gateway->config, &gateway->outbox,
-						 conntrack_conns(gateway->conntrack),
-						 &gateway_udp_forward_ops, gateway);
-	gateway->local_services = local_services_new();
-	serve_dns_tcp(gateway);
-	open_guestfwds(gateway, network);
+	open_paths(gateway, network);
+	open_forwards(gateway, network);
 	gateway->source = (struct source){
 		.network = network,
 		.config = &gateway->config,
 		.ndp = &gateway->ndp,
-		.nat = gateway->nat,
+		.conns = gateway->conns,
 		.served = gateway->served,
 	};
-	nat_set_local_services(gateway->nat, gateway->local_services);
-	nat_set_conntrack(gateway->nat, gateway->conntrack);
-	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, gateway_serve);
 	loop_timer_init(network->loop, &gateway->advertise, advertise);
 	protect(gateway);
 	netdev_add_port(&gateway->netdev, &gateway->port, &gateway_port_ops, NULL);
@@ -224,6 +244,16 @@ const struct user_config *gateway_config(const struct gateway *gateway)
 struct nat *gateway_nat(struct gateway *gateway)
 {
 	return gateway->nat;
+}
+
+struct tcp *gateway_tcp(struct gateway *gateway)
+{
+	return gateway->tcp;
+}
+
+struct charge_book *gateway_charges(struct gateway *gateway)
+{
+	return gateway->charges;
 }
 
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway)

@@ -18,7 +18,9 @@ struct backlog;
 struct nat;
 struct dhcp;
 struct dns;
+struct charge_book;
 struct conntrack;
+struct tcp;
 struct udp_forwards;
 struct guestfwds;
 
@@ -35,7 +37,10 @@ struct gateway *gateway_from_netdev(struct netdev *netdev);
 /* The network's, or NULL. */
 struct gateway *gateway_find(struct network *network);
 const struct user_config *gateway_config(const struct gateway *gateway);
+/* NULL with the fast paths; tcp is there in any case. */
 struct nat *gateway_nat(struct gateway *gateway);
+struct tcp *gateway_tcp(struct gateway *gateway);
+struct charge_book *gateway_charges(struct gateway *gateway);
 struct backlog *gateway_backlog(struct gateway *gateway);
 struct udp_forwards *gateway_udp_forwards(struct gateway *gateway);
 struct dhcp *gateway_dhcp(struct gateway *gateway);

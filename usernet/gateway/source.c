@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gateway/source.h"
 
+#include "conntrack/conn_table.h"
 #include "net/guest.h"
 #include "net/network.h"
 #include "net/served.h"
 #include "net/user_config.h"
 #include "packet/ndp.h"
-#include "slirp/nat.h"
 
 static bool in_subnet(const struct user_config *config, struct in_addr addr)
 {
@@ -43,7 +43,7 @@ static bool claim_v6(struct source *source, struct port *from, mac_t mac,
 /* From behind a guest that routes: the first to use an address keeps it while it is there. */
 static bool claim_routed(struct source *source, mac_t mac, const struct in6_addr *src)
 {
-	mac_t holder = nat_holder(source->nat, src);
+	mac_t holder = conn_holder(source->conns, src);
 
 	return holder == 0 || holder == mac || !guest_by_mac(source->network->guests, holder);
 }

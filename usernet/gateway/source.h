@@ -9,7 +9,7 @@
  * leased or claimed it (guest.h), one from elsewhere to the first who routes for it, while that
  * guest is there. So nobody's connections are taken over by using his address.
  */
-struct nat;
+struct conn_table;
 struct ndp;
 struct network;
 struct served;
@@ -19,7 +19,7 @@ struct source {
 	struct network *network;
 	const struct user_config *config;
 	const struct ndp *ndp;
-	struct nat *nat;
+	const struct conn_table *conns;
 	const struct served *served; /* the gateway's too */
 	/* The last one found right: most packets of a turn have the same. */
 	uint64_t turn;

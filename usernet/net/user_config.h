@@ -38,6 +38,7 @@ struct user_config {
 	bool host_addresses; /* guests reach the host by its other addresses; as QEMU by default */
 	unsigned max_guests; /* Slirp instances */
 	bool offload;        /* merge and split segments; on by default */
+	bool verify_checksums;   /* of TCP from guests, on wires that do not corrupt too */
 	const char *resolv_conf; /* NULL: the host's, /etc/resolv.conf */
 	/* dns-server=: "ADDR[#PORT]", "/domain/ADDR[#PORT]"; NULL-terminated, may be NULL */
 	const char *const *dns_servers;

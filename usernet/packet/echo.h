@@ -5,8 +5,8 @@
 #include "packet/packet.h"
 
 /*
- * Answers pings of the gateway's own addresses (RFC 792, RFC 4443 4.2). Pings of the world are the
- * NAT's.
+ * Echo requests and replies (RFC 792, RFC 4443 4). Pings of the gateway's own addresses are
+ * answered here; those of the world go through udp/.
  */
 static inline bool echo_is_request(const struct packet *p)
 {
@@ -16,5 +16,26 @@ static inline bool echo_is_request(const struct packet *p)
 
 /* Writes the reply to @request (an echo request), packet->len bytes, at @out, from @mac. */
 void echo_reply(const struct packet *request, mac_t mac, uint8_t *out);
+
+/* Is the checksum right? */
+bool echo_is_intact(const struct packet *packet);
+
+/* A reply that came from elsewhere, as the guest sees it. */
+struct icmp_echo {
+	mac_t eth_src, eth_dst;
+	struct in6_addr src, dst; /* both v4-mapped, or both IPv6 */
+	uint16_t ident;
+	uint8_t tos, ttl;
+};
+
+static inline size_t echo_headers_len(bool v6)
+{
+	return ETH_HEADER + (v6 ? 40 : 20);
+}
+/*
+ * Writes the headers of a reply at @frame, echo_headers_len() bytes, in front of @len bytes, at
+ * least 8, from the ICMP header on; identifier and checksum in there are made @echo's.
+ */
+void echo_put_reply(uint8_t *frame, const struct icmp_echo *echo, size_t len);
 
 #endif

@@ -47,6 +47,9 @@ void tcp_free(struct tcp *tcp);
  * unreachable destination as the ICMP error that says why.
  */
 void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, int fd);
+/* connect() to where @syn leads failed at once, with @error (errno): the guest is told as if it had
+ * failed later. @conn is closed. */
+void tcp_refuse(struct tcp *tcp, struct conn *conn, const struct packet *syn, int error);
 /*
  * @fd: a connected client, non-blocking, taken over in any case; @conn names the guest and whom it
  * sees as client. The SYN goes out with the next tcp_run(). When the guest refuses, or does not
@@ -59,16 +62,32 @@ void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet);
 /* Once a turn, when all frames of the turn are in: writes, reads, acknowledges. */
 void tcp_run(struct tcp *tcp);
 
-/* Policy has changed its mind, or the guest is gone: RST to both ends, conn::tcp is NULL after. */
+/* RST to both ends; conn::tcp is NULL after. */
 void tcp_reset(struct tcp *tcp, struct conn *conn);
+/* Policy has changed its mind: RST to the guest, FIN to the peer. */
+void tcp_cut(struct tcp *tcp, struct conn *conn);
 /* A port takes frames again. */
 void tcp_port_drained(struct tcp *tcp);
-/* @conn's guest is at conn::mac now. */
-void tcp_moved(struct tcp *tcp, struct conn *conn);
+
+/*
+ * Told once when a connection is over, in whichever way; @err: the errno with which the host's
+ * socket could not be connected, else 0. The connection is gone after the call.
+ */
+struct tcp_owner {
+	void (*ended)(struct tcp_owner *owner, int err);
+};
+/* conn::tcp is set; NULL: nobody is told any more. */
+void tcp_own(struct conn *conn, struct tcp_owner *owner);
 
 /* Connections; bytes charged for buffers. */
 unsigned tcp_count(const struct tcp *tcp);
 uint64_t tcp_bytes(const struct tcp *tcp);
+
+/* Bytes from the guest that the host has not taken, and to the guest that it has not acknowledged.
+ */
+void tcp_queues(const struct conn *conn, unsigned *recvq, unsigned *sendq);
+/* The host's socket; -1: there is none any more. */
+int tcp_fd(const struct conn *conn);
 
 #define TCP_CONNECT_TIMEOUT (20 * USEC_PER_SEC)
 

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "base/checksum.h"
 #include "base/hash.h"
 #include "net/outbox.h"
+#include "packet/udp.h"
 #include "udp/forward_priv.h"
 #include "udp/socket.h"
 
@@ -51,22 +51,6 @@ struct udp_session *udp_forwards_match(struct udp_forwards *forwards, const stru
 	return udp_session_by_flow(forwards->sessions, &flow);
 }
 
-/* The host's kernel will give it a new checksum: a wrong one must not become right by that. */
-static bool is_intact(const struct packet *packet)
-{
-	const uint8_t *udp = packet->frame + packet->l4;
-	uint32_t len = packet->len - packet->l4;
-	csum_t sum;
-
-	if (!packet_u16(udp + 6))
-		return !packet->v6; /* none: RFC 768 allows it, RFC 8200 8.1 does not */
-	sum = packet->v6
-		      ? csum_pseudo6(&packet->src, &packet->dst, IPPROTO_UDP, len)
-		      : csum_pseudo4(address_v4(&packet->src).s_addr,
-				     address_v4(&packet->dst).s_addr, IPPROTO_UDP, (uint16_t)len);
-	return csum_fold(csum_add(sum, udp, len)) == 0;
-}
-
 void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *session,
 			 struct port *port, mac_t mac, const struct packet *packet)
 {
@@ -77,7 +61,8 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 		port_drop(port, DROP_SPOOFED, 1);
 		return;
 	}
-	if (!is_intact(packet)) {
+	/* The host's kernel makes a new checksum: a wrong one must not become right by that. */
+	if (!udp_is_intact(packet)) {
 		port_drop(port, DROP_MALFORMED, 1);
 		return;
 	}

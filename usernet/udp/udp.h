@@ -40,12 +40,30 @@ struct udp *udp_new(const struct udp_env *env);
 void udp_free(struct udp *udp);
 
 /*
+ * Sockets at a time, of all guests and of one port's; half of the ports that the kernel gives to
+ * programs that ask for none (net.ipv4.ip_local_port_range), and a quarter. Beyond, and when
+ * descriptors are short (CHARGE_FDS), the longest silent one of the same port gives way: what comes
+ * for it then is lost, and the guest's next datagram leaves from another port.
+ */
+#define UDP_SOCKETS_MAX          16384
+#define UDP_SOCKETS_MAX_PER_PORT 8192
+#define UDP_SOCKETS_FEW          128 /* a port that has fewer may use the last quarter of all */
+/* ICMP errors to guests, a second, after a burst. */
+#define UDP_ERRORS_RATE  1000
+#define UDP_ERRORS_BURST 256
+/* What a turn reads for guests: beyond it waits in the sockets. */
+#define UDP_TURN_BYTES (256 << 10)
+
+/*
  * A datagram or echo request from a guest, allowed, whole and addressed beyond the gateway. @conn
  * is its conn; conn::udp may be NULL. The frame is borrowed until the end of the turn. False:
  * *@why.
  */
 bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 	       enum drop_reason *why);
+/* Sends what came in so far; before memory that a packet lies in is used again within the turn, as
+ * that of a reassembled one is. */
+void udp_flush(struct udp *udp);
 /* Once a turn: sends what came in, reads what is ready. */
 void udp_run(struct udp *udp);
 /* A port takes frames again. */
@@ -53,5 +71,7 @@ void udp_port_drained(struct udp *udp);
 
 /* Sockets that are open. */
 unsigned udp_count(const struct udp *udp);
+/* How many had to give way so far. */
+uint64_t udp_evicted(const struct udp *udp);
 
 #endif

@@ -11,5 +11,13 @@ from peers.vde import Vde
 ALL = {"usernet": Usernet, "passt": Passt, "qemu": Qemu, "slirp4netns": Slirp4netns, "vde": Vde}
 
 
+BEFORE = "usernet before"
+
+
 def make(word, build):
     return Usernet(build) if word == "usernet" else ALL[word]()
+
+
+def before(build):
+    """Another build of usernet, to be compared with."""
+    return Usernet(build, BEFORE)

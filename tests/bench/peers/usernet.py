@@ -24,7 +24,8 @@ class UsernetNetwork(Network):
 class Usernet(Peer):
     name = "usernet"
 
-    def __init__(self, build):
+    def __init__(self, build, name="usernet"):
+        self.name = name
         self.program = os.path.abspath(os.path.join(build, "usernet", "usernet"))
         self.usernetctl = os.path.abspath(os.path.join(build, "tools", "usernetctl"))
 

@@ -42,6 +42,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "ntp", .flags = OPT_REPEATS},
 	{.key = "resolv-conf"},
 	{.key = "offload", .type = OPT_BOOL},
+	{.key = "checksum"},
 	{.key = "max-guests", .type = OPT_NUMBER, .min = 1, .max = 65536},
 	{NULL},
 };
@@ -208,6 +209,14 @@ static bool parse_addresses(const struct optstr *opts, struct user_config *confi
 	       parse_v6(opts, "ipv6-dns", "Failed to parse IPv6 DNS", &config->dns6, error);
 }
 
+static bool parse_checksum(const char *text, struct user_config *config, GError **error)
+{
+	config->verify_checksums = g_strcmp0(text, "verify") == 0;
+	if (!text || config->verify_checksums || strcmp(text, "auto") == 0)
+		return true;
+	return error_usage(error, "checksum=%s is neither 'auto' nor 'verify'", text);
+}
+
 static bool parse_routes(struct user_options *out, const struct optstr *opts, GError **error)
 {
 	g_autofree const char **words = optstr_all(opts, "route");
@@ -277,6 +286,7 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 	out->config.dns_servers = out->dns_servers[0] ? out->dns_servers : NULL;
 	return parse_addresses(opts, &out->config, error) &&
 	       parse_loopback(out, optstr_get(opts, "host-loopback"), error) &&
+	       parse_checksum(optstr_get(opts, "checksum"), &out->config, error) &&
 	       parse_v4(opts, "hostfwd-addr", "Failed to parse host address of forwards",
 			&out->forward_host, error) &&
 	       parse_routes(out, opts, error) && parse_ntp(out, opts, error);

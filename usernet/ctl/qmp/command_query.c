@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
 #include "ctl/control.h"
 #include "ctl/forwards.h"
@@ -20,6 +21,7 @@
 #include "net/station.h"
 #include "net/vswitch.h"
 #include "slirp/nat.h"
+#include "tcp/tcp.h"
 
 /* The commands that only look. Durations are in seconds. */
 
@@ -38,12 +40,14 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
 	if (gateway) {
-		const struct nat *nat = gateway_nat(gateway);
+		const struct charge_book *charges = gateway_charges(gateway);
+		const struct tcp *tcp = gateway_tcp(gateway);
 
 		/* of connections, sessions and forwards */
-		json_object_set_int_member(object, "descriptors", nat_n_fds(nat));
-		json_object_set_int_member(object, "offload-flows", nat_n_offloaded(nat));
-		json_object_set_int_member(object, "offload-bytes", (gint64)nat_offload_bytes(nat));
+		json_object_set_int_member(object, "descriptors",
+					   charge_book_held(charges, CHARGE_FDS));
+		json_object_set_int_member(object, "tcp-connections", tcp_count(tcp));
+		json_object_set_int_member(object, "tcp-bytes", (gint64)tcp_bytes(tcp));
 	}
 	return command_object(object);
 }
@@ -96,7 +100,9 @@ static JsonObject *describe_gateway(struct netdev *netdev)
 	if (config->mtu)
 		json_object_set_int_member(object, "mtu", config->mtu);
 	json_object_set_int_member(object, "max-guests", config->max_guests);
-	json_object_set_int_member(object, "instances", nat_n_instances(gateway_nat(gateway)));
+	if (gateway_nat(gateway))
+		json_object_set_int_member(object, "instances",
+					   nat_n_instances(gateway_nat(gateway)));
 	return object;
 }
 

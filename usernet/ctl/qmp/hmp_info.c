@@ -10,6 +10,7 @@
 #include "net/network.h"
 #include "net/port.h"
 #include "slirp/nat.h"
+#include "tcp/tcp.h"
 
 static void print_peer(GString *out, const char *name, int index, const char *type,
 		       const char *info, bool up)
@@ -62,6 +63,41 @@ static void print_flow(void *data, const struct nat_flow *flow)
 		  flow->sendq);
 }
 
+static void set_endpoint(struct sockaddr_any *out, const struct in6_addr *addr, uint16_t port)
+{
+	*out = (struct sockaddr_any){.len = sizeof(out->in6)};
+	if (IN6_IS_ADDR_V4MAPPED(addr)) {
+		out->len = sizeof(out->in);
+		out->in.sin_family = AF_INET;
+		out->in.sin_addr = address_v4(addr);
+		out->in.sin_port = htons(port);
+	} else {
+		out->in6.sin6_family = AF_INET6;
+		out->in6.sin6_addr = *addr;
+		out->in6.sin6_port = htons(port);
+	}
+}
+
+/* What a fast path holds, as QEMU's table has it. */
+static void print_conn(void *data, struct conn *conn)
+{
+	const char *state = conn_state_name(conn->state);
+	struct sockaddr_any src, dst;
+	unsigned recvq = 0, sendq = 0;
+	int fd = -1;
+
+	if (!conn->ops)
+		return;
+	if (conn->key.proto == IPPROTO_TCP) {
+		fd = tcp_fd(conn);
+		tcp_queues(conn, &recvq, &sendq);
+	}
+	set_endpoint(&src, &conn->key.guest, conn->key.guest_port);
+	set_endpoint(&dst, &conn->key.peer, conn->key.peer_port);
+	print_row(data, conn_protocol_name(conn), state ? state : "OPEN", fd, &src, &dst, recvq,
+		  sendq);
+}
+
 static void print_forward(GString *out, const struct fwd_entry *entry)
 {
 	for (unsigned i = 0; i < entry->n_listeners; i++) {
@@ -75,13 +111,17 @@ static void print_forward(GString *out, const struct fwd_entry *entry)
 void hmp_info_usernet(struct control *control, GString *out)
 {
 	list_for_each (user, &control->attachments, struct attachment, link) {
+		struct gateway *gateway = gateway_from_netdev(user->netdev);
+
 		if (!user->forwards)
 			continue;
 		g_string_append_printf(out,
 				       "Hub -1 (%s):\n  Protocol[State]    FD  Source Address  Port"
 				       "   Dest. Address  Port RecvQ SendQ\n",
 				       user->netdev->id);
-		nat_foreach_flow(gateway_nat(gateway_from_netdev(user->netdev)), print_flow, out);
+		if (gateway_nat(gateway))
+			nat_foreach_flow(gateway_nat(gateway), print_flow, out);
+		conn_foreach(conntrack_conns(gateway_conntrack(gateway)), print_conn, out);
 		list_for_each (entry, forwards_entries(user->forwards), struct fwd_entry, link)
 			print_forward(out, entry);
 	}

@@ -82,7 +82,6 @@ JsonObject *query_guest_forward(const struct attachment *user, const struct gues
 	json_object_set_int_member(object, "connections", counts.open);
 	json_object_set_int_member(object, "accepted", (gint64)counts.accepted);
 	json_object_set_int_member(object, "refused", (gint64)counts.refused);
-	json_object_set_int_member(object, "strangers", (gint64)counts.strangers);
 	json_object_set_string_member(object, "rule", entry->text);
 	return object;
 }

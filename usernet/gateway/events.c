@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "conntrack/charge.h"
+#include "conntrack/conntrack.h"
+#include "conntrack/neighbour.h"
+#include "forward/backlog.h"
+#include "gateway/gateway_priv.h"
+#include "net/guest.h"
+#include "slirp/nat.h"
+#include "tcp/tcp.h"
+#include "udp/forward.h"
+#include "udp/udp.h"
+
+/* What the network tells the gateway, and what UDP forwards ask of it. */
+
+void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
+{
+	conn_guest_back(gateway->conns, addr, mac);
+	backlog_arrived(gateway->backlog, addr);
+	udp_forwards_found(gateway->udp_forwards, addr, 0);
+}
+
+static void address_gone(struct gateway *gateway, const struct in6_addr *addr)
+{
+	if (gateway->nat)
+		nat_guest_gone(gateway->nat, addr);
+	udp_forwards_guest_gone(gateway->udp_forwards, addr);
+}
+
+static void each_address(struct gateway *gateway, const struct guest *guest, bool found)
+{
+	struct in6_addr v4 = address_map4(guest->v4.s_addr);
+	bool has_v4 = guest->v4.s_addr != 0;
+
+	for (unsigned i = has_v4 ? 0 : 1; i <= guest->n_v6; i++) {
+		const struct in6_addr *addr = i == 0 ? &v4 : &guest->v6[i - 1];
+
+		if (found)
+			gateway_address_found(gateway, addr, guest->mac);
+		else
+			address_gone(gateway, addr);
+	}
+}
+
+void gateway_on_network_event(struct network_observer *observer, const struct network_event *event)
+{
+	struct gateway *gateway = container_of(observer, struct gateway, observer);
+
+	switch (event->kind) {
+	case NETWORK_GUEST_CHANGED:
+		each_address(gateway, event->guest, true);
+		break;
+	case NETWORK_GUEST_LEFT:
+		each_address(gateway, event->guest, false);
+		conn_guest_gone(gateway->conns, event->guest->mac,
+				loop_now(gateway->netdev.network->loop));
+		break;
+	case NETWORK_PORT_DOWN:
+		conntrack_port_gone(gateway->conntrack, event->port);
+		break;
+	case NETWORK_PORT_DRAINED:
+		tcp_port_drained(gateway->tcp);
+		if (gateway->udp)
+			udp_port_drained(gateway->udp);
+		if (gateway->nat)
+			nat_port_drained(gateway->nat);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- for UDP forwards --- */
+
+static void on_udp_wake(void *data)
+{
+	struct gateway *gateway = data;
+
+	loop_task_defer(&gateway->service);
+}
+
+static mac_t on_udp_holder(void *data, const struct in6_addr *addr)
+{
+	struct gateway *gateway = data;
+
+	return neighbour_find(gateway->neighbours, addr);
+}
+
+static void on_udp_resolve(void *data, const struct in6_addr *addr)
+{
+	struct gateway *gateway = data;
+
+	neighbour_ask(gateway->neighbours, addr);
+}
+
+static bool on_udp_has_room(void *data)
+{
+	struct gateway *gateway = data;
+
+	return backlog_has_room(gateway->backlog);
+}
+
+static void on_udp_hold_fds(void *data, int n)
+{
+	struct gateway *gateway = data;
+
+	for (int i = n; i != 0; i += n > 0 ? -1 : 1)
+		backlog_hold_fd(gateway->backlog, n > 0);
+}
+
+const struct udp_forward_ops gateway_udp_forward_ops = {
+	.wake = on_udp_wake,
+	.holder = on_udp_holder,
+	.resolve = on_udp_resolve,
+	.has_room = on_udp_has_room,
+	.hold_fds = on_udp_hold_fds,
+};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gateway/outward.h"
+
+#include <errno.h>
+
+#include "base/sockaddr.h"
+#include "conntrack/charge.h"
+#include "conntrack/conn_table.h"
+#include "dns/dns.h"
+#include "forward/guestfwd.h"
+#include "gateway/gateway_priv.h"
+#include "net/vswitch.h"
+#include "tcp/tcp.h"
+
+static bool is_name_server(const struct gateway *gateway, const struct packet *packet)
+{
+	return packet->dport == GATEWAY_PORT_DNS && gateway_is_name_server(gateway, &packet->dst);
+}
+
+bool outward_is_served(const struct gateway *gateway, const struct packet *packet)
+{
+	return packet->proto == IPPROTO_TCP &&
+	       (is_name_server(gateway, packet) || guestfwds_serve(gateway->guestfwds, packet));
+}
+
+/* The gateway's address means the host's loopback (QEMU, libslirp socket.c sotranslate_out). */
+static void host_address(const struct gateway *gateway, const struct packet *syn,
+			 struct sockaddr_any *to)
+{
+	const struct user_config *config = &gateway->config;
+
+	*to = (struct sockaddr_any){.len = 0};
+	if (syn->v6) {
+		bool loopback = IN6_ARE_ADDR_EQUAL(&syn->dst, &config->host6);
+
+		to->len = sizeof(to->in6);
+		to->in6.sin6_family = AF_INET6;
+		to->in6.sin6_addr = loopback ? in6addr_loopback : syn->dst;
+		to->in6.sin6_port = htons(syn->dport);
+	} else {
+		struct in_addr dst = address_v4(&syn->dst);
+
+		if (dst.s_addr == config->host.s_addr)
+			dst.s_addr = htonl(INADDR_LOOPBACK);
+		to->len = sizeof(to->in);
+		to->in.sin_family = AF_INET;
+		to->in.sin_addr = dst;
+		to->in.sin_port = htons(syn->dport);
+	}
+}
+
+static void refuse(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+{
+	gateway_answer_reset(gateway, syn);
+	conn_end(gateway->conns, conn);
+}
+
+static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+{
+	struct port *port = vswitch_lookup(gateway->netdev.network->vswitch, conn->mac);
+
+	if (port)
+		port_drop(port, DROP_BUDGET, 1);
+	refuse(gateway, conn, syn);
+}
+
+static void open_name_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+{
+	struct sockaddr_any to;
+	bool in_progress;
+	char port[8];
+	int fd;
+
+	g_snprintf(port, sizeof(port), "%u", dns_tcp_port(gateway->dns, syn->v6));
+	if (!sockaddr_inet(&to, syn->v6 ? "::1" : "127.0.0.1", port, NULL))
+		return;
+	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
+	if (fd < 0)
+		tcp_refuse(gateway->tcp, conn, syn, errno);
+	else
+		tcp_accept(gateway->tcp, conn, syn, fd);
+}
+
+void outward_open(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+{
+	struct sockaddr_any to;
+	bool in_progress;
+	int fd;
+
+	if (!charge_has_room(conn->charge, CHARGE_FDS, 1) ||
+	    !charge_has_room(conn->charge, CHARGE_OPENING, 1)) {
+		out_of_descriptors(gateway, conn, syn);
+		return;
+	}
+	if (is_name_server(gateway, syn)) {
+		open_name_server(gateway, conn, syn);
+		return;
+	}
+	if (guestfwds_serve(gateway->guestfwds, syn)) {
+		if (!guestfwds_open(gateway->guestfwds, conn, syn))
+			refuse(gateway, conn, syn);
+		return;
+	}
+	host_address(gateway, syn, &to);
+	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
+	if (fd < 0)
+		tcp_refuse(gateway->tcp, conn, syn, errno);
+	else
+		tcp_accept(gateway->tcp, conn, syn, fd);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <glib.h>
+
+#include "base/hash.h"
+#include "tcp/conn.h"
+
+/*
+ * The congestion window towards the guest. Between us and it there is one wire that nobody else
+ * sends on; it loses where the guest's card has no descriptor left (emulated cards have 32 to 256),
+ * which is a matter of how much is sent at once. So the window is what the guest has shown to take
+ * at once:
+ *
+ * - Slow start (RFC 5681) from ten segments (RFC 6928), slower beyond SLOW_SEGMENTS, so that what
+ *   goes too far is little (RFC 3742).
+ * - Losses are counted against what arrives. Up to 1 in TOLERATED, they say nothing about the
+ *   window: a wire that loses 1 in 1000 is as wide as another.
+ * - Beyond it, the window becomes KEEP_PERCENT of what arrived of the flight that lost. From there
+ *   it grows as in RFC 9438: slowly around where it lost, faster when that is long ago. The time
+ *   back to it is fixed (GROWTH_TIME), because the RTT here says nothing about a card's ring.
+ * - That size is remembered for the guest, so that its next connection does not lose as much.
+ */
+#define SLOW_SEGMENTS 32
+#define TOLERATED     200
+#define COUNTED       4096 /* segments; of more the older half fades */
+#define KEEP_PERCENT  85
+#define GROWTH_TIME   2000 /* ms */
+#define GROWTH_MAX    20000
+#define LIMIT_AGE     (600 * USEC_PER_SEC)
+
+static uint32_t first_window(const struct tcp_conn *c)
+{
+	return MIN(10 * c->mss, MAX(2 * c->mss, 14600)); /* RFC 6928 section 2 */
+}
+
+static struct guest_limit *limit_of(struct tcp_conn *c)
+{
+	return &c->tcp->limits[hash_mix(c->conn->mac ^ hash_seed()) % GUEST_LIMITS];
+}
+
+static void remember(struct tcp_conn *c)
+{
+	*limit_of(c) = (struct guest_limit){c->conn->mac, c->w_max, tcp_now(c->tcp)};
+}
+
+void congestion_init(struct tcp_conn *c)
+{
+	const struct guest_limit *limit = limit_of(c);
+
+	c->cwnd = first_window(c);
+	c->round_end = c->snd_nxt;
+	c->ssthresh = TCP_INFLIGHT_MAX;
+	if (limit->mac != c->conn->mac || tcp_now(c->tcp) - limit->at > LIMIT_AGE)
+		return;
+	c->w_max = limit->bytes;
+	c->epoch = limit->at;
+	c->ssthresh = MAX(2 * c->mss, c->w_max / 100 * KEEP_PERCENT);
+	c->cwnd = MIN(c->cwnd, c->ssthresh);
+}
+
+/* w_max + (1 - KEEP) w_max ((t - K) / K)^3, K being GROWTH_TIME. */
+static uint32_t grown(const struct tcp_conn *c)
+{
+	int64_t t = (tcp_now(c->tcp) - c->epoch) / USEC_PER_MSEC - GROWTH_TIME;
+	int64_t part = (int64_t)(c->w_max / 100) * (100 - KEEP_PERCENT);
+	const int64_t cube = (int64_t)GROWTH_TIME * GROWTH_TIME * GROWTH_TIME;
+	int64_t window;
+
+	t = MIN(t, GROWTH_MAX);
+	window = c->w_max + part * (t * t * t) / cube;
+	return (uint32_t)CLAMP(window, 0, TCP_INFLIGHT_MAX);
+}
+
+void congestion_sent(struct tcp_conn *c)
+{
+	c->flight = MAX(c->flight, down_out(c));
+}
+
+/* A round ends when all that was under way at its beginning is acknowledged. */
+static void count_round(struct tcp_conn *c)
+{
+	if (seq_before(c->snd_una, c->round_end))
+		return;
+	c->last_flight = c->flight;
+	c->flight = down_out(c);
+	c->round_end = c->snd_nxt;
+}
+
+void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
+{
+	uint32_t most = c->ssthresh;
+
+	count_round(c);
+	if (c->delivered_segments > COUNTED) {
+		c->delivered_segments /= 2;
+		c->lost_segments /= 2;
+	}
+	if (c->in_recovery && !c->after_timeout)
+		return;
+	/* A window that was not used shows nothing (RFC 9438 5.8). */
+	if (out_before < c->cwnd / 2)
+		return;
+	if (c->cwnd >= c->ssthresh && c->w_max)
+		most = MAX(c->cwnd, grown(c));
+	if (c->cwnd >= SLOW_SEGMENTS * c->mss || c->cwnd >= c->ssthresh)
+		bytes /= 2;
+	c->cwnd = MAX(c->cwnd, MIN(c->cwnd + bytes, most));
+	c->cwnd = MIN(c->cwnd, TCP_INFLIGHT_MAX);
+}
+
+static uint32_t least_window(const struct tcp_conn *c)
+{
+	return MAX(2 * c->mss, MIN(5 * c->mss, 14600));
+}
+
+void congestion_lost(struct tcp_conn *c, uint32_t bytes)
+{
+	uint32_t flight = MAX(c->flight, c->last_flight);
+
+	c->episode_lost += bytes;
+	c->lost_segments++;
+	if (!c->cut && c->lost_segments <= 1 + c->delivered_segments / TOLERATED)
+		return;
+	c->cut = true;
+	c->w_max = MAX(flight - MIN(c->episode_lost, flight), least_window(c));
+	c->ssthresh = MAX(least_window(c), c->w_max / 100 * KEEP_PERCENT);
+	c->cwnd = MIN(c->cwnd, c->ssthresh);
+	c->epoch = tcp_now(c->tcp);
+	c->lost_segments = c->delivered_segments = 0;
+	remember(c);
+}
+
+/* RFC 5681 3.1, equation 4; sending begins anew with one segment. */
+void congestion_timeout(struct tcp_conn *c)
+{
+	if (!c->after_timeout)
+		c->ssthresh = MAX(least_window(c), recovery_pipe(c) / 2);
+	c->w_max = c->ssthresh;
+	c->epoch = tcp_now(c->tcp);
+	c->cwnd = c->mss;
+}

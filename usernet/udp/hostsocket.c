@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "udp/udp_priv.h"
+
+/* Bursts wait in the kernel while others are served; it cuts this to net.core.rmem_max. */
+#define RECEIVE_BUFFER (1 << 20)
+
+static bool set(int fd, int level, int option, int value)
+{
+	return !setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+bool udp_host_set_dont_fragment(int fd, bool v6, bool on)
+{
+	if (v6)
+		return set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, on);
+	return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+}
+
+/* Without errors, and the rest of these, a guest would be told less than a program of the host. */
+static bool set_up(int fd, bool v6, bool ping, uint8_t ttl, uint8_t tos)
+{
+	if (v6)
+		return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+		       set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) &&
+		       set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
+		       set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl) &&
+		       set(fd, IPPROTO_IPV6, IPV6_TCLASS, tos) &&
+		       (!ping || set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1));
+	return set(fd, IPPROTO_IP, IP_RECVERR, 1) && set(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
+	       set(fd, IPPROTO_IP, IP_TTL, ttl) && set(fd, IPPROTO_IP, IP_TOS, tos) &&
+	       (!ping || set(fd, IPPROTO_IP, IP_RECVTTL, 1));
+}
+
+int udp_host_open(const struct udp_key *key, uint8_t ttl, uint8_t tos, bool dont_fragment)
+{
+	bool v6 = !address_is_v4(&key->guest), ping = key->proto != IPPROTO_UDP;
+	autofd int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			       ping ? key->proto : 0);
+
+	if (fd < 0 || !set_up(fd, v6, ping, ttl, tos) ||
+	    !udp_host_set_dont_fragment(fd, v6, dont_fragment))
+		return -1;
+	/* Better than nothing where they are refused: the kernel may be without coalescing. */
+	(void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	if (!ping)
+		(void)set(fd, SOL_UDP, UDP_GRO, 1);
+	return steal_fd(&fd);
+}

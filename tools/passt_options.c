@@ -40,11 +40,12 @@ const char passt_options_help[] =
 	"  -H, --hostname NAME       the guest's name; --fqdn NAME likewise\n"
 	"  -4, --ipv4-only   -6, --ipv6-only\n"
 	"      --no-tcp  --no-udp  --no-icmp    deny the guest this protocol\n"
+	"      --no-dhcp             give no addresses\n"
 	"      --no-map-gw, --map-host-loopback none    nothing of the host's loopback\n"
 	"      --version  -h, --help\n"
 	"\n"
 	"Taken, with a warning, and without effect: --interface, --mac-addr, --stderr,\n"
-	"--no-dhcp, --no-dhcpv6, --no-ndp, --no-ra, --no-dhcp-dns, --dhcp-dns, --no-dhcp-search,\n"
+	"--no-dhcpv6, --no-ndp, --no-ra, --no-dhcp-dns, --dhcp-dns, --no-dhcp-search,\n"
 	"--dhcp-search, --freebind, --repair-path. On a network that runs already: --address,\n"
 	"--dns and the others that say what a network is like.\n"
 	"Refused: --vhost-user, --print-capabilities, --outbound, --outbound-if4,\n"
@@ -63,6 +64,7 @@ enum {
 	OPT_NO_TCP,
 	OPT_NO_UDP,
 	OPT_NO_ICMP,
+	OPT_NO_DHCP,
 	OPT_NO_MAP_GW,
 	OPT_MAP_HOST_LOOPBACK,
 	OPT_MAP_GUEST_ADDR,
@@ -110,7 +112,7 @@ static const struct option long_options[] = {
 	{"one-off", no_argument, NULL, '1'},
 	{"tcp-ports", required_argument, NULL, 't'},
 	{"udp-ports", required_argument, NULL, 'u'},
-	{"no-dhcp", no_argument, NULL, OPT_IGNORED},
+	{"no-dhcp", no_argument, NULL, OPT_NO_DHCP},
 	{"no-dhcpv6", no_argument, NULL, OPT_IGNORED},
 	{"no-ndp", no_argument, NULL, OPT_IGNORED},
 	{"no-ra", no_argument, NULL, OPT_IGNORED},
@@ -138,7 +140,6 @@ static const struct {
 		{"interface", "traffic follows the host's routes"},
 		{"mac-addr", "the gateway's MAC address follows from its address"},
 		{"stderr", "messages go to stderr until the guest's network is ready"},
-		{"no-dhcp", "guests that ask are given an address"},
 		{"no-dhcpv6", "guests that ask are answered"},
 		{"no-ndp", "the gateway answers neighbour solicitations; --ipv4-only ends IPv6"},
 		{"no-ra", "the gateway sends router advertisements; --ipv4-only ends IPv6"},
@@ -318,6 +319,8 @@ static bool take_network(struct passt_options *options, struct passt_addresses *
 		return user_key(options, "deny", c == OPT_NO_UDP ? "udp:*" : "tcp:*");
 	case OPT_NO_ICMP:
 		return user_key(options, "deny", "icmp:*");
+	case OPT_NO_DHCP:
+		return user_key(options, "dhcp", "off");
 	case OPT_NO_MAP_GW:
 		return user_key(options, "host-loopback", "off");
 	case OPT_MAP_HOST_LOOPBACK:

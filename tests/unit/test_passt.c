@@ -196,6 +196,7 @@ START_TEST(options_become_keys_of_the_user_netdev)
 	assert_netdev("--search 'a.example b.example'",
 		      "user,id=nat,dnssearch=a.example,dnssearch=b.example");
 	assert_netdev("--no-tcp --no-icmp", "user,id=nat,deny=tcp:*,deny=icmp:*");
+	assert_netdev("--no-dhcp", "user,id=nat,dhcp=off");
 	assert_netdev("--no-map-gw", "user,id=nat,host-loopback=off");
 	assert_netdev("--map-host-loopback none", "user,id=nat,host-loopback=off");
 	assert_netdev("--map-guest-addr none --repair-path none", "user,id=nat");

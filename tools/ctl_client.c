@@ -211,6 +211,11 @@ struct ctl_client *ctl_client_new(const char *path, GError **error)
 	return client;
 }
 
+int ctl_client_fd(const struct ctl_client *client)
+{
+	return client->fd;
+}
+
 void ctl_client_free(struct ctl_client *client)
 {
 	close(client->fd);

@@ -28,6 +28,8 @@ void ctl_client_free(struct ctl_client *client);
 JsonNode *ctl_client_request(struct ctl_client *client, JsonNode *request, GError **error);
 /* The same, with @fd passed along (SCM_RIGHTS), which stays the caller's. */
 JsonNode *ctl_client_pass(struct ctl_client *client, JsonNode *request, int fd, GError **error);
+/* The socket, to poll for what ctl_client_read() reads. */
+int ctl_client_fd(const struct ctl_client *client);
 /* The next message, whatever it is. */
 JsonNode *ctl_client_read(struct ctl_client *client, GError **error);
 

@@ -20,6 +20,7 @@ static bool next_option(struct reader *r, uint8_t *code, const uint8_t **value, 
 {
 	struct reader at = *r;
 
+	*code = DHCP_OPT_END;
 	while (read_u8(&at, code) && *code == DHCP_OPT_PAD)
 		*r = at;
 	if (r->rem == 0 || *code == DHCP_OPT_END) {

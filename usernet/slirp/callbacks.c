@@ -17,6 +17,18 @@
  */
 #define SLIRP_MSS 16384
 
+/*
+ * libslirp 4.9 deprecates descriptors as int; its configuration version 6 has sockets instead,
+ * which are the same on Linux (libslirp.h slirp_os_socket).
+ */
+#if SLIRP_CHECK_VERSION(4, 9, 0)
+#define CONFIG_VERSION 6
+#define pollfds_fill   slirp_pollfds_fill_socket
+#else
+#define CONFIG_VERSION 4
+#define pollfds_fill   slirp_pollfds_fill
+#endif
+
 #define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
 #define READ_ON_BYTES      (128 * 1024) /* of datagrams a turn; half of SENDQ_HIGH */
 #define READ_ON_LEAST      2048         /* what a round counts for, be they ever so short */
@@ -87,7 +99,7 @@ void instance_fill(struct instance *instance)
 	uint32_t timeout = UINT32_MAX;
 
 	nat_fdset_begin(&instance->fds);
-	slirp_pollfds_fill(instance->slirp, &timeout, on_add_poll, instance);
+	pollfds_fill(instance->slirp, &timeout, on_add_poll, instance);
 	nat_fdset_end(&instance->fds);
 	if (timeout < SLIRP_IDLE_TIMEOUT || instance->unresolved_until > loop_now(loop))
 		loop_timer_set(&instance->timer, loop_now(loop) + timeout * USEC_PER_MSEC);
@@ -274,8 +286,13 @@ static const SlirpCb callbacks = {
 	.clock_get_ns = on_clock,
 	.timer_free = on_timer_free,
 	.timer_mod = on_timer_mod,
+#if SLIRP_CHECK_VERSION(4, 9, 0)
+	.register_poll_socket = on_register_fd,
+	.unregister_poll_socket = on_unregister_fd,
+#else
 	.register_poll_fd = on_register_fd,
 	.unregister_poll_fd = on_unregister_fd,
+#endif
 	.notify = on_notify,
 	.timer_new_opaque = on_timer_new,
 };
@@ -285,7 +302,7 @@ void instance_open_slirp(struct instance *instance, const struct user_config *co
 	const unsigned headers = (instance->v6 ? 40 : 20) + 20;
 	const size_t if_mtu = SLIRP_MSS + headers;
 	SlirpConfig slirp = {
-		.version = 4,
+		.version = CONFIG_VERSION,
 		.in_enabled = !instance->v6,
 		.vnetwork = config->net,
 		.vnetmask.s_addr = htonl(~UINT32_C(0) << (32 - config->net_len)),

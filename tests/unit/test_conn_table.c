@@ -365,8 +365,7 @@ int main(void)
 	tcase_add_test(tcase, a_greedy_port_leaves_room_for_the_others);
 	tcase_add_test(tcase, what_is_over_gives_way_first_and_connections_never);
 	tcase_add_test(tcase, a_guests_flows_go_with_it_and_nobody_elses);
-	tcase_add_test(tcase,
-		       a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back);
+	tcase_add_test(tcase, a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back);
 	tcase_add_test(tcase, a_conn_that_moves_is_charged_to_its_new_port);
 	tcase_add_test(tcase, the_rule_stays_readable_when_it_is_gone);
 	tcase_add_test(tcase, what_is_cut_passes_nothing_and_may_be_admitted_again);

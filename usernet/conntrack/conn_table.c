@@ -20,7 +20,7 @@ struct conn_guest {
 /* The conns of one port. */
 struct conn_share {
 	unsigned port_id, n;
-	struct charge *charge; /* a reference */
+	struct charge *charge;               /* a reference */
 	struct list classes[CONN_N_CLASSES]; /* heads conn::share_link */
 };
 
@@ -465,8 +465,7 @@ void conn_guest_gone(struct conn_table *table, mac_t mac, usec_t now)
 
 void conn_guest_back(struct conn_table *table, const struct in6_addr *addr, mac_t mac)
 {
-	struct conn_guest *guest =
-		table->n_gone ? g_hash_table_lookup(table->guests, addr) : NULL;
+	struct conn_guest *guest = table->n_gone ? g_hash_table_lookup(table->guests, addr) : NULL;
 
 	if (guest && guest->mac == mac)
 		set_gone(table, guest, 0);

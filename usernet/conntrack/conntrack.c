@@ -9,7 +9,8 @@
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
 
-/* Cut conns whose ends are to be reset, because of packets; what does not fit shows itself again. */
+/* Cut conns whose ends are to be reset, because of packets; what does not fit shows itself again.
+ */
 #define RESETS_MAX 1024
 
 struct conntrack {
@@ -21,7 +22,7 @@ struct conntrack {
 	struct denials denials;
 	struct hostaddr *hostaddr;
 	char *host_addresses; /* GRefString */
-	GArray *resets; /* struct conn_key */
+	GArray *resets;       /* struct conn_key */
 	struct cut_fragments cut_fragments;
 	unsigned n_cut; /* by the judgement that runs */
 };

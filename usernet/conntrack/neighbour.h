@@ -22,7 +22,8 @@ struct user_config;
 #define NEIGHBOURS_MAX 1024
 #define NEIGHBOUR_LIFE (60 * USEC_PER_SEC)
 
-/* All but @config's strings outlive it. @service is deferred after something was put into @outbox. */
+/* All but @config's strings outlive it. @service is deferred after something was put into @outbox.
+ */
 struct neighbours *neighbours_new(struct network *network, const struct user_config *config,
 				  struct conn_table *conns, struct outbox *outbox,
 				  struct loop_task *service);

@@ -115,8 +115,7 @@ size_t reset_build_answer(uint8_t *frame, const struct packet *packet, mac_t eth
 		numbers.seq = packet_u32(header + 8);
 	} else {
 		numbers.flags |= TCP_FLAG_ACK;
-		numbers.ack = packet_u32(header + 4) + len +
-			      !!(packet->tcp_flags & TCP_FLAG_SYN) +
+		numbers.ack = packet_u32(header + 4) + len + !!(packet->tcp_flags & TCP_FLAG_SYN) +
 			      !!(packet->tcp_flags & TCP_FLAG_FIN);
 	}
 	return build(frame, &key, false, &numbers, eth_src, eth_dst);

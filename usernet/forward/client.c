@@ -50,8 +50,8 @@ bool client_choose(struct conn_table *conns, const struct user_config *config,
 {
 	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
 
-	if (!masquerade && own_name(client, key) &&
-	    udp_peer_is_answerable(config, &key->peer) && is_free(conns, key))
+	if (!masquerade && own_name(client, key) && udp_peer_is_answerable(config, &key->peer) &&
+	    is_free(conns, key))
 		return true;
 	key->peer = v6 ? config->host6 : address_map4(config->host.s_addr);
 	key->peer_port = port_of(client);

@@ -90,9 +90,8 @@ static void set_target(struct hostfwd *hostfwd, const struct caller_target *targ
 	hostfwd->target.rule = g_ref_string_new(text);
 }
 
-struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
-			    struct sockaddr_any *bound, const struct caller_target *target,
-			    GError **error)
+struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct sockaddr_any *bound,
+			    const struct caller_target *target, GError **error)
 {
 	struct hostfwd *hostfwd;
 	int fd;

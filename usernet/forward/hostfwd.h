@@ -21,9 +21,8 @@ struct hostfwd;
  * port 0 is put then. A unix socket is made with mode 0600; a stale one in its place goes. NULL:
  * the error says who has the address, or what right is missing.
  */
-struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog,
-			    struct sockaddr_any *bound, const struct caller_target *target,
-			    GError **error);
+struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct sockaddr_any *bound,
+			    const struct caller_target *target, GError **error);
 /* Resets who waits; connections go on. A unix socket is removed. */
 void hostfwd_free(struct hostfwd *hostfwd);
 /* Who waits, and who comes, goes there. */

@@ -30,7 +30,8 @@ struct instance {
 	struct in6_addr addr; /* the guest's; v4-mapped or IPv6 */
 	bool v6;
 	mac_t mac;               /* of the guest; 0: it went */
-	usec_t unresolved_until; /* what libslirp queued for want of the MAC expires then (if.c: 1 s) */
+	usec_t unresolved_until; /* what libslirp queued for want of the MAC expires then (if.c: 1
+				    s) */
 	uint16_t mss;            /* the smallest that the guest has announced; 0: none yet */
 	struct charge *charge;   /* of the port its guest is at; a reference */
 	usec_t used;             /* a packet of the guest came then */

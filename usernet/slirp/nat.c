@@ -79,8 +79,8 @@ static void on_sweep(struct loop_timer *timer)
 		if (instance->mac && !guest_by_mac(guests, instance->mac))
 			set_gone(nat, instance);
 		gone = instance->gone && now(nat) - instance->gone >= NAT_GUEST_GRACE;
-		if (gone || (instance_is_idle(instance) &&
-			     now(nat) - instance->used >= INSTANCE_IDLE))
+		if (gone ||
+		    (instance_is_idle(instance) && now(nat) - instance->used >= INSTANCE_IDLE))
 			let_go(nat, instance, gone);
 		else if (instance->gone)
 			next = MIN(next, instance->gone + NAT_GUEST_GRACE);

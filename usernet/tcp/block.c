@@ -189,7 +189,8 @@ void block_lay_out(struct block *block, uint32_t header, uint32_t payload)
 	uint32_t room = block_size(block->class) - (uint32_t)sizeof(*block);
 	uint32_t fixed = FRAME_PREFIX + header;
 
-	block->stride = MAX(fixed + payload, FRAME_PREFIX + FRAME_PADDED); /* outbox_append() pads */
+	block->stride =
+		MAX(fixed + payload, FRAME_PREFIX + FRAME_PADDED); /* outbox_append() pads */
 	block->room = payload;
 	if (block->class == BLOCK_SMALL) {
 		block->n_slots = 1;

@@ -73,6 +73,21 @@ START_TEST(ready_fd_is_called_once_a_turn)
 }
 END_TEST
 
+START_TEST(edge_triggered_fd_is_called_once_for_what_is_new)
+{
+	struct probe *a = probe_new(EPOLLIN | EPOLLET);
+
+	probe_poke(a);
+	ck_assert(turn());
+	ck_assert_uint_eq(a->revents, EPOLLIN);
+	ck_assert(!turn()); /* nobody has read it */
+	probe_poke(a);
+	ck_assert(turn());
+	ck_assert_uint_eq(a->calls, 2);
+	probe_free(a);
+}
+END_TEST
+
 START_TEST(hangup_is_told_unasked)
 {
 	struct probe *a = probe_new(EPOLLIN);
@@ -390,6 +405,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, ready_fd_is_called_once_a_turn);
+	tcase_add_test(tc, edge_triggered_fd_is_called_once_for_what_is_new);
 	tcase_add_test(tc, hangup_is_told_unasked);
 	tcase_add_test(tc, parked_fd_is_silent_even_on_hangup);
 	tcase_add_test(tc, fd_may_be_added_parked_and_removed_parked);

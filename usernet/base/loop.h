@@ -53,7 +53,7 @@ uint64_t loop_turn(const struct loop *loop);
 struct loop_io {
 	struct loop *loop; /* NULL while not added */
 	int fd;            /* borrowed: never closed here */
-	uint32_t events;   /* EPOLLIN | EPOLLOUT …; level-triggered */
+	uint32_t events;   /* EPOLLIN | EPOLLOUT …; level-triggered unless EPOLLET is in it */
 	void (*ready)(struct loop_io *io, uint32_t revents);
 	unsigned slot; /* loop's */
 };

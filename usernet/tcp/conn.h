@@ -128,7 +128,7 @@ struct tcp_conn {
 	bool fin_taken : 1, guest_first : 1;
 	bool send_small : 1; /* the persist timer says so (RFC 9293 3.8.6.2.1) */
 	/* recovery */
-	bool in_recovery : 1, after_timeout : 1, has_rack : 1, probe_out : 1, probe_again : 1;
+	bool in_recovery : 1, after_timeout : 1, has_rack : 1, probe_out : 1;
 	bool cut : 1, seen_d_sack : 1, can_undo : 1, sent_new : 1, una_moved : 1;
 
 	uint8_t snd_shift, rcv_shift;

@@ -177,7 +177,7 @@ static void take_ack(struct tcp_conn *c, const struct segment *s)
 		c->backoff = 0;
 	if (s->ack == c->snd_una && !s->len && !moved && down_out(c))
 		recovery_duplicate(c);
-	if (s->ack != c->snd_una || s->options.n_sacks)
+	if (s->ack != c->snd_una || s->options.n_sacks || c->probe_out)
 		recovery_acked(c, s->ack, &s->options);
 }
 

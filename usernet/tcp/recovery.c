@@ -273,18 +273,25 @@ void recovery_detect(struct tcp_conn *c)
 
 /* --- the verbs --- */
 
-/* A probe for a lost tail was answered: by what it brought there, or by word that it was not
- * needed? (RFC 8985 7.4.2) */
-static void judge_probe(struct tcp_conn *c, uint32_t ack)
+/*
+ * A probe sent the last segment twice. Either the guest says that it has come twice, or one of them
+ * was lost, which shows when later data is acknowledged and the guest has not said so (RFC 8985
+ * 7.4.2).
+ */
+static void judge_probe(struct tcp_conn *c, uint32_t ack, bool repeats)
 {
 	if (!c->probe_out || seq_before(ack, c->probe_end))
 		return;
-	if (c->probe_again && !c->seen_d_sack && !c->in_recovery) {
-		begin_episode(c);
-		congestion_lost(c, c->mss);
-		end_episode(c);
+	if (ack == c->probe_end) {
+		c->probe_out = !c->seen_d_sack && !repeats;
+		return;
 	}
 	c->probe_out = false;
+	if (c->seen_d_sack || c->in_recovery)
+		return;
+	begin_episode(c);
+	congestion_lost(c, c->mss);
+	end_episode(c);
 }
 
 /* Without SACK: a partial acknowledgement says that the next is missing too (RFC 6582 3.2). */
@@ -311,7 +318,7 @@ void recovery_acked(struct tcp_conn *c, uint32_t ack, const struct tcp_options *
 		c->una_moved = true;
 		c->retries = c->backoff = c->duplicates = 0;
 	}
-	judge_probe(c, ack);
+	judge_probe(c, ack, !acked && !c->sacked);
 	if (arrival.rtt && !arrival.again)
 		timer_measured(c, arrival.rtt);
 	if (!acked)
@@ -411,7 +418,6 @@ void recovery_probe(struct tcp_conn *c)
 		return;
 	cursor.i = c->last->used - 1u;
 	c->probe_out = true;
-	c->probe_again = true;
 	c->probe_end = c->snd_nxt;
 	resend(c, &cursor);
 }

@@ -197,6 +197,15 @@ void refuse(struct tcp_conn *c, int error);
 
 /* emit.c */
 void emit_init(struct tcp_conn *c);
+/* The headers of full segments sent now, of which each slot of a read changes a few bytes. */
+struct emit_run {
+	uint8_t head[ETH_HEADER + 40 + TCP_HEADER + TCP_OPTION_STAMPS_LEN];
+	uint32_t len, payload;
+	uint64_t sum; /* of what is the same in all */
+};
+void emit_run_begin(struct tcp_conn *c, struct emit_run *run);
+void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i);
+/* One slot, alone. */
 void emit_slot(struct tcp_conn *c, struct block *block, unsigned i);
 void emit_ack(struct tcp_conn *c);
 /* An empty segment at @seq: keep-alive, window probe. */

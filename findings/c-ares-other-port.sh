@@ -9,8 +9,8 @@
 #            (ares_set_socket_functions) whose connect goes to that port, whatever address c-ares
 #            names; recvfrom tells the true source. Once c-ares is told "127.0.0.1", once
 #            "127.0.0.1:PORT" (ares_set_servers_ports_csv).
-# Expected:  Answers in both cases: where a socket leads is the business of the socket functions, and
-#            1.18.1 of Debian 12 gives them.
+# Expected:  Answers in both cases: where a socket leads is the business of the socket functions.
+#            1.18.1 of Debian 12 gives both.
 # Seen:      Without the port the answer is dropped without a word: "Timeout while contacting DNS
 #            servers". With the port the same answer is taken.
 # Source:    Changelog of Debian's 1.34.9-1~deb13u1: "GHSA-fqh5-3x7m-wp44: Reject replies from the

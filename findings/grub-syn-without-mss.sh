@@ -4,14 +4,14 @@
 # GRUB's HTTP client opens its connections with a SYN that carries no TCP option, so no MSS either.
 #
 # Software:  GRUB 2.06-13+deb12u2 (grub-pc-bin), QEMU 7.2.22, Debian 12, amd64.
-# Setting:   iPXE loads a GRUB image by TFTP from -netdev user; the image reads (http,10.0.2.2)/file,
-#            and filter-dump records the wire. The network is restricted: the connection is refused,
-#            and only the SYN matters.
-# Expected:  An MSS option of 1460 on an Ethernet of MTU 1500 (RFC 9293, section 3.7.1: send it
-#            whenever the receive MSS differs from the default of 536).
+# Setting:   iPXE loads a GRUB image by TFTP from -netdev user; the image reads
+#            (http,10.0.2.2)/file, and filter-dump records the wire. The network is restricted: the
+#            connection is refused, and only the SYN matters.
+# Expected:  An MSS option of 1460 on an Ethernet of MTU 1500 (RFC 9293, section 3.7.1: it
+#            should be sent when the receive MSS differs from the default of 536).
 # Seen:      A header of 20 bytes. A server has to assume an MSS of 536, and downloads take almost
-#            three times the segments; who reads options has to expect a SYN without any.
-# Source:    GRUB, grub-core/net/tcp.c (grub_net_tcp_open() builds the SYN with a header of 5 words).
+#            three times the segments; code that reads options has to expect a SYN without any.
+# Source:    GRUB, grub-core/net/tcp.c (grub_net_tcp_open() builds a SYN of 5 words).
 # Output:    "SYN: header of 20 bytes, window 8192"
 #
 # Exit status: 0 as above, 1 the behaviour has changed, 2 the case could not be run.

@@ -4,8 +4,8 @@
 # libslirp sends a guest larger TCP segments than the MSS option of the guest's SYN allows.
 #
 # Software:  libslirp 4.8.0-1+deb13u1 in QEMU 10.0.13 (-netdev user), Debian 13, amd64.
-# Setting:   A script is the guest, on QEMU's stream netdev; a hub joins it to -netdev user. It opens
-#            a connection to a server of the host (by way of 10.0.2.2) with MSS 536 in its SYN.
+# Setting:   A script is the guest, on QEMU's stream netdev; a hub joins it to -netdev user. It
+#            opens a connection to a server of the host (through 10.0.2.2) with MSS 536 in its SYN.
 # Expected:  No segment carries more than 536 bytes (RFC 9293, section 3.7.1: the sender's limit is
 #            the lower of its own and what the other end's MSS option states).
 # Seen:      The first segment carries 1440 bytes: if_mtu less 60, whatever the guest states. A

@@ -8,10 +8,10 @@
 #            of each release's ipxe-qemu.
 # Setting:   A script at the other end of -netdev stream gives iPXE a lease that names a boot file,
 #            and answers its ARP request for the TFTP server: 42 bytes, or padded to 60.
-# Expected:  iPXE asks the TFTP server for the file either way, as it does with -netdev user and tap,
-#            which pad to the 60 bytes of IEEE 802.3 (64 less the frame check sequence).
+# Expected:  iPXE asks the TFTP server for the file either way, as with -netdev user and tap, which
+#            pad to the 60 bytes of IEEE 802.3 (64 less the frame check sequence).
 # Seen:      With 7.2.22 it does. With 10.0.13 it does after the padded reply only: the shorter one
-#            reaches the guest's driver as it is and is dropped there, and no TFTP request comes.
+#            is no longer padded, and no TFTP request comes.
 # Source:    QEMU 8.1, commit 05db4476c5d2 (hw/net/ne2000.c leaves padding to the other end);
 #            net/slirp.c and net/tap.c pad, net/stream.c does not. The same with vmnet:
 #            https://gitlab.com/qemu-project/qemu/-/issues/2058

@@ -68,6 +68,8 @@ void netdev_set_isolate(struct netdev *netdev, const char *isolate)
 		netdev->group = PORT_GROUP_NONE;
 	else if (!strcmp(isolate, "on"))
 		netdev->group = PORT_GROUP_ALONE;
+	else if (!strcmp(isolate, "off"))
+		netdev->group = PORT_GROUP_OPEN;
 	else
 		netdev->group = g_quark_from_string(isolate);
 	list_for_each (port, &netdev->ports, struct port, netdev_link)
@@ -76,7 +78,14 @@ void netdev_set_isolate(struct netdev *netdev, const char *isolate)
 
 const char *netdev_isolate(const struct netdev *netdev)
 {
-	return netdev->group == PORT_GROUP_ALONE ? "on" : g_quark_to_string(netdev->group);
+	switch (netdev->group) {
+	case PORT_GROUP_ALONE:
+		return "on";
+	case PORT_GROUP_OPEN:
+		return "off";
+	default:
+		return g_quark_to_string(netdev->group); /* NULL: PORT_GROUP_NONE */
+	}
 }
 
 static void tell(struct port *port, enum network_event_kind kind)

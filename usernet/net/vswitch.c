@@ -157,13 +157,20 @@ static void note_ip(struct run *run, const struct frame *f, bool same)
 	}
 }
 
+static unsigned group_of(const struct port *port)
+{
+	if (port->group != PORT_GROUP_NONE)
+		return port->group;
+	return port->vswitch->isolated ? PORT_GROUP_ALONE : PORT_GROUP_OPEN;
+}
+
 static bool reaches(const struct port *from, const struct port *to)
 {
+	unsigned group = group_of(from);
+
 	if (from->trusted || to->trusted)
 		return true;
-	if (from->group != to->group || from->group == PORT_GROUP_ALONE)
-		return false;
-	return from->group != PORT_GROUP_NONE || !from->vswitch->isolated;
+	return group != PORT_GROUP_ALONE && group == group_of(to);
 }
 
 static void give(struct port *to, const struct frame *frames, size_t n, uint64_t bytes)

@@ -18,12 +18,12 @@
 struct vswitch;
 
 /*
- * isolate=: a frame passes between two ports that are not trusted only if they are of one group.
- * PORT_GROUP_ALONE is a group of none. PORT_GROUP_NONE is a group as others, or while
- * vswitch_set_isolated(), as PORT_GROUP_ALONE.
+ * isolate=: frames pass between two ports that are not trusted only if both are of one group.
+ * Beside those of names (GQuark) there are:
  */
-#define PORT_GROUP_NONE  0
-#define PORT_GROUP_ALONE UINT_MAX
+#define PORT_GROUP_NONE  0              /* nothing was said: OPEN, or ALONE while isolated */
+#define PORT_GROUP_OPEN  (UINT_MAX - 1) /* isolate=off */
+#define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches not even its like */
 
 /*
  * What stands between a port's reader and the switch; false drops the frame, reason counted by it.

@@ -646,6 +646,23 @@ START_TEST(packets_from_a_reserved_address_are_refused)
 }
 END_TEST
 
+START_TEST(dhcp_client_may_ask_from_an_address_that_it_lost)
+{
+	plug_in();
+	(void)hold("10.0.2.50", NULL);
+	put_ethernet(&t, MAC_BROADCAST, MAC_A, ETHERTYPE_V4);
+	put_ip4(&t, IPPROTO_UDP, "10.0.2.50", "255.255.255.255");
+	put_udp(&t, 68, 67);
+	put8(&t, 1);
+	ck_assert(pass());
+	put_ethernet(&t, MAC_BROADCAST, MAC_A, ETHERTYPE_V4);
+	put_ip4(&t, IPPROTO_UDP, "10.0.2.2", "255.255.255.255");
+	put_udp(&t, 68, 67);
+	put8(&t, 1);
+	assert_refused(DROP_SPOOFED);
+}
+END_TEST
+
 START_TEST(packets_in_the_gateways_name_are_refused)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
@@ -755,6 +772,7 @@ int main(void)
 	tcase_add_test(tcase, packets_from_an_address_of_a_living_guest_are_refused);
 	tcase_add_test(tcase, packets_from_a_reserved_address_are_refused);
 	tcase_add_test(tcase, packets_in_the_gateways_name_are_refused);
+	tcase_add_test(tcase, dhcp_client_may_ask_from_an_address_that_it_lost);
 	tcase_add_test(tcase, icmp_redirects_are_refused_whoever_says_he_sends_them);
 	tcase_add_test(tcase, address_behind_a_port_of_many_is_held_while_it_is_heard);
 	tcase_add_test(tcase, guard_off_lets_addresses_move_but_for_leased_ones);

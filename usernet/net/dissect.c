@@ -49,7 +49,7 @@ static struct dissect dissect_dhcp(struct reader r, uint16_t src, uint16_t dst)
 	if (dst == PORT_DHCP_SERVER) {
 		if (!read_skip(&r, 4) || !read_u8(&r, &op))
 			return bad(DROP_TRUNCATED);
-		return kind(op == boot_request ? DISSECT_NOTHING : DISSECT_SERVER);
+		return kind(op == boot_request ? DISSECT_CLIENT : DISSECT_SERVER);
 	}
 	return kind(src == PORT_DHCP_SERVER ? DISSECT_SERVER : DISSECT_NOTHING);
 }

@@ -39,6 +39,7 @@ enum {
 enum dissect_kind {
 	DISSECT_NOTHING,   /* nothing the guard minds */
 	DISSECT_BAD,       /* why */
+	DISSECT_CLIENT,    /* of DHCP: may send from an address that it lost */
 	DISSECT_ARP,       /* mac, v4 */
 	DISSECT_NEIGHBOUR, /* v6 */
 	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, ICMP redirect */

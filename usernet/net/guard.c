@@ -268,7 +268,8 @@ static bool pass_source(struct guard *guard, struct port *from, mac_t src, const
 	}
 	if (guest && (guest->mac == src || !holds(guard, guest, from, leased)))
 		guest = NULL;
-	if (!ours && !others && !guest)
+	/* The server tells a client that its address is another's now (RFC 2131 4.3.2, DHCPNAK). */
+	if (!ours && (d->kind == DISSECT_CLIENT || (!others && !guest)))
 		return true;
 	note_conflict(guard, from, src, &d->src, ours ? NULL : guest);
 	return refuse(from, DROP_SPOOFED);
@@ -304,6 +305,7 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 		return pass_neighbour(guard, from, src, &d);
 	case DISSECT_SERVER:
 		return guard->gateway_mac ? refuse(from, DROP_ROGUE_SERVER) : true;
+	case DISSECT_CLIENT:
 	case DISSECT_NOTHING:
 		break;
 	}

@@ -142,14 +142,15 @@ static inline bool is_same_ip(const struct run *run, const struct frame *f)
 	return true;
 }
 
+/* The guard let @f pass. What it must see it may have let pass whatever the source. */
 static void note_ip(struct run *run, const struct frame *f, bool same)
 {
 	uint16_t type = frame_ethertype(f);
 
-	if (type == ETHERTYPE_V4 && f->len >= ETH_HEADER + 20) {
+	if (type == ETHERTYPE_V4 && !guard_must_see(f)) {
 		run->ip_type = type;
 		memcpy(run->ip, f->data + ETH_HEADER + 12, 4);
-	} else if (type == ETHERTYPE_V6 && f->len >= ETH_HEADER + 40) {
+	} else if (type == ETHERTYPE_V6 && !guard_must_see(f)) {
 		run->ip_type = type;
 		memcpy(run->ip, f->data + ETH_HEADER + 8, 16);
 	} else if (!same) {

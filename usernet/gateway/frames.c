@@ -455,10 +455,6 @@ static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac
 	bool served = outward_is_served(gateway, packet);
 	enum drop_reason why;
 
-	if (fair_is_overdrawn(vswitch_fair(gateway->netdev.network->vswitch))) {
-		port_drop(from, DROP_FLOOD, 1);
-		return;
-	}
 	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
 		port_drop(from, why, 1);
 		return;

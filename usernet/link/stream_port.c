@@ -15,10 +15,9 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 
-#define READ_MAX   (256 * 1024) /* bytes a turn: DESIGN, the way of a frame */
-#define FRAMES_MAX 256          /* handed to the switch at a time */
+#define FRAMES_MAX 256 /* handed to the switch at a time */
 
-G_STATIC_ASSERT(FRAMING_REST_MAX + READ_MAX <= CHUNK_SIZE);
+G_STATIC_ASSERT(FRAMING_REST_MAX + PORT_READ_MAX <= CHUNK_SIZE);
 
 struct stream_port {
 	struct port port;
@@ -245,7 +244,7 @@ static void read_once(struct stream_port *self)
 	bool borrowed = false;
 	ssize_t got;
 
-	got = recv(self->fd, chunk->data + self->rest_len, READ_MAX, MSG_DONTWAIT);
+	got = recv(self->fd, chunk->data + self->rest_len, self->port.read_max, MSG_DONTWAIT);
 	if (got > 0 && (size_t)got < missing(self)) {
 		add_to_rest(self, chunk->data + self->rest_len, (size_t)got);
 	} else if (got > 0) {

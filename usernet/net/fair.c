@@ -3,11 +3,11 @@
 
 #include <time.h>
 
-static int64_t clock_ns(void)
+static int64_t cpu_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -40,21 +40,25 @@ static bool others_are_active(const struct fair *fair, const struct port *port)
 void fair_begin(struct fair *fair, const struct port *port)
 {
 	fair->shared = others_are_active(fair, port);
-	fair->began = clock_ns();
-}
-
-bool fair_is_overdrawn(const struct fair *fair)
-{
-	return fair->shared && clock_ns() - fair->began > FAIR_TURN;
+	if (fair->shared)
+		fair->began = cpu_ns();
 }
 
 void fair_end(struct fair *fair, struct port *port)
 {
 	int64_t cost;
 
-	if (!fair->shared)
+	if (!fair->shared) {
+		port->read_max = PORT_READ_MAX;
 		return;
-	cost = clock_ns() - fair->began;
-	if (cost > FAIR_FREE)
+	}
+	cost = cpu_ns() - fair->began;
+	if (cost > FAIR_FREE) {
+		size_t fit = (size_t)((int64_t)port->read_max * FAIR_FREE / cost);
+
+		port->read_max = MAX(fit, FAIR_READ);
 		port_rest(port, cost * FAIR_REST / 1000);
+	} else {
+		port->read_max = MIN(port->read_max + FAIR_READ, PORT_READ_MAX);
+	}
 }

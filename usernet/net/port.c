@@ -46,6 +46,7 @@ void port_init(struct port *port, const struct port_ops *ops, struct netdev *net
 		.link_up = true,
 		.stall_credit = STALL_MAX,
 		.flood_tokens = GUARD_FLOOD_BURST,
+		.read_max = PORT_READ_MAX,
 	};
 	list_init(&port->link);
 	list_init(&port->netdev_link);

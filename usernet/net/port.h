@@ -70,6 +70,8 @@ struct port_counters {
 	uint64_t drops[DROP_N_REASONS];
 };
 
+#define PORT_READ_MAX ((size_t)256 * 1024) /* bytes a turn: DESIGN, the way of a frame */
+
 struct port {
 	const struct port_ops *ops;
 	struct netdev *netdev;   /* the attachment this port belongs to; outlives it */
@@ -86,6 +88,7 @@ struct port {
 	bool congested;  /* see port_set_congested */
 	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
+	size_t read_max;             /* bytes its link reads at once (fair.h) */
 	struct loop_timer rest;      /* runs while it is not read for its cost (fair.h) */
 	bool paused;                 /* what ops->pause() was told last */
 	struct port *waits_for;      /* the congested port this one is paused for */

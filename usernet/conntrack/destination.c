@@ -10,7 +10,7 @@
 static bool loopback_allows(const struct user_config *config, uint8_t proto, uint16_t port)
 {
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
-		return false; /* libslirp would serve it itself (udp.c); tftp.h does */
+		return false; /* TFTP: libslirp would serve it itself (udp.c); tftp.h does */
 	switch (config->loopback) {
 	case LOOPBACK_ON:
 		return true;
@@ -39,7 +39,7 @@ static bool reaches_v4(const struct user_config *config, uint8_t proto, struct i
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
 	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
-		return false;    /* on the LAN, or the name server, which is ours (dns.h) */
+		return false;    /* on the LAN, or the name server's, which is ours (dns.h) */
 	if (addr >> 24 == 0 ||   /* "this network", RFC 1122 3.2.1.3: the host itself */
 	    addr >> 24 == 127 || /* loopback */
 	    addr >= UINT32_C(0xe0000000)) /* multicast, reserved, broadcast */
@@ -57,7 +57,7 @@ static bool reaches_v6(const struct user_config *config, uint8_t proto, const st
 		return loopback_allows(config, proto, port);
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
-	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
+	/* libslirp maps every address of the prefix to the host's loopback (socket.c). */
 	if (address_in_prefix(dst, &config->net6, config->net6_len))
 		return false;
 	return !address_in_prefix(dst, &low_zero, 80) && !IN6_IS_ADDR_LINKLOCAL(dst) &&
@@ -79,7 +79,7 @@ bool destination_allows(const struct user_config *config, const struct packet *p
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}
-	/* Ping sockets send echo requests, and nothing else of ICMP. */
+	/* Ping sockets send echo requests only. */
 	if ((packet->proto == IPPROTO_ICMP && ICMP_TYPE(packet) != 8) ||
 	    (packet->proto == IPPROTO_ICMPV6 && ICMP_TYPE(packet) != 128)) {
 		*why = DROP_UNSUPPORTED;
@@ -89,9 +89,10 @@ bool destination_allows(const struct user_config *config, const struct packet *p
 		*why = DROP_MALFORMED;
 		return false;
 	}
-	/* libslirp makes a connection only of a SYN without ACK (tcp_input.c): what is not one
-	 * belongs to a connection that was allowed, a forwarded one perhaps, or is answered with a
-	 * reset. */
+	/*
+	 * libslirp opens a connection only for a SYN without ACK (tcp_input.c). Other segments
+	 * belong to a connection that was allowed, perhaps a forwarded one, or get a reset.
+	 */
 	if (packet->proto == IPPROTO_TCP &&
 	    (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
 		return true;

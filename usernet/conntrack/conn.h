@@ -109,8 +109,7 @@ struct conn {
 		struct udp_socket *udp; /* udp/udp.h */
 	};
 	struct charge *charge; /* the charge of the guest's port; a reference */
-	const char *rule; /* GRefString: the policy rule or forward that allowed it; NULL: none was
-			     needed */
+	const char *rule;      /* GRefString: the rule or forward that allowed it; NULL: none */
 	usec_t since, seen;
 	struct conn_count count[2]; /* by enum conn_way */
 	struct conn_tcp ends;

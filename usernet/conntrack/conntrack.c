@@ -212,8 +212,7 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 		return CONNTRACK_DROP;
 	if (!opens) {
 		if (!conn)
-			return CONNTRACK_PASS; /* of no conn: the gateway or libslirp answers with a
-						  reset */
+			return CONNTRACK_PASS; /* no conn: a reset will answer it */
 		if (!conn->cut)
 			goto pass;
 		*why = DROP_POLICY;
@@ -428,7 +427,7 @@ struct conntrack *conntrack_new(struct network *network, const struct user_confi
 				struct charge_book *charges, struct loop_task *service,
 				GError **error)
 {
-	/* Open it now: later there may be no descriptor left, or the sandbox may forbid it. */
+	/* Open it now: later there may be no descriptor left. */
 	struct hostaddr *hostaddr = hostaddr_new(config->host_addresses ? NULL : error);
 	struct conntrack *conntrack;
 

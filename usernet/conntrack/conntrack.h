@@ -42,8 +42,7 @@ void conntrack_free(struct conntrack *conntrack);
 enum conntrack_answer {
 	CONNTRACK_PASS,
 	CONNTRACK_DROP,
-	CONNTRACK_LAST_ACK, /* from a guest: a retransmission on a closed conn; answer the last ACK
-			       (reset.h) */
+	CONNTRACK_LAST_ACK, /* a guest's, on a closed conn: repeat the final ACK (reset.h) */
 	CONNTRACK_OPENS,    /* to a guest: no conn yet; call conntrack_open_to_guest() */
 };
 /*

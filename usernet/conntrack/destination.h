@@ -8,8 +8,8 @@
 #include "packet/packet.h"
 
 /*
- * Destinations that are never reachable, and urgent data. Both fast paths and libslirp get only
- * packets that pass here: guests are hostile, and libslirp 4.7 is not safe against them.
+ * Destinations that guests never reach, and urgent data. Every packet that opens a conn passes
+ * here, and every one for libslirp: guests are hostile, and libslirp 4.7 is not safe against them.
  *
  * - destination_allows(): addresses and ports. The host's loopback is reachable only through the
  *   gateway address, as host-loopback= says; the name server's address not at all; TFTP only if it

@@ -16,8 +16,7 @@ struct network;
 
 struct policy_table_verdict {
 	bool allow;
-	const char
-		*rule; /* GRefString: the rule that decided: "restrict=on"; NULL: none. Borrowed */
+	const char *rule; /* GRefString that decided, "restrict=on"; NULL: none. Borrowed */
 };
 
 struct policy_table_target {

@@ -47,7 +47,8 @@ struct udp_receiver {
 	union control controls[UDP_RECEIVE_MAX];
 	struct udp_message messages[UDP_RECEIVE_MAX];
 	uint8_t whole[PACKET_MAX];
-	uint8_t spill[UDP_RECEIVE_MAX][UDP_MESSAGE_MAX]; /* the rest */
+	/* For data that does not fit slots; unused pages cost nothing. */
+	uint8_t spill[UDP_RECEIVE_MAX][UDP_MESSAGE_MAX];
 };
 
 struct udp_receiver *udp_receiver_new(struct chunk_pool *pool, unsigned mtu)

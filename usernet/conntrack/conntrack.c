@@ -88,8 +88,8 @@ static void deny(struct conntrack *conntrack, const struct port *from, mac_t mac
 		     });
 }
 
-static bool scrub(struct conntrack *conntrack, const struct port *from, mac_t mac,
-		  const struct packet *packet, enum drop_reason *why)
+static bool may_go_to(struct conntrack *conntrack, const struct port *from, mac_t mac,
+		      const struct packet *packet, enum drop_reason *why)
 {
 	if (destination_allows(conntrack->config, packet, why))
 		return true;
@@ -196,7 +196,8 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 	struct conn_key key;
 
 	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
-		return scrub(conntrack, from, mac, packet, why) ? CONNTRACK_PASS : CONNTRACK_DROP;
+		return may_go_to(conntrack, from, mac, packet, why) ? CONNTRACK_PASS
+								    : CONNTRACK_DROP;
 	if (conn && !inherits(conntrack, from, mac, packet, conn)) {
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
@@ -208,7 +209,7 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 		return CONNTRACK_LAST_ACK;
 	if (conn && conn->opener == CONN_BY_FORWARD && conn->admitted && !conn_is_syn(packet))
 		goto pass;
-	if (!served && !scrub(conntrack, from, mac, packet, why))
+	if (!served && !may_go_to(conntrack, from, mac, packet, why))
 		return CONNTRACK_DROP;
 	if (!opens) {
 		if (!conn)

@@ -28,7 +28,7 @@ def enter_namespace(more=0):
 
 
 def dnsmasq(lab, name, address, port=53):
-    """A real name server that says in the TXT record of who.ZONE what its name is."""
+    """A real name server; the TXT record of who.ZONE is its own name."""
     program = shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if not program:
         raise LabError("no dnsmasq (Debian: dnsmasq-base)")

@@ -60,8 +60,8 @@ def listening(path):
 
 
 class Program:
-    """A child; what it says goes to the file LOG. With pipes=True its input and output are pipes;
-    with ignore_pipe=True it is born with SIGPIPE ignored, as Python is."""
+    """A child with its output in the file LOG. With pipes=True its input and output are pipes; with
+    ignore_pipe=True it starts with SIGPIPE ignored, as Python does."""
 
     def __init__(self, words, log, pipes=False, pass_fds=(), environment=None,
                  ignore_pipe=False):

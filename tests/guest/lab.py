@@ -328,7 +328,7 @@ class Lab:
 
     @staticmethod
     def fetch(url, seconds=60):
-        """What the host gets from URL, tried again until it answers or SECONDS have passed."""
+        """The content of URL for the host, tried again until it answers or SECONDS have passed."""
         deadline = time.monotonic() + seconds
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:

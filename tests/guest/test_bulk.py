@@ -36,7 +36,7 @@ def connect(lab):
 
 
 def check_rough(line):
-    """What the wire says it has lost and delayed, up and down, must be some of each."""
+    """The wire reports losses and delays, up and down; each must have occurred."""
     numbers = [int(word) for word in line.split() if word.isdigit()]
     if len(numbers) != 4 or 0 in numbers:
         raise LabError(f"the wire was too good: {line!r}")

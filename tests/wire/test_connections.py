@@ -23,7 +23,7 @@ class ConnectionsCase(GatewayCase):
         self.a.autoconfigure()
 
     def rows(self, **members):
-        """Those that have these members; "_" stands for "-"."""
+        """The conns with these members; "_" stands for "-"."""
         wanted = {key.replace('_', '-'): value for key, value in members.items()}
         return [row for row in self.qmp.run('query-connections')
                 if wanted.items() <= row.items()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The control socket: who may connect, how much each client may hold, and what is counted."""
+"""The control socket: who may connect, how much each client may hold, and the counters."""
 import errno
 import json
 import os

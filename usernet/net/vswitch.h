@@ -13,6 +13,7 @@
  * A run of frames for one port is handed over in one send. Broadcast, multicast and unknown
  * unicast go to every other port. A frame never goes back where it came from.
  */
+struct fair;
 struct vswitch;
 
 /*
@@ -48,6 +49,7 @@ struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac);
 usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac);
 struct list *vswitch_ports(struct vswitch *vswitch); // heads port::link
 struct loop *vswitch_loop(struct vswitch *vswitch);
+struct fair *vswitch_fair(struct vswitch *vswitch);
 unsigned vswitch_n_stations(const struct vswitch *vswitch);
 
 #endif

@@ -12,8 +12,9 @@
  * here, and every one for libslirp: guests are hostile, and libslirp 4.7 is not safe against them.
  *
  * - destination_allows(): addresses and ports. The host's loopback is reachable only through the
- *   gateway address, as host-loopback= says; the name server's address not at all; TFTP only if it
- *   is served. Rules cannot open what is closed here, only close more (conntrack.h).
+ *   gateway address, as host-loopback= says; the name server's address not at all, nor the IPv6
+ *   form of such an IPv4 address (address_carried_v4); TFTP only if it is served. Rules cannot
+ *   open what is closed here, only close more (conntrack.h).
  * - destination_urgent(): clears URG, which would make libslirp send its heap to the peer
  *   (sosendoob).
  *

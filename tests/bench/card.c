@@ -36,9 +36,9 @@ void card_open(struct card *card, const char *name)
 		err(1, "TUNSETOFFLOAD");
 }
 
-/* --- what both ways need --- */
+/* --- for both ways --- */
 
-/* Is @frame a whole TCP segment behind a header without options? Then @tcp says where. */
+/* Is @frame a whole TCP segment without IP options? Sets @tcp. */
 static bool find_tcp(const uint8_t *frame, size_t len, struct card_tcp *tcp)
 {
 	uint16_t type = len >= ETH + 40 ? packet_u16(frame + 12) : 0;
@@ -57,7 +57,7 @@ static bool find_tcp(const uint8_t *frame, size_t len, struct card_tcp *tcp)
 	return tcp->payload >= tcp->l4 + TCP_MIN && tcp->payload <= len;
 }
 
-/* The IP header says @len bytes of frame; the sum of TCP's pseudo-header then. */
+/* Sets the IP header's length to @len bytes of frame; returns the sum of TCP's pseudo-header. */
 static csum_t set_length(uint8_t *frame, const struct card_tcp *tcp, size_t len)
 {
 	uint8_t *ip = frame + ETH;
@@ -96,7 +96,7 @@ static bool receive(struct card *card)
 	return true;
 }
 
-/* All of it is one frame. */
+/* The whole is one frame. */
 static size_t take_whole(struct card *card, uint8_t *frame)
 {
 	const struct card_header *header = &card->out.header;
@@ -110,7 +110,7 @@ static size_t take_whole(struct card *card, uint8_t *frame)
 	if (start + header->csum_offset + 2u > len)
 		errx(1, "tap: a checksum beyond the frame");
 	check = csum_fold(csum_add(0, frame + start, len - start));
-	/* 0 would be no checksum at all, in UDP (RFC 768). */
+	/* 0 would mean "no checksum" in UDP (RFC 768). */
 	check = check ? check : 0xffff;
 	memcpy(frame + start + header->csum_offset, &check, 2);
 	return len;
@@ -169,7 +169,7 @@ static void give(const struct card *card, const struct card_header *header, cons
 		{(void *)frame, len},
 	};
 
-	/* What the kernel does not want (EINVAL), or not now, is lost as on any wire. */
+	/* Frames that the kernel refuses (EINVAL), or cannot take now, are lost as on any wire. */
 	if (writev(card->fd, iov, 2) < 0 && errno != EIO && errno != EAGAIN && errno != EINVAL)
 		err(1, "tap");
 }
@@ -201,13 +201,16 @@ void card_flush(struct card *card)
 		.csum_start = (uint16_t)tcp->l4,
 		.csum_offset = 16,
 	};
-	/* Of the pseudo-header alone: who counts on with the rest gets the checksum. */
+	/* Of the pseudo-header only: adding the rest gives the checksum. */
 	sum = (uint16_t)~csum_fold(set_length(in->frame, tcp, card->in_len));
 	memcpy(in->frame + tcp->l4 + 16, &sum, 2);
 	give(card, &in->header, in->frame, card->in_len);
 }
 
-/* The next of the same connection, and nothing but its place is new (net/ipv4/tcp_offload.c). */
+/*
+ * Is it the next of the same connection, with only its position changed
+ * (net/ipv4/tcp_offload.c)?
+ */
 static bool follows(const struct card *card, const struct card_tcp *tcp, const uint8_t *frame,
 		    size_t len)
 {
@@ -224,7 +227,7 @@ static bool follows(const struct card *card, const struct card_tcp *tcp, const u
 	       !memcmp(l4 + 18, l4_first + 18, tcp->payload - tcp->l4 - 18);
 }
 
-/* Its payload goes behind what is there at @to, if its checksum is right. */
+/* Appends its payload at @to, if its checksum is right. */
 static bool append(uint8_t *to, const struct card_tcp *tcp, const uint8_t *frame, size_t len)
 {
 	const uint8_t *ip = frame + ETH;
@@ -273,7 +276,7 @@ void card_write(struct card *card, const uint8_t *frame, size_t len)
 		card->in_mss = (uint16_t)(len - tcp.payload);
 		card->in_n = 1;
 	}
-	/* The last of a run, by its length or by what it says. */
+	/* Is it the last of a run, by its length or its flags? */
 	if (flags & TCP_FLAG_PSH || len - tcp.payload < card->in_mss)
 		card_flush(card);
 }

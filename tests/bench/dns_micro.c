@@ -11,7 +11,7 @@
 #include "net/user_config.h"
 
 /*
- * What a query for a guest's name costs, datagram in to datagram out, with few guests and with
+ * The cost of a query for a guest's name, datagram in to datagram out, with few guests and with
  * many: it should be the same. Usage: dns_micro [QUERIES]
  */
 static unsigned answers;
@@ -81,7 +81,7 @@ static void measure(unsigned guests, unsigned queries)
 		abort();
 	add_guests(network, &port, guests);
 	answers = 0;
-	/* In runs: one is too short for the clock. */
+	/* In groups: a single query is too short for the clock. */
 	for (unsigned i = 0; i < queries; i++) {
 		struct dns_client client = {.port_id = 1, .mac = i};
 		uint8_t query[DNS_HEADER + DNS_NAME_MAX + 4];

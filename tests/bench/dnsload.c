@@ -15,10 +15,10 @@
 #include "packet/packet.h"
 
 /*
- * How many queries a name server answers, with so many under way at once, and what processor time a
- * process (the server) spent on them. Asks over a socket of the host, or as a guest over the wire
- * of a stream netdev, in frames. Names are PATTERN's with the numbers below COUNT, one after the
- * other; each was asked for once before the clock starts. Every answer must have a record.
+ * Measures how many queries a name server answers, with a number under way at once, and the CPU
+ * time of a process (the server) for them. Asks over a socket of the host, or as a guest over the
+ * wire of a stream netdev, in frames. Names are PATTERN with the numbers below COUNT, in turn; each
+ * is asked for once before the clock starts. Every answer must have a record.
  *
  *     dnsload udp PORT PATTERN COUNT WINDOW SECONDS PID
  *     dnsload stream PATH PATTERN COUNT WINDOW SECONDS PID
@@ -26,7 +26,7 @@
 #define HEADERS    (ETH_HEADER + 20 + 8)
 #define QUERY_MAX  300
 #define WINDOW_MAX 256
-#define LOST_MS    500 /* without an answer for so long, what is under way is asked again */
+#define LOST_MS    500 /* queries without an answer for this long are sent again */
 
 struct query {
 	size_t len; /* of the message */
@@ -117,7 +117,7 @@ static struct iovec next(uint16_t id)
 		      : (struct iovec){message, query->len};
 }
 
-/* --- to and fro --- */
+/* --- exchange --- */
 
 static void write_all(struct iovec *iov, unsigned n)
 {
@@ -137,7 +137,7 @@ static void write_all(struct iovec *iov, unsigned n)
 	}
 }
 
-/* Asks under each of these ids. As few system calls as each wire takes. */
+/* Sends a query for each of these ids, with as few system calls as the wire takes. */
 static void ask(const uint16_t *ids, unsigned n)
 {
 	struct mmsghdr messages[WINDOW_MAX];
@@ -174,7 +174,7 @@ static void take(const uint8_t *p, size_t len, uint16_t *ids, unsigned *n)
 	if ((dns_get16(p + 2) & DNS_RCODE) || !dns_get16(p + 6))
 		die("an answer without a record, rcode %u", dns_get16(p + 2) & DNS_RCODE);
 	id = (uint16_t)dns_get16(p);
-	/* A late one, asked for again meanwhile. */
+	/* A late answer; its query was repeated meanwhile. */
 	if (id >= WINDOW_MAX || !waiting[id])
 		return;
 	waiting[id] = false;
@@ -227,7 +227,7 @@ static unsigned take_frames(uint16_t *ids)
 	return n;
 }
 
-/* Until @end, or for @n answers when that is not 0. */
+/* Until @end, or for @n answers if not 0. */
 static void run(unsigned window, double end, unsigned long n)
 {
 	uint16_t ids[WINDOW_MAX];

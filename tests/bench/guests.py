@@ -12,14 +12,14 @@ import time
 
 from process import CannotDo, Failed, Program
 
-# Idle guests join so many at a time, all of them within so long.
+# Idle guests join in groups of this size, within this time each.
 JOIN_AT_ONCE = 10
 JOIN_SECONDS = 60
 ASK_AGAIN_SECONDS = 2
 
 
 class Wire:
-    """Where a guest plugs in: NAME is what the C programs are told, FDS they inherit."""
+    """A guest's attachment: NAME for the C programs, FDS for them to inherit."""
 
     framed = True # u32 length in front of each frame
 
@@ -38,7 +38,7 @@ class Wire:
 
 
 class Guest:
-    """What can be run inside. PID is of a process in the namespaces."""
+    """Runs programs inside. PID is of a process in the namespaces."""
 
     def __init__(self, folder, program):
         self.folder = folder
@@ -178,7 +178,7 @@ class IdleGuests:
             raise
 
     def join(self, host):
-        """A few at a time: on a hub every word of one is heard by all."""
+        """A few at a time: a hub floods every frame to all."""
         deadline = time.monotonic() + JOIN_SECONDS
         deaf, asked = list(self.guests), {}
         while deaf:

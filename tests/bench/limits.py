@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What usernet promises of its speed, as ratios within one run on 2 cores; --check judges them.
-Higher numbers are better in Gbit/s and rates, lower ones in CPU seconds and microseconds."""
+"""The speed that usernet promises, as ratios within one run on 2 cores; --check judges them. Higher
+is better for Gbit/s and rates, lower for CPU seconds and microseconds."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ class Limit(NamedTuple):
     row: str
     sign: str # ">=" or "<="
     ratio: float # usernet's median divided by the other's
-    peer: str # whose
-    other: str = "" # which row of theirs; the same
+    peer: str # the other peer
+    other: str = "" # the other's row; None: the same
     issue: int = 5
 
 
 class Bound(NamedTuple):
-    """A number that is no ratio."""
+    """A limit that is not a ratio."""
 
     row: str
     most: float
@@ -96,7 +96,7 @@ def judge_limit(limit, results):
     ours, theirs = results.median(limit.row, US), results.median(other, limit.peer)
     if ours is None or theirs is None:
         return Verdict(limit, what, None, False)
-    # A peer that got nothing done at all is outdone by anything.
+    # Any number beats a peer that failed.
     ratio = ours / theirs if theirs else float("inf")
     return Verdict(limit, what, ratio,
                    ratio >= limit.ratio if limit.sign == ">=" else ratio <= limit.ratio)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The machine a bench runs on: what it lacks, and how it is described beside the numbers."""
+"""The machine of a bench: what it lacks, and its description for the table."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ def reads(path, value):
 
 
 def namespaces():
-    """What keeps a plain user from a network namespace of their own, as a sentence, or None."""
+    """Why a plain user cannot make a network namespace, as a sentence, or None."""
     done = subprocess.run(["unshare", "-U", "-r", "-n", "true"], stderr=subprocess.PIPE, text=True)
     if done.returncode == 0:
         return None
@@ -40,7 +40,7 @@ def namespaces():
 
 
 def lacks(bench, peers, chosen):
-    """What has to be mended before anything can be measured, a sentence each."""
+    """What must be fixed before anything can be measured, a sentence each."""
     found = []
     if os.geteuid() == 0:
         found.append("the bench runs as a plain user, and this is root")
@@ -96,7 +96,7 @@ def version(package):
 
 
 def own_word(program):
-    """The first line of what PROGRAM says of its version, or None."""
+    """The first line of PROGRAM's version output, or None."""
     done = subprocess.run([program, "--version"], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     return done.stdout.split("\n", 1)[0].strip() or None if done.returncode == 0 else None
@@ -104,7 +104,7 @@ def own_word(program):
 
 def describe(peers):
     """Lines for the head of the table."""
-    # passt on PATH may be another than the installed package's.
+    # passt on PATH may differ from the installed package's.
     packages = [package for peer in peers for package in peer.packages if package != "passt"]
     packages.append("libslirp0")
     busy = os.getloadavg()[0]

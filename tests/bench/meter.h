@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What every load program does: give up with a message, and read clocks. */
+/* Shared by the load programs: exit with a message, and clocks. */
 
 __attribute__((noreturn, format(printf, 1, 2))) static inline void die(const char *format, ...)
 {
@@ -46,7 +46,7 @@ static inline double cpu_seconds(const char *pid)
 	if (!file || !fgets(line, sizeof line, file))
 		die("%s: %s", path, strerror(errno));
 	fclose(file);
-	/* The name in parentheses may hold anything; what follows is field 3. */
+	/* The name in parentheses may contain anything; field 3 follows. */
 	end = strrchr(line, ')');
 	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
 			   &system) != 2)

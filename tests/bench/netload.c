@@ -23,7 +23,7 @@
 #include "netload.h"
 
 #define EVENTS 256
-/* Connections that are being made while idle ones are opened. */
+/* Connections being opened at once while idle ones are made. */
 #define HOLD_AT_ONCE 32
 
 double netload_now(void)
@@ -47,7 +47,7 @@ static void accept_all(int epoll, int listener)
 	}
 }
 
-/* What is asked is a few bytes at a time; a client that does not read its answers is let go. */
+/* Requests are a few bytes; a client that does not read its answers is dropped. */
 static void echo(int fd)
 {
 	char bytes[4096];

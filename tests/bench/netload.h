@@ -4,15 +4,15 @@
 
 #include <netinet/in.h>
 
-/* Loads of a server that sends back what it is sent. Each prints its result as a line of JSON. */
+/* Loads for a server that echoes. Each prints its result as a line of JSON. */
 
 /* One connection, a byte there and back, for so many seconds. */
 int netload_ask(const struct sockaddr_in *server, double seconds);
 
 /*
- * Connections that each send a byte and get it back: so many in all (0: any number) and so many at
- * once; none is begun after @seconds (0: no such limit). @hold: they stay open, and the program
- * waits for the end of its input.
+ * Connections that each send a byte and get it back: so many in all (0: no limit) and so many at
+ * once; none is begun after @seconds (0: no limit). @hold: they stay open, and the program waits
+ * for the end of its input.
  */
 struct netload_plan {
 	double seconds;

@@ -12,8 +12,10 @@
 #include "netload.h"
 
 #define EVENTS 256
-/* No connection made and no answer for so long: those that wait have failed. Longer than the
- * retries of a SYN that was dropped (1 s, 3 s, RFC 6298). */
+/*
+ * Without progress for this long, waiting connections have failed. Longer than the retries of a
+ * dropped SYN (1 s, 3 s, RFC 6298).
+ */
 #define STUCK_SECONDS 15
 
 /* --- durations, for medians --- */
@@ -102,7 +104,7 @@ struct storm {
 	const struct netload_plan *plan;
 	int epoll;
 	unsigned long begun, errors;
-	size_t waiting;       /* callers that wait for their connection or answer */
+	size_t waiting;       /* those that wait for their connection or answer */
 	double started, last; /* seconds; when one was done */
 	struct durations durations;
 };
@@ -134,7 +136,7 @@ static void begin(struct storm *storm, struct caller *caller)
 		err(1, "epoll");
 }
 
-/* One connection has done its work, or failed; the next takes its place. */
+/* A connection has finished or failed; the next takes its place. */
 static void end(struct storm *storm, struct caller *caller, bool good)
 {
 	storm->last = netload_now();
@@ -205,7 +207,10 @@ int netload_connect(const struct sockaddr_in *server, const struct netload_plan 
 		for (int i = 0; i < n; i++)
 			advance(&storm, events[i].data.ptr);
 	}
-	/* What got no answer is told as errors, and its patience is not part of the rate. */
+	/*
+	 * Requests without an answer count as errors; their waiting time is not part of the
+	 * rate.
+	 */
 	seconds = storm.last > storm.started ? storm.last - storm.started : 1;
 	print_result(&storm.durations, seconds, storm.errors);
 	if (plan->hold)

@@ -17,11 +17,11 @@ PR_SET_PDEATHSIG = 1
 
 
 class CannotDo(Exception):
-    """A peer, or this machine, cannot do a measurement; the reason goes into the table."""
+    """A peer or this machine cannot do a measurement; the table shows the reason."""
 
 
 class Failed(Exception):
-    """What should have worked did not."""
+    """Something that should work has failed."""
 
 
 def hard_limit():
@@ -50,7 +50,7 @@ LISTENS = 1 << 16
 
 
 def listening(path):
-    """Is a unix socket there that may be connected to? The file alone comes a little earlier."""
+    """Is a unix socket listening there? The file appears a little earlier."""
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
         for line in file:
             fields = line.rstrip("\n").split(" ", 7)
@@ -60,8 +60,8 @@ def listening(path):
 
 
 class Program:
-    """A child; what it says goes to the file LOG. With pipes=True its input and output are pipes;
-    with ignore_pipe=True it is born with SIGPIPE ignored, as Python is."""
+    """A child with its output in the file LOG. With pipes=True its input and output are pipes; with
+    ignore_pipe=True it starts with SIGPIPE ignored, as Python does."""
 
     def __init__(self, words, log, pipes=False, pass_fds=(), environment=None,
                  ignore_pipe=False):
@@ -138,7 +138,7 @@ class Program:
         raise self.fail("has ended")
 
     def descriptors(self):
-        """How many it has open; None when it does not let itself be looked at."""
+        """Number of open descriptors; None: the process does not allow inspection."""
         try:
             return len(os.listdir(f"/proc/{self.pid}/fd"))
         except OSError:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The numbers of a bench: for each row and peer all rounds' values, or the reason why there are
-none. Kept as JSON, so that table, plot and judgement can be made again from it."""
+"""The numbers of a bench: for each row and peer the values of all rounds, or the reason why there
+are none. Kept as JSON, from which table, plot and check can be made again."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ class Results:
         self.values = {} # id -> peer -> [number]
         self.reasons = {} # id -> peer -> why there is none
         self.sending = [] # peer, direction, MTU, flows, buffer, iperf3's options
-        self.failures = [] # what went wrong and should not have
+        self.failures = [] # unexpected failures
 
     def add_row(self, row):
         self.rows.setdefault(row.id, (row.label, row.unit, row.better))

@@ -9,8 +9,8 @@
 #include "wire.h"
 
 /*
- * What happens to the frames of one direction on a wire that is not good: of so many one is lost
- * and one is overtaken by those behind it. Which ones is the same for the same seed.
+ * Trouble for one direction of a wire: one frame in N is lost and one is overtaken by later ones.
+ * Equal seeds choose the same frames.
  */
 struct rough {
 	unsigned long one_in; /* 0: nothing happens */
@@ -25,11 +25,13 @@ enum rough_fate { ROUGH_GOES, ROUGH_LOST, ROUGH_LATE };
 
 void rough_init(struct rough *rough, unsigned long one_in, uint32_t seed);
 
-/* Of the next frame; a copy of one that is late is kept. */
+/* Decides about the next frame; keeps a copy of a late one. */
 enum rough_fate rough_fate(struct rough *rough, const uint8_t *frame, size_t len);
 
-/* Is it time for the one that is late, after a frame that went, or @now at the latest? Then it lies
- * at .late with .late_len until rough_sent(). */
+/*
+ * Is the late frame due, after another frame or @now at the latest? It is in .late with .late_len
+ * until rough_sent().
+ */
 bool rough_due(struct rough *rough, bool now);
 void rough_sent(struct rough *rough);
 

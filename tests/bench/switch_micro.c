@@ -9,8 +9,8 @@
 #include "net/vswitch.h"
 
 /*
- * What the switch costs by itself: frames as a stream port's reader has them (256 KB, each behind
- * its length) go through guard and switch into a port that only counts. No system call.
+ * The cost of the switch alone: frames as a stream port reads them (256 KB, each after its length)
+ * pass guard and switch into a port that only counts. No system calls.
  */
 #define READ_SIZE (256 * 1024)
 #define SECONDS   1

@@ -12,13 +12,13 @@
 #include "wire.h"
 
 /*
- * What a switch can carry: two guests on it (wire.h), one that sends frames of one size as fast
- * as it is let, one that counts what arrives, and the processor time a process (the switch) spent
- * meanwhile. Frames are unicast between two MAC addresses that were learned before the clock runs.
+ * Measures a switch: two guests (wire.h), one that sends frames of one size as fast as it can, one
+ * that counts what arrives, and the CPU time of a process (the switch) meanwhile. Frames are
+ * unicast between two MAC addresses that were learned before the clock starts.
  */
 
 #define BUFFER_SIZE (256 * 1024)
-/* Before the clock starts: caches, and the queues on the way fill. */
+/* Before the clock starts: caches and queues fill. */
 #define WARM_UP 0.3
 
 static const uint8_t mac_a[6] = {0x52, 0x54, 0x00, 0xbe, 0x00, 0x0a};
@@ -31,7 +31,7 @@ static size_t put_frame(uint8_t *at, size_t size, const uint8_t *to, const uint8
 	memset(at + WIRE_PREFIX, 0, size);
 	memcpy(at + WIRE_PREFIX, to, 6);
 	memcpy(at + WIRE_PREFIX + 6, from, 6);
-	/* "Local Experimental Ethertype 1", IEEE 802: no gateway has business with it. */
+	/* "Local Experimental Ethertype 1", IEEE 802: gateways ignore it. */
 	at[WIRE_PREFIX + 12] = 0x88;
 	at[WIRE_PREFIX + 13] = 0xb5;
 	return WIRE_PREFIX + size;
@@ -57,7 +57,7 @@ static void receive(struct receiver *receiver)
 		die("the switch hung up");
 }
 
-/* Both ends say a frame to the other, so that the switch knows where they are. */
+/* Each end sends the other a frame, so that the switch learns both. */
 static void teach(struct wire *a, struct wire *b)
 {
 	uint8_t frame[WIRE_PREFIX + 60];

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Results as a table: plain text for a terminal and README, and Markdown. A dash is a number that
-there is not, with a letter for the reason."""
+"""Results as a table: plain text for a terminal and README, and Markdown. A dash is a missing
+number, with a letter for the reason."""
 
 NONE = "\u2014"
 
 
 def number(value):
-    """Three digits that mean something."""
+    """Three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 10:

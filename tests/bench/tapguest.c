@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A guest without QEMU: a network namespace of its own, with a tap in it that is bridged to a
- * stream netdev (u32 length, frame), so that the kernel's own stack is the guest: the way to run
- * iperf3 or a checksum of 400 MB "inside". Far cheaper than an emulated guest, but not free: with
- * the guest's stack it takes about as much of the processor as a network that is measured (card.h
- * says what makes it cheap).
+ * A guest without QEMU: a network namespace with a tap that is bridged to a stream netdev (u32
+ * length, frame), so that the kernel's own stack is the guest, for iperf3 or a checksum of 400 MB
+ * "inside". Far cheaper than an emulated guest, but not free: with the guest's stack it takes about
+ * as much CPU as the network measured (card.h says how it is kept low).
  *
  *     tapguest [--mtu N] [--mac MAC] [--address ADDR/LEN[,ADDR/LEN]] [--gateway ADDR] [--lose N]
  *              [--rough N] [--gro on|off] SOCKET COMMAND...
  *
  * SOCKET: a unix path, HOST:PORT, or fd:N, an inherited socket. --lose: one frame in N towards the
- * guest is lost. --rough: one frame in N either way is lost, one is overtaken by others; says at
- * the end how many, on standard error. --gro: TCP's frames towards the guest are put together (off:
- * the kernel's own TCP checks the sum of each). Needs no root: user and network namespaces, and a
- * /dev/net/tun that the user may open. Exits with COMMAND's status.
+ * guest is lost. --rough: one frame in N either way is lost, and one overtaken by others; prints
+ * their numbers at the end on standard error. --gro: coalesces TCP frames towards the guest (off:
+ * the kernel's TCP checks each). Needs no root: user and network namespaces, and a /dev/net/tun
+ * that the user may open. Exits with COMMAND's status.
  */
 #include <err.h>
 #include <errno.h>
@@ -37,9 +36,9 @@
 #include "rough.h"
 #include "wire.h"
 
-/* Bytes of frames that are sent at once, but for the last of them. */
+/* Bytes of frames sent at once, except the last of them. */
 #define BATCH (256 * 1024)
-/* Frames. The kernel's 1000 are less than 8 flows have in flight, and what comes beyond is lost. */
+/* Frames. The kernel's 1000 are fewer than 8 flows have in flight; more would be lost. */
 #define QUEUE 10000
 
 struct options {
@@ -148,14 +147,14 @@ static void configure(const struct options *o)
 struct bridge {
 	struct wire wire;
 	struct card card;
-	unsigned long lose, seen; /* one frame in so many, 0 for none; frames so far */
+	unsigned long lose, seen; /* one frame in this many, 0: none; frames so far */
 	struct rough up, down;
 };
 
 /* With room for a last one, and one of an earlier batch that was late. */
 static uint8_t frames[BATCH + 2 * (WIRE_PREFIX + WIRE_FRAME_MAX)];
 
-/* The late one at @at, if it is its time; returns what lies behind it. */
+/* Puts the late frame at @at, if it is due; returns the end. */
 static size_t append_late(struct rough *up, size_t at, bool now)
 {
 	size_t len = up->late_len;
@@ -236,7 +235,7 @@ int main(int argc, char **argv)
 	bridge.lose = o.lose;
 	rough_init(&bridge.up, o.rough, 1);
 	rough_init(&bridge.down, o.rough, 2);
-	/* Before the namespaces: an inet socket stays in the one it was made in. */
+	/* Before the namespaces: an inet socket stays in the one where it was made. */
 	wire_open(&bridge.wire, o.socket);
 	enter_namespaces();
 	card_open(&bridge.card, "eth0");

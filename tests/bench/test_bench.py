@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The bench itself: what it makes of numbers, and that a short run measures usernet. How fast things
-are is not judged here."""
+"""Tests the bench itself: its arithmetic, and that a short run measures usernet. Speed is not
+judged here."""
 
 import json
 import os

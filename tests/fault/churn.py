@@ -25,8 +25,8 @@ class Client:
         self.link = link
         self.generation = 0
         self.number = number
-        self.held = None     # what the server said is ours, and we did not give back
-        self.waiting = None  # the xid of what we asked for and have no last answer to
+        self.held = None     # addresses that the server acknowledged and that were not returned
+        self.waiting = None  # the xid of each request without a final answer
         self.renewed = False
 
     @property
@@ -64,7 +64,7 @@ class Link:
         self.out = b""
 
     def frames(self):
-        """What came, without waiting; None at the end."""
+        """The frames received, without waiting; None at the end."""
         try:
             part = self.socket.recv(1 << 18, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -92,8 +92,8 @@ class Churn:
         self.by_xid = {}
         self.next_xid = 1
         self.holder = {}     # address -> client
-        self.resting = set() # declined for sure
-        self.declined = []   # (link, address): perhaps
+        self.resting = set() # certainly declined
+        self.declined = []   # (link, address): possibly
         self.up = set()      # links that had an ARP answer since they were connected
         self.acks = self.releases = self.declines = 0
         self.declines_max = 10
@@ -122,7 +122,7 @@ class Churn:
         else:
             self.releases += 1
         if self.rng.random() < 0.3:
-            client.generation = (client.generation + 1) % 256 # another machine takes its place
+            client.generation = (client.generation + 1) % 256 # another machine replaces it
 
     def renew(self, client):
         client.renewed = False
@@ -135,7 +135,7 @@ class Churn:
         elif chance < 0.4:
             self.renew(client)
         elif chance < 0.5:
-            self.ask(client, pk.REQUEST, pk.dhcp_option(50, pk.ip4(client.held))) # after a boot
+            self.ask(client, pk.REQUEST, pk.dhcp_option(50, pk.ip4(client.held))) # after a reboot
         elif chance < 0.6:
             self.ask(client, pk.DISCOVER)
         elif chance < 0.75:
@@ -143,7 +143,7 @@ class Churn:
         elif chance < 0.77 and self.declines < self.declines_max:
             self.give_back(client, pk.DECLINE)
 
-    # --- what they hear ---
+    # --- answers ---
 
     def take(self, link, frame):
         p = pk.parse(frame)
@@ -166,7 +166,7 @@ class Churn:
                 raise Broken(f"client {client.number} is refused {client.held}, which it holds")
             return
         self.check(client, p.dhcp.yiaddr, "leased")
-        # What this link sent before has been read.
+        # Everything that this link sent before was read.
         for entry in [entry for entry in self.declined if entry[0] is link]:
             self.resting.add(entry[1])
             self.declined.remove(entry)
@@ -185,7 +185,7 @@ class Churn:
             raise Broken(f"{address} was declined, but is {what} to client {client.number}")
 
     def listen(self, seconds, until=lambda: False):
-        """For so long, or until it is true; False when it did not become so."""
+        """Runs for this long, or until it is true; False: it did not become true."""
         end = time.monotonic() + seconds
         open_links = {link.socket: link for link in self.links if link.socket}
         while not until():
@@ -201,7 +201,7 @@ class Churn:
                     self.take(open_links[sock], frame)
         return True
 
-    # --- all of them ---
+    # --- all clients ---
 
     def burst(self, n):
         for client in self.rng.sample(self.clients, n):
@@ -213,7 +213,7 @@ class Churn:
             link.flush()
 
     def lose_links(self):
-        """The server is gone: what it said until then counts, the rest is forgotten."""
+        """The server is gone: handle what it sent, forget the rest."""
         self.listen(5)
         for link in self.links:
             if link.socket:
@@ -234,7 +234,7 @@ class Churn:
                 time.sleep(0.005)
 
     def recover(self, seconds=10):
-        """Connected anew: each link carries frames, and whoever holds a lease renews it."""
+        """Reconnected: each link carries frames, and every holder renews its lease."""
         self.connect(seconds)
         for link in self.links:
             client = next(c for c in self.clients if c.link is link)
@@ -250,7 +250,7 @@ class Churn:
                          f"not renewed: {', '.join(lost) or 'none'}")
 
     def expect_known(self, leases):
-        """What is held is among these, of query-leases."""
+        """All leases held are among these, from query-leases."""
         known = {(lease["mac"], lease["address"]) for lease in leases if lease["state"] == "bound"}
         lost = [f"{client.number} ({address})" for address, client in self.holder.items()
                 if (pk.mac_text(client.mac), address) not in known]

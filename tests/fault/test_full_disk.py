@@ -51,7 +51,7 @@ class Disk:
         os.unlink(self.filler)
 
     def journal(self):
-        """The MAC that has each address, as the file says it: later lines win."""
+        """The MAC of each address in the file: later lines win."""
         paths = glob.glob(os.path.join(self.folder, "**", "leases"), recursive=True)
         with open(paths[0], encoding="ascii") as file:
             return {words[2]: words[1] for words in map(str.split, file)}
@@ -66,21 +66,21 @@ def restart(net, churn):
 
 
 def settle(churn):
-    """All that was asked has its answer."""
+    """All requests were answered."""
     if not churn.listen(20, lambda: all(client.waiting is None for client in churn.clients)):
         raise Broken("clients without an answer: " + ", ".join(
             str(client.number) for client in churn.clients if client.waiting))
 
 
 def killed_while_full(net, churn, disk, rng):
-    """The log has room put by, so for a while even a full disk and kill -9 lose nothing."""
+    """The log has reserved room, so for a while even a full disk and kill -9 lose nothing."""
     for number in range(KILLS):
         disk.fill()
         churn.burst(CLIENTS // 2)
         churn.listen(rng.random() * 0.01)
         restart(net, churn)
         if number % 5 == 4:
-            # As an administrator would; the room is put by anew.
+            # As an administrator would; the room is reserved again.
             disk.free()
             net.stop()
             churn.lose_links()

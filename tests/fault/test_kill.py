@@ -25,7 +25,7 @@ NET = ["--netdev", "user,id=nat,dhcpend=10.0.2.90,lease-time=3600", "--netdev",
 
 
 def kill_while_starting(net, rng):
-    """A start that does not come to its end."""
+    """The start was interrupted."""
     child = subprocess.Popen(words("--name", net.name, *net.options), cwd=net.folder.path,
                              env=net.folder.environment(), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

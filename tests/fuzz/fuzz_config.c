@@ -7,7 +7,9 @@
 #include "ctl/config/config.h"
 #include "harness.h"
 
-/* A whole configuration file. Nothing is opened. What is taken is whole, what is not has its place.
+/*
+ * A whole configuration file; nothing is opened. Accepted settings are complete; errors name their
+ * place.
  */
 static void check(bool holds)
 {

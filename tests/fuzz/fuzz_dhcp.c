@@ -10,9 +10,9 @@
 #include "net/user_config.h"
 
 /*
- * A server of four addresses and a reservation, and clients that say what the input says: a byte
- * (MAC and port), two bytes (length), that many bytes of a message; again. Every answer must be a
- * message that is right, and no address may be two clients'.
+ * A server with four addresses and a reservation, and clients that send the input: a byte (MAC and
+ * port), two bytes (length), that many bytes of a message; repeated. Every answer must be a valid
+ * message, and no address may belong to two clients.
  */
 #define GATEWAY UINT64_C(0x52550a000202)
 #define MAC(n)  (UINT64_C(0x525400000000) + (n))

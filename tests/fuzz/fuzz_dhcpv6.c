@@ -7,8 +7,8 @@
 #include "net/user_config.h"
 
 /*
- * The input's first byte says where to, the rest is a message; its headers are right, so that what
- * lies behind them is reached. Every answer must be a datagram that is right.
+ * The input's first byte chooses the destination, the rest is a message; its headers are valid, so
+ * that the message is parsed. Every answer must be a valid datagram.
  */
 #define GATEWAY UINT64_C(0x52550a000202)
 #define HEADERS (ETH_HEADER + 40 + 8)

@@ -15,8 +15,8 @@
 #include "net/user_config.h"
 
 /*
- * The first byte says which way the rest goes: a query to the zone; a query (its length in the
- * second byte) and an answer to it, through check, cache and cut; resolv.conf.
+ * The first byte chooses the use of the rest: a query to the zone; a query (its length in the
+ * second byte) and an answer to it, through verify, cache and cut; resolv.conf.
  */
 static struct user_config config;
 static struct network network;
@@ -49,7 +49,7 @@ static void prepare(void)
 	cache = dns_cache_new();
 }
 
-/* A message of ours is whole, whatever it answers. */
+/* Our messages are complete, whatever they answer. */
 static void check_whole(const uint8_t *message, size_t len)
 {
 	struct dns_record record;
@@ -121,7 +121,7 @@ static void read_resolv_conf(const uint8_t *data, size_t size)
 	g_array_free(servers, TRUE);
 }
 
-/* As somebody writes `dns-server=` and `dns-add`. */
+/* As in `dns-server=` and `dns-add`. */
 static void read_words(const uint8_t *data, size_t size)
 {
 	g_autofree char *text = g_strndup((const char *)data, size);

@@ -11,9 +11,9 @@
 #include "packet/ndp.h"
 
 /*
- * A frame of a guest, before all who look into it: the guard, ARP, neighbour discovery, the scrub.
- * What is answered must be right itself. When the input's first byte is odd the ICMPv6 checksum is
- * mended, so that what lies behind it is reached.
+ * A guest's frame for everything that parses it: the guard, ARP, neighbour discovery, the
+ * destination check. Answers must be valid. If the input's first byte is odd the ICMPv6 checksum is
+ * corrected, so that the rest is parsed.
  */
 #define GATEWAY UINT64_C(0x52550a000202)
 
@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	user_config_defaults(&config);
 	g_assert_true(user_config_resolve(&config, NULL));
-	/* Of its own, so that a read behind its end is seen. */
+	/* In a buffer of its own, so that reads past its end are seen. */
 	bytes = g_memdup2(data + 1, size - 1);
 	if (data[0] & 1)
 		mend_icmp6(bytes, size - 1);

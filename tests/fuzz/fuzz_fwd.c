@@ -10,11 +10,11 @@
 #include "harness.h"
 
 /*
- * Each line is read as every kind of rule there is. What is taken prints as something that is taken
- * again, prints the same and is the same; what is not has an error that names it. Rules are added
- * to a table and removed from it, and a guest moves: no listener is lost.
+ * Each line is parsed as every kind of rule. An accepted rule prints as one that parses to the same
+ * rule and prints the same; a refused one has an error that names it. Rules are added to a table
+ * and removed, and a guest moves: no listener is lost.
  */
-#define RANGE_MAX 64 /* listeners are slow to make by the ten thousand */
+#define RANGE_MAX 64 /* making tens of thousands of listeners is slow */
 
 static unsigned n_bound;
 static uint16_t next_port;
@@ -34,7 +34,7 @@ static bool fake_bind(void *data, struct fwd_listener *listener, GError **error)
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_ACCES, "no");
 		return false;
 	}
-	/* Every one its own: what the kernel chooses is free. */
+	/* Every port is new: the kernel's choice is free. */
 	if (!port)
 		fwd_set_port(&listener->bound, ++next_port);
 	listener->data = &n_bound;
@@ -164,7 +164,7 @@ static void check_policy(struct policy *policy, const char *text)
 		return;
 	check(policy_rule_parse(&other, allow, printed, NULL));
 	check(policy_rule_same_flows(&rule, &other) && !policy_rule_compare(&rule, &other));
-	/* A network has its own first address in it. */
+	/* A network contains its own first address. */
 	if (!rule.every)
 		check(policy_rule_matches(&rule, rule.proto ? rule.proto : IPPROTO_TCP, &rule.net,
 					  rule.ports.first));

@@ -4,7 +4,7 @@
 #include "dhcp/record.h"
 #include "harness.h"
 
-/* Lines of a lease file. What is taken must come out again as it was taken, and fit the pool. */
+/* Lines of a lease file. Accepted lines must print unchanged and fit into the pool. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *p = (const char *)data, *end = p + size;

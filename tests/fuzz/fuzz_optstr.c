@@ -10,8 +10,8 @@
 #include "harness.h"
 
 /*
- * The first byte says what the rest is: a netdev's option string or JSON, a guest's, a forward.
- * Nothing is opened. Who is refused is told why.
+ * The first byte chooses the use of the rest: a netdev's option string or JSON, a guest's, a
+ * forward. Nothing is opened. Every refusal has a reason.
  */
 static void check(bool holds)
 {
@@ -26,7 +26,7 @@ static void check_told(bool taken, GError *error)
 	g_clear_error(&error);
 }
 
-/* What was taken says the same when it is told by itself. */
+/* Accepted options print as an equal string. */
 static void check_same(const struct optstr *opts)
 {
 	const struct netdev_kind *kind = netdev_kind_of(opts, NULL);

@@ -8,8 +8,8 @@
 #include "harness.h"
 
 /*
- * Bytes of a QMP client: cut into values, however they arrive, and run as requests of a session
- * that has not negotiated, so that no command is carried out.
+ * Bytes of a QMP client, in pieces of any size: split into values and run as requests of a session
+ * that has not negotiated, so that no command runs.
  */
 struct seen {
 	unsigned n;
@@ -29,7 +29,7 @@ static bool each(void *data, enum json_split_event event, const char *text)
 		seen->over = true;
 		return false;
 	}
-	/* The one command that is allowed would do so. */
+	/* The one command allowed would negotiate. */
 	if (event != JSON_SPLIT_VALUE || !text || strstr(text, "\\") ||
 	    strstr(text, "capabilities"))
 		return true;

@@ -7,9 +7,9 @@
 #include "tftp/tftp.h"
 
 /*
- * The input is a run of datagrams of one client, each behind a byte that says how long it is, and
- * one that says to which port and when: port 69, or that of the last answer. Answers must be
- * datagrams that are right, and transfers few.
+ * The input is a sequence of datagrams of one client. Before each, one byte gives its length, and
+ * one its port and time: port 69, or that of the last answer. Answers must be valid datagrams, and
+ * transfers few.
  */
 #define MAC UINT64_C(0x525400123456)
 

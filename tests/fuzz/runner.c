@@ -8,8 +8,8 @@
 #include "harness.h"
 
 /*
- * Stands in for libFuzzer: gives a harness every file of the directories named, and every beginning
- * of each, so that the corpus is a test of truncation too.
+ * Replaces libFuzzer: gives a harness every file of the directories named, and every prefix of
+ * each, so that the corpus tests truncation too.
  */
 static unsigned run_file(const char *path)
 {
@@ -22,7 +22,7 @@ static unsigned run_file(const char *path)
 		exit(EXIT_FAILURE);
 	}
 	for (gsize cut = 0; cut <= len; cut += len > 4096 ? 97 : 1, n++) {
-		/* On the heap in its very size, for the sanitizers. */
+		/* On the heap in its exact size, for the sanitizers. */
 		g_autofree uint8_t *exact = g_malloc(cut + !cut);
 
 		memcpy(exact, text, cut);

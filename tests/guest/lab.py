@@ -48,7 +48,7 @@ class LabError(Exception):
 
 
 def become_unprivileged():
-    """Root starts the test again as a plain user: the daemon must not need more."""
+    """If root, run the test again as a plain user: the daemon must not need more."""
     if os.geteuid() != 0:
         return
     name = os.environ.get("USERNET_TEST_USER", "nobody")
@@ -91,7 +91,7 @@ class Process:
         return self.child.wait()
 
     def stop(self, seconds=20):
-        """SIGTERM, and the exit status; a process that does not end is an error."""
+        """Sends SIGTERM and returns the status; fails if the process does not end."""
         if self.running():
             self.child.send_signal(signal.SIGTERM)
         try:
@@ -137,7 +137,7 @@ class Guest(Process):
             ("" if netboot else ",romfile="),
         ]
         if netboot:
-            # SeaBIOS and iPXE speak on the console too.
+            # SeaBIOS and iPXE write to the console too.
             words += ["-boot", "n", "-machine", "graphics=off"]
         else:
             words += ["-kernel", lab.kernel, "-initrd", lab.initramfs, "-append", KERNEL_WORDS]
@@ -192,7 +192,7 @@ class Guest(Process):
         return words[words.index("inet") + 1].split("/")[0]
 
     def address6(self):
-        """The address made of the router's prefix, once it is not tentative any more."""
+        """The address from the router's prefix, once it is no longer tentative."""
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             text = self.run("ip -6 -o address show dev eth0")
@@ -256,7 +256,7 @@ class Lab:
         self.closing = []
         self.guest_count = 0
         self.kernel = self.initramfs = None
-        # The daemon's run and state folders: ours alone, so tests do not meet.
+        # Run and state folders of this test only.
         os.environ["XDG_RUNTIME_DIR"] = self.path("run")
         os.environ["XDG_STATE_HOME"] = self.path("state")
         os.environ["XDG_CONFIG_HOME"] = self.path("config")
@@ -286,7 +286,7 @@ class Lab:
         return os.path.join(self.path("run"), "usernet", f"{self.word}-{name}")
 
     def process(self, name, words):
-        """Something else that must run, and ends with the test."""
+        """Another program that must run; it ends with the test."""
         process = Process(self, name, words)
         self.processes.append(process)
         return process
@@ -328,7 +328,7 @@ class Lab:
 
     @staticmethod
     def fetch(url, seconds=60):
-        """What the host gets from URL, tried again until it answers or SECONDS have passed."""
+        """The content of URL for the host, tried again until it answers or SECONDS have passed."""
         deadline = time.monotonic() + seconds
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:

@@ -17,7 +17,7 @@ import bulk
 from lab import SOURCE, Lab, LabError, expect_stopped_cleanly, free_port
 
 SIZE = int(os.environ.get("USERNET_BULK_SIZE", 400 * 1000 * 1000))
-# With libslirp alone a loss is a wait of its timer as often as not, and that is of seconds.
+# With offload=off a loss often waits for libslirp's timer, for seconds.
 LOSSY_SIZE_WITHOUT = SIZE // 40
 FLOWS = 8
 ROUGH = 1000  # frames, of which one is lost and one late
@@ -28,7 +28,7 @@ def connect(lab):
     """A connection by usernetctl connect: the socket that is its standard input and output."""
     ours, theirs = socket.socketpair()
     with theirs:
-        # It ends with the connection.
+        # The program ends with the connection.
         subprocess.Popen([os.environ["USERNETCTL"], "--socket",
                           os.path.join(lab.path("run"), "qmp.sock"), "connect", "10.0.2.15",
                           "7000"], stdin=theirs, stdout=theirs)
@@ -36,7 +36,7 @@ def connect(lab):
 
 
 def check_rough(line):
-    """What the wire says it has lost and delayed, up and down, must be some of each."""
+    """The wire reports losses and delays, up and down; each must have occurred."""
     numbers = [int(word) for word in line.split() if word.isdigit()]
     if len(numbers) != 4 or 0 in numbers:
         raise LabError(f"the wire was too good: {line!r}")
@@ -61,7 +61,7 @@ class Bulk:
             "--netdev", f"stream,id=lan,server=on,addr.type=unix,addr.path={self.lan}")
 
     def guest(self, *words, **more):
-        """bulk.py in the guest; its last words are how much and how."""
+        """Runs bulk.py in the guest; its last words are the amount and the time."""
         tapguest = [os.environ["TAPGUEST"], "--address", "10.0.2.15/24,fec0::15/64",
                     "--gateway", "10.0.2.2"]
         if self.kind == "lossy":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Firmware boots a file from the gateway's side (argv: which). UEFI runs iPXE, which says so on the
+"""Firmware boots a file from the gateway's side (argv: which). UEFI runs iPXE, which prints to the
 console; U-Boot runs a script and fetches the file that DHCP named; Open Firmware (SLOF) and s390x
-fetch that file, which they then find to be no program."""
+fetch that file and reject it as not a program."""
 
 import http.server
 import os

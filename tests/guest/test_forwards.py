@@ -21,7 +21,7 @@ CHUNK = 1 << 16
 
 
 def ctl(lab, daemon, *words):
-    """What usernetctl prints."""
+    """usernetctl's output."""
     result = subprocess.run([os.environ["USERNETCTL"], "--name", f"{lab.word}-{daemon.name}", *words],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
                             check=False)
@@ -31,7 +31,7 @@ def ctl(lab, daemon, *words):
 
 
 class Session:
-    """A shell in the guest at the other end of a forward, spoken to line by line."""
+    """A shell in the guest behind a forward, line by line."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), 60)
@@ -63,7 +63,7 @@ def page(family, address):
 
 
 def echo(family, address, text):
-    """A datagram there and back; a guest that is slow to serve is asked again."""
+    """A datagram and its answer; repeated, as the guest may be slow to serve."""
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(2)
         for _ in range(30):
@@ -79,7 +79,7 @@ def echo(family, address, text):
 
 
 def free_range(count):
-    """The first of so many free ports in a row, below those that the kernel chooses from."""
+    """The first of n consecutive free ports, below the kernel's ephemeral ones."""
     for _ in range(1000):
         first = random.randrange(10000, 30000)
         try:
@@ -140,7 +140,7 @@ def main():
         ports = {name: free_port() for name in ("shell", "page", "back")}
         ports["udp"], ports["udp6"] = (free_port(socket.SOCK_DGRAM) for _ in range(2))
         first, unix = free_range(3), lab.path("web.sock")
-        # Rules by name are bound before their guest has ever been seen.
+        # Rules by name listen before their guest was seen.
         daemon = lab.usernet(
             "--guest", "web,mac=52:54:00:12:34:01", "--guest", "db,mac=52:54:00:12:34:02,ip=10.0.2.50",
             "--netdev", f"user,id=nat,hostfwd=tcp:127.0.0.1:{ports['shell']}-web:2323,"

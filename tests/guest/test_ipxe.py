@@ -45,7 +45,7 @@ class BootServer:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def told(self):
-        """What the script sent to /told."""
+        """The script's request to /told."""
         for path in self.asked:
             if path.startswith("/told?"):
                 return dict(urllib.parse.parse_qsl(path.split("?", 1)[1], keep_blank_values=True))

@@ -27,7 +27,7 @@ def expect_fails(guest, command, part=""):
 
 
 def write_resolv_conf(lab, *servers):
-    """By a rename, as those who write such files do."""
+    """Replaced by a rename, as programs that write it do."""
     with open(lab.path("resolv.new"), "w", encoding="ascii") as file:
         file.write("# of a test\n" + "".join(f"nameserver {server}\n" for server in servers))
     os.rename(lab.path("resolv.new"), lab.path("resolv.conf"))
@@ -70,7 +70,7 @@ def world_by_type(guest, servers=("",)):
 
 
 def switch_of_servers(lab, guest):
-    """The guest's next question goes to the servers that resolv.conf names now."""
+    """The guest's next query goes to the servers that resolv.conf names now."""
     for servers, wanted in ((["127.0.0.2"], "two"), (["127.0.0.1"], "one"),
                             (["127.0.0.9", "127.0.0.2"], "two")):
         write_resolv_conf(lab, *servers)
@@ -90,7 +90,7 @@ def ipv6(web, db, other):
         for peer in (web, db, other):
             if peer is not guest:
                 guest.run(f"ping6 -c 1 -W 5 {addresses[peer]}")
-        # busybox has no client of DHCPv6, and leaves RDNSS to programs it does not have.
+        # busybox has no DHCPv6 client, and leaves RDNSS to missing programs.
         guest.run("echo 'search usernet.internal\nnameserver fec0::3' >/etc/resolv.conf")
     for guest in (db, other):
         expect_in(addresses[web], lookup(guest, f"web.{DOMAIN}", "aaaa"), "web's IPv6 address")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A newcomer's first hour, a step at a time: what README says, typed as it stands there, and what
-users of -netdev user bring with them."""
+"""A newcomer's first hour, step by step: README's commands as written, and the habits of -netdev
+user."""
 
 import os
 import re
@@ -19,7 +19,7 @@ QEMUS_MAC = "52:54:00:12:34:56"  # of every guest that has none (QEMU net/net.c)
 
 
 def printed_line(daemon, number=0):
-    """(netdev, mac) of a line that the daemon printed to be given to QEMU; id= as the lab has it."""
+    """(netdev, mac) from a line that the daemon printed for QEMU; with the lab's id=."""
     lines = re.findall(r"^ *-netdev (\S+) -device \S+,mac=(\S+)$", daemon.log(), re.MULTILINE)
     if len(lines) <= number:
         raise LabError(f"no line for QEMU is printed:\n{daemon.log()}")
@@ -42,7 +42,7 @@ def run_shell(command, seconds, **options):
 
 
 def until_ready(lab, name, words, folder):
-    """Starts the program and sees a network come up; ends it again."""
+    """Starts the program, waits for its network and ends it."""
     process = lab.process(name, ["sh", "-c", 'cd "$0" && exec "$@"', folder, *words])
     deadline = time.monotonic() + 30
     while "is ready" not in process.log():
@@ -80,7 +80,7 @@ def by_hand_lines():
 
 
 def by_hand(lab):
-    """README's lines, as they stand there; packages are installed already."""
+    """README's lines as written; packages are installed already."""
     source = lab.path("source")
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns(".git", "build*", "__pycache__"))
     install, *build, program = by_hand_lines()
@@ -91,7 +91,7 @@ def by_hand(lab):
 
 
 def moved_over(lab):
-    """What stood behind -netdev goes behind --netdev, and the guest is given the printed line."""
+    """The text after -netdev goes after --netdev, and the guest uses the printed line."""
     port = free_port()
     daemon = lab.usernet("--netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:80")
     expect("--no-default-netdevs" in daemon.log(), True, "the default netdevs are announced")
@@ -118,7 +118,7 @@ def restart(lab):
     for how in ("stop", "kill"):
         getattr(daemon, how)()
         daemon = lab.usernet("--netdev", user)
-        # Before the guest says a word: its link was dialled.
+        # Before the guest sends anything: its link was dialled.
         expect(lab.fetch(f"http://127.0.0.1:{port}/"), b"still here", "the page after")
         guest.ping("10.0.2.2")
         expect(guest.lease(), address, "the address after")
@@ -126,7 +126,7 @@ def restart(lab):
 
 
 def no_mac(lab):
-    """Two guests without mac= have the same one: the log says so."""
+    """Two guests without mac= share one MAC: the log says so."""
     daemon = lab.usernet()
     netdev = f"stream,id=n0,addr.type=unix,addr.path={lab.run_dir('usernet')}/lan.sock"
     guests = [lab.guest(name, netdev, mac=None, wait=False) for name in ("one", "two")]
@@ -160,7 +160,7 @@ def until_served_by(guest, name):
 
 
 def vpn(lab):
-    """A VPN comes up and goes: resolv.conf changes, and guests have the names of its server."""
+    """A VPN comes and goes: resolv.conf changes, and guests resolve its names."""
     dnsmasq(lab, "home", "127.0.0.1")
     namespace.add_address("198.18.5.1", 1)
     dnsmasq(lab, "vpn", "198.18.5.1")
@@ -175,7 +175,7 @@ def vpn(lab):
 
 
 def own_etc():
-    """Network and mount namespaces, in which /etc is ours to change."""
+    """Network and mount namespaces in which the test may change /etc."""
     kept = ["ld.so.cache", "passwd", "group", "nsswitch.conf", "alternatives", "ld.so.conf",
             "ld.so.conf.d", "hosts"]
     enter_namespace(namespace.NEWNS)

@@ -15,7 +15,7 @@ RESOLVE = os.path.join(SOURCE, "tests", "guest", "resolve.py")
 
 
 def ask(sock, *questions, server="10.0.2.3", number=15):
-    """What resolve.py in a guest of its own gets: a result of each question."""
+    """The results of resolve.py in a guest, one per question."""
     words = [os.environ["TAPGUEST"], "--address", f"10.0.2.{number}/24,fec0::{number}/64",
              "--mac", f"52:54:00:be:4c:{number:02x}", "--gateway", "10.0.2.2", sock,
              "python3", RESOLVE, server]
@@ -54,7 +54,7 @@ def every_kind(sock, server, number):
 
 
 def sizes(sock):
-    """What is larger than the client takes is cut, and says so."""
+    """An answer larger than the client accepts is cut, with TC set."""
     for edns, limit in ((None, 512), (512, 512), (1232, 1232), (4096, 4096)):
         cut, missing = ask(sock, {"name": f"large.{ZONE}", "kind": dns.TXT, "edns": edns},
                            {"name": f"nothing.{ZONE}", "kind": dns.A, "edns": edns})
@@ -94,7 +94,7 @@ def main():
         expect([name for name, _ in odd.seen if not name.endswith("odd.example")], [],
                "names that were not this server's")
 
-        # The first is silent: what it does not say the second does.
+        # The first server is silent: the second answers.
         sock, daemon = start(lab, "pair", [f"127.0.0.1#{odd.port}", f"127.0.0.1#{two}"])
         who, = ask(sock, {"name": f"silent.{ZONE}"})
         expect(who["rcode"], dns.NXDOMAIN, "the second server's word")

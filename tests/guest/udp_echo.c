@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What busybox has no program for: sends every datagram back to where it came from. Runs in a
- * guest, so it is linked statically. udp_echo PORT, of both families.
+ * Echoes every datagram to its sender, as busybox has no program for it. Linked statically, to run
+ * in a guest. udp_echo PORT, both families.
  */
 #include <netinet/in.h>
 #include <stdio.h>

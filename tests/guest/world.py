@@ -21,14 +21,14 @@ LARGE = [("%03d" % i).encode() * 80 for i in range(17)]
 
 
 def enter_namespace(more=0):
-    """User and network namespaces of our own, still as a plain user: what is started from now on
-    finds a loopback there whose ports are all free, the low ones too. MORE: further kinds."""
+    """Enters user and network namespaces, still as a plain user: later children find a loopback
+    with all ports free, the low ones too. MORE: further kinds."""
     become_unprivileged()
     namespace.enter(namespace.NEWNET | more)
 
 
 def dnsmasq(lab, name, address, port=53):
-    """A real name server that says in the TXT record of who.ZONE what its name is."""
+    """A real name server; the TXT record of who.ZONE is its own name."""
     program = shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if not program:
         raise LabError("no dnsmasq (Debian: dnsmasq-base)")

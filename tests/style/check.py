@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The house rules that a machine can see. Usage: check.py RULE ROOT; prints each breach, and ends
-with status 1 if there was one."""
+"""Checks house rules. Usage: check.py RULE ROOT; prints each breach; status 1 if there is one."""
 
 import os
 import re
@@ -28,13 +27,13 @@ ROOMS = (
     ("main",),
 )
 RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}
-# usernetctl knows the daemon by its sockets alone.
+# usernetctl reaches the daemon only through its sockets.
 TOOLS = {"base", "net", "tools"}
 
 # The room that calls libslirp.
 SLIRP_ROOM = "slirp"
 
-# What starts threads (isolation is set up while there is one).
+# These start threads (isolation is set up while there is one).
 THREADED_HEADERS = re.compile(r"gio/|pthread\.h|threads\.h")
 THREADED_CALLS = re.compile(r"\b(g_unix_signal_\w+|g_thread_\w+|g_child_watch_\w+|pthread_create)\b")
 
@@ -49,7 +48,7 @@ SPLIT_LINES = 900
 
 
 def room_of(path):
-    """The room PATH belongs to, or None for what may include anything (tests)."""
+    """The room of PATH, or None if it may include anything (tests)."""
     folder = os.path.dirname(path)
     if folder.split("/")[0] in ("fwd", "tools"):
         return folder.split("/")[0]
@@ -127,7 +126,7 @@ def spdx(root):
         if not tree.is_source(root, path):
             continue
         lines = tree.text(root, path).split("\n")
-        # The first line, or the second under a "#!".
+        # The first line, or the second after a "#!".
         line = lines[1] if lines[0].startswith("#!") and len(lines) > 1 else lines[0]
         if SPDX not in line:
             breaches.append(f"{path}: does not begin with '{SPDX}'")
@@ -135,7 +134,7 @@ def spdx(root):
 
 
 def paths(root):
-    """Nothing names a place that only some machine has."""
+    """No file names a path of one machine."""
     # Spelled in pieces, so this file is not a breach itself.
     places = re.compile("(?<![\\w.])/(" + "|".join((
         "wor" + r"k\b", "home/[a-z]", "roo" + r"t\b", "opt/[a-z]", "tmp/[a-z]*build")) + ")")
@@ -148,7 +147,7 @@ def paths(root):
 
 
 def run(words, root):
-    """One breach, its text, if the program is not content."""
+    """Runs a program; its output is the breach if it fails."""
     result = subprocess.run(words, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True)
     return [] if result.returncode == 0 else [result.stdout or f"{words[0]} failed"]

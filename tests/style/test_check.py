@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each rule of check.py lets a good tree pass and finds the fault in a bad one."""
+"""Each rule of check.py accepts a good tree and finds the fault in a bad one."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ class Rules(unittest.TestCase):
             file.write(HEAD + text)
 
     def finds(self, rule, path, text):
-        """RULE is content without the file, and not with it."""
+        """RULE accepts the tree without the file, and not with it."""
         self.assertEqual(check.RULES[rule](self.root), [])
         self.write(path, text)
         self.assertEqual(len(check.RULES[rule](self.root)), 1)

@@ -4,7 +4,7 @@
 import os
 import re
 
-# Not ours to judge: history, build folders, what Python leaves behind.
+# Skipped: history, build folders, Python's caches.
 IGNORED = re.compile(r"^(\.git|build.*|__pycache__)$")
 
 
@@ -36,7 +36,7 @@ def text(root, path):
 
 
 def is_source(root, path):
-    """True for what a person wrote as a program: C, Python, shell, meson."""
+    """True for program sources: C, Python, shell, meson."""
     name = os.path.basename(path)
     if name.endswith((".c", ".h", ".py", ".sh")) or name == "meson.build":
         return True

@@ -48,7 +48,7 @@ static inline void teardown(void)
 	dhcp = NULL;
 }
 
-/* A configuration changed after setup takes effect. */
+/* Applies a configuration changed after setup. */
 static inline void restart(void)
 {
 	dhcp_free(dhcp);
@@ -62,7 +62,7 @@ static inline void begin(unsigned n, enum dhcp_type type)
 		sent_u8(&m, DHCP_OPT_TYPE, type);
 }
 
-/* Delivers @m from @mac; the answer's frame is checked and parsed into msg. */
+/* Delivers @m from @mac; checks the answer's frame and parses it into msg. */
 static inline bool deliver_from(struct port *from, mac_t mac, const char *src)
 {
 	static const uint8_t guard = 0xee;
@@ -104,7 +104,7 @@ static inline void assert_answer(enum dhcp_type type, const char *yiaddr)
 	assert_ip(dhcp_option_addr(&msg, DHCP_OPT_SERVER_ID), "10.0.2.2");
 }
 
-/* Where the answer's frame goes. */
+/* The destination of the answer's frame. */
 static inline void assert_route(mac_t mac, const char *addr, unsigned dport)
 {
 	struct in_addr dst;

@@ -8,7 +8,7 @@
 
 #include "dhcp/wire.h"
 
-/* A message as a client makes it, option by option. */
+/* A client's message, built option by option. */
 struct sent {
 	uint8_t bytes[2048];
 	size_t len;

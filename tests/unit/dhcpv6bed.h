@@ -43,7 +43,7 @@ static inline void teardown(void)
 	dhcpv6_clear(&dhcpv6);
 }
 
-/* From now on addresses are given, from fec0::1000 on; @last: the last 16 bits of the last one. */
+/* Gives addresses from fec0::1000 on; @last: the last 16 bits of the last one. */
 static inline void give_addresses(unsigned last)
 {
 	dhcpv6_clear(&dhcpv6);
@@ -71,7 +71,7 @@ static inline void option(uint16_t code, const void *data, size_t len)
 	message_len += 4 + len;
 }
 
-/* Sends what is in message; false: no answer. A right one is parsed into answer. */
+/* Sends the message in message; false: no answer. A valid one is parsed into answer. */
 static inline bool deliver_from(const struct port *from)
 {
 	size_t len = put_udp(frame, &flow, message, message_len);
@@ -100,7 +100,7 @@ static inline bool deliver(void)
 	return deliver_from(&port);
 }
 
-/* The answer's first option of that code, or NULL. */
+/* The first option of the answer with that code, or NULL. */
 static inline const uint8_t *find(uint16_t code, size_t *len)
 {
 	const uint8_t *p = out + answer.payload + 4, *end = out + answer.len;

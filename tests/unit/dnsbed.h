@@ -7,14 +7,14 @@
 #include "linkbed.h"
 #include "net/user_config.h"
 
-/* The name server between a guest's datagrams and a world of two servers. */
+/* The name server between a guest's datagrams and two upstream servers. */
 static struct user_config config;
 static struct dns *dns;
 static struct fakedns one, two;
 static struct message q;
 static struct dns_stats stats;
 
-/* What came back by UDP. */
+/* The answers by UDP. */
 static struct {
 	unsigned n;
 	unsigned by_port[8];
@@ -32,7 +32,7 @@ static inline void answered(void *data, const struct dns_client *client, const u
 	put(&got.last, message, len);
 }
 
-static char *search_told; /* as one word; NULL: nothing was told */
+static char *search_told; /* joined by spaces; NULL: no call */
 
 static inline void search_changed(void *data, const char *const *search)
 {

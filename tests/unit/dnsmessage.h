@@ -9,7 +9,7 @@
 
 #include "dns/wire.h"
 
-/* DNS messages as tests write and read them. */
+/* Writes and reads DNS messages. */
 struct message {
 	uint8_t data[DNS_MESSAGE_MAX];
 	size_t len;
@@ -51,7 +51,7 @@ static inline void count(struct message *m, enum dns_section section)
 	dns_put16(p, dns_get16(p) + 1u);
 }
 
-/* A query of class IN that wants recursion. */
+/* A query of class IN with RD set. */
 static inline void query_begin(struct message *m, unsigned id, const char *name, unsigned type)
 {
 	memset(m->data, 0, DNS_HEADER);
@@ -76,7 +76,7 @@ static inline void query_edns(struct message *m, unsigned size, bool dnssec, con
 	count(m, DNS_ADDITIONAL);
 }
 
-/* An answer to @query (its question), with @rcode. */
+/* An answer with @query's question and @rcode. */
 static inline void answer_begin(struct message *m, const uint8_t *query, unsigned rcode)
 {
 	size_t end = DNS_HEADER;
@@ -104,7 +104,7 @@ static inline void put_record(struct message *m, enum dns_section section, const
 	count(m, section);
 }
 
-/* A record whose data are a name: CNAME, PTR, DNAME. */
+/* A record whose data is a name: CNAME, PTR, DNAME. */
 static inline void put_alias(struct message *m, const char *owner, unsigned type,
 			     const char *target)
 {
@@ -140,7 +140,7 @@ static inline unsigned count_of(const uint8_t *message, enum dns_section section
 	return dns_get16(message + 6 + 2 * section);
 }
 
-/* Everything in the message, a line a record: "ANSWER web. A 10.0.2.20 ttl 5". */
+/* Every record of the message, one per line: "ANSWER web. A 10.0.2.20 ttl 5". */
 static inline char *describe(const uint8_t *data, size_t len)
 {
 	static const char *const sections[] = {"AN", "NS", "AR"};

@@ -9,7 +9,7 @@
 #include "base/sockaddr.h"
 #include "dnsmessage.h"
 
-/* A name server of the world, on loopback, UDP and TCP on one port, in the loop under test. */
+/* An upstream name server on loopback, UDP and TCP on one port, in the loop under test. */
 enum behaviour {
 	FAKE_ANSWER, /* @addr, or what make() says */
 	FAKE_SILENT,
@@ -17,13 +17,13 @@ enum behaviour {
 	FAKE_WRONG_ID,       /* and then right */
 	FAKE_WRONG_QUESTION, /* and then right */
 	FAKE_WRONG_PORT,     /* from another socket; then right */
-	FAKE_BLUE_CNAME,     /* an alias nobody asked about */
+	FAKE_BLUE_CNAME,     /* an unrelated alias */
 	FAKE_BIG,            /* 4 KB of TXT: TC by UDP, whole by TCP */
 	FAKE_GARBAGE,
 	FAKE_LOWER,     /* does not keep the case of the question */
-	FAKE_LOWER_UDP, /* by UDP only: as one who forges */
+	FAKE_LOWER_UDP, /* by UDP only: as a forger */
 	FAKE_PLAIN,     /* without compression */
-	FAKE_BARE,      /* @rcode in a header, and nothing behind it */
+	FAKE_BARE,      /* a header with @rcode and nothing else */
 };
 
 struct fakedns {
@@ -154,7 +154,7 @@ static inline void fake_conn(struct loop_io *io, uint32_t revents)
 		if (fake->behaviour != FAKE_SILENT) {
 			fake_make(fake, fake->in + 2, len - 2, true);
 			dns_put16(prefix, (unsigned)fake->answer.len);
-			/* In pieces, as the world may send it. */
+			/* In pieces, as the network may deliver it. */
 			ck_assert_int_eq(send(fake->conn, prefix, 1, 0), 1);
 			ck_assert_int_eq(send(fake->conn, prefix + 1, 1, 0), 1);
 			ck_assert_int_eq(send(fake->conn, fake->answer.data, 3, 0), 3);

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "net/port.h"
 
-/* A port that remembers what it was sent, and how often it was told to flush and to pause. */
+/* A port that records its frames and counts flush and pause calls. */
 struct fakeport {
 	struct port port;
 	unsigned sends, flushes, pauses, resumes;
@@ -51,7 +51,7 @@ static const struct port_ops fakeport_ops = {
 	.pause = fakeport_pause,
 };
 
-/* Forgets what it was sent. */
+/* Forgets the frames. */
 static inline void fakeport_clear(struct fakeport *fake)
 {
 	fake->sends = 0;
@@ -67,7 +67,7 @@ static inline struct loop *new_test_loop(void)
 	return loop;
 }
 
-/* Turns of the loop until none is due, and @ms more. */
+/* Turns the loop until nothing is due, and for @ms more. */
 static inline void run_loop(unsigned ms)
 {
 	gint64 end = g_get_monotonic_time() + ms * 1000;

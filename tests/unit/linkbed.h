@@ -47,7 +47,7 @@ static inline gboolean bed_too_late(gpointer late)
 	return G_SOURCE_REMOVE;
 }
 
-/* Turns of the loop until @condition holds; it must within ten seconds. */
+/* Turns the loop until @condition holds; it must within ten seconds. */
 #define run_until(condition)                                                                       \
 	do {                                                                                       \
 		bool late_ = false;                                                                \
@@ -63,7 +63,7 @@ static inline gboolean bed_too_late(gpointer late)
 		g_source_unref(limit_);                                                            \
 	} while (0)
 
-/* Lets everything that is ready have its turn. */
+/* Handles everything that is ready. */
 static inline void run_idle(void)
 {
 	for (int i = 0; i < 20; i++)
@@ -104,7 +104,7 @@ static inline void fill_frame(uint8_t *frame, size_t len, mac_t dst, mac_t src, 
 	mac_write(header, dst);
 	mac_write(header + MAC_LEN, src);
 	header[12] = 0x88;
-	header[13] = 0xb5; /* IEEE 802 local experimental: nobody looks into it */
+	header[13] = 0xb5; /* IEEE 802 local experimental: nothing parses it */
 	for (size_t i = 0; i < len; i++)
 		frame[i] = i < sizeof(header) ? header[i] : (uint8_t)(seed + i);
 }

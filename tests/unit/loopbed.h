@@ -24,7 +24,7 @@ static inline void teardown(void)
 	g_main_context_unref(context);
 }
 
-/* One turn if there is anything to do; never sleeps. */
+/* One turn if anything is due; never sleeps. */
 static inline bool turn(void)
 {
 	return g_main_context_iteration(context, FALSE);

@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "packet/packet.h"
 
-/* Builds right packets, to be spoiled by the tests, and checks the checksums of what comes out. */
+/* Builds right packets, for tests to damage, and verifies checksums of output. */
 struct ends {
 	bool v6;
 	const char *src, *dst;
@@ -63,7 +63,7 @@ static inline csum_t l4_pseudo(const uint8_t *frame, bool v6, uint8_t proto, siz
 	return csum_pseudo4(src, dst, proto, (uint16_t)len);
 }
 
-/* The sum over a right segment or datagram folds to zero. */
+/* The sum over a correct segment or datagram folds to zero. */
 static inline bool l4_right(const uint8_t *frame, size_t len, bool v6, uint8_t proto)
 {
 	size_t l4 = ETH_HEADER + (v6 ? 40 : 20);

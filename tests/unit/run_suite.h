@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-/* Runs @suite, takes it, and is what main() ends with. CK_VERBOSITY says how much is told. */
+/* Runs @suite and frees it; its result is main()'s. CK_VERBOSITY sets the output. */
 static inline int run_suite(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);

@@ -22,16 +22,16 @@
 #include "tcp/tcp.h"
 
 /*
- * The room tcp/ between a guest, of which a test writes each segment, and a host's socket, with a
- * clock that only the test moves. The bed is the gateway: it finds the conn of a segment, or opens
- * one, and lets tcp_run() have its turn.
+ * The room tcp/ between a guest, whose segments the test writes, and a host's socket, with a clock
+ * that only the test moves. The bed acts as the gateway: it finds or opens the conn of a segment
+ * and calls tcp_run().
  */
 #define GUEST_MAC UINT64_C(0x525400123456)
 
-/* --- the clock, for loop.c and all else in this program --- */
+/* --- the clock, for everything in this program --- */
 
 static usec_t bed_now = 1000 * USEC_PER_SEC;
-static bool bed_has_clock; /* else it is the kernel's: Check measures how long a test takes */
+static bool bed_has_clock; /* else the kernel's: Check measures the duration of tests */
 
 int clock_gettime(clockid_t clock, struct timespec *ts)
 {
@@ -68,9 +68,9 @@ static GQueue outcome = G_QUEUE_INIT; /* struct seen: to the guest */
 static GQueue spent = G_QUEUE_INIT;   /* frames of this turn */
 static int host_fd = -1;              /* the far end of the host's socket */
 static int next_fd = -1;              /* the near end, for the conn that opens next */
-static int next_error;                /* or how its connect() fails */
-static struct conn *conn;             /* opened last */
-static bool (*bed_filter)(const struct frame *frame); /* false: lost on the way to the guest */
+static int next_error;                /* or errno of its connect() */
+static struct conn *conn;             /* the last one opened */
+static bool (*bed_filter)(const struct frame *frame); /* false: lost towards the guest */
 
 static void seen_free(void *data)
 {
@@ -138,7 +138,7 @@ static void bed_open_conn(const struct packet *packet, const struct conn_key *ke
 		tcp_accept(tcp, conn, packet, fd);
 }
 
-/* The guest has not got the last ACK. */
+/* The guest did not receive the last ACK. */
 static void bed_answer_late(const struct conn *late)
 {
 	uint8_t *frame = outbox_reserve(&outbox, RESET_FRAME_MAX);
@@ -173,7 +173,7 @@ static void bed_serve(struct loop_task *task)
 	outbox_flush(&outbox);
 }
 
-/* Turns of the loop while there is something to do; time stands still. */
+/* Turns the loop while anything is due; time stands still. */
 static inline void bed_turn(void)
 {
 	for (int i = 0; i < 50 && g_main_context_iteration(NULL, FALSE); i++)
@@ -183,7 +183,7 @@ static inline void bed_turn(void)
 		g_free(g_queue_pop_head(&spent));
 }
 
-/* @usec pass. */
+/* Advances the clock by @usec. */
 static inline void bed_pass(usec_t usec)
 {
 	usec_t end = bed_now + usec, step = MAX(USEC_PER_MSEC, usec / 1000);
@@ -246,7 +246,7 @@ static inline void bed_close_host(void)
 	host_fd = -1;
 }
 
-/* Whatever the test did, all is given back. */
+/* After any test all resources must be free. */
 static inline void bed_teardown(void)
 {
 	tcp_free(tcp);
@@ -281,7 +281,7 @@ static struct {
 	uint32_t stamp, echo;
 	unsigned shift, peer_shift;
 	uint32_t window;        /* bytes */
-	const uint8_t *options; /* instead of the timestamps */
+	const uint8_t *options; /* replaces the timestamps */
 	size_t n_options;
 } guest;
 
@@ -315,7 +315,7 @@ static inline void set_window(uint8_t *frame, uint32_t field)
 	csum_update16(header + 16, from, to);
 }
 
-/* A segment, on its way to the room; served with the next turn. */
+/* Queues a segment for the room; the next turn handles it. */
 static inline void guest_says(uint8_t flags, uint32_t seq, uint32_t ack, const void *data,
 			      size_t len)
 {
@@ -334,7 +334,7 @@ static inline void guest_says(uint8_t flags, uint32_t seq, uint32_t ack, const v
 	guest_queue(frame, len);
 }
 
-/* What continues what it sent. */
+/* Data that continues the guest's stream. */
 static inline void guest_sends(const void *data, size_t len)
 {
 	guest_says(TCP_FLAG_ACK | TCP_FLAG_PSH, guest.nxt, guest.rcv_nxt, data, len);
@@ -352,7 +352,7 @@ static inline void guest_fins(void)
 	guest_says(TCP_FLAG_ACK | TCP_FLAG_FIN, guest.nxt++, guest.rcv_nxt, NULL, 0);
 }
 
-/* The next segment to the guest; fails when there is none. Freed with the next call. */
+/* The next segment to the guest; fails if there is none. Freed by the next call. */
 static struct seen *last_seen;
 static inline struct seen *seen_next(void)
 {
@@ -418,7 +418,7 @@ static inline void guest_syn(const uint8_t *options, size_t n)
 	guest.nxt = guest.iss + 1;
 }
 
-/* What the SYN,ACK (or SYN) says holds from now on. */
+/* Follows the SYN,ACK's (or SYN's) numbers and options. */
 static inline void guest_heard_syn(const struct seen *seen)
 {
 	guest.irs = seen->seq;
@@ -461,7 +461,7 @@ static inline void host_writes(const void *data, size_t len)
 	ck_assert_int_eq(send(host_fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT), (ssize_t)len);
 }
 
-/* Exactly @text is there to read. */
+/* Exactly @text can be read. */
 static inline void host_reads(const char *text)
 {
 	char buffer[4096];
@@ -485,7 +485,7 @@ static inline bool host_at_end(void)
 	return recv(host_fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-/* Bytes that differ from place to place. */
+/* Bytes that differ by position. */
 static inline uint8_t *pattern(size_t len)
 {
 	uint8_t *bytes = g_malloc(len);

@@ -5,12 +5,12 @@
 #include "tcpbed.h"
 
 /*
- * A guest's TCP that minds itself, in the bed of tcpbed.h, on a wire that loses, doubles and
- * disorders; and a program at the host's socket. Both know what must come, byte by byte, and say at
- * once what may not: a wrong byte, one beyond the window, a window whose right edge moves left.
+ * A guest's TCP that works by itself, in the bed of tcpbed.h, on a wire that loses, duplicates and
+ * reorders; and a program at the host's socket. Both know which bytes must come, and fail at once
+ * on a wrong byte, one beyond the window, or a window whose right edge moves left.
  *
- * The guest retransmits as a simple stack does: all from the first missing byte on, at three
- * duplicates or after its RTO.
+ * The guest retransmits like a simple stack: everything from the first missing byte on, after three
+ * duplicates or its RTO.
  */
 #define PEER_AHEAD (1u << 20)
 #define PEER_RTO   (300 * USEC_PER_MSEC)
@@ -29,17 +29,17 @@ struct peer {
 	uint32_t mss, capacity;
 	uint64_t up_total, down_total;
 
-	/* as sender; offsets count from the first byte behind the SYN */
+	/* as sender; offsets count from the byte after the SYN */
 	uint32_t una, nxt, top, edge, recover;
 	unsigned duplicates;
 	usec_t progress;
 	bool fin_sent;
 
 	/* as receiver */
-	uint32_t rcv;          /* all below has come */
+	uint32_t rcv;          /* everything below was received */
 	uint8_t *there;        /* 1: the byte at rcv + i is there */
-	uint32_t far;          /* none beyond rcv + far is */
-	uint32_t unread, told; /* told: the right edge */
+	uint32_t far;          /* no byte from rcv + far on was received */
+	uint32_t unread, told; /* announced right edge */
 	bool host_fin, ended;
 	uint32_t host_fin_at;
 	uint32_t stamp_echo;
@@ -48,7 +48,7 @@ struct peer {
 	/* the host's program */
 	uint64_t host_read, host_written;
 	bool host_shut, host_saw_end;
-	double host_pause; /* the chance that it reads nothing in a step */
+	double host_pause; /* probability that it reads nothing in a step */
 
 	bool reset, owes_ack;
 	unsigned n_in;
@@ -95,7 +95,7 @@ static inline uint32_t peer_window(void)
 	uint32_t room = peer->capacity - peer->unread;
 	uint32_t edge = peer->rcv + room;
 
-	/* It opens by steps, and never shrinks. */
+	/* It opens in steps and never shrinks. */
 	if (!seq_before(edge, peer->told + MIN(peer->mss, peer->capacity / 2)))
 		peer->told = edge;
 	return peer->told - peer->rcv;
@@ -358,7 +358,7 @@ static inline bool peer_done(void)
 	       (!conn->tcp || peer->reset);
 }
 
-/* Until both have all; false: not within @ms, or reset. Quiet times pass quickly. */
+/* Until both have everything; false: not within @ms, or reset. Skips idle time. */
 static inline bool peer_run(int ms)
 {
 	int step = 1;

@@ -97,7 +97,7 @@ START_TEST(update_equals_summing_anew)
 			to = (uint16_t)~from;
 		memcpy(bytes + 20, &to, 2);
 		csum_update16(bytes + 10, from, to);
-		/* The sum over a message with a right checksum is all ones. */
+		/* The sum over a message with a correct checksum is all ones. */
 		ck_assert_uint_eq(csum_fold(csum_add(0, bytes, sizeof(bytes))), 0);
 	}
 }

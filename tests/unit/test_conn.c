@@ -70,7 +70,7 @@ START_TEST(the_guest_ends_first)
 	guest(A, 100, 500, 10);
 	guest(F | A, 110, 500, 0);
 	assert_state("FIN_WAIT_1");
-	peer(A, 500, 110, 0); /* the data, not yet the end */
+	peer(A, 500, 110, 0); /* acknowledges the data, not the FIN */
 	assert_state("FIN_WAIT_1");
 	peer(A, 500, 111, 0);
 	assert_state("FIN_WAIT_2");
@@ -105,7 +105,7 @@ START_TEST(it_is_over_when_the_guest_has_answered_the_peers_end_and_both_know)
 	by_forward();
 	peer(A, 500, 100, 900);
 	peer(F | A, 1400, 100, 0);
-	guest(F | A, 100, 1400, 0); /* it has the data, not the end */
+	guest(F | A, 100, 1400, 0); /* it has the data, not the FIN */
 	peer(A, 1401, 101, 0);
 	assert_state("CLOSED");
 	ck_assert(!conn_is_over(&conn));
@@ -125,7 +125,7 @@ START_TEST(what_the_peer_wants_is_known_from_its_first_acknowledgement)
 	by_forward();
 	ck_assert_uint_eq(conn.ends.peer_ack, 100);
 	conn = (struct conn){.key.proto = IPPROTO_TCP, .state = CONN_SYN_RECEIVED};
-	peer(S, 499, 0, 0); /* no ACK, so its number, 0, is none */
+	peer(S, 499, 0, 0); /* no ACK, so the number 0 is not one */
 	guest(S | A, 0xf0000000, 500, 0);
 	peer(A, 500, 0xf0000001, 0);
 	ck_assert_uint_eq(conn.ends.peer_ack, 0xf0000001);
@@ -178,7 +178,7 @@ START_TEST(a_reset_that_libslirp_does_not_believe_ends_nothing)
 	by_guest();
 	guest(R, 100 + 0x40000000, 0, 0);
 	assert_state("ESTABLISHED");
-	/* One that it might have believed, and did not. */
+	/* A reset that it might have accepted, but did not. */
 	guest(R, 100 + 0x10000, 0, 0);
 	assert_state("CLOSED");
 	peer(A, 500, 100, 10);
@@ -216,7 +216,7 @@ START_TEST(pings_are_told_apart_by_their_identifier_and_answers_belong_to_them)
 	packet = parsed(frame, len);
 	ck_assert(conn_key_of(&reply, &packet, CONN_TO_GUEST));
 	ck_assert(conn_key_equal(&request, &reply));
-	/* Neither a reply of the guest's nor an error is a conn. */
+	/* Neither a guest's reply nor an error belongs to a conn. */
 	ck_assert(!conn_key_of(&reply, &packet, CONN_FROM_GUEST));
 	frame[ETH_HEADER + 20] = 3;
 	packet = parsed(frame, len);

@@ -173,7 +173,7 @@ START_TEST(a_new_connection_takes_the_place_of_one_that_lingers)
 }
 END_TEST
 
-/* One port takes all it can; then it must do with what it has, and others get theirs. */
+/* One port takes all it can; then it must reuse its own conns, and others get theirs. */
 START_TEST(a_greedy_port_leaves_room_for_the_others)
 {
 	const unsigned most = CONN_MAX - CONN_MAX / CONN_DENOMINATOR;
@@ -189,7 +189,7 @@ START_TEST(a_greedy_port_leaves_room_for_the_others)
 	ck_assert(open_at(IPPROTO_UDP, 1, 1, 0) == NULL);
 	for (unsigned i = 0; i < CONN_FEW; i++)
 		ck_assert(open_at(IPPROTO_UDP, (uint16_t)(100 + i), 2, i) != NULL);
-	/* The second has no longer few: its own oldest gives way. */
+	/* The second now has many: its own oldest is evicted. */
 	ck_assert(open_at(IPPROTO_UDP, 50, 2, CONN_FEW) != NULL);
 	ck_assert(!is_there(IPPROTO_UDP, 100));
 	ck_assert(is_there(IPPROTO_UDP, 101));

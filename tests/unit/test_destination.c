@@ -20,7 +20,10 @@ static void setup(void)
 
 enum kind { SYN, UDP, ECHO_REQUEST };
 
-/* What becomes of a packet of @kind to @dst, port @dport: allowed (DROP_N_REASONS), or why not. */
+/*
+ * The verdict on a packet of @kind to @dst, port @dport: DROP_N_REASONS for allowed, or the
+ * reason.
+ */
 static enum drop_reason verdict(enum kind kind, const char *dst, uint16_t dport)
 {
 	struct ends flow = {strchr(dst, ':') != NULL, "10.0.2.15", dst, 40000, dport};
@@ -241,8 +244,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("scrub");
-	TCase *tcase = tcase_create("scrub");
+	Suite *suite = suite_create("destination");
+	TCase *tcase = tcase_create("destination");
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, no_detour_leads_to_loopback);

@@ -35,7 +35,7 @@ static void send_frame(int fd, const struct sockaddr_any *to, size_t len, mac_t 
 	g_free(data);
 }
 
-/* The next frame at @fd must be that one, padded with zeroes when it is short. */
+/* The next frame at @fd must be this one, padded with zeroes if short. */
 static void expect_frame(int fd, size_t len, mac_t dst, mac_t src, uint8_t seed)
 {
 	size_t padded = MAX(len, FRAME_PADDED);
@@ -59,7 +59,7 @@ static void expect_nothing(int fd)
 	ck_assert_int_eq(errno, EAGAIN);
 }
 
-/* A unix server with two guests that made themselves known. */
+/* A unix server with two guests that have sent a frame. */
 static struct sockaddr_any lan, name_a, name_b;
 static int guest_a, guest_b;
 
@@ -162,7 +162,7 @@ START_TEST(a_guest_that_does_not_read_does_not_stop_the_others)
 	expect_frame(guest_a, 60, MAC_A, MAC_C, 4);
 	send_frame(guest_a, &lan, 60, MAC_C, MAC_A, 5);
 	expect_frame(guest_c, 60, MAC_C, MAC_A, 5);
-	/* what was held comes in order when it reads again */
+	/* held frames come in order when it reads again */
 	while (came + stuck->count.drops[DROP_QUEUE_FULL] < sent) {
 		ssize_t n;
 
@@ -315,10 +315,10 @@ START_TEST(an_inet_pair_takes_frames_from_its_remote_alone)
 	expect_frame(guest_a, 1514, MAC_BROADCAST, MAC_C, 2);
 	send_frame(guest_a, &lan, 1514, MAC_C, MAC_A, 3);
 	expect_frame(fd, 1514, MAC_C, MAC_A, 3);
-	/* longer than UDP can be */
+	/* longer than UDP allows */
 	send_frame(guest_a, &lan, FRAME_MAX, MAC_C, MAC_A, 3);
 	run_until(port_named("udp.1")->count.drops[DROP_OVERSIZE] == 1);
-	/* the remote goes and comes back */
+	/* the remote closes and comes back */
 	close(fd);
 	send_frame(guest_a, &lan, 60, MAC_C, MAC_A, 3);
 	send_frame(guest_a, &lan, 60, MAC_C, MAC_A, 3);

@@ -51,7 +51,7 @@ START_TEST(offer_taken_elsewhere_is_free_again)
 	sent_addr(&m, DHCP_OPT_SERVER_ID, "10.0.2.98");
 	ck_assert(!deliver(1));
 	ck_assert_int_eq(lease_by_addr(dhcp_leases(dhcp), ip("10.0.2.15"))->state, LEASE_EXPIRED);
-	/* But a lease in use is not ended by a stray message. */
+	/* But a stray message does not end a lease in use. */
 	get_lease(1, &port, "10.0.2.15");
 	begin(1, DHCP_REQUEST);
 	sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.99");
@@ -101,7 +101,7 @@ END_TEST
 
 START_TEST(wrong_address_is_refused_to_all)
 {
-	/* off the network; somebody else's; the gateway's; outside the pool */
+	/* off the network; another's; the gateway's; outside the pool */
 	static const char *const wrong[] = {"192.168.1.7", "10.0.2.15", "10.0.2.2", "10.0.2.5"};
 
 	get_lease(1, &port, "10.0.2.15");
@@ -165,12 +165,12 @@ START_TEST(nobody_releases_or_declines_for_another)
 	sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.15");
 	ck_assert(!deliver(2));
 	ck_assert_int_eq(outcome.kind, DHCP_NOTHING);
-	/* With the other's MAC in the message, but not on the frame. */
+	/* With the other's MAC in the message only. */
 	begin(1, DHCP_RELEASE);
 	sent_ciaddr(&m, "10.0.2.15");
 	ck_assert(!deliver_from(&other, MAC(2), "10.0.2.16"));
 	ck_assert_uint_eq(other.count.drops[DROP_SPOOFED], 1);
-	/* Nor through a relay that nobody set up. */
+	/* Nor through an unexpected relay. */
 	begin(1, DHCP_RELEASE);
 	sent_ciaddr(&m, "10.0.2.15");
 	sent_giaddr(&m, "10.0.2.16");
@@ -204,7 +204,7 @@ START_TEST(inform_is_answered_without_a_lease)
 	ck_assert(!msg.present[DHCP_OPT_LEASE_TIME]);
 	assert_ip(dhcp_option_addr(&msg, DHCP_OPT_DNS), "10.0.2.3");
 	ck_assert_int_eq(outcome.kind, DHCP_NOTHING);
-	/* One that forgot its address in the message, and one that is not of this network. */
+	/* A client that left its address out, and one that is not of this network. */
 	begin(1, DHCP_INFORM);
 	ck_assert(deliver_from(&port, MAC(1), "10.0.2.9"));
 	assert_route(MAC(1), "10.0.2.9", 68);
@@ -305,7 +305,7 @@ START_TEST(every_truncation_is_survived)
 				    &outcome);
 		for (unsigned i = 0; i < DROP_N_REASONS; i++)
 			after += port.count.drops[i];
-		/* Each is answered or counted; all without the whole fixed part are dropped. */
+		/* Each is answered or counted; those shorter than the fixed part are dropped. */
 		ck_assert_uint_eq(after - before, answer ? 0 : 1);
 		ck_assert(!answer || len >= DHCP_FIXED_LEN);
 		answered += answer != 0;

@@ -19,7 +19,7 @@ static void end_names(void)
 	reservation_table_free(table);
 }
 
-/* As the lease keeper does it. */
+/* As lease_store does. */
 static void reserve(const char *name, unsigned n, const char *addr)
 {
 	struct reservation_spec spec = {.name = name, .mac = MAC(n), .addr = ip(addr)};
@@ -70,7 +70,7 @@ START_TEST(reservation_holds_for_any_client_identifier)
 		ck_assert(deliver(1));
 		assert_answer(DHCP_ACK, "10.0.2.20");
 	}
-	/* Nor does another with its identifier get it. */
+	/* Nor does another with its identifier. */
 	begin(2, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_CLIENT_ID, ids[2], 5);
 	ck_assert(deliver(2));
@@ -90,7 +90,7 @@ START_TEST(nobody_else_gets_a_reserved_address)
 	sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.15");
 	ck_assert(deliver(3));
 	assert_answer(DHCP_NAK, "0.0.0.0");
-	/* Not even after its guest has had it and gone. */
+	/* Not even after its guest had it and left. */
 	get_lease(1, &port, "10.0.2.15");
 	now += 2 * 86400 * USEC_PER_SEC;
 	begin(3, DHCP_REQUEST);
@@ -157,7 +157,7 @@ START_TEST(removed_reservation_leaves_the_lease)
 	sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.20");
 	ck_assert(deliver(2));
 	assert_answer(DHCP_OFFER, "10.0.2.20");
-	/* But not when its address is no other's to have. */
+	/* But not if its address is not available. */
 	reserve("db", 3, "10.0.2.5");
 	get_lease(3, &port, "10.0.2.5");
 	lease_unreserve(dhcp_leases(dhcp), MAC(3), now);
@@ -196,17 +196,17 @@ START_TEST(fully_qualified_name_is_answered_with_the_one_in_force)
 	sent_option(&m, DHCP_OPT_FQDN, "\0\0\0debian.example.org", 21);
 	ck_assert(deliver(1));
 	assert_bytes(DHCP_OPT_FQDN, "\3\377\377web.lan", 10);
-	/* Labels; our update asked for. */
+	/* Labels; it asks for our update. */
 	begin(2, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_FQDN, "\5\0\0\6debian", 10);
 	ck_assert(deliver(2));
 	assert_bytes(DHCP_OPT_FQDN, "\5\377\377\6debian\3lan\0", 15);
-	/* No update at all is asked for: it is told that it will get none (RFC 4702 4). */
+	/* It asks for no update: it is told that there will be none (RFC 4702 4). */
 	begin(2, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_FQDN, "\10\0\0debian", 9);
 	ck_assert(deliver(2));
 	assert_bytes(DHCP_OPT_FQDN, "\10\377\377debian.lan", 13);
-	/* The name we go by is that of option 12 when there are both. */
+	/* With both options the name is option 12's. */
 	begin(2, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_HOSTNAME, "db", 2);
 	sent_option(&m, DHCP_OPT_FQDN, "\1\0\0debian", 9);
@@ -229,7 +229,7 @@ START_TEST(rapid_commit_binds_at_once)
 	ck_assert_int_eq(outcome.kind, DHCP_GRANTED);
 	ck_assert_str_eq(outcome.hostname, "db");
 	ck_assert_int_eq(lease_by_addr(dhcp_leases(dhcp), ip("10.0.2.15"))->state, LEASE_BOUND);
-	/* Only where it is asked for. */
+	/* Only if it is asked for. */
 	get_lease(2, &port, "10.0.2.16");
 	ck_assert(!msg.present[DHCP_OPT_RAPID_COMMIT]);
 }
@@ -258,7 +258,7 @@ START_TEST(routes_come_with_the_default_route)
 	get_lease(1, &port, "10.0.2.15");
 	assert_bytes(DHCP_OPT_ROUTES, expected, sizeof expected);
 	assert_ip(dhcp_option_addr(&msg, DHCP_OPT_ROUTER), "10.0.2.2");
-	/* A closed network has no way out, but its own routes. */
+	/* A restricted network has no router, but its own routes. */
 	config.restricted = true;
 	get_lease(1, &port, "10.0.2.15");
 	assert_bytes(DHCP_OPT_ROUTES, expected, sizeof expected - 5);
@@ -364,7 +364,7 @@ START_TEST(hosts_search_list_comes_last)
 }
 END_TEST
 
-/* --- addresses that somebody uses without asking --- */
+/* --- addresses in use without a lease --- */
 
 static struct in_addr squatted[3];
 
@@ -391,7 +391,7 @@ START_TEST(address_of_a_guest_configured_by_hand_is_not_given)
 	sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.17");
 	ck_assert(deliver(2));
 	assert_answer(DHCP_NAK, "0.0.0.0");
-	/* It is free again when the other has gone and its rest is over. */
+	/* It is free again when the other has left and its rest is over. */
 	squatted[0].s_addr = squatted[1].s_addr = 0;
 	now += LEASE_DECLINE_REST + 1;
 	begin(3, DHCP_DISCOVER);
@@ -409,7 +409,7 @@ START_TEST(returning_guest_whose_address_is_used_gets_another)
 	squatted[1].s_addr = squatted[2].s_addr = 0;
 	lease_pool_set_in_use(dhcp_leases(dhcp), in_use, NULL);
 	get_lease(1, &port, "10.0.2.16");
-	/* One that has it by lease keeps it, whoever says what. */
+	/* A client that leases it keeps it, whatever others say. */
 	squatted[0] = ip("10.0.2.16");
 	get_lease(1, &port, "10.0.2.16");
 }

@@ -46,7 +46,7 @@ START_TEST(options_come_in_the_clients_order)
 	begin(1, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_PARAMETERS, wanted, sizeof wanted);
 	ck_assert(deliver(1));
-	/* As received, the options stand in one area; look at the bytes. */
+	/* The options are in one area as received; check the bytes. */
 	{
 		static const uint8_t order[] = {
 			DHCP_OPT_TYPE,   DHCP_OPT_SERVER_ID, DHCP_OPT_LEASE_TIME, DHCP_OPT_T1,
@@ -155,7 +155,7 @@ START_TEST(fqdn_is_answered_in_its_own_encoding)
 	ck_assert(deliver(1));
 	assert_bytes(DHCP_OPT_FQDN, "\3\377\377db.lan", 9);
 	ck_assert_str_eq(outcome.hostname, "db");
-	/* Cut short, or with a label that is too long: as if it were not there. */
+	/* Truncated, or with an overlong label: as if absent. */
 	for (size_t len = 0; len < 5; len++) {
 		begin(1, DHCP_REQUEST);
 		sent_addr(&m, DHCP_OPT_REQUESTED_ADDR, "10.0.2.15");
@@ -179,7 +179,7 @@ START_TEST(hostnames_are_cleaned)
 		{"\303\244", ""},
 		{"...", ""},
 		{"localhost.localdomain", ""},
-		/* Names that no guest may give itself. */
+		/* Names that guests must not claim. */
 		{"DNS", ""},
 		{"wpad.lan", ""},
 		{"isatap", ""},
@@ -280,18 +280,18 @@ START_TEST(boot_file_follows_architecture)
 		ck_assert_str_eq((char *)msg.file, cases[i].file);
 		assert_ip(msg.siaddr, "10.0.2.2");
 	}
-	/* The first of several that there is a file for. */
+	/* The first of several architectures with a file. */
 	begin(1, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_ARCH, "\0\13\0\7\0\0", 6);
 	ck_assert(deliver(1));
 	assert_text(DHCP_OPT_BOOTFILE, "x64.efi");
-	/* iPXE that the firmware has loaded. */
+	/* iPXE, loaded by the firmware. */
 	begin(1, DHCP_DISCOVER);
 	sent_option(&m, DHCP_OPT_ARCH, "\0\7", 2);
 	sent_option(&m, DHCP_OPT_USER_CLASS, "iPXE", 4);
 	ck_assert(deliver(1));
 	assert_text(DHCP_OPT_BOOTFILE, "menu.ipxe");
-	/* Who names no architecture. */
+	/* A client without an architecture. */
 	begin(1, DHCP_DISCOVER);
 	ck_assert(deliver(1));
 	assert_text(DHCP_OPT_BOOTFILE, "other");

@@ -80,7 +80,7 @@ START_TEST(padding_and_a_missing_end_are_fine)
 	ck_assert(parse());
 	ck_assert_int_eq(msg.type, DHCP_DISCOVER);
 	sent_end(&m);
-	m.bytes[m.len++] = DHCP_OPT_HOSTNAME; /* what stands behind the end is not looked at */
+	m.bytes[m.len++] = DHCP_OPT_HOSTNAME; /* bytes after END are ignored */
 	m.bytes[m.len++] = 200;
 	ck_assert(parse());
 	ck_assert(!msg.present[DHCP_OPT_HOSTNAME]);
@@ -134,7 +134,7 @@ END_TEST
 
 START_TEST(overload_in_an_overloaded_field_does_not_loop)
 {
-	/* file says that file and sname are overloaded, once more */
+	/* file says that file and sname are overloaded, again */
 	memcpy(m.bytes + 44 + DHCP_SNAME_LEN, "\64\1\3\64\1\3\377", 7);
 	sent_u8(&m, DHCP_OPT_TYPE, DHCP_REQUEST);
 	sent_u8(&m, DHCP_OPT_OVERLOAD, 1);
@@ -190,7 +190,7 @@ START_TEST(options_of_a_wrong_length_are_refused)
 	m.bytes[2] = 17; /* hlen */
 	ck_assert(!parse());
 	setup();
-	/* One that says its type twice says it in two bytes. */
+	/* Two message types are joined to one of two bytes. */
 	sent_u8(&m, DHCP_OPT_TYPE, 1);
 	sent_u8(&m, DHCP_OPT_TYPE, 3);
 	ck_assert(!parse());
@@ -205,7 +205,7 @@ START_TEST(endless_message_is_refused)
 	ck_assert(dhcp_parse(&msg, huge, DHCP_MESSAGE_MAX, &why));
 	ck_assert(!dhcp_parse(&msg, huge, 65507, &why));
 	ck_assert_int_eq(why, DROP_OVERSIZE);
-	/* The most options there can be. */
+	/* The largest possible number of options. */
 	memset(huge + m.len, 1, DHCP_MESSAGE_MAX - m.len);
 	memset(huge + 44, 1, 192);
 	memcpy(huge + m.len, "\64\1\3", 3);
@@ -233,7 +233,7 @@ START_TEST(random_options_never_read_too_far)
 }
 END_TEST
 
-/* Reads back what was written. */
+/* Parses what was written. */
 static void write_and_parse(size_t max)
 {
 	size_t len = dhcp_reply_write(&reply, out, max);
@@ -307,7 +307,7 @@ START_TEST(options_that_do_not_fit_go_to_sname_and_file)
 	assert_option(DHCP_OPT_OVERLOAD, "\3", 1);
 	assert_option(DHCP_OPT_DOMAIN, value, 200);
 	assert_option(DHCP_OPT_MESSAGE, value, 60);
-	assert_option(DHCP_OPT_BOOTFILE, "boot", 4); /* its field is not free any more */
+	assert_option(DHCP_OPT_BOOTFILE, "boot", 4); /* its field is used already */
 }
 END_TEST
 

@@ -163,12 +163,12 @@ START_TEST(messages_that_must_be_discarded_are)
 		bool client, server, association;
 		enum drop_reason why;
 	} wrong[] = {
-		{1, false, false, true, DROP_MALFORMED},   /* nobody's */
-		{1, true, true, true, DROP_MALFORMED},     /* to a server it does not know yet */
+		{1, false, false, true, DROP_MALFORMED},   /* no client id */
+		{1, true, true, true, DROP_MALFORMED},     /* to a server that it cannot know yet */
 		{3, true, false, true, DROP_MALFORMED},    /* to none */
-		{3, false, true, true, DROP_MALFORMED},    /* nobody's */
-		{6, true, true, true, DROP_MALFORMED},     /* rebinds with one server */
-		{11, true, false, true, DROP_MALFORMED},   /* wants addresses all the same */
+		{3, false, true, true, DROP_MALFORMED},    /* no client id */
+		{6, true, true, true, DROP_MALFORMED},     /* rebinds with a server id */
+		{11, true, false, true, DROP_MALFORMED},   /* asks for addresses nevertheless */
 		{4, true, false, true, DROP_N_REASONS},    /* confirm */
 		{2, true, true, false, DROP_ROGUE_SERVER}, /* a server's */
 		{7, true, true, false, DROP_ROGUE_SERVER},

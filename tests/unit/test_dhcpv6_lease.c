@@ -31,7 +31,7 @@ static void from_client(uint8_t type, unsigned n)
 		option(2, our_duid, sizeof our_duid);
 }
 
-/* The one address that the answer gives, for @valid seconds. */
+/* The answer's one address, valid for @valid seconds. */
 static const char *given(uint32_t valid)
 {
 	static char text[INET6_ADDRSTRLEN];
@@ -56,7 +56,7 @@ static void assert_refused(const uint8_t status[6])
 	ck_assert_mem_eq(value + 12, status, 6);
 }
 
-/* SOLICIT and REQUEST: what it got. */
+/* SOLICIT and REQUEST: returns the address. */
 static char *get(unsigned n)
 {
 	g_autofree char *offered = NULL;
@@ -91,7 +91,7 @@ START_TEST(client_gets_an_address_of_the_range_and_keeps_it)
 	association(first);
 	ck_assert(deliver());
 	ck_assert_str_eq(given(86400), first);
-	/* In another process too. */
+	/* The same in another process. */
 	give_addresses(0x1fff);
 	again = get(1);
 	ck_assert_str_eq(first, again);
@@ -127,7 +127,7 @@ START_TEST(renewal_of_an_unknown_address_is_granted_when_it_is_free)
 	association("2001:db8::1");
 	ck_assert(deliver());
 	assert_refused(no_binding);
-	/* Beside its own, another one ends. */
+	/* Another address beside its own gets lifetime 0. */
 	from_client(5, 1);
 	association("fec0::1111");
 	ck_assert(deliver());

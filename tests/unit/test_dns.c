@@ -36,7 +36,7 @@ START_TEST(name_of_the_world_is_asked_for_and_answered_raw)
 	ck_assert_uint_eq(dns_get16(got.last.data), 0x4711);
 	ck_assert_mem_eq(got.last.data + DNS_HEADER, q.data + DNS_HEADER, 17);
 	assert_got(DNS_NOERROR, "AN www.example.org 1 192.0.2.1;OPT;");
-	/* And the question went out with every byte but the id and the name's case. */
+	/* The question went out unchanged but for the id and the name's case. */
 	ck_assert_uint_eq(one.last.len, q.len);
 	ck_assert_mem_eq(one.last.data + 2, q.data + 2, 10);
 	ck_assert_mem_eq(one.last.data + DNS_HEADER + 17, q.data + DNS_HEADER + 17,
@@ -137,7 +137,7 @@ START_TEST(error_that_all_servers_give_goes_back_as_it_came)
 		ask(i, "www.example.org", DNS_TYPE_A);
 		run_until(got.n == i + 1);
 		assert_got(errors[i], "");
-		/* With the OPT record that says that we, or the server, know of EDNS. */
+		/* Plus the OPT record that announces our, or the server's, EDNS. */
 		ck_assert_uint_eq(one.queries, i + 1);
 	}
 	see();
@@ -198,7 +198,7 @@ START_TEST(same_question_is_asked_once)
 		query_begin(&q, i, i % 2 ? "www.EXAMPLE.org" : "WWW.example.org", DNS_TYPE_A);
 		send_from(1 + i % 4, i, 1000 + i);
 	}
-	/* One repeats itself. */
+	/* One client repeats itself. */
 	send_from(1 + 49 % 4, 49, 1049);
 	run_until(got.n == 50);
 	run_idle();
@@ -254,7 +254,10 @@ START_TEST(one_guest_cannot_take_it_all)
 
 		open_dns(a, b);
 	}
-	/* 100,000 of one guest under many names, some under many MAC addresses; another asks. */
+	/*
+	 * 100,000 queries of one guest under many names, some with other MAC addresses; another
+	 * guest asks.
+	 */
 	for (unsigned i = 0; i < 100000; i++) {
 		g_autofree char *name = g_strdup_printf("n%u.slow.example", i);
 
@@ -270,7 +273,7 @@ START_TEST(one_guest_cannot_take_it_all)
 	}
 	see();
 	ck_assert_uint_eq(stats.outstanding, DNS_MAX_PER_PORT);
-	/* Some may have waited long enough to give way. */
+	/* Some may have waited long enough to be ended. */
 	ck_assert_uint_eq(stats.dropped + stats.displaced, 100000 - DNS_MAX_PER_PORT);
 	ck_assert_uint_eq(got.by_port[2], 10);
 	ck_assert_uint_le(one.queries, 2 * DNS_MAX_PER_PORT);
@@ -317,7 +320,7 @@ static void ask_many(const char *format, unsigned n, unsigned port)
 	}
 }
 
-/* Time for those who wait to have waited long. */
+/* The waiting clients have waited for long. */
 static void be_patient(void)
 {
 	usec_t until = g_get_monotonic_time() + DNS_PATIENCE + 10 * USEC_PER_MSEC;
@@ -364,12 +367,12 @@ START_TEST(names_that_nobody_answers_do_not_hold_up_others)
 	}
 	ask_many("slow.example", DNS_MAX_PER_GUEST, 1);
 	ask(7, "www.example.org", DNS_TYPE_A);
-	/* Full, and nobody has waited long: it is told at once. */
+	/* Full, and nobody has waited for long: refused at once. */
 	ck_assert_uint_eq(got.n, 1);
 	assert_got(DNS_SERVFAIL, "");
 	be_patient();
 	ask(8, "www.example.org", DNS_TYPE_A);
-	/* The oldest has given way, and is told so. */
+	/* The oldest was ended, and told so. */
 	ck_assert_uint_eq(got.n, 2);
 	assert_got(DNS_SERVFAIL, "");
 	ck_assert_uint_eq(dns_get16(got.last.data), 0);

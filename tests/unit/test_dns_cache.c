@@ -62,7 +62,7 @@ START_TEST(answer_is_given_back_with_its_time_counted_down)
 	answer = dns_cache_get(cache, &query, SECONDS(40), &len);
 	ck_assert_uint_eq(dns_get32(answer + q.len + 6), 260);
 	ck_assert_uint_eq(dns_get32(answer + len - DNS_OPT_LEN - 10), 60);
-	/* The OPT record's flags are no time. */
+	/* The OPT record's flags are not a TTL. */
 	ck_assert_mem_eq(answer + len - DNS_OPT_LEN, a.data + len - DNS_OPT_LEN, DNS_OPT_LEN);
 	ck_assert(has(SECONDS(99)));
 	ck_assert(!has(SECONDS(100)));
@@ -83,7 +83,7 @@ START_TEST(what_is_not_there_is_kept_as_long_as_the_soa_says)
 	keep(0);
 	ck_assert(has(SECONDS(19)));
 	ck_assert(!has(SECONDS(20)));
-	/* An alias that leads to nothing is nothing too. */
+	/* An alias to a name without records is negative too. */
 	begin("www.example.org", DNS_TYPE_AAAA, DNS_NOERROR);
 	put_alias(&a, NULL, DNS_TYPE_CNAME, "b.example.org");
 	put_soa(&a, "example.org", 86400, 10);

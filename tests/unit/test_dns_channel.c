@@ -5,7 +5,7 @@
 #include "linkbed.h"
 #include "run_suite.h"
 
-/* One server, and what nobody off the path can know of a query to it. */
+/* One server, and what an off-path attacker cannot know of a query to it. */
 static struct dns_channel *channel;
 static struct fakedns server;
 static struct message q, got;
@@ -107,7 +107,7 @@ START_TEST(case_of_letters_is_drawn_and_nothing_else_changed)
 				 0);
 		ck_assert_mem_eq(server.last.data + DNS_HEADER + 19, q.data + DNS_HEADER + 19, 4);
 	}
-	/* 280 letters; half of them, but for a chance of one in a million. */
+	/* 280 letters; half change, but for a chance of one in a million. */
 	ck_assert_uint_gt(n, 90);
 	ck_assert_uint_lt(n, 190);
 }
@@ -145,7 +145,7 @@ START_TEST(other_case_of_a_server_that_keeps_it_is_asked_about_by_tcp)
 		ask_and_wait("www.example.org");
 	ck_assert_uint_ge(server.tcp_queries, 8);
 	ck_assert_uint_eq(n_failed, 0);
-	/* And one that says so by TCP too has changed its ways. */
+	/* A server that does so by TCP too has changed. */
 	server.behaviour = FAKE_LOWER;
 	for (unsigned i = 0; i < 10; i++)
 		ask_and_wait("www.example.org");
@@ -161,7 +161,7 @@ START_TEST(long_answers_come_by_one_connection_that_may_end_between)
 	ask_and_wait("big.example.org");
 	ck_assert_uint_gt(got.len, 4000);
 	fake_hang_up(&server);
-	/* Asked on the connection whose end we have not seen yet. */
+	/* Sent on a connection that has closed unnoticed. */
 	ask_and_wait("big.example.org");
 	ck_assert_uint_gt(got.len, 4000);
 	run_idle();

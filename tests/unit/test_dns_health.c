@@ -6,7 +6,7 @@
 #include "dns/health.h"
 #include "run_suite.h"
 
-/* In which order servers are asked, by a clock of the test's own. */
+/* The order in which servers are asked; the test passes the time in. */
 static struct dns_health health[3];
 static struct dns_health *const servers[] = {&health[0], &health[1], &health[2]};
 static usec_t now;

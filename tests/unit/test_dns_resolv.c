@@ -128,7 +128,7 @@ START_TEST(any_rewrite_empties_what_was_learnt)
 	run_until(got.n == 1);
 	ask(2, "a.corp.example", DNS_TYPE_A);
 	ck_assert_uint_eq(got.n, 2);
-	/* The same servers; but who knows what is behind them. */
+	/* The same servers, but a stub may have changed behind them. */
 	two.addr = "192.0.2.3";
 	write_conf("resolv.conf", "nameserver 127.0.0.1\nsearch corp.example lan\n");
 	run_until(config_changes() == 1);
@@ -158,7 +158,7 @@ START_TEST(search_list_is_not_told_where_it_is_of_no_use)
 }
 END_TEST
 
-/* What is followed, and how often it has changed. */
+/* The watched files, and the number of changes. */
 struct following {
 	struct dns_resolv *resolv;
 	unsigned n;

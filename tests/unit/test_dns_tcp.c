@@ -4,7 +4,7 @@
 #include "dnsbed.h"
 #include "run_suite.h"
 
-/* A connection of the guest at @port, as the gateway hands it over. */
+/* A connection of the guest at @port, as the gateway passes it on. */
 static int dial_from(unsigned port)
 {
 	struct dns_client client = {.port_id = port, .mac = port};
@@ -94,7 +94,7 @@ START_TEST(tcp_queries_are_pipelined_and_answered_as_they_are_ready)
 	send_tcp(fd, false);
 	run_until(received(fd, 2));
 	ck_assert_uint_eq(dns_get16(stream + 2), 2);
-	/* Half closed: what was asked is still answered, then it is closed. */
+	/* Half closed: pending queries are still answered, then it is closed. */
 	query_begin(&q, 3, "x.example.org", DNS_TYPE_A);
 	send_tcp(fd, false);
 	shutdown(fd, SHUT_WR);
@@ -140,7 +140,7 @@ START_TEST(tcp_connections_are_bounded)
 	see();
 	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
 	ck_assert_uint_eq(stats.tcp_displaced, 10);
-	/* The newest is served, the oldest has gone. */
+	/* The newest is served, the oldest was closed. */
 	ck_assert(hung_up(fds[0]));
 	stream_len = 0;
 	query_begin(&q, 1, "gateway", DNS_TYPE_A);
@@ -158,7 +158,7 @@ START_TEST(one_ports_connections_take_none_of_others)
 	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
 	open_with(false);
 	mine = dial_from(7);
-	/* More than it may, of one port; then more than all may, of some. */
+	/* More than one port's limit; then more than the total limit, from several ports. */
 	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
 		fds[i] = dial_from(i < 36 ? 1 : 8 + i % 9);
 		if (i == 35) {

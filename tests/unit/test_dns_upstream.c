@@ -6,7 +6,7 @@
 #include "linkbed.h"
 #include "run_suite.h"
 
-/* Which server is asked, when, and whose answer is taken. */
+/* The server asked, the time, and the answer taken. */
 static struct dns_upstream *upstream;
 static struct fakedns servers[3];
 static struct message q, got;
@@ -118,7 +118,7 @@ START_TEST(third_server_answers_when_two_have_nothing)
 	assert_from("192.0.2.3", "www.example.org");
 	ck_assert_uint_eq(servers[0].queries, 1);
 	ck_assert_uint_eq(servers[1].queries, 1);
-	/* And is asked first from now on. */
+	/* And it is asked first from now on. */
 	ask("web.example.org");
 	run_until(n_done == 2);
 	assert_from("192.0.2.3", "web.example.org");
@@ -146,7 +146,7 @@ START_TEST(late_answer_of_the_first_server_is_taken)
 
 	open_all(FAKE_SILENT, FAKE_SILENT, FAKE_SILENT);
 	use(0, 2);
-	/* Not read by the fake: the test itself answers, after the second was asked. */
+	/* The fake does not read it: the test answers after the second was asked. */
 	loop_io_remove(&servers[0].udp_io);
 	ask("www.example.org");
 	run_until(servers[1].queries == 1);
@@ -250,7 +250,7 @@ START_TEST(longest_domain_decides)
 }
 END_TEST
 
-/* --- as somebody writes them --- */
+/* --- as written in options --- */
 
 static void assert_resolv_conf(const char *text, const char *expected)
 {

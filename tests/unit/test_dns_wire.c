@@ -10,7 +10,7 @@ static struct dns_query query;
 
 static int parse(void)
 {
-	/* On the heap, so that a sanitizer sees every byte read too many. */
+	/* On the heap, so that a sanitizer sees any byte read past the end. */
 	uint8_t *exact = g_memdup2(m.data, m.len);
 	int rcode = dns_query_parse(&query, exact, m.len);
 
@@ -57,7 +57,7 @@ START_TEST(name_that_loops_is_refused)
 {
 	struct dns_name name;
 
-	/* Each of these would go round for ever. */
+	/* Each of these would loop for ever. */
 	ck_assert(!read_name("\xc0\0", 2, 0, &name));
 	ck_assert(!read_name("\1a\xc0\0", 4, 0, &name));
 	ck_assert(!read_name("\xc0\2\xc0\0", 4, 0, &name));
@@ -214,7 +214,7 @@ START_TEST(pointer_in_a_question_is_refused)
 }
 END_TEST
 
-/* Nothing but "no crash, nothing read outside" can be said of it; the sanitizers say it. */
+/* Checks only that nothing crashes or is read out of bounds; the sanitizers see it. */
 START_TEST(mutated_messages_are_survived)
 {
 	uint8_t out[DNS_UDP_MIN];
@@ -353,7 +353,7 @@ START_TEST(broken_message_is_cut_to_its_header)
 }
 END_TEST
 
-/* --- does the answer fit --- */
+/* --- does the answer match --- */
 
 static bool fits(void)
 {

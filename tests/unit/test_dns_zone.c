@@ -158,7 +158,7 @@ START_TEST(single_label_that_nobody_has_is_for_the_hosts_servers)
 	ck_assert(!ask("nas", DNS_TYPE_A));
 	ck_assert(!ask("nas", DNS_TYPE_HTTPS));
 	ck_assert(!ask("com", DNS_TYPE_SOA));
-	/* Ours are not, whatever is asked of them. */
+	/* Our names do not exist there, for any type. */
 	assert_answer("web", DNS_TYPE_MX, DNS_NOERROR, "NS web 6;");
 	config.restricted = true;
 	assert_answer("nas", DNS_TYPE_A, DNS_NXDOMAIN, "NS . 6;");
@@ -310,7 +310,7 @@ START_TEST(names_of_the_world_are_not_ours)
 	ck_assert(!ask("xusernet.internal", DNS_TYPE_A));
 	ck_assert(!ask("8.8.8.8.in-addr.arpa", DNS_TYPE_PTR));
 	ck_assert(!ask(".", DNS_TYPE_NS));
-	/* A validating resolver in a guest needs these of the top-level domains. */
+	/* A guest's validating resolver needs these of top-level domains. */
 	ck_assert(!ask("org", DNS_TYPE_DS));
 	ck_assert(!ask("org", DNS_TYPE_DNSKEY));
 }
@@ -358,7 +358,7 @@ START_TEST(live_record_covers_a_name_of_the_world)
 	add_record("www.example.org", "10.0.2.77");
 	assert_answer("www.example.org", DNS_TYPE_A, DNS_NOERROR,
 		      "AN www.example.org 1 10.0.2.77;");
-	/* Else the guest would go to the real one by IPv6. */
+	/* Otherwise the guest would reach the real one by IPv6. */
 	assert_answer("www.example.org", DNS_TYPE_AAAA, DNS_NOERROR, "NS www.example.org 6;");
 	ck_assert(!ask("www.example.org", DNS_TYPE_MX));
 	ck_assert(!ask("example.org", DNS_TYPE_A));

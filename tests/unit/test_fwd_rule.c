@@ -8,9 +8,9 @@
 
 static const struct in_addr any = {0};
 
-/* What a rule is written as when it is read and printed. */
+/* The text of a rule after it was parsed. */
 struct right {
-	const char *text, *printed; /* NULL: as it stands */
+	const char *text, *printed; /* NULL: unchanged */
 };
 
 static const struct right qemus[] = {
@@ -26,7 +26,7 @@ static const struct right qemus[] = {
 	{"tcp::65535-:1", "tcp:0.0.0.0:65535-:1"},
 	{"tcp::0x50-:0120", "tcp:0.0.0.0:80-:80"},
 	{"tcp::0X1f90-:0x1F90", "tcp:0.0.0.0:8080-:8080"},
-	{"tcp:: 80-: 80", "tcp:0.0.0.0:80-:80"}, /* strtol's blanks and signs */
+	{"tcp:: 80-: 80", "tcp:0.0.0.0:80-:80"}, /* blanks and signs that strtol accepts */
 	{"tcp::+80-:+80", "tcp:0.0.0.0:80-:80"},
 	{"tcp::00-:01", "tcp:0.0.0.0:0-:1"},
 	{"tcp:127.1:80-:80", "tcp:127.0.0.1:80-:80"}, /* inet_aton */
@@ -51,7 +51,7 @@ static const struct right v6[] = {
 	{"tcp::80-[fec0::15]:80", "tcp:[::]:80-[fec0::15]:80"},
 	{"udp::0-[fec0::15]:80", "udp:[::]:0-[fec0::15]:80"},
 	{"unix:/run/x-[fec0::15]:80", NULL},
-	/* Across families the guest sees the gateway. */
+	/* Across families the guest sees the gateway as client. */
 	{"tcp:[::1]:80-:80", NULL},
 	{"tcp:[::1]:80-10.0.2.15:80", NULL},
 	{"tcp:127.0.0.1:80-[fec0::15]:80", NULL},
@@ -326,7 +326,7 @@ static void assert_right(const struct right *table, unsigned n)
 			      error ? error->message : "");
 		printed = fwd_rule_format(&rule);
 		ck_assert_str_eq(printed, expected);
-		/* What was printed is the same rule. */
+		/* The printed rule parses to the same rule. */
 		ck_assert(fwd_rule_parse(&again, printed, any, NULL));
 		ck_assert(sockaddr_equal(&again.host, &rule.host));
 		ck_assert(sockaddr_equal(&again.guest, &rule.guest));
@@ -334,7 +334,7 @@ static void assert_right(const struct right *table, unsigned n)
 		ck_assert_uint_eq(again.n_ports, rule.n_ports);
 		ck_assert(again.udp == rule.udp && again.both == rule.both &&
 			  again.masquerade == rule.masquerade);
-		/* And its host's side is what removes it. */
+		/* Its host's side alone removes it. */
 		side = fwd_rule_format_host(&rule);
 		ck_assert(g_str_has_prefix(printed, side));
 		ck_assert_msg(fwd_rule_parse_host(&host, side, any, &error), "%s",

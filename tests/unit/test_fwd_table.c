@@ -10,7 +10,7 @@
 static struct fwd_table *table;
 static unsigned n_bound, n_binds, n_retargeted, n_removed, next_port;
 static uint16_t refused_port; /* 0: none */
-static unsigned refused_v6;   /* so many IPv6 binds fail */
+static unsigned refused_v6;   /* IPv6 binds that fail */
 static bool refuse;           /* all */
 static unsigned n_resolved;
 static struct fwd_guest web;    /* what "web" resolves to; other names are unknown */
@@ -122,7 +122,7 @@ static bool removed(const char *text)
 	return fwd_table_remove(table, &rule);
 }
 
-/* @reason is what follows the rule. */
+/* @reason is the text after the rule. */
 static void assert_add_fails(const char *text, const char *reason)
 {
 	GError *error = NULL;
@@ -324,7 +324,7 @@ START_TEST(range_takes_all_ports_or_none)
 	assert_add_fails("udp:0.0.0.0:60000..60005-:7000..7005", "Permission denied");
 	ck_assert_uint_eq(n_binds, 4);
 	ck_assert(list_empty(fwd_table_entries(table)));
-	/* Nothing is left that stands in the way. */
+	/* Nothing is left in the way. */
 	refused_port = 0;
 	ck_assert_ptr_nonnull(add("udp::60000..60005-:7000", NULL));
 	ck_assert_uint_eq(n_bound, 6);
@@ -355,7 +355,7 @@ START_TEST(star_with_port_zero_is_the_same_port_in_both)
 	const struct fwd_entry *entry;
 	char *text;
 
-	refused_v6 = 3; /* 40000 to 40002 are somebody's in IPv6 */
+	refused_v6 = 3; /* 40000 to 40002 are in use in IPv6 */
 	entry = add("tcp:*:0-:80", NULL);
 	ck_assert_ptr_nonnull(entry);
 	assert_leads(entry, 0, "0.0.0.0:40003", "10.0.2.15:80");
@@ -365,7 +365,7 @@ START_TEST(star_with_port_zero_is_the_same_port_in_both)
 	ck_assert_str_eq(text, "tcp:*:40003-10.0.2.15:80");
 	g_free(text);
 	ck_assert(removed("tcp:*:40003"));
-	/* Not for ever: there may be no IPv6 at all. */
+	/* Not for ever: IPv6 may be missing. */
 	refused_v6 = 1000;
 	assert_add_fails("tcp:*:0-:80", "in use");
 	ck_assert_uint_gt(refused_v6, 900);
@@ -393,7 +393,7 @@ START_TEST(rule_by_name_follows_the_guest)
 	assert_leads(entry, 0, "0.0.0.0:80", "10.0.2.30:80");
 	ck_assert_uint_eq(entry->rule.guest.in.sin_addr.s_addr, inet_addr("10.0.2.30"));
 	assert_leads(other, 0, "0.0.0.0:90", "10.0.2.20:80");
-	/* Nothing new is nothing to do, and nothing was bound again. */
+	/* An unchanged rule causes no bind. */
 	ck_assert_uint_eq(fwd_table_guest_moved(table, "web", &moved), 0);
 	ck_assert_uint_eq(fwd_table_guest_moved(table, "db", &moved), 0);
 	ck_assert_uint_eq(n_binds, 3);

@@ -70,7 +70,7 @@ START_TEST(arp_for_the_gateways_addresses_is_refused)
 	assert_refused(DROP_SPOOFED);
 	arp(MAC_A, MAC_A, "10.0.2.3");
 	assert_refused(DROP_SPOOFED);
-	/* Nor may anybody say that the gateway's MAC is at another address. */
+	/* Nor may a guest claim that the gateway's MAC is at another address. */
 	arp(MAC_A, MAC_GATEWAY, "10.0.2.50");
 	assert_refused(DROP_SPOOFED);
 	ck_assert_uint_eq(guest_count(network->guests), 0);
@@ -134,7 +134,7 @@ START_TEST(dhcp_servers_are_refused_and_clients_and_relays_pass)
 {
 	udp4(67, 68, 2);
 	assert_refused(DROP_ROGUE_SERVER);
-	/* Whatever the source port: clients do not look at it. */
+	/* For any source port: clients ignore it. */
 	udp4(4000, 68, 2);
 	assert_refused(DROP_ROGUE_SERVER);
 	udp4(67, 67, 2);
@@ -242,7 +242,7 @@ START_TEST(first_fragment_without_its_whole_header_chain_is_refused)
 	put8(&t, 0);
 	put_bytes(&t, NULL, 6);
 	assert_refused(DROP_TRUNCATED);
-	/* A later fragment has no chain. */
+	/* A later fragment has no header chain. */
 	t.room[FRAME_PREFIX + ETH_HEADER + 40 + 3] = 8;
 	ck_assert(pass());
 }

@@ -21,7 +21,7 @@ static void count_joined(void *data, const struct guest *guest)
 
 static void count_left(void *data, const struct guest *guest)
 {
-	/* Still whole: what it has is still found. */
+	/* Still consistent: each address finds its guest. */
 	ck_assert_ptr_eq(guest_by_mac(table, guest->mac), guest);
 	left++;
 }

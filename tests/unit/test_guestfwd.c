@@ -100,7 +100,7 @@ static const struct wrong wrongs[] = {
 	{"tcp::80-tcp:127.0.0.1:80+masquerade=on", "Bad target port", "'80+masquerade=on'" PORT},
 };
 
-/* Good until the next call. */
+/* Valid until the next call. */
 static const char *sockaddr_text(const struct sockaddr_any *addr)
 {
 	static char text[64];

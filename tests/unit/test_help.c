@@ -9,7 +9,7 @@
 #include "run_suite.h"
 
 static const struct {
-	const char *heading, *end; /* of its part of --help */
+	const char *heading, *end; /* the key's part of --help */
 
 } parts[] = {
 	{"\n  user: ", "\n\n"},   {"\n  stream: ", "\n\n"}, {"\n  dgram: ", "\n\n"},

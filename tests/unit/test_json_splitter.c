@@ -5,7 +5,7 @@
 #include "ctl/qmp/json_splitter.h"
 #include "run_suite.h"
 
-/* What came out: an event's letter and its text, a line each. */
+/* The events, one per line: a letter and its text. */
 static GString *seen;
 static bool go_on;
 

@@ -86,7 +86,7 @@ START_TEST(client_keeps_its_address_whatever_it_asks_for)
 	get(c, 0);
 	assert_at(lease_offer(pool, &c, ip("10.0.2.99"), 1), "10.0.2.15");
 	ck_assert_int_eq(lease_find(pool, &c, 1)->state, LEASE_BOUND);
-	/* And has it after its lease is over, when nobody else needed it. */
+	/* It keeps it after its lease has ended, if nobody else needs it. */
 	assert_at(lease_offer(pool, &c, ip("10.0.2.99"), 2 * HOUR), "10.0.2.15");
 	ck_assert_int_eq(lease_find(pool, &c, 2 * HOUR)->state, LEASE_OFFERED);
 }
@@ -136,11 +136,11 @@ START_TEST(full_pool_gives_again_what_expired_longest_ago)
 	get(client(3, 3), 20);
 	c = client(4, 4);
 	ck_assert_ptr_null(lease_offer(pool, &c, any, HOUR - 1));
-	assert_at(get(client(1, 1), HOUR - 1), "10.0.2.15"); /* renewed: now the last to go */
+	assert_at(get(client(1, 1), HOUR - 1), "10.0.2.15"); /* renewed: now reused last */
 	assert_at(get(client(4, 4), HOUR + 30), "10.0.2.16");
 	assert_at(get(client(5, 5), HOUR + 30), "10.0.2.17");
 	ck_assert_ptr_null(get(client(6, 6), HOUR + 30));
-	/* Who lost its address gets another, once there is one. */
+	/* A client that lost its address gets another, once there is one. */
 	ck_assert_ptr_null(get(client(2, 2), HOUR + 30));
 	assert_at(get(client(2, 2), 2 * HOUR), "10.0.2.15");
 }
@@ -180,7 +180,7 @@ START_TEST(nobody_binds_what_another_has)
 	ck_assert_ptr_null(lease_bind(pool, &b, ip("10.0.2.15"), NULL, HOUR, 1));
 	ck_assert_ptr_null(lease_bind(pool, &b, ip("10.0.3.15"), NULL, HOUR, 1));
 	ck_assert_ptr_null(lease_find(pool, &b, 1));
-	/* Unknown to us, but free: a client older than this process. */
+	/* Unknown to us, but free: the client is older than this process. */
 	assert_at(lease_bind(pool, &b, ip("10.0.2.200"), "web", HOUR, 1), "10.0.2.200");
 	ck_assert_str_eq(lease_find(pool, &b, 1)->hostname, "web");
 }
@@ -302,7 +302,7 @@ START_TEST(cloned_images_get_an_address_each)
 	assert_at(get(b, 0), "10.0.2.16");
 	assert_at(get(a, 1), "10.0.2.15");
 	assert_at(get(b, 1), "10.0.2.16");
-	/* Nor does naming it let one end the other's lease. */
+	/* Nor can one end the other's lease by naming it. */
 	ck_assert(!lease_release(pool, &b, ip("10.0.2.15"), 1));
 	ck_assert(!lease_decline(pool, &b, ip("10.0.2.15"), 1));
 }
@@ -435,10 +435,10 @@ START_TEST(lease_that_is_not_used_ends_in_minutes)
 	lease_pool_set_heard(pool, heard, NULL);
 	for (unsigned i = 1; i <= 4; i++)
 		get(client(i, 1), 0);
-	heard_at[1] = USEC_PER_SEC; /* only while it got its lease */
+	heard_at[1] = USEC_PER_SEC; /* only while it was getting its lease */
 	heard_at[2] = 10 * USEC_PER_SEC;
 	lease_used(pool, ip("10.0.2.17"), MAC(3));
-	lease_used(pool, ip("10.0.2.18"), MAC(3)); /* another's word counts for nothing */
+	lease_used(pool, ip("10.0.2.18"), MAC(3)); /* another's frames do not count */
 	ck_assert_int_eq(lease_next_end(pool), LEASE_UNUSED);
 	lease_sweep(pool, LEASE_UNUSED - 1);
 	ck_assert_uint_eq(lease_pool_bound(pool), 4);
@@ -505,7 +505,7 @@ START_TEST(five_thousand_clients_in_a_slash_8)
 	lease_sweep(pool, 2 * HOUR);
 	ck_assert_uint_eq(n_ended, 5000);
 	ck_assert_uint_eq(lease_pool_bound(pool), 0);
-	/* 15,000 exchanges take 50 ms; a walk over clients or addresses would take minutes. */
+	/* 15,000 exchanges take 50 ms; walking all clients or addresses would take minutes. */
 	ck_assert_int_lt(g_get_monotonic_time() - start, 20 * USEC_PER_SEC);
 }
 END_TEST

@@ -160,7 +160,7 @@ START_TEST(later_lines_win_for_address_and_client)
 	ck_assert_int_eq(at("10.0.2.16")->expiry, 300);
 	ck_assert_ptr_nonnull(at("10.0.2.17"));
 	ck_assert_ptr_nonnull(at("10.0.2.18"));
-	/* The one that ended first is first. */
+	/* The earliest to end comes first. */
 	ck_assert_int_eq(g_array_index(records, struct lease_record, 0).expiry, 150);
 }
 END_TEST
@@ -263,7 +263,7 @@ START_TEST(file_taken_away_comes_back)
 }
 END_TEST
 
-/* A file size limit fails writes as a full disk does, and cuts the last one short like it. */
+/* A file size limit fails writes as a full disk does, and shortens the last one too. */
 static void limit_files_to(rlim_t size)
 {
 	struct rlimit limit;
@@ -306,7 +306,7 @@ START_TEST(full_disk_keeps_whole_lines_and_loses_nothing)
 	ck_assert_str_eq(text, "100 52:54:00:00:00:01 10.0.2.15 * *\n");
 	ck_assert(lease_journal_is_dirty(journal));
 	ck_assert(!lease_journal_retry(journal));
-	/* Nor does a rewrite that fails harm what is there. */
+	/* Nor does a failed rewrite damage the file. */
 	for (unsigned i = 0; i < 10; i++) {
 		r = record(i + 1, "10.0.2.15", 100);
 		lease_record_format(many, &r);
@@ -342,7 +342,7 @@ START_TEST(too_many_waiting_lines_ask_for_a_rewrite)
 }
 END_TEST
 
-/* What the first @len bytes of @text say, by the plain rule that later lines win. */
+/* The result of the first @len bytes of @text, by the rule that later lines win. */
 static unsigned holders(const char *text, size_t len, mac_t holder[64])
 {
 	unsigned n = 0;
@@ -436,8 +436,10 @@ START_TEST(garbage_never_gives_two_leases_of_one_address)
 }
 END_TEST
 
-/* A writer that says by a byte each line that is in the file, until it is killed. It makes the file
- * short as the daemon does, with the leases that there are. */
+/*
+ * A writer that sends a byte for each line in the file, until it is killed. It shortens the file as
+ * the daemon does.
+ */
 static void churn(int tell, unsigned seed)
 {
 	g_autoptr(GRand) random = g_rand_new_with_seed(seed);
@@ -475,7 +477,7 @@ static void churn(int tell, unsigned seed)
 
 START_TEST(killed_at_any_moment_no_lease_is_lost_or_doubled)
 {
-	/* As often as the fault suite's daemon is killed, where that is said (tests/fault). */
+	/* As often as the fault suite kills the daemon, if that is set (tests/fault). */
 	const char *kills = getenv("KILLS");
 	unsigned rounds = kills ? (unsigned)atoi(kills) : 500;
 	bool told[40] = {false};

@@ -37,7 +37,7 @@ START_TEST(line_is_dnsmasqs)
 	ck_assert(parses("0 52:54:00:12:34:02 10.0.2.15 * *", &r));
 	ck_assert_str_eq(r.lease.hostname, "");
 	ck_assert_uint_eq(r.lease.client_id_len, 0);
-	/* As dnsmasq writes names with a domain. */
+	/* dnsmasq writes names with a domain so. */
 	ck_assert(parses("1 52:54:00:12:34:02 10.0.2.15 Web.example.org ff", &r));
 	ck_assert_str_eq(r.lease.hostname, "web");
 }
@@ -109,7 +109,7 @@ START_TEST(times_pass_between_the_clocks)
 	usec_t week = 7 * 86400 * USEC_PER_SEC;
 
 	lease_record_make(&r, &lease, 400 * USEC_PER_SEC - 1, WALL);
-	ck_assert_int_eq(r.expiry, WALL + 101); /* never less than promised */
+	ck_assert_int_eq(r.expiry, WALL + 101); /* never shorter than promised */
 	lease_record_settle(&r, 7 * USEC_PER_SEC, WALL + 1, week);
 	ck_assert_int_eq(r.lease.state, LEASE_BOUND);
 	ck_assert_int_eq(r.lease.expires, 107 * USEC_PER_SEC);
@@ -128,7 +128,7 @@ START_TEST(times_pass_between_the_clocks)
 	lease_record_settle(&r, 5, WALL, LEASE_FOREVER);
 	ck_assert_int_eq(r.lease.state, LEASE_BOUND);
 	ck_assert_int_eq(r.lease.expires, LEASE_FOREVER);
-	/* Leases are not for ever any more, or it was reserved only. */
+	/* Leases are no longer endless, or it was only reserved. */
 	lease_record_settle(&r, 5, WALL, week);
 	ck_assert_int_eq(r.lease.state, LEASE_EXPIRED);
 

@@ -15,7 +15,7 @@
 #define MAC(n) (UINT64_C(0x525400000000) + (n))
 #define HOUR   (3600 * USEC_PER_SEC)
 
-/* A network, its configuration, and what keeps its leases; stop() and start() are a restart. */
+/* A network, its configuration and its lease store; stop() and start() are a restart. */
 static char *dir, *path;
 static struct user_config config;
 static struct loop *loop;
@@ -154,7 +154,7 @@ START_TEST(guest_seen_after_a_restart_has_its_lease_and_name)
 	ck_assert_uint_eq(guest->v4.s_addr, inet_addr("10.0.2.15"));
 	ck_assert(guest->v4_leased);
 	ck_assert_str_eq(guest->name, "web");
-	/* So nobody else can say that it is there. */
+	/* So no other guest can claim it. */
 	ck_assert(!guest_set_v4(network->guests, guest_seen(network->guests, MAC(2), &port, 0),
 				ip("10.0.2.15"), false));
 }
@@ -208,7 +208,7 @@ START_TEST(name_gets_an_address_at_once_and_keeps_it)
 	ck_assert_uint_eq(web->addr.s_addr, inet_addr("10.0.2.16"));
 	ck_assert_uint_eq(db->addr.s_addr, inet_addr("10.0.2.18"));
 	ck_assert_ptr_eq(reservation_by_v4(network->reservations, ip("10.0.2.18")), db);
-	/* Named no more, it is for others again. */
+	/* No longer reserved, it is free for others. */
 	restart();
 	keep();
 	ck_assert_int_eq(lease_by_addr(pool, ip("10.0.2.16"))->state, LEASE_EXPIRED);
@@ -262,7 +262,7 @@ START_TEST(address_that_cannot_be_reserved_is_refused)
 		ck_assert_msg(strstr(message, "guest 'web'") != NULL, "%s", message);
 	}
 	ck_assert_uint_eq(reservation_count(network->reservations), 0);
-	/* What is wrong before there is a gateway is told when it comes. */
+	/* Errors from before there is a gateway are reported when it comes. */
 	restart();
 	reserve(0, "web", "10.0.3.1");
 	{
@@ -272,7 +272,7 @@ START_TEST(address_that_cannot_be_reserved_is_refused)
 		ck_assert(g_file_get_contents(path, &before, NULL, NULL));
 		ck_assert_ptr_null(lease_store_new(network, &config, pool, &error));
 		ck_assert_ptr_nonnull(strstr(error->message, "10.0.3.1"));
-		/* And nothing is lost by it. */
+		/* And no lease is lost. */
 		ck_assert(g_file_get_contents(path, &after, NULL, NULL));
 		ck_assert_str_eq(before, after);
 	}

@@ -100,7 +100,7 @@ START_TEST(without_descriptors_it_rests_and_goes_on)
 	run_until(loop_timer_is_set(&listener.rest));
 	turn = loop_turn(loop);
 	run_idle();
-	/* It does not spin: that would be a turn each time (20), not one a rest. */
+	/* It does not spin: one turn per pause, not one each time (20). */
 	ck_assert_uint_le(loop_turn(loop), turn + 5);
 	ck_assert_uint_eq(n_taken, 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
@@ -117,7 +117,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_turn_takes_no_more_than_a_batch);
 	tcase_add_test(tc, held_it_takes_nobody);
-	/* valgrind keeps the limit by accepting and closing at once: nobody is left waiting. */
+	/* valgrind enforces the limit by accepting and closing at once: nobody waits. */
 	if (!under_valgrind())
 		tcase_add_test(tc, without_descriptors_it_rests_and_goes_on);
 	suite_add_tcase(suite, tc);

@@ -13,7 +13,7 @@ static char said[4096];
 static int pipe_fds[2];
 static int stderr_fd;
 
-/* What stderr gets from listen_in() to heard() is left in said[]. */
+/* said[] holds stderr between listen_in() and heard(). */
 static void listen_in(void)
 {
 	ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK), 0);

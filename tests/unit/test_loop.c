@@ -80,7 +80,7 @@ START_TEST(edge_triggered_fd_is_called_once_for_what_is_new)
 	probe_poke(a);
 	ck_assert(turn());
 	ck_assert_uint_eq(a->revents, EPOLLIN);
-	ck_assert(!turn()); /* nobody has read it */
+	ck_assert(!turn()); /* not read yet */
 	probe_poke(a);
 	ck_assert(turn());
 	ck_assert_uint_eq(a->calls, 2);
@@ -152,7 +152,7 @@ START_TEST(fd_removed_and_freed_in_its_turn_is_not_called)
 	struct probe *a = probe_new(EPOLLIN);
 	struct probe *b = probe_new(EPOLLIN);
 
-	/* The first frees the other, whose memory the sanitizers then watch. */
+	/* The first frees the other; the sanitizers watch its memory. */
 	a->other = b;
 	a->then = free_other;
 	probe_poke(a);

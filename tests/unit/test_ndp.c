@@ -62,7 +62,7 @@ static void mend_checksum(uint8_t *frame, size_t len)
 	memcpy(frame + ICMP + 2, &sum, 2);
 }
 
-/* Parses what is in @out, which also proves its checksum and lengths right. */
+/* Parses the frame in @out, which checks its checksum and lengths. */
 static struct ndp_message parsed(size_t len)
 {
 	struct frame frame = {out, (uint32_t)len};
@@ -327,7 +327,7 @@ START_TEST(every_truncation_is_refused)
 		ck_assert_int_le(kind_of(copy, n), NDP_BAD);
 		free(copy);
 	}
-	/* With lengths and checksum that fit each shorter one. */
+	/* With lengths and checksum right for each shorter one. */
 	for (size_t n = ICMP + 4; n < ICMP + 24; n++) {
 		solicit("fec0::15", "fec0::2");
 		mend_checksum(out, n);

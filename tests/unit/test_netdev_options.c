@@ -239,7 +239,7 @@ START_TEST(forwards_come_and_go_by_rule)
 }
 END_TEST
 
-/* With a part of the text each must have. */
+/* Each with a part of its message. */
 static const struct {
 	const char *text, *part;
 } mistakes[] = {

@@ -6,7 +6,7 @@
 #include "ctl/options/argv.h"
 #include "run_suite.h"
 
-/* What the command line is read as. Its netdevs and guests are test_config's. */
+/* The result of parsing a command line. test_config tests netdevs and guests. */
 static struct options options;
 static GError *error;
 

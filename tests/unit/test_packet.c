@@ -23,7 +23,9 @@ START_TEST(every_truncation_is_refused)
 			else
 				put_echo(frame, flows[i], 12);
 			for (size_t len = 0; len < lens[kind]; len++) {
-				/* In a buffer of just that size, so that reading past it is seen.
+				/*
+				 * In a buffer of exactly that size, so that a sanitizer sees reads
+				 * past it.
 				 */
 				uint8_t *cut = g_memdup2(frame, MAX(len, 1));
 				struct frame f = {cut, (uint32_t)len};

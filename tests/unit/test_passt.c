@@ -9,7 +9,7 @@
 
 /* --- port specifiers --- */
 
-/* A host on which nothing but 25 and 40000 to 40002 is bound. */
+/* A host where only 25 and 40000 to 40002 are bound. */
 static bool is_free(const char *host, bool udp, uint16_t port)
 {
 	return port != 25 && (port < 40000 || port > 40002);

@@ -155,7 +155,7 @@ static void give(const char *said)
 		      error ? error->message : "");
 }
 
-/* "allow", "deny" or "none" for a flow to @to, IPv4 or IPv6. */
+/* "allow", "deny" or "none" for a conn to @to, IPv4 or IPv6. */
 static const char *verdict(uint8_t proto, const char *to, uint16_t port)
 {
 	const struct policy_rule *rule;
@@ -219,7 +219,7 @@ START_TEST(families_do_not_mix)
 	give("allow=[::/0]");
 	assert_tcp("192.0.2.1", 1, "deny");
 	assert_tcp("2001:db8::1", 1, "allow");
-	/* What IPv4 is mapped into is not IPv6's either. */
+	/* Nor is the IPv4-mapped range IPv6's. */
 	give("allow=[::/64]");
 	assert_tcp("192.0.2.1", 1, "deny");
 }
@@ -255,14 +255,14 @@ static void assert_narrowest_decides(void)
 	assert_tcp("192.0.2.1", 443, "allow");
 	assert_udp("192.0.2.1", 443, "deny");
 	assert_tcp("2001:db8::1", 443, "allow");
-	assert_tcp("10.2.0.1", 443, "deny"); /* the network counts before the port */
+	assert_tcp("10.2.0.1", 443, "deny"); /* the network decides before the port */
 	assert_tcp("10.1.9.9", 80, "allow");
 	assert_tcp("10.1.2.3", 22, "deny");
 	assert_tcp("10.1.2.3", 23, "allow");
 	assert_udp("10.1.2.3", 53, "deny");
 	assert_tcp("10.1.2.3", 53, "allow");
 	assert_tcp("10.9.9.9", 84, "allow");
-	assert_tcp("10.9.9.9", 85, "deny"); /* as many ports: deny */
+	assert_tcp("10.9.9.9", 85, "deny"); /* equally many ports: deny */
 }
 
 START_TEST(narrowest_rule_decides_whatever_the_order)

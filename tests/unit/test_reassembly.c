@@ -122,7 +122,7 @@ START_TEST(ipv6_fragments_in_any_order_make_the_datagram)
 	for (size_t i = 0; i < n_pieces; i++)
 		ck_assert_int_eq(add(&port, n_pieces - 1 - i, 0, &out), i == n_pieces - 1);
 	assert_whole(&out, total);
-	/* All there is in one (RFC 6946). */
+	/* A whole datagram in one fragment (RFC 6946). */
 	total = cut6(1, 100, 1448);
 	ck_assert(add(&port, 0, 0, &out));
 	assert_whole(&out, total);
@@ -192,7 +192,7 @@ START_TEST(one_port_cannot_use_up_the_table)
 	for (size_t i = 0; i < n_pieces; i++)
 		ck_assert_int_eq(add(&other, i, 0, &out), i == n_pieces - 1);
 	assert_whole(&out, total);
-	/* What is left half-done makes room when its time is over. */
+	/* An unfinished datagram is dropped after its time. */
 	cut(2000, 3000, 1480);
 	for (size_t i = 0; i < n_pieces; i++)
 		ck_assert_int_eq(add(&port, i, REASSEMBLY_TIMEOUT, &out), i == n_pieces - 1);

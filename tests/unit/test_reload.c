@@ -17,7 +17,7 @@
 #include "net/network.h"
 #include "run_suite.h"
 
-/* A running network and its file, which is rewritten and read again. */
+/* A running network and its file, which the test rewrites and reloads. */
 static char *dir, *path;
 static struct options options;
 static struct loop *loop;
@@ -198,7 +198,7 @@ START_TEST(forwards_of_user_come_and_go_and_other_keys_wait)
 	ck_assert_uint_eq(g_hash_table_size(rules), 3);
 	ck_assert(g_hash_table_contains(rules, "tcp:127.0.0.1:0-10.0.2.15:99"));
 	ck_assert_ptr_eq(network_find_netdev(network, "nat"), nat);
-	/* Until then it is said each time. */
+	/* It is reported each time until then. */
 	reload(USER "hostfwd=tcp:127.0.0.1:0-:22;tcp:127.0.0.1:0-:24\nmtu=1400\n");
 	reports("applied", "");
 	reports("restart", "netdev nat: mtu");
@@ -221,7 +221,7 @@ START_TEST(guests_come_change_and_go)
 	const struct reservation *web;
 
 	start(NULL, USER "[guest web]\nip=10.0.2.20\n[guest db]\nip=10.0.2.21\n");
-	/* They change places. */
+	/* They swap addresses. */
 	reload(USER "[guest web]\nip=10.0.2.21\n[guest db]\nip=10.0.2.20\n[guest new]\n");
 	reports("failed", "");
 	web = reservation_by_name(network->reservations, "web");

@@ -8,7 +8,7 @@
 #include "net/network.h"
 #include "run_suite.h"
 
-/* Requests and what they are answered, in QEMU's words and classes. */
+/* Requests and their replies, in QEMU's words and error classes. */
 static struct loop *loop;
 static struct network *network;
 static struct control *control;

@@ -54,7 +54,7 @@ START_TEST(mac_is_the_same_in_every_run)
 	mac_t mac = guest_mac_derive("lab", "web", 0);
 	char text[GUEST_MAC_TEXT];
 
-	/* Written down, for guests' command lines are: it must never change. */
+	/* A fixed value, because guests' command lines contain it: it must never change. */
 	guest_mac_format(text, mac);
 	ck_assert_str_eq(text, "52:54:00:d9:d5:5c");
 	ck_assert_uint_eq(guest_mac_derive("lab", "WEB", 0), mac);
@@ -199,7 +199,7 @@ START_TEST(guest_may_be_bound_to_a_netdev)
 }
 END_TEST
 
-/* Gives 10.0.2.15 to who has no address, and refuses who has .99. */
+/* Gives 10.0.2.15 to reservations without an address, and refuses .99. */
 static unsigned n_added, n_removed;
 
 static bool admit(struct reservation_observer *observer, struct reservation *r, GError **error)

@@ -8,7 +8,7 @@
 #include "link/sendq.h"
 #include "run_suite.h"
 
-/* Frames with their prefix, one behind the other; each of its own length and content. */
+/* Frames with their prefix, adjacent; each with its own length and content. */
 #define N_FRAMES 4096
 static uint8_t *memory;
 static size_t memory_len;
@@ -46,7 +46,7 @@ static void teardown(void)
 	g_free(memory);
 }
 
-/* All that can be read now. */
+/* Everything that can be read now. */
 static GByteArray *read_all(void)
 {
 	GByteArray *got = g_byte_array_new();
@@ -136,7 +136,7 @@ START_TEST(over_the_bound_whole_frames_are_dropped_and_the_stream_stays_sound)
 }
 END_TEST
 
-/* Short frames in memory that holds something else behind each. */
+/* Short frames, each followed by other bytes in memory. */
 #define N_SHORT 1000
 static uint8_t short_memory[N_SHORT][FRAME_PREFIX + FRAME_PADDED];
 
@@ -201,7 +201,7 @@ START_TEST(more_short_frames_than_a_pad_holds_arrive_in_order)
 }
 END_TEST
 
-/* The list is flushed when it is full, and that must not take the copy along. */
+/* A full list is flushed, which must keep the copy. */
 START_TEST(a_short_frame_behind_a_full_list_is_sent_whole)
 {
 	g_autoptr(GByteArray) got = NULL;

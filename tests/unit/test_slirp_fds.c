@@ -7,7 +7,7 @@
 #include "run_suite.h"
 #include "slirp/fds.h"
 
-/* What is left to read in a turn; the rest of nat_fds the wire tests of the NAT go through. */
+/* Tests reading on within a turn; the wire tests of the NAT cover the rest of nat_fds. */
 enum { N = 3 };
 
 static struct nat_fds *fds;
@@ -80,7 +80,7 @@ START_TEST(those_with_another_datagram_are_read_on_and_no_others)
 	ck_assert_uint_eq(nat_fdset_revents(&set, number[2]), 0);
 	take(0);
 	take(1);
-	/* What came meanwhile to one that was not read waits for the next turn. */
+	/* A datagram at a socket not read before waits for the next turn. */
 	send_bytes(2, 40);
 	ck_assert_uint_eq(nat_fdset_read_on(&set), 20);
 	ck_assert_uint_eq(nat_fdset_revents(&set, number[0]), EPOLLIN);

@@ -163,7 +163,7 @@ START_TEST(equal_addresses_are_equal_and_hash_alike)
 {
 	struct sockaddr_any a = unix_of("/run/a", false), b = a;
 
-	/* The kernel leaves the NUL out when the peer did, and says nothing of what follows. */
+	/* The kernel leaves the NUL out if the peer did, and does not say what follows. */
 	b.len--;
 	b.un.sun_path[50] = 'x';
 	ck_assert(sockaddr_equal(&a, &b));

@@ -170,7 +170,7 @@ START_TEST(directory_that_is_a_file_is_named)
 }
 END_TEST
 
-/* As root nothing is unreadable: give the rights away for the bind. */
+/* Root can read everything: drop privileges for the bind. */
 START_TEST(unwritable_directory_is_named)
 {
 	uid_t us = geteuid();
@@ -185,7 +185,7 @@ START_TEST(unwritable_directory_is_named)
 }
 END_TEST
 
-/* Only root can make a socket of another's. */
+/* Only root can make a socket of another user. */
 START_TEST(stale_socket_of_another_user_is_refused_and_stays)
 {
 	close(bind_fine(&addr, SOCK_STREAM));
@@ -362,7 +362,7 @@ START_TEST(a_listener_takes_the_first_free_port_of_a_range)
 	ck_assert(sockaddr_inet(&first, "127.0.0.1", "0", NULL));
 	fds[0] = listen_fine(&first, &options);
 	ck_assert_uint_ne(first.in.sin_port, 0);
-	/* The next may be somebody's: then the one behind it is taken. */
+	/* The next port may be in use: then the one after it is taken. */
 	options.last_port = ntohs(first.in.sin_port) + 20u;
 	second = first;
 	fds[1] = listen_fine(&second, &options);
@@ -385,7 +385,7 @@ START_TEST(a_range_that_is_all_in_use_names_its_ends)
 	g_autofree char *last = NULL;
 	int fds[2] = {-1, -1};
 
-	/* Two neighbours that are both ours. */
+	/* Two adjacent ports, both ours. */
 	while (fds[1] < 0) {
 		struct sockaddr_any next;
 

@@ -12,7 +12,7 @@
 #include "base/loop.h"
 #include "run_suite.h"
 
-/* A limit that only a failure reaches. */
+/* A time limit for failures only. */
 #define PATIENCE_MS 30000
 
 static struct loop *loop;
@@ -50,7 +50,7 @@ static int run(const char *command, uint32_t *id)
 	return fd;
 }
 
-/* All that it says, to its end; good until the next call. */
+/* All of its output, to the end; valid until the next call. */
 static const char *say_all(int fd)
 {
 	static char text[4096];
@@ -96,7 +96,7 @@ START_TEST(command_beside_the_list_is_refused_here_and_by_the_helper)
 	start("true", false);
 	ck_assert(!spawner_takes(spawner, "echo other", &error));
 	ck_assert_ptr_nonnull(strstr(error->message, "--live-commands"));
-	/* Asked all the same, as one would who has taken this process over. */
+	/* Asked nevertheless, as by an attacker who controls this process. */
 	fd = run("echo other", &id);
 	ck_assert_str_eq(say_all(fd), "");
 	close(fd);

@@ -57,7 +57,7 @@ START_TEST(move_between_ports_is_reported_once)
 	ck_assert_ptr_eq(station_left(table), &a);
 	station_learn(table, MAC(1), &b, 2);
 	ck_assert_ptr_null(station_left(table));
-	/* One that aged has not moved: it is new. */
+	/* One that aged out has not moved: it is new. */
 	station_learn(table, MAC(1), &a, 2 + STATION_AGE);
 	ck_assert_ptr_null(station_left(table));
 }
@@ -119,7 +119,7 @@ START_TEST(port_learns_no_more_than_its_share)
 		ck_assert(station_learn(table, MAC(i), &a, USEC_PER_SEC));
 	ck_assert(!station_learn(table, MAC(70000), &a, USEC_PER_SEC));
 	ck_assert_uint_eq(a.n_stations, STATION_MAX_PER_PORT);
-	/* What it has is still refreshed, and another port is not touched. */
+	/* Its own stations are still refreshed, and other ports are unchanged. */
 	ck_assert(station_learn(table, MAC(5), &a, USEC_PER_SEC));
 	ck_assert(station_learn(table, MAC(70000), &b, USEC_PER_SEC));
 }

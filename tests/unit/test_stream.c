@@ -84,7 +84,7 @@ static void read_exactly(int fd, uint8_t *to, size_t len)
 	}
 }
 
-/* The next frame at @fd must be that one, padded with zeroes when it is short. */
+/* The next frame at @fd must be this one, padded with zeroes if short. */
 static void expect_frame(int fd, size_t len, mac_t dst, mac_t src, uint8_t seed)
 {
 	size_t padded = MAX(len, FRAME_PADDED);
@@ -179,7 +179,7 @@ START_TEST(a_guest_that_does_not_read_does_not_stop_the_others)
 	send_frame(guest_c, 60, MAC_BROADCAST, MAC_C, 0);
 	expect_frame(guest_a, 60, MAC_BROADCAST, MAC_B, 0);
 	expect_frame(guest_a, 60, MAC_BROADCAST, MAC_C, 0);
-	/* b reads nothing; a sends it more than every buffer on the way holds */
+	/* b does not read; a sends more than all buffers between them hold */
 	for (int i = 0; i < 12000 && !stuck->count.drops[DROP_QUEUE_FULL]; i++)
 		send_frame(guest_a, 1514, MAC_B, MAC_A, (uint8_t)i);
 	ck_assert_uint_gt(stuck->count.drops[DROP_QUEUE_FULL], 0);
@@ -187,7 +187,7 @@ START_TEST(a_guest_that_does_not_read_does_not_stop_the_others)
 	send_frame(guest_a, 60, MAC_C, MAC_A, 7);
 	expect_frame(guest_c, 60, MAC_BROADCAST, MAC_B, 0);
 	expect_frame(guest_c, 60, MAC_C, MAC_A, 7);
-	/* once it reads again, whole frames come, and it is served anew */
+	/* when it reads again, whole frames come, and later ones too */
 	expect_frame(guest_b, 60, MAC_BROADCAST, MAC_C, 0);
 	expect_frame(guest_b, 1514, MAC_B, MAC_A, 0);
 	while (stuck->congested) {
@@ -434,7 +434,7 @@ START_TEST(unfinished_frames_are_bounded_and_the_oldest_gives_way)
 		run_idle();
 	}
 	run_until(netdev->n_refused > 0 && count_ports() == 2 + N_TRICKLING - netdev->n_refused);
-	/* 16 MB hold 255 of them; those who came first went. */
+	/* 16 MB hold 255 of them; the oldest were closed. */
 	ck_assert_uint_ge(netdev->n_refused, N_TRICKLING - STREAM_RESTS_MAX / FRAME_MAX);
 	ck_assert_uint_lt(netdev->n_refused, N_TRICKLING / 2);
 	expect_closed(fds[0]);
@@ -454,7 +454,7 @@ START_TEST(links_hold_a_quarter_of_the_descriptors_and_others_wait)
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
 	few = all;
-	few.rlim_cur = 48; /* a quarter: 12, of which two are there */
+	few.rlim_cur = 48; /* a quarter: 12; two exist already */
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
 		fds[i] = dial("lan.sock");

@@ -2,7 +2,7 @@
 #include "run_suite.h"
 #include "tcpbed.h"
 
-/* What the host sends: segments, windows, memory, turns. */
+/* Data from the host: segments, windows, memory, turns. */
 
 static void open_mss(uint16_t mss, bool stamps, bool v6)
 {
@@ -37,7 +37,7 @@ static size_t host_fills(const uint8_t *bytes, size_t len)
 
 static uint32_t largest; /* segment that guest_takes() has seen */
 
-/* Takes all segments that have come, which must be in order and right; acknowledges them. */
+/* Takes all segments that have come and checks their order and content; acknowledges them. */
 static uint32_t guest_takes(const uint8_t *bytes, uint32_t have, uint32_t most)
 {
 	while (!seen_none()) {
@@ -263,7 +263,7 @@ START_TEST(a_congested_port_is_waited_for)
 }
 END_TEST
 
-/* Timers do not count while what they wait for stands in our own queue. */
+/* Timers must not fire while the segment is still in the port's queue. */
 START_TEST(a_congested_port_is_no_loss)
 {
 	open_all();

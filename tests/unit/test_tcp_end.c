@@ -2,7 +2,7 @@
 #include "run_suite.h"
 #include "tcpbed.h"
 
-/* Ends: FIN and RST, each way; what is left of a connection then. */
+/* Ends: FIN and RST, both ways, and the state that remains. */
 
 static bool host_was_reset(void)
 {
@@ -18,7 +18,7 @@ static void open_inet(void)
 	guest_opens(opt_all, sizeof(opt_all));
 }
 
-/* As a program that dies: its peer sees RST. */
+/* As when a program dies: its peer sees RST. */
 static void host_resets(void)
 {
 	const struct linger at_once = {.l_onoff = 1};
@@ -81,7 +81,7 @@ START_TEST(the_host_closes_first)
 	ck_assert_ptr_null(conn->tcp);
 	ck_assert_int_eq(conn->state, CONN_CLOSED);
 	ck_assert(conn_is_over(conn));
-	/* its FIN once more: the last ACK was lost */
+	/* its FIN repeated: the last ACK was lost */
 	guest_says(TCP_FLAG_ACK | TCP_FLAG_FIN, guest.nxt - 1, guest.rcv_nxt, NULL, 0);
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->ack, guest.nxt);
@@ -157,7 +157,7 @@ START_TEST(a_reset_beside_its_place_is_challenged)
 	ck_assert_uint_eq(last_seen->ack, guest.nxt);
 	ck_assert_uint_eq(last_seen->seq, guest.rcv_nxt);
 	ck_assert_ptr_nonnull(conn->tcp);
-	/* and outside the window it is nothing */
+	/* outside the window it is ignored */
 	bed_pass(USEC_PER_SEC);
 	guest_says(TCP_FLAG_RST, guest.nxt - 1, 0, NULL, 0);
 	guest_says(TCP_FLAG_RST, guest.nxt + (4 << 20), 0, NULL, 0);
@@ -197,7 +197,7 @@ START_TEST(acks_out_of_range_are_challenged)
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->ack, guest.nxt);
 	ck_assert(host_has_nothing());
-	/* an old one within the window is not, and its data counts */
+	/* an old one within the window is accepted, with its data */
 	guest_says(TCP_FLAG_ACK, guest.nxt, guest.rcv_nxt - 100, "ab", 2);
 	bed_turn();
 	host_reads("ab");
@@ -260,7 +260,7 @@ START_TEST(writing_to_a_host_that_is_gone_resets_the_guest)
 }
 END_TEST
 
-/* A command that ended, a server that closed: what it has said arrives, and the guest may end. */
+/* A command or server that has ended: its data arrives, and the guest may end. */
 START_TEST(a_unix_socket_that_takes_no_more_only_ends)
 {
 	open_all();

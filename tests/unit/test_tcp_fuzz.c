@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 /*
- * Bytes both ways at once over a wire that loses, doubles and disorders, between a guest of random
- * options, windows and habits and a host that reads when it likes. TCP_RUNS says how many runs.
+ * Data both ways at once over a wire that loses, duplicates and reorders, between a guest with
+ * random options, windows and habits and a host that reads at random times. TCP_RUNS is the number
+ * of runs.
  */
 static unsigned n_runs(void)
 {
@@ -65,14 +66,14 @@ START_TEST(all_bytes_come_both_ways)
 }
 END_TEST
 
-/* --- a guest that says whatever it likes --- */
+/* --- a guest that sends anything --- */
 
 static uint32_t below(GRand *dice, uint32_t n)
 {
 	return n ? g_rand_int(dice) % n : 0;
 }
 
-/* Most often something about @near. */
+/* Usually near @near. */
 static uint32_t number(GRand *dice, uint32_t near)
 {
 	switch (below(dice, 10)) {
@@ -137,7 +138,7 @@ static size_t some_options(GRand *dice, uint8_t *out, uint32_t una)
 	return n;
 }
 
-/* What must hold of a connection at any time. */
+/* Invariants of a connection. */
 static void check_conn(const struct tcp_conn *c)
 {
 	uint32_t out = 0, sacked = 0, lost = 0, resent = 0;

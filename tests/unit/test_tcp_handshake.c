@@ -233,7 +233,7 @@ START_TEST(a_reset_in_the_handshake_ends_it)
 }
 END_TEST
 
-/* A loopback address that connects and is refused, without waiting. */
+/* A loopback address whose connect is refused at once. */
 static int refused_fd(void)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
@@ -241,7 +241,7 @@ static int refused_fd(void)
 	int holder = socket(AF_INET, SOCK_STREAM, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	/* Bound and not listening: nobody else gets the port. */
+	/* Bound and not listening: nobody else can get the port. */
 	ck_assert_int_eq(bind(holder, (struct sockaddr *)&addr, len), 0);
 	getsockname(holder, (struct sockaddr *)&addr, &len);
 	ck_assert_int_lt(connect(fd, (struct sockaddr *)&addr, len), 0);
@@ -430,7 +430,7 @@ START_TEST(a_wrong_answer_to_our_syn_is_reset)
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->flags, TCP_FLAG_RST);
 	ck_assert_uint_eq(last_seen->seq, seq + 77);
-	/* a reset that acknowledges another SYN is not about this one */
+	/* a reset that acknowledges another SYN does not count */
 	guest_says(TCP_FLAG_RST | TCP_FLAG_ACK, 0, seq + 77, NULL, 0);
 	bed_turn();
 	ck_assert_ptr_nonnull(conn->tcp);

@@ -2,7 +2,7 @@
 #include "run_suite.h"
 #include "tcpbed.h"
 
-/* Losses on the way to the guest: what is sent again, when, and how much is sent then. */
+/* Losses towards the guest: which segments are retransmitted, when, and the window afterwards. */
 
 #define SEGMENT 1448
 
@@ -28,7 +28,7 @@ static void open_large(void)
 	guest_opens(opt_all, sizeof(opt_all));
 }
 
-/* The host writes @n segments, which are sent in one turn. */
+/* The host writes @n segments, sent in one turn. */
 static void host_sends(unsigned n)
 {
 	host_writes(bytes, n * SEGMENT);
@@ -37,7 +37,7 @@ static void host_sends(unsigned n)
 	seen_clear();
 }
 
-/* The guest acknowledges @ack, and has what is from @from to @to. */
+/* The guest acknowledges @ack and SACKs @from to @to. */
 static void guest_sacks_at(uint32_t ack, uint32_t from, uint32_t to)
 {
 	struct tcp_options options = {
@@ -57,7 +57,7 @@ static void guest_sacks_at(uint32_t ack, uint32_t from, uint32_t to)
 	bed_turn();
 }
 
-/* The same, in segments from the first on. */
+/* The same, in segments counted from the first. */
 static void guest_sacks(unsigned ack, unsigned from, unsigned to)
 {
 	uint32_t first = guest.irs + 1;
@@ -65,7 +65,7 @@ static void guest_sacks(unsigned ack, unsigned from, unsigned to)
 	guest_sacks_at(first + ack * SEGMENT, first + from * SEGMENT, first + to * SEGMENT);
 }
 
-/* Segment @i is sent again, and nothing before it. */
+/* Segment @i is retransmitted, and none before it. */
 static void is_resent(unsigned i)
 {
 	ck_assert_uint_eq(seen_next()->seq, guest.irs + 1 + i * SEGMENT);
@@ -230,7 +230,7 @@ START_TEST(without_sack_three_duplicates_mean_a_loss)
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->seq, guest.irs + 1);
 	ck_assert(seen_none());
-	/* a partial acknowledgement: the next was lost too */
+	/* a partial acknowledgement: the next is lost too */
 	guest_acks(guest.irs + 1 + 4 * 1460);
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->seq, guest.irs + 1 + 4 * 1460);
@@ -268,7 +268,7 @@ START_TEST(segments_out_of_order_are_borne_when_they_were_seen)
 	host_sends(10);
 	guest_acks(guest.irs + 1 + 10 * SEGMENT);
 	bed_turn();
-	conn->tcp->reorder = 8; /* it was seen that they come so */
+	conn->tcp->reorder = 8; /* reordering was seen */
 	conn->tcp->min_rtt = conn->tcp->srtt = 40000;
 	host_writes(bytes + 10 * SEGMENT, 3 * SEGMENT);
 	bed_turn();
@@ -304,7 +304,7 @@ START_TEST(the_first_window_is_ten_segments)
 }
 END_TEST
 
-/* Where the nth segment that is under way begins. */
+/* Where the nth segment under way begins. */
 static uint32_t seq_of(unsigned n)
 {
 	const struct block *block = conn->tcp->first;
@@ -314,7 +314,7 @@ static uint32_t seq_of(unsigned n)
 	return block->slots[block->head + n].seq;
 }
 
-/* A whole flight leaves. */
+/* Sends a whole flight. */
 static void fly(void)
 {
 	while (send(host_fd, bytes, 65536, MSG_DONTWAIT) > 0)
@@ -341,7 +341,7 @@ START_TEST(a_single_loss_leaves_the_window)
 }
 END_TEST
 
-/* As a card with few descriptors does: of a flight @kept segments arrive, and the last. */
+/* As a card with few descriptors: of a flight @kept segments arrive, and the last. */
 static void overflow(unsigned kept)
 {
 	fly();
@@ -404,14 +404,14 @@ START_TEST(forged_sacks_do_no_harm)
 }
 END_TEST
 
-/* RFC 2018 8: what was SACKed may be thrown away. */
+/* RFC 2018 8: SACKed data may be discarded. */
 START_TEST(a_guest_that_reneges_is_served)
 {
 	open_large();
 	host_sends(10);
 	guest_sacks(0, 1, 10);
 	is_resent(0);
-	guest_acks(guest.irs + 1 + SEGMENT); /* and it has thrown away the others */
+	guest_acks(guest.irs + 1 + SEGMENT); /* and it has discarded the others */
 	bed_turn();
 	seen_clear();
 	bed_pass(USEC_PER_SEC);

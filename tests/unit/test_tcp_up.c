@@ -2,14 +2,14 @@
 #include "run_suite.h"
 #include "tcpbed.h"
 
-/* What the guest sends: order, windows, acknowledgements. */
+/* Data from the guest: order, windows, acknowledgements. */
 
 static void guest_sends_at(uint32_t offset, const void *data, size_t len)
 {
 	guest_says(TCP_FLAG_ACK, guest.nxt + offset, guest.rcv_nxt, data, len);
 }
 
-/* Fills the host's socket until the room holds what is sent. */
+/* Fills the host's socket until the room buffers data. */
 static uint32_t fill_host(const uint8_t *bytes, size_t size)
 {
 	uint32_t sent = 0;

@@ -159,7 +159,7 @@ START_TEST(what_was_lost_of_a_window_is_sent_again)
 	ack(2); /* 3 was lost */
 	for (unsigned i = 3; i <= 6; i++)
 		expect_data((uint16_t)i, 8);
-	ack(2); /* another copy, which the window sent just now answers */
+	ack(2); /* another copy; the window sent just now answers it */
 	ck_assert(!answered());
 	now += 60 * USEC_PER_MSEC;
 	ack(2);
@@ -390,7 +390,7 @@ START_TEST(one_port_cannot_use_up_the_transfers)
 	to.dport = TFTP_PORT;
 	say_from(&neighbour, "\0\1f\0octet\0", 10);
 	expect_data(1, 5);
-	/* What is quiet gives way. */
+	/* The quiet transfer is replaced. */
 	now += TFTP_QUIET;
 	to.src = "10.0.2.15";
 	to.sport = 5001;
@@ -414,7 +414,7 @@ START_TEST(all_ports_together_are_bounded)
 		expect_data(1, 5);
 	}
 	ask("f", "windowsize\0002\0");
-	ck_assert(answered()); /* the last one's, which begins anew */
+	ck_assert(answered()); /* the last one's, which restarts */
 	to.sport = 5000;
 	ask("f", "");
 	ck_assert(!answered());

@@ -232,7 +232,7 @@ START_TEST(task_of_its_own_or_an_earlier_phase_runs_next_turn_without_sleep)
 	loop_task_defer(&r.task);
 	ck_assert(turn());
 	ck_assert_str_eq(trace, "r");
-	/* Would sleep for ever if the loop said it had nothing to do. */
+	/* Would sleep for ever if the loop reported nothing to do. */
 	ck_assert(g_main_context_iteration(context, TRUE));
 	ck_assert_str_eq(trace, "rs");
 	ck_assert(g_main_context_iteration(context, TRUE));

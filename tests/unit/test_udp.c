@@ -106,7 +106,7 @@ START_TEST(two_guests_may_have_the_same_port)
 }
 END_TEST
 
-/* RFC 4787 5: whom the guest has not written to is judged. */
+/* RFC 4787 5: peers that the guest has not sent to are judged. */
 START_TEST(unknown_peers_are_judged)
 {
 	struct host host, stranger;
@@ -185,7 +185,7 @@ START_TEST(coalesced_datagrams_are_cut_for_the_guest)
 }
 END_TEST
 
-/* Puts the fragments together; they are in order. */
+/* Reassembles the fragments, which are in order. */
 static size_t whole_of(uint8_t *out)
 {
 	size_t len = 0;
@@ -227,7 +227,7 @@ START_TEST(what_exceeds_the_mtu_comes_in_fragments)
 }
 END_TEST
 
-/* As the gateway puts a guest's fragments together. */
+/* As the gateway reassembles a guest's fragments. */
 START_TEST(what_came_in_fragments_goes_out_whole)
 {
 	bool v6 = _i;
@@ -359,7 +359,7 @@ START_TEST(refusals_are_told_about_the_right_conversation)
 	ck_assert_uint_eq(packet_u16(quote), 4000);
 	ck_assert_uint_eq(packet_u16(quote + 2), closed.port);
 	ck_assert_mem_eq(quote + 8, "lost", 4);
-	/* Nobody else's datagram suffers for it. */
+	/* No other datagram is lost. */
 	host_receive(&open);
 	host_receive(&open);
 	bed_send(&ends, "c", 1);

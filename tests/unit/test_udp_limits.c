@@ -6,7 +6,7 @@
 
 #include "run_suite.h"
 
-/* What the room holds, for how long, and who pays. */
+/* What the room holds, how long, and who is charged. */
 static uint8_t data[65536];
 
 static void setup(void)
@@ -64,7 +64,7 @@ START_TEST(sockets_end_with_their_conns)
 }
 END_TEST
 
-/* A conn that ends within the turn takes nothing away that is on its way. */
+/* A conn that ends within the turn does not affect its queued datagrams. */
 START_TEST(conns_may_end_before_the_turn_does)
 {
 	struct host host;
@@ -96,7 +96,7 @@ START_TEST(the_longest_silent_socket_gives_way)
 		host_receive(&host);
 	}
 	ck_assert_uint_eq(udp_count(bed.udp), max);
-	/* The first one speaks again, so the second is the longest silent one. */
+	/* The first one sends again, so the second is now silent for longest. */
 	ends = bed_ends(false, 5000, host.port);
 	bed_send(&ends, "x", 1);
 	host_receive(&host);
@@ -110,7 +110,7 @@ START_TEST(the_longest_silent_socket_gives_way)
 	bed_send(&ends, "x", 1);
 	host_receive(&host);
 	ck_assert_uint_eq(host_client_port(&host), port);
-	/* Who gave way speaks again: it has a socket again. */
+	/* The closed one sends again: it gets a socket again. */
 	ends.sport = 5001;
 	ck_assert_int_eq(bed_send(&ends, "back", 4), DROP_N_REASONS);
 	ck_assert_uint_eq(host_receive(&host), 4);

@@ -3,7 +3,7 @@
 
 #include "run_suite.h"
 
-/* The host's loopback is behind the gateway's address, and answers. */
+/* The host's loopback is at the gateway's address, and answers. */
 static const struct ends ping4 = {false, "10.0.2.15", "10.0.2.2", 0, 0};
 static const struct ends ping6 = {true, "fec0::15", "fec0::2", 0, 0};
 

@@ -185,7 +185,7 @@ START_TEST(a_rule_takes_its_sessions_with_it)
 }
 END_TEST
 
-/* --- whom the guest sees --- */
+/* --- the client that the guest sees --- */
 
 static struct udp_flow choose(const char *address, uint16_t port, bool v6, bool masquerade)
 {
@@ -290,7 +290,7 @@ START_TEST(a_client_that_is_there_already_is_seen_as_the_gateway_the_second_time
 }
 END_TEST
 
-/* --- what waits for a guest --- */
+/* --- held datagrams --- */
 
 START_TEST(a_few_datagrams_wait_in_order_and_not_for_long)
 {

@@ -53,7 +53,7 @@ static void input(struct fakeport *from, mac_t dst, mac_t src)
 	vswitch_input(&from->port, &f, 1);
 }
 
-/* Every port has spoken, so that the switch knows MAC_A to MAC_C; and nothing else was. */
+/* Every port sends, so that the switch knows MAC_A to MAC_C; clears all counts. */
 static void learn_all(void)
 {
 	input(&a, MAC_BROADCAST, MAC_A);
@@ -217,7 +217,7 @@ START_TEST(flood_stays_in_its_budget)
 	ck_assert_uint_eq(b.n, 2);
 	ck_assert_uint_eq(a.port.count.drops[DROP_FLOOD], 3);
 	ck_assert_uint_eq(b.port.count.tx_bytes, 2 * 64);
-	/* What is not flooded costs nothing of it. */
+	/* Frames that are not flooded do not use it up. */
 	input(&a, MAC_B, MAC_A);
 	ck_assert_uint_eq(b.n, 3);
 }
@@ -316,7 +316,7 @@ START_TEST(port_stuck_again_at_once_holds_nobody)
 	input(&a, MAC_B, MAC_A);
 	ck_assert_uint_eq(a.pauses, 0);
 	ck_assert_uint_eq(b.port.count.drops[DROP_QUEUE_FULL], 1);
-	/* Ten free milliseconds are worth ten. */
+	/* Ten milliseconds free restore ten. */
 	port_set_congested(&b.port, false);
 	b.port.stall_since = loop_now(loop) - 10 * USEC_PER_MSEC;
 	port_set_congested(&b.port, true);
@@ -393,7 +393,7 @@ START_TEST(removed_port_resumes_who_waits_and_waits_for_nobody)
 	ck_assert_uint_eq(c.resumes, 0);
 	netdev_remove_port(&b.port);
 	ck_assert_uint_eq(a.resumes, 1);
-	/* b's timer is gone with it. */
+	/* b's timer is cancelled with it. */
 	run_loop(60);
 	ck_assert(!b.port.dropping);
 }

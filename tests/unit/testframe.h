@@ -7,7 +7,7 @@
 
 #include "net/frame.h"
 
-/* A frame written field by field, as a guest would: what was not written is zero. */
+/* A frame written field by field, as by a guest: unwritten fields are zero. */
 struct testframe {
 	uint8_t room[FRAME_PREFIX + 256];
 	size_t len;

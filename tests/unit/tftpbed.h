@@ -24,7 +24,7 @@ static usec_t now;
 static struct ends to;
 static uint8_t frame[2048];
 
-/* The oldest answer that was not looked at yet. */
+/* The oldest answer not examined yet. */
 static size_t seen;
 static const uint8_t *message;
 static size_t message_len;

@@ -17,8 +17,8 @@
 #include "udp/udp.h"
 
 /*
- * The room udp/ between a guest, whose frames the tests make and look at, and real sockets on the
- * host's loopback, which are behind the gateway's address.
+ * The room udp/ between a guest, whose frames the tests write and check, and real sockets on the
+ * host's loopback, reached at the gateway's address.
  */
 #define GUEST_MAC UINT64_C(0x525400123456)
 
@@ -33,7 +33,7 @@ struct udp_bed {
 	struct outbox outbox;
 	struct loop_task service;
 	struct udp *udp;
-	GPtrArray *sent; /* frames of a turn, which are borrowed until its end */
+	GPtrArray *sent; /* frames of a turn, borrowed until its end */
 	GPtrArray *got;  /* GByteArray: frames for the guest */
 };
 
@@ -141,7 +141,7 @@ static inline struct ends bed_ends(bool v6, uint16_t sport, uint16_t dport)
 		  : (struct ends){false, "10.0.2.15", "10.0.2.2", sport, dport};
 }
 
-/* The frame that was made last, to be changed before bed_input(). */
+/* The last frame made, to be changed before bed_input(). */
 static inline uint8_t *bed_put(const struct ends *ends, const void *data, size_t len, size_t *total)
 {
 	uint8_t *frame = g_malloc(100 + len);
@@ -224,7 +224,7 @@ static inline void bed_check(unsigned i, uint16_t sport, uint16_t dport, const v
 struct host {
 	int fd;
 	uint16_t port;
-	struct sockaddr_storage client; /* who wrote last */
+	struct sockaddr_storage client; /* the sender of the last datagram */
 	socklen_t client_len;
 	uint8_t data[65536];
 };

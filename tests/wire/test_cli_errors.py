@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bad input at the command line: one clear line that names the part, and nothing left behind."""
+"""Bad input on the command line: one clear line that names the part, and no leftovers."""
 
 import os
 import socket
@@ -130,7 +130,7 @@ class CliErrors(unittest.TestCase):
                             f"stream,id=a,server=on,addr.type=unix,addr.path={path}/s")
 
     def test_run_directory_of_another_user(self):
-        root = os.stat("/etc").st_uid  # as it is called in a user namespace
+        root = os.stat("/etc").st_uid  # root's name in a user namespace
         self.refused(FAILED, ["'/etc'", f"belongs to user {root}"], "--run-dir", "/etc")
         environment = {**self.folder.environment(), "XDG_RUNTIME_DIR": "/etc"}
         folder_environment, self.folder.environment = (self.folder.environment,

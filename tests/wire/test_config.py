@@ -122,7 +122,7 @@ class Start(ConfigCase):
         refused(USAGE, f"{self.path}:4: [netdev nat]: ", "net=ten is not an IPv4 network")
         self.write("[guest web]\nip=10.9.9.9\n")
         refused(USAGE, f"{self.path}:", "[guest web]", "10.9.9.9")
-        # The world's fault, not the file's.
+        # An error of the environment, not of the file.
         self.write("[netdev x]\ntype=stream\nserver=on\naddr.type=unix\naddr.path=/proc/x\n")
         refused(FAILED, f"{self.path}:", "[netdev x]")
 
@@ -231,7 +231,7 @@ class Reload(ConfigCase):
         out, err = self.reload(status=1)
         self.assertEqual(out, [])
         self.assertIn("there is no configuration file", err[0])
-        # But one that comes later is found.
+        # But a later one is found.
         os.makedirs(self.folder.file("config", "usernet"))
         with open(self.folder.file("config", "usernet", "default.conf"), "w",
                   encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A mistake in the configuration file is told with file, line and key, whoever finds it: the parser,
-a check of several keys together, or the kernel."""
+"""A mistake in the configuration file is reported with file, line and key, by the parser, a check
+of several keys together, or the kernel."""
 
 import os
 import unittest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""query-connections: what goes through the gateway, with the addresses that the guest sees."""
+"""query-connections: the conns of the gateway, with the addresses that the guest sees."""
 import json
 import socket
 import threading
@@ -23,7 +23,7 @@ class ConnectionsCase(GatewayCase):
         self.a.autoconfigure()
 
     def rows(self, **members):
-        """Those that have these members; "_" stands for "-"."""
+        """The conns with these members; "_" stands for "-"."""
         wanted = {key.replace('_', '-'): value for key, value in members.items()}
         return [row for row in self.qmp.run('query-connections')
                 if wanted.items() <= row.items()]
@@ -117,7 +117,7 @@ class Tcp(ConnectionsCase):
         flow = self.a.accept(22)
         conn.shutdown(socket.SHUT_WR)
         flow.expect_end()
-        # Until nobody takes any more: the last of it waits in libslirp, or before it.
+        # Until nothing more is taken: the rest waits in the daemon's buffers.
         sent, taken = b'', -1
         while taken != flow.acked:
             taken = flow.acked
@@ -240,7 +240,7 @@ class Others(ConnectionsCase):
 
     def test_pings(self):
         self.a.send_ping(OWN)
-        self.a.ping(GATEWAY)  # answered after it
+        self.a.ping(GATEWAY)  # answered after the packet was handled
         row = self.row(protocol='icmp')
         self.assertEqual((row['peer-address'], row['bytes-out'], row['direction']),
                          (OWN, 5, 'out'))

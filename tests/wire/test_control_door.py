@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The control socket: who may connect, how much each client may hold, and what is counted."""
+"""The control socket: who may connect, how much each client may hold, and the counters."""
 import errno
 import json
 import os
@@ -47,13 +47,13 @@ class WhoMayConnect(DoorCase):
         self.assertEqual(mode(door), 0o600)
 
     def test_socket_is_never_there_with_a_looser_mode(self):
-        """A stranger who watches the folder finds no moment between bind and chmod."""
+        """A user who watches the directory finds no moment between bind and chmod."""
         door = self.folder.file("door.sock")
         os.chmod(self.folder.path, 0o711)
         seen = set()
         pid = os.fork()
         if pid == 0:
-            # The daemon is started by the parent; only modes are looked at here.
+            # The parent starts the daemon; only modes are checked here.
             end = time.monotonic() + 1
             while time.monotonic() < end:
                 try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""DHCPv6 on the wire: addresses from the range (RFC 8415), and what firmware boots (RFC 5970)."""
+"""DHCPv6 on the wire: addresses from the range (RFC 8415), and network boot (RFC 5970)."""
 import itertools
 import struct
 

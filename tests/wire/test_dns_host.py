@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names as the host has them: its servers are followed, its search list is offered, the short names
-of its network are found. And many lookups at once of one guest, which take nothing from others."""
+"""The host's name servers and search list are followed, and short names of its network resolve.
+Many lookups of one guest do not block others."""
 import os
 import threading
 
@@ -33,7 +33,7 @@ class NameCase(GatewayCase):
 
 class ResolvConf(NameCase):
     def resolv_network(self, text, options=''):
-        """resolv.conf cannot name a port: servers that have one stand in options."""
+        """resolv.conf cannot name a port, so servers with one are given as options."""
         self.network('resolv-conf={dir}/resolv.conf' + options, start=False)
         self.write(text)
         self.lan.start()
@@ -71,7 +71,7 @@ class ResolvConf(NameCase):
         options = dict(pk.nd_options(station.autoconfigure().icmp6.body[12:]))
         self.assertEqual(options[31][6:].rstrip(b'\0'), names.rstrip(b'\0'))
         self.assertEqual(self.query_dns()['search'], ['corp.example', 'one.example'])
-        # Guests that wait for advertisements hear of a change at once.
+        # Guests that listen to advertisements learn a change at once.
         self.rewrite('nameserver 192.0.2.1\nsearch vpn.example\n')
         station.expect(lambda p: p.icmp6 and p.icmp6.kind == 134 and
                        dns.name('vpn.example') in p.icmp6.body, 'a router advertisement')
@@ -144,7 +144,7 @@ class Many(NameCase):
         return self.station()
 
     def ask_at_once(self, station, names):
-        """They leave together; returns answers by rcode when as many have come."""
+        """Sends them together; returns the answers by rcode when all have come."""
         sport = 20000
         for n, name in enumerate(names):
             station.send_udp(DNS, 53, dns.query(n, name), sport=sport)
@@ -174,7 +174,7 @@ class Many(NameCase):
         self.assertEqual(self.ask(other, 'other.example.org'), (dns.NOERROR, ['192.0.2.1']))
         counters = self.query_dns()['counters']
         self.assertEqual((counters['outstanding'], counters['dropped']), (PER_GUEST, PER_GUEST))
-        # What has waited for long gives way.
+        # The longest waiting query is ended.
         until(lambda: self.ask(station, 'good.example.org') == (dns.NOERROR, ['192.0.2.1']),
               'an answer')
         counters = self.query_dns()['counters']

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Name servers that lie and guests that ask without end: what is wrong is refused, what is right
-comes through afterwards, and who sits beside does not notice."""
+"""Lying name servers and flooding guests: wrong answers are refused, right ones still arrive
+afterwards, and other guests do not notice."""
 import itertools
 import socket
 import struct
@@ -21,7 +21,7 @@ class DnsCase(HostileCase):
         return self.keep(dns.Server(handle))
 
     def ask(self, station, name, kind=dns.A):
-        """What the name server says to it."""
+        """The name server's answer to it."""
         return self.ask_raw(station, dns.query(next(_idents) & 0xffff, name, kind))
 
     def ask_raw(self, station, query):
@@ -47,7 +47,7 @@ def lie(query, ask, **more):
 
 
 class Forged(DnsCase):
-    """The liar is faster than the server, and has not seen the query."""
+    """The liar is faster than the server, but has not seen the query."""
 
     def forged(self, send):
         """send(query, ask) before the server answers."""
@@ -63,7 +63,7 @@ class Forged(DnsCase):
         self.assert_told('www.example.org', TRUTH)
 
     def from_another(self, host, port):
-        """Says the same as the server would, from another address."""
+        """Sends the server's answer from another address."""
         def send(query, ask):
             sock.sendto(lie(query, ask), ask.client)
         sock = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -77,7 +77,7 @@ class Forged(DnsCase):
         return send
 
     def test_wrong_ids(self):
-        """All that a liar could send while the server thinks, but for the one."""
+        """Everything that a liar could send before the server answers, except one value."""
         self.forged(self.from_the_server(lambda query, ask: [
             lie(query, ask, ident=ask.ident ^ change) for change in (1, 0x100, 0x8000, 0xffff)] +
             [lie(query, ask, ident=n) for n in range(200) if n != ask.ident]))
@@ -86,7 +86,7 @@ class Forged(DnsCase):
         self.forged(self.from_another('127.0.0.1', 0))
 
     def test_wrong_source(self):
-        """The very port, of another address."""
+        """The right port, from another address."""
         def send(query, ask):
             if not elsewhere:
                 elsewhere.append(self.from_another('127.0.0.2', self.upstream.port))
@@ -107,12 +107,12 @@ class Forged(DnsCase):
 
 
 def deep_name(labels):
-    """A name on the wire, with as many labels of 63 bytes."""
+    """A name on the wire with this many labels of 63 bytes."""
     return (b'\x3f' + b'a' * 63) * labels + b'\0'
 
 
 def address_record(owner, kind=dns.A, data=dns.address(LIE)):
-    """owner: as on the wire."""
+    """owner: in wire form."""
     return owner + struct.pack('>HHIH', kind, 1, 60, len(data)) + data
 
 
@@ -122,10 +122,10 @@ def to(at):
 
 
 class Poisoned(DnsCase):
-    """The server itself lies, or somebody who sees its queries. The second one tells the truth."""
+    """The server itself lies, or someone who sees its queries. The second one tells the truth."""
 
     def poisons(self, ask):
-        """Records by what is wrong with them; each is the answer's first, right behind the question."""
+        """Records by their fault; each is the answer's first, right after the question."""
         here = 12 + len(dns.question(ask.name, ask.kind))
         name = dns.name(ask.name)
         alias = dns.record('other.example.org', dns.CNAME, name)
@@ -168,7 +168,7 @@ class Poisoned(DnsCase):
         self.assert_good_is_served()
 
     def test_each_is_refused_and_the_truth_comes_later(self):
-        """One server only. What it is refused for is nowhere kept."""
+        """One server only. A refused answer must not be cached."""
         def handle(query, ask):
             records = list(self.poisons(ask).values())[int(ask.name[1:].split('.')[0])]
             if self.lying and ask.name[0] == 'n':
@@ -188,7 +188,7 @@ class Poisoned(DnsCase):
 
 
 class Asked(DnsCase):
-    """Guests who ask what cannot be asked."""
+    """Guests that send invalid queries."""
 
     def test_names_that_cannot_be(self):
         self.start(f'dns-server=127.0.0.1#{self.server(truth).port}')
@@ -221,7 +221,7 @@ class Flooding(DnsCase):
                                               dns.query(sport, name))))
 
     def flood(self, names):
-        """The good one asks what we know and what the world knows, all the while."""
+        """The good guest asks for local and foreign names all the while."""
         silent = self.server(lambda query, ask: None)
         world = self.server(truth)
         self.start(f'dns-server=/slow.example/127.0.0.1#{silent.port},'
@@ -247,9 +247,9 @@ class Flooding(DnsCase):
         self.assertEqual(counters['dropped'] + counters['forwarded'] + counters['local'] +
                          counters['cached'], counters['queries-udp'])
         self.assertGreater(counters['dropped'], n // 2)
-        # What waited is let go in the end, and the evil one is served as others are.
+        # Waiting queries end at last, and the evil guest is served like others.
         until(lambda: self.counters()['outstanding'] == 0, 'an end of waiting')
-        # Behind all that it was told and did not read.
+        # After all the answers that it did not read.
         while self.evil.step(0.5):
             self.evil.inbox.clear()
         self.assert_told('gateway.usernet.internal', '10.0.2.2', station=self.evil)

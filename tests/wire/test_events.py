@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each event comes when it should, and carries what query-qmp-schema says."""
+"""Each event comes when it should, with the members that query-qmp-schema lists."""
 from lib import packet as pk
 from lib.case import GATEWAY, GatewayCase
 from lib.schema import Schema
 
-# Those of trouble are in test_troubles.py.
+# Events about troubles are in test_troubles.py.
 TROUBLES = {'GUEST_MAC_CONFLICT', 'GUEST_ADDRESS_CONFLICT', 'GUEST_WRONG_SUBNET',
             'GUEST_WITHOUT_ADDRESS', 'BUDGET_EXHAUSTED', 'FORWARD_WAITING'}
 TESTED = {'NETDEV_STREAM_CONNECTED', 'NETDEV_STREAM_DISCONNECTED', 'GUEST_JOINED', 'GUEST_LEFT',

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Forwards whose guest does its worst: names it takes anew, segments for what is over, its going."""
+"""Forwards to a hostile guest: addresses it takes over, segments for closed connections, its
+leaving."""
 import contextlib
 import json
 import random
@@ -14,7 +15,8 @@ from lib.wait import LIMIT
 
 HOST = '198.51.100.7'  # RFC 5737
 FIRST, LAST = 40000, 40015  # of the host's ephemeral ports
-# Of libslirp: two times TCPTV_MSL, and a tick (tcp_timer.h).
+# Seconds that libslirp, with offload=off, remembers a closed connection: two times TCPTV_MSL, and a
+# tick (tcp_timer.h).
 TIME_WAIT = 10.5
 
 
@@ -29,7 +31,7 @@ class HostileForward(GatewayCase):
         return entry['host-address'], entry['host-port']
 
     def through(self, station, port, bind=None):
-        """A connection by the first rule: the host's end and the guest's."""
+        """A connection by the first rule: the client's end and the guest's."""
         station.listen(port)
         conn = self.keep(socket.create_connection(self.forward(), timeout=LIMIT,
                                                   source_address=bind and (bind, 0)))
@@ -39,7 +41,7 @@ class HostileForward(GatewayCase):
         return conn, flow
 
     def wait_in_time_wait(self, station, conn, flow):
-        """The client ended first: libslirp keeps what it knows for a while."""
+        """Closes it, the client first: the daemon remembers the connection for a while."""
         conn.shutdown(socket.SHUT_WR)
         flow.expect_end()
         flow.shutdown()
@@ -65,7 +67,7 @@ class TimeWait(HostileForward):
         self.assertGreater(len(listeners), LAST - FIRST - 5)
         ephemeral_ports(LAST + 1, LAST + 100)  # not to run out of them
         def send():
-            # Behind what was sent, so that it begins anew (RFC 9293 3.10.7.4, RFC 6191).
+            # Above the sequence numbers used, so that it restarts (RFC 9293 3.10.7.4, RFC 6191).
             flow.segment(pk.SYN, seq=(flow.seq + 1000000) % (1 << 32))
             return a
         send()
@@ -79,7 +81,7 @@ class TimeWait(HostileForward):
             self.assert_nobody_came(listener)
 
     def flood(self, station, segment):
-        """Segments that count for nothing, until libslirp has let go of their connection."""
+        """Sends segments that have no effect until the connection is forgotten."""
         end = time.monotonic() + TIME_WAIT
         while time.monotonic() < end:
             segment()
@@ -91,7 +93,7 @@ class TimeWait(HostileForward):
         a = self.station()
         conn, flow = self.through(a, 22)
         self.wait_in_time_wait(a, conn, flow)
-        # Without ACK: those with one keep it (libslirp tcp_input.c).
+        # Without ACK: segments with one would extend libslirp's TIME_WAIT (tcp_input.c).
         self.flood(a, lambda: flow.segment(pk.PSH))
         conn, flow = self.through(a, 22)
         flow.send(b'answer')
@@ -100,7 +102,7 @@ class TimeWait(HostileForward):
 
 class Descriptors(HostileForward):
     def test_rules_leave_some_to_the_guests(self):
-        """A range that would take all there are is refused, whole."""
+        """A range that would need all descriptors is refused as a whole."""
         self.network('hostfwd=tcp:127.0.0.1:0-:22', files=256)
         a = self.station()
         with self.assertRaises(QmpError) as caught:
@@ -119,7 +121,8 @@ class Going(HostileForward):
     OPTIONS = 'hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-10.0.2.99:22'
 
     def open_all(self):
-        """A guest with a connection, callers of one that is not there, one that is not answered."""
+        """A guest with a connection, clients that wait for an absent guest, a client without an
+        answer."""
         self.a = self.station(mac=pk.mac('52:54:00:12:34:56'))
         self.conn, self.flow = self.through(self.a, 22)
         absent = self.lan.ask('query-forwards')[1]
@@ -133,7 +136,7 @@ class Going(HostileForward):
                 self.assertEqual(conn.recv(1), b'')
 
     def test_the_gateway_goes_and_comes_while_clients_wait_and_talk(self):
-        # What is left of a round is one descriptor a connection, and they are too few for that.
+        # A round leaves one descriptor per connection, too few for the next.
         self.network(self.OPTIONS, files=192)
         rules = [entry['host-port'] for entry in self.lan.ask('query-forwards')]
         for _ in range(5):
@@ -170,7 +173,7 @@ class Going(HostileForward):
         a, qmp = self.station(), self.keep(self.lan.daemon.qmp())
         a.listen(22)
         for n in range(scale(200)):
-            guest = a.ip if n % 2 else '10.0.2.99'  # who is not there
+            guest = a.ip if n % 2 else '10.0.2.99'  # an absent guest
             conn = self.connect(qmp, guest, 22)
             if n % 3 == 0:
                 with contextlib.suppress(BrokenPipeError):  # too many wait

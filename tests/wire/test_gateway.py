@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What guests are told by the gateway itself: ARP, neighbour discovery, advertisements, pings, DHCP."""
+"""What the gateway itself answers: ARP, neighbour discovery, advertisements, pings, DHCP."""
 import struct
 
 from lib import packet as pk
 from lib.case import DNS, DNS6, GATEWAY, GATEWAY6, GatewayCase
 
-GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')  # as libslirp has it
+GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')  # as libslirp's
 
 
 class Neighbours(GatewayCase):
@@ -47,7 +47,7 @@ class Neighbours(GatewayCase):
     def test_who_checks_an_address_of_the_gateway_is_told_by_multicast(self):
         self.network()
         a = self.station(lease=False)
-        # RFC 4861 7.1.1: without a source address there is no link-layer option either.
+        # RFC 4861 7.1.1: without a source address there must be no link-layer option.
         group = 'ff02::1:ff00:2'
         body = bytes(4) + pk.ip6(GATEWAY6)
         a.send(pk.eth(b'\x33\x33\xff\0\0\x02', a.mac, pk.IPV6, pk.ipv6(
@@ -69,7 +69,7 @@ class Advertisement(GatewayCase):
         self.network('domainname=lan.example,dnssearch=one.example')
         a, p, options = self.advert()
         hops, flags, lifetime = struct.unpack_from('>BBH', p.icmp6.body)
-        # RFC 4861 4.2: O, there is more by stateless DHCPv6.
+        # RFC 4861 4.2: O: more configuration by stateless DHCPv6.
         self.assertEqual((hops, flags), (64, 0x40))
         self.assertGreaterEqual(lifetime, 600)
         self.assertEqual(p.ip6.src, 'fe80::2')
@@ -103,7 +103,7 @@ class Advertisement(GatewayCase):
         self.network()
         a, b = self.station(), self.station()
         p = a.autoconfigure(link_local='fe80::a')
-        while p.ip6.dst == 'ff02::1':  # the unsolicited ones of the start
+        while p.ip6.dst == 'ff02::1':  # the unsolicited ones at start
             p = a.expect(lambda p: p.icmp6 and p.icmp6.kind == 134)
         self.assertEqual((p.ip6.dst, p.dst), ('fe80::a', a.mac))
         b.ping(GATEWAY)
@@ -164,7 +164,7 @@ class Ping(GatewayCase):
 
 class Lease(GatewayCase):
     def assert_unanswered(self, station):
-        """Nothing came from the server but what was taken, when all that it was sent is handled."""
+        """When all messages are handled, the server has sent nothing that was not read."""
         station.send(pk.arp(1, station.mac, '0.0.0.0', bytes(6), self.gateway))
         station.expect(lambda p: p.arp and p.arp.op == 2 and p.arp.sender_ip == self.gateway)
         told = [p.dhcp.kind for p in station.inbox if p.dhcp and p.dhcp.op == 2]
@@ -317,7 +317,7 @@ class Lease(GatewayCase):
         for kind, more in ((pk.DECLINE, {}), (pk.RELEASE, {'ciaddr': a.ip})):
             b.send(pk.dhcp_frame(b.mac, kind, options=pk.dhcp_option(50, pk.ip4(a.ip)) +
                                  pk.dhcp_option(54, pk.ip4(GATEWAY)), **more))
-            # In the other's name too:
+            # With the other's client identifier too:
             b.send(pk.dhcp_frame(a.mac, kind, src_mac=b.mac,
                                  options=pk.dhcp_option(50, pk.ip4(a.ip)) +
                                  pk.dhcp_option(54, pk.ip4(GATEWAY)), **more))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""guestfwd: servers on the network that are sockets of the host, whose the addresses are, and rules that come and go."""
+"""guestfwd: servers on the network that are sockets of the host, their addresses, and rules added
+and removed live."""
 import hashlib
 import os
 import socket
@@ -54,7 +55,7 @@ class Sockets(GuestfwdCase):
                 conn.close()
                 self.assertEqual(self.read_all(flow), b'last words')
         self.assert_over()
-        self.assertEqual(children(self.lan.daemon.pid), [])  # no helper where nothing is run
+        self.assertEqual(children(self.lan.daemon.pid), [])  # no helper if nothing is run
 
     def test_unix(self):
         self.start(f'tcp:{SERVER}:7-unix:{{dir}}/server.sock')
@@ -136,11 +137,11 @@ class Sockets(GuestfwdCase):
 
 
 class Strangers(GuestfwdCase):
-    """What is behind a rule is for guests alone."""
+    """Only guests reach the server behind a rule."""
 
     @staticmethod
     def listening():
-        """Sockets of this user that listen, on any address."""
+        """Listening sockets of this user, on any address."""
         found = set()
         for name in ('tcp', 'tcp6'):
             with open(f'/proc/net/{name}', encoding='ascii') as file:

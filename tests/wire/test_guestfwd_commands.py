@@ -48,7 +48,7 @@ class Commands(GuestfwdCase):
         flows = []
         for dst, port in ((SERVER, 7), (SERVER, 8), (DEFAULT, 7)):
             flow = self.a.connect(dst, port)
-            if flows:  # sent again from the first one's port
+            if flows:  # retransmitted from the first one's port
                 del self.a.flows[dst, port, flow.port]
                 flow.port = flows[0].port
                 self.a.flows[dst, port, flow.port] = flow
@@ -114,7 +114,7 @@ class Commands(GuestfwdCase):
         flow = self.a.tcp(SERVER, 7)
         self.assertEqual(flow.recv(6), b'ready\n')
         for _ in range(20):
-            flow.send(bytes(20000))  # to nobody; it does not end the other way
+            flow.send(bytes(20000))  # nobody listens; it does not end otherwise
         self.assertEqual(self.read_all(flow), b'done\n')
 
     def test_a_command_that_ends_at_once_or_does_not_exist_is_an_end(self):
@@ -138,7 +138,7 @@ class Commands(GuestfwdCase):
             stuck.seq += window
             sent += window
             self.a.ping(GATEWAY)
-        self.assertLess(sent, 50 << 20)  # it was stopped, not kept
+        self.assertLess(sent, 50 << 20)  # it was stopped, not left running
         before = self.lan.cpu_seconds()
         flow = self.a.tcp(SERVER, 8)
         flow.send(b'hello')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The human monitor, read as QEMU's own tests and the tools in the field read it."""
+"""The human monitor, read as QEMU's own tests and existing tools read it."""
 
 import re
 import socket

@@ -23,7 +23,7 @@ class ForwardCase(GatewayCase):
             self.assertEqual(recv_exactly(conn, len(data)), data[::-1])
 
     def through(self, station, where, guest_port):
-        """A connection from the host by this forward: the host's end and the guest's."""
+        """A connection from the host through this forward: the client's end and the guest's."""
         station.listen(guest_port)
         conn = self.dial(*where)
         return conn, station.accept(guest_port)
@@ -40,7 +40,7 @@ class Tcp(ForwardCase):
         self.assertEqual(host, '127.0.0.1')
         self.assertGreater(port, 0)
         conn, flow = self.through(a, (host, port), 22)
-        self.assertEqual(flow.peer, GATEWAY)  # how a loopback client appears
+        self.assertEqual(flow.peer, GATEWAY)  # the guest sees a loopback client so
         self.assert_talk(conn, flow)
 
     def test_a_rule_that_names_a_guest_leads_there(self):
@@ -145,7 +145,7 @@ class Tcp(ForwardCase):
 
 class Udp(ForwardCase):
     def assert_talk_udp(self, station, where, port, clients):
-        """Each client's question reaches the guest, and the answer that very client."""
+        """Each client's datagram reaches the guest, and the answer reaches that client."""
         sources = {}
         for n, client in enumerate(clients):
             client.sendto(b'question %d' % n, where)
@@ -212,7 +212,7 @@ class Udp(ForwardCase):
         a.autoconfigure()
         a.ip6 = GUEST6
         self.assertEqual(a.expect_udp(53).udp.payload, b'hello')
-        # While an unanswered solicitation for it is out, up to 1 s, datagrams may be lost: the client
+        # While a solicitation for it is unanswered, up to 1 s, datagrams may be lost: the client
         # asks again, as clients do.
         client, where = self.client('::1'), self.forward(1)
 
@@ -251,7 +251,7 @@ class Live(ForwardCase):
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection(where, timeout=LIMIT)
             assert_runs()
-            self.assert_talk(conn, flow)  # the rule went, its connection stays
+            self.assert_talk(conn, flow)  # the rule is removed, its connection stays
 
     def test_udp_rules_come_and_go(self):
         client = self.client()
@@ -263,7 +263,7 @@ class Live(ForwardCase):
             self.a.send_udp(p.net.src, p.udp.sport, b'answer', sport=53)
             self.assertEqual(client.recvfrom(64), (b'answer', where))
             self.qmp.run('hostfwd-remove', rule=f'udp:{where[0]}:{where[1]}')
-            # The port is free again: nobody holds it.
+            # The port is free again.
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
                 sock.bind(where)
 

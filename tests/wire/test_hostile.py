@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One guest does its worst; the other is served all the while, and the daemon stays small and whole."""
+"""One guest attacks; the other is served all the while, and the daemon stays small and running."""
 import random
 import struct
 
@@ -13,7 +13,7 @@ from lib.wait import LIMIT, until
 
 class Malformed(HostileCase):
     def valid_frames(self):
-        """One of each kind that the daemon reads, from the evil one."""
+        """One frame of each kind that the daemon parses, from the evil guest."""
         a, up = self.evil, self.evil.neighbours[GATEWAY]
 
         def v4(proto, payload, dst=GATEWAY):
@@ -65,7 +65,7 @@ class Malformed(HostileCase):
         frames = self.valid_frames()
         for length in range(256):
             for code in (12, 50, 53, 55, 57, 61, 81, 82, 119, 255):
-                # An option whose length goes beyond the end, at the end and before others.
+                # An option that is longer than its message, last and before others.
                 self.evil.send(pk.dhcp_frame(EVIL, pk.DISCOVER, options=bytes([code, length, 7])))
             body = bytes(4) + pk.ip6(GATEWAY6) + bytes([1, length]) + EVIL
             solicit = pk.icmpv6(self.evil.ip6, GATEWAY6, 135, body)
@@ -98,7 +98,7 @@ class Malformed(HostileCase):
             self.attack(frames)
 
     def at_home(self, frames):
-        """Without those that would make the daemon speak to strangers beyond this machine."""
+        """Drops those that would make the daemon send beyond this machine."""
         own4 = {pk.ip4(ip) for ip in (self.evil.ip, GATEWAY, DNS, '255.255.255.255', '0.0.0.0')}
         for frame in frames:
             if frame[12:14] == b'\x08\0' and len(frame) >= 34 and frame[30:34] not in own4 and \
@@ -124,7 +124,7 @@ class Malformed(HostileCase):
 
 
     def test_a_packet_longer_than_ipv4_could_say_goes_nowhere(self):
-        """IPv6 counts without its header: 40 bytes more than any buffer here has room for."""
+        """IPv6 lengths exclude the header: 40 bytes more than any buffer here has."""
         self.start()
         self.evil.autoconfigure()
         listener, port = self.host_tcp('::1')
@@ -141,8 +141,8 @@ class Malformed(HostileCase):
         self.assertEqual(conn.recv(5), b'hello')
 
     def test_an_ipv4_address_dressed_as_ipv6_is_nobodys(self):
-        """Behind a packet from the very address, in one write: to one who looks at addresses alone
-        both are of one connection, and the header of one is shorter."""
+        """After a packet from the same address, in one write: by addresses alone both belong to one
+        connection, but the header of one is shorter."""
         self.start()
         listener, port = self.host_tcp()
         flow = self.evil.tcp(GATEWAY, port)
@@ -166,7 +166,7 @@ class Malformed(HostileCase):
 
 class Exhaustion(HostileCase):
     def test_urgent_data_sends_nothing_but_what_was_sent(self):
-        """libslirp alone sends its heap to the peer for this (sosendoob)."""
+        """libslirp would send its heap to the peer for this (sosendoob)."""
         self.start()
         flow = self.evil.tcp(GATEWAY, self.port)
         conn = self.accept(self.listener)
@@ -210,7 +210,7 @@ class Exhaustion(HostileCase):
                 yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(a.ip, GATEWAY, pk.UDP, pk.udp(
                     a.ip, GATEWAY, 10000 + n, port, b'x')))
         self.attack(datagrams())
-        self.assert_descriptors_left(refused=False)  # the longest silent give way
+        self.assert_descriptors_left(refused=False)  # the longest silent ones are closed
 
     def test_a_guest_of_endless_pings_leaves_descriptors_to_others(self):
         self.start(files=600)
@@ -221,10 +221,10 @@ class Exhaustion(HostileCase):
                 yield pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(
                     a.ip, '192.0.2.99', pk.ICMP, pk.icmp_echo(n, 1)))
         self.attack(pings())
-        self.assert_descriptors_left(refused=False)  # the longest silent give way
+        self.assert_descriptors_left(refused=False)  # the longest silent ones are closed
 
     def test_a_guest_of_endless_addresses_leaves_descriptors_to_others(self):
-        """A budget that a guest has once for each address it makes up is none."""
+        """A limit per address would not bind a guest that makes up addresses."""
         self.start(files=600)
 
         def syns():
@@ -236,7 +236,8 @@ class Exhaustion(HostileCase):
         self.assert_descriptors_left()
 
     def assert_descriptors_left(self, refused=True):
-        """For a new connection of another, a new guest and its connection, and for control."""
+        """There is room for another's new connection, a new guest and its connection, and for
+        control."""
         self.drain()
         flow = self.good.tcp(GATEWAY, self.port)
         self.find_host_end(flow)
@@ -266,13 +267,13 @@ class Exhaustion(HostileCase):
 
 
 class Impostor(HostileCase):
-    """The evil one claims to be another. The good one must not see it, nor lose anything."""
+    """The evil guest claims to be another. The good one must not see that, nor lose anything."""
 
     def setUp(self):
         self.start()
 
     def assert_unseen(self, reason, *frames):
-        """Dropped for this reason: the good one sees none of them."""
+        """Dropped for this reason: the good guest sees none of them."""
         self.handled()
         before = self.dropped(reason)
         for frame in frames:
@@ -325,13 +326,13 @@ class Impostor(HostileCase):
         frames = [reply(kind, mac, dst) for kind in (pk.OFFER, pk.DHCP_ACK, pk.NAK)
                   for mac, dst in ((pk.BROADCAST, '255.255.255.255'),
                                    (self.good.mac, self.good.ip))]
-        # Behind a VLAN tag too: the receiver may take it off.
+        # With a VLAN tag too: the receiver may remove it.
         frames.append(frames[0][:12] + b'\x81\0\0\0' + frames[0][12:])
         self.assert_unseen('rogue-server', *frames)
 
     def test_a_rogue_router(self):
         advert = pk.router_advert(EVIL, 'fe80::66')
-        # Behind an extension header (RFC 7113).
+        # With an extension header in front (RFC 7113).
         hidden = advert[:20] + b'\0' + advert[21:54] + bytes([pk.ICMPV6, 0, 1, 4, 0, 0, 0, 0]) + \
             advert[54:]
         hidden = hidden[:18] + struct.pack('>H', len(hidden) - 54) + hidden[20:]

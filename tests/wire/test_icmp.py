@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pings, and the errors of ICMP that guests are told: who says them, what, and about which packet."""
+"""Pings, and ICMP errors to guests: their source, content, and the packet they quote."""
 import socket
 import struct
 
@@ -19,12 +19,13 @@ class IcmpCase(GatewayCase):
         self.a = None
 
     def start(self):
-        self.network('offload=on')  # libslirp's errors are fewer
+        self.network('offload=on')  # libslirp sends fewer errors
         self.a = self.station()
         self.a.autoconfigure()
 
     def send(self, way, dst, ttl=64, size=20):
-        """Sends a probe; what the packet that an error is about must begin with, behind IP."""
+        """Sends a probe; returns the bytes that an error must quote, from after the IP header
+        on."""
         hops = {'hops' if ':' in dst else 'ttl': ttl}
         if way == 'udp':
             sport = self.a.send_udp(dst, 33434, b'x' * size, **hops)
@@ -77,7 +78,7 @@ class Errors(IcmpCase):
         self.start()
         self.assert_error(NO_NET, (ROUTER, UNREACHABLE, 0))
         self.assert_error(NO_HOST, (ROUTER, UNREACHABLE, 1))
-        # Linux tells of five IPv4 destinations in a row (route.c error_burst).
+        # Linux sends five IPv4 errors in a row (route.c error_burst).
         self.assert_error(FORBIDDEN, (ROUTER, UNREACHABLE, 13), ways=['udp'])
         self.assert_error(NO_NET6, (ROUTER6, UNREACHABLE6, 0))
         self.assert_error(FORBIDDEN6, (ROUTER6, UNREACHABLE6, 1))
@@ -89,7 +90,7 @@ class Errors(IcmpCase):
                 (NARROW, ROUTER, GATEWAY, UNREACHABLE, 4),
                 (NARROW6, ROUTER6, GATEWAY6, TOO_BIG6, 0)):
             fits = NARROW_MTU - (48 if ':' in dst else 28)
-            # The router tells once; then this host's kernel knows.
+            # The router sends it once; then this host's kernel knows the MTU.
             for source in (router, gateway):
                 said = self.error('ping', dst, size=1400, **self.whole(dst))
                 self.assertEqual(said, (source, kind, code, NARROW_MTU))
@@ -99,7 +100,7 @@ class Errors(IcmpCase):
 
     @in_a_world
     def test_each_of_a_run_that_is_too_large_is_told(self):
-        """Datagrams of one length leave together: the kernel refuses them together too."""
+        """Datagrams of one length are sent together, and the kernel refuses them together."""
         self.start()
         self.error('udp', NARROW, size=1400, **self.whole(NARROW))
         data = pk.udp(self.a.ip, NARROW, 5000, 33434, b'x' * 1400)

@@ -26,7 +26,7 @@ class InfoNetwork(unittest.TestCase):
             return s.getsockname()[1]
 
     def says(self, network, *lines):
-        """It prints these lines and nothing else, now or soon."""
+        """Prints exactly these lines, now or soon."""
         wanted = ''.join(line + '\r\n' for line in lines)
         with network.daemon.qmp() as qmp:
             seen = []

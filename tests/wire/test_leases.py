@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Leases outlive the process; reservations hold on the wire. tests/fault kills it on purpose."""
+"""Leases outlive the process; reservations hold on the wire. tests/fault kills the process at
+random."""
 import itertools
 
 from lib import packet as pk
@@ -11,7 +12,7 @@ MACS = [b'\x52\x54\0\x1e\0' + bytes([n]) for n in range(40)]
 
 class Leases(GatewayCase):
     def bound(self):
-        """MAC to address, of the leases that are bound; none is two guests'."""
+        """MAC to address of the bound leases; no address belongs to two guests."""
         leases = [l for l in self.lan.ask('query-leases') if l['state'] == 'bound']
         self.assertEqual(len({l['address'] for l in leases}), len(leases))
         self.assertEqual(len({l['mac'] for l in leases}), len(leases))
@@ -31,7 +32,7 @@ class Leases(GatewayCase):
         self.assert_kept({a.mac: a.ip})
         b = self.station(mac=MACS[1])
         self.assertNotEqual(b.ip, a.ip)
-        # It has never heard of it, and goes on as if nothing had been.
+        # The new process does not know it, and renews it nevertheless.
         again = self.station(lease=False, mac=MACS[0])
         again.configure(a.ip)
         again.ping('10.0.2.2')
@@ -90,7 +91,7 @@ class Newcomers(GatewayCase):
         self.assert_drops('budget', lambda: ask(MACS[2]))
 
     def test_a_probe_of_another_hardware_address_is_answered(self):
-        """As nmap's, and a bonded card's: the message names one, the frame comes from another."""
+        """As nmap and a bonded card do: the message names one MAC, the frame comes from another."""
         self.network()
         a = self.station()
         a.send(pk.dhcp_frame(MACS[1], pk.DISCOVER, xid=7, src_mac=a.mac))
@@ -118,10 +119,10 @@ class Newcomers(GatewayCase):
 
 
 class Starvation(HostileCase):
-    """A hundred thousand DISCOVERs from one port: by turns, those beside get leases."""
+    """A hundred thousand DISCOVERs from one port: other ports get leases meanwhile."""
 
     def starve(self, discover):
-        """discover(n): the frame of the nth client that there is not."""
+        """discover(n): the frame of the nth made-up client."""
         self.start()
         memory = self.lan.memory()
         frames = (discover(n) for n in range(scale(100000)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Start and stop: who is told, what is there while it runs, and that nothing is left."""
+"""Start and stop: notifications, what exists while it runs, and that nothing is left."""
 
 import json
 import os
@@ -84,7 +84,7 @@ class Start(unittest.TestCase):
             self.assertEqual(self.netdevs(daemon), [])
 
     def test_the_first_line_is_of_a_guest_that_survives_a_restart(self):
-        """What QEMU does with server=on, also 7.2: it listens anew when the link is lost."""
+        """What QEMU does with server=on, 7.2 too: it listens again when the link is lost."""
         daemon = Daemon(self.folder)
         line = next(line for line in daemon.output().splitlines() if "-netdev " in line)
         path, last = re.search(r"server=on,addr\.type=unix,addr\.path=(\S+/(\S+)\.sock) ",
@@ -200,7 +200,7 @@ class Start(unittest.TestCase):
             limits = file.read()
         self.assertRegex(limits, r"Max core file size +0 +0 ")
         soft, hard = re.search(r"Max open files +(\d+) +(\d+) ", limits).groups()
-        if not WRAPPED: # valgrind keeps some for itself
+        if not WRAPPED: # valgrind keeps some descriptors for itself
             self.assertEqual(soft, hard)
 
     def test_run_dir_may_be_named(self):
@@ -278,7 +278,7 @@ class End(unittest.TestCase):
 
     def test_exit_with_parent(self):
         ready, their_end = os.pipe()
-        # A shell that waits for us to say so, then goes without its child.
+        # A shell that waits for our word and then exits without its child.
         parent = subprocess.Popen(
             ["sh", "-c", '"$@" & echo $!; read word', "sh",
              *words("--exit-with-parent", "--ready-fd", str(their_end))],
@@ -303,7 +303,7 @@ class End(unittest.TestCase):
 
 
 class Background(unittest.TestCase):
-    """--daemon, and where messages go."""
+    """--daemon, and the destination of messages."""
 
     def setUp(self):
         self.folder = Folder()
@@ -321,7 +321,7 @@ class Background(unittest.TestCase):
 
     def test_it_ends_when_guests_may_come_and_lets_go_of_the_terminal(self):
         pidfile = self.folder.file("pid")
-        # A pipe's end comes only when nobody has it any more: run_daemon waits for that.
+        # The pipe ends only when no process holds it: run_daemon waits for that.
         result = run_daemon(self.folder, "--daemon", "--pidfile", pidfile, "--live-commands")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertIn("network default is ready", result.stdout)
@@ -367,7 +367,7 @@ class Background(unittest.TestCase):
 
 
 class Ctl(unittest.TestCase):
-    """usernetctl: what a person and what a program sees."""
+    """usernetctl: its output for people and for programs."""
 
     @classmethod
     def setUpClass(cls):
@@ -447,7 +447,7 @@ class Ctl(unittest.TestCase):
                                         text=True)
             people, machines = watch(), watch("--json")
             with daemon.qmp() as qmp:
-                # Until both are there and see it.
+                # Until both are there and see the event.
                 rule = "tcp:127.0.0.1:0-:22"
                 for reader in (people, machines):
                     while not select.select([reader.stdout], [], [], 0.1)[0]:

@@ -16,7 +16,7 @@ MB = 1 << 20
 
 
 def trickle(sockets, stop):
-    """64 bytes for each of them, over and over: parts of frames that do not end."""
+    """Sends 64 bytes on each of them, again and again: parts of frames that never end."""
     sent = 0
     while not stop.is_set() and sent < 40000:
         for sock in sockets:
@@ -30,7 +30,7 @@ def trickle(sockets, stop):
 
 class LinkBounds(GatewayCase):
     def p99(self, station, n=200):
-        """Of pings one after another, in seconds."""
+        """Seconds for pings one after another."""
         took = []
         for _ in range(n):
             began = time.monotonic()
@@ -86,7 +86,7 @@ class LinkBounds(GatewayCase):
         print(f'{len(guests)} links: p99 of a ping {alone * 1e3:.2f} ms alone, {beside * 1e3:.2f} '
               f'beside; {rate_alone:.0f} and {rate_beside:.0f} frames/s; control {control * 1e3:.1f} '
               f'ms; {grown / MB:.1f} MB more')
-        # Loose: the child and this test need the same two cores.
+        # A loose bound: the child and this test share two cores.
         self.assertLess(beside, max(0.1, 20 * alone))
         self.assertGreater(rate_beside, rate_alone / 8)
         self.assertLess(control, 1)
@@ -107,7 +107,7 @@ class LinkBounds(GatewayCase):
         entry = {n['id']: n for n in self.lan.ask('query-netdevs')}['lan']
         self.assertGreater(entry['links-refused'], 700)
         guests[0].expect_closed()
-        # Those that came last are still there: the frame of one ends, and is taken.
+        # The most recent links are still there: the frame of one is completed, and arrives.
         guests[-1].send_raw(b'.')
         one.ping(GATEWAY)
 
@@ -128,7 +128,7 @@ class LinkBounds(GatewayCase):
                 flow = other.tcp(GATEWAY, port)
                 self.accept(listener).sendall(b'x')
                 self.assertEqual(flow.recv(1), b'x')
-                # Those who wait come in as others go.
+                # Waiting clients are accepted as others leave.
                 for guest in idle[:-1]:
                     guest.close()
                 last = Station(idle[-1])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The wires: every netdev kind but the gateway, by the command line, in any mix on one network."""
+"""The links: every netdev kind but the gateway, from the command line, in any mix on one
+network."""
 import os
 import socket
 import struct
@@ -19,7 +20,7 @@ def frame(dst, src, length=60, fill=1):
 
 
 def padded(sent):
-    """A frame as a guest gets it: ethernet's shortest is 60 bytes without FCS."""
+    """A frame as a guest receives it: at least 60 bytes, ethernet's minimum without FCS."""
     return sent.ljust(60, b'\0')
 
 
@@ -41,7 +42,7 @@ class LinkCase(unittest.TestCase):
         return self.keep(StreamGuest.unix(daemon.path('lan.sock')))
 
     def assert_linked(self, one, other, one_mac=A, other_mac=B):
-        """Frames go both ways, of every size that fits, and are what they were."""
+        """Frames of every allowed size pass both ways unchanged."""
         known = frame(pk.BROADCAST, one_mac)
         one.send(known)
         other.expect(known)
@@ -86,7 +87,7 @@ class Stream(LinkCase):
             sent = frame(pk.BROADCAST, A, 20, cut)
             raw = struct.pack('>I', len(sent)) + sent
             a.send_raw(raw[:cut])
-            # The daemon has read the first part when another's frame has passed it.
+            # When a frame of another has passed, the daemon has read the first part.
             a.fence(b)
             a.send_raw(raw[cut:])
             b.expect(padded(sent), f'the frame cut at {cut}')
@@ -127,7 +128,7 @@ class Stream(LinkCase):
         last = frame(C, A, 60, 77)
         a.send(last)
         c.expect(last)
-        # It reads again and is served again, as soon as it has caught up.
+        # It reads again, and gets frames again once it has caught up.
         news = frame(B, C, 60, 78)
 
         def caught_up():

@@ -22,7 +22,7 @@ class ManyFlows(GatewayCase):
         return sock, sock.getsockname()[1]
 
     def said(self, sock, port, sport):
-        """Whom the host sees when the guest's socket speaks; it gets its answer."""
+        """The client that the host sees when the guest's socket sends; it gets an answer."""
         self.a.send_udp(GATEWAY, port, b'question', sport=sport)
         data, who = sock.recvfrom(100)
         self.assertEqual(data, b'question')
@@ -45,7 +45,7 @@ class ManyFlows(GatewayCase):
             self.assertEqual(flow.recv(len(b'in %d' % i)), b'in %d' % i)
 
     def end(self, flows):
-        """Half of them end at the guest's side first, half at the host's."""
+        """Half of them close at the guest first, half at the host."""
         for i, (flow, conn) in enumerate(flows):
             if i % 2:
                 flow.shutdown()

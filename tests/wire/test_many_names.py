@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""5,000 guests with names on a /16, behind a handful of links: all leased, all found by name, and
-each as cheap as one of few."""
+"""5,000 guests with names on a /16, behind a few links: all get leases, all names resolve, and each
+costs no more than with few guests."""
 import random
 import struct
 import time
@@ -12,7 +12,7 @@ from lib.case import GatewayCase, scale
 GUESTS = scale(5000)
 FEW = scale(500)
 LINKS = 5
-PARTS = 15  # in which both networks take turns, so that what the machine does meanwhile meets them alike
+PARTS = 15  # in turns of both networks, so that other load of the machine affects both alike
 STEPS = 20  # of a part
 # Of a /16 (QEMU's net_slirp_init() ORs 0x0202 into the host part).
 NAME_SERVER = '10.0.2.3'
@@ -24,7 +24,7 @@ def percentile(values, share):
 
 
 class Crowd:
-    """Guests with names behind a handful of links; what they do returns how long it took."""
+    """Guests with names behind a few links; their methods return the time taken."""
 
     def __init__(self, lan, links, seed):
         self.lan, self.links = lan, links
@@ -36,14 +36,14 @@ class Crowd:
         return b'\x52\x54\0\x10' + struct.pack('>H', number)
 
     def exchange(self, link, frame, mark):
-        """Sends the frame; the first that comes to the same link with these bytes, parsed."""
+        """Sends the frame; returns the first one on the same link with these bytes, parsed."""
         link.send(frame)
         answer = link.expect(lambda f: f if mark in f and f[6:12] == GATEWAY_MAC else None)
         link.seen.clear()
         return pk.parse(answer)
 
     def lease(self):
-        """One guest more: DISCOVER to ACK."""
+        """Adds a guest: DISCOVER to ACK."""
         number = len(self.addresses)
         link, mac = self.links[number % LINKS], self.mac(number)
         name = pk.dhcp_option(12, b'guest-%d' % number)
@@ -76,19 +76,19 @@ class Crowd:
         return took
 
     def cpu(self):
-        """Seconds that the daemon ran (Documentation/scheduler/sched-stats.rst)."""
+        """CPU seconds of the daemon (Documentation/scheduler/sched-stats.rst)."""
         with open(f'/proc/{self.lan.daemon.pid}/schedstat', encoding='ascii') as file:
             return int(file.read().split()[0]) / 1e9
 
     def drain(self):
-        """What was flooded to the links that were not looked at."""
+        """Reads what was flooded to the other links."""
         for link in self.links:
             while link._receive(0):  # pylint: disable=protected-access
                 pass
 
 
 class Costs:
-    """Of one thing that a crowd does: how long each took, and the daemon's CPU seconds in parts."""
+    """One operation for many guests: the time of each, and the daemon's CPU seconds in parts."""
 
     def __init__(self, crowd, step):
         self.crowd, self.step = crowd, step
@@ -128,7 +128,7 @@ class ManyGuests(GatewayCase):
                 print(f'{what} among {n}: median {percentile(costs.took, .5):.0f} us, '
                       f'p99 {percentile(costs.took, .99):.0f} us; '
                       f'daemon {costs.typical() * 1e6:.0f} us CPU')
-            # Were it to grow with the guests, it would be 7 times as much or more.
+            # If it grew with the number of guests, it would be 7 times as much or more.
             self.assertLess(many.typical(), 3 * few.typical(), f'CPU of a {what}')
         for crowd in crowds:
             self.assertEqual(len(set(crowd.addresses)), len(crowd.addresses))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names by command: guests that are known before they come, their MAC addresses, DNS records."""
+"""Names by command: guests declared before they come, their MAC addresses, DNS records."""
 import json
 import re
 import struct

@@ -66,7 +66,7 @@ class Outward(NatCase):
         self.assertEqual(self.a.expect_udp(sport).net.src, OWN)
 
     def test_bursts_of_several_peers_come_whole_and_in_order(self):
-        """Those that wait for one socket are read in one turn; one without bytes among them."""
+        """Datagrams waiting for one socket are read in one turn; one of them is empty."""
         clients = {}
         for sport in (4000, 4001):
             sock, port = self.host_udp()
@@ -155,7 +155,7 @@ class Outward(NatCase):
             flow = self.a.tcp(GATEWAY, port, mss=mss)
             conn = self.accept(listener)
             conn.sendall(bytes(30000))
-            self.assertEqual(len(flow.recv(30000)), 30000)  # the station checks each
+            self.assertEqual(len(flow.recv(30000)), 30000)  # the station checks each checksum
             flow.abort()
 
 

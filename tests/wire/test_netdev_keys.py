@@ -83,7 +83,7 @@ class Keys(unittest.TestCase):
                     StreamGuest.accept_from(listener).close()
                     times.append(time.monotonic())
                 gaps = [b - a for a, b in zip(times, times[1:])]
-                # 75 to 125 % each, never doubled: a busy machine adds to it.
+                # Each delay is 75 to 125 %, never doubled; a busy machine adds to it.
                 self.assertGreater(min(gaps), 0.6 * wait)
                 self.assertLess(min(gaps), 1.25 * wait + 0.5)
 

@@ -51,14 +51,15 @@ class Padding(GatewayCase):
         source = station.send_udp(GATEWAY, port, b'c')
         udp.sendto(b'd', udp.recvfrom(16)[1])
         self.assertEqual(station.expect_udp(source).udp.payload, b'd')
-        # ARP, echo, TCP and UDP would all be shorter, and what stands behind them is no rest of others.
+        # ARP, echo, TCP and UDP packets would all be shorter; the padding must not be other frames'
+        # bytes.
         ends = [(raw, self.end_of(raw)) for raw in frames]
         self.assertGreaterEqual(len([end for _, end in ends if end < SHORTEST]), 4)
         for raw, end in ends:
             self.assertEqual(raw[end:], bytes(len(raw) - end))
 
     def end_of(self, raw):
-        """Where the packet in this frame ends."""
+        """The offset at which the packet in this frame ends."""
         kind = int.from_bytes(raw[12:14], 'big')
         if kind == 0x0806:
             return 14 + 28

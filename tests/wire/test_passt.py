@@ -35,7 +35,8 @@ class PasstCase(GatewayCase):
         self.pid = None
 
     def door(self, *options, network=None, pass_fds=()):
-        """Runs it until it has gone to the background, as those who start it wait; its status."""
+        """Runs it until it has gone to the background, as its callers wait for it; returns its
+        status."""
         environment = {**self.folder.environment(), 'USERNET': program('USERNET')}
         environment.pop('USERNET_NETWORK', None)
         if network:
@@ -195,7 +196,7 @@ class Qemu(PasstCase):
 
 
 class Named(PasstCase):
-    """On a network that runs: self.lan, in its own folder's run directory."""
+    """On a running network: self.lan, in its own folder's run directory."""
 
     def setUp(self):
         super().setUp()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What guests must not reach: host-loopback=, restrict=, TFTP, and every detour to the same."""
+"""Destinations that guests must not reach: host-loopback=, restrict=, TFTP, and other ways to
+them."""
 import os
 import socket
 import struct
@@ -42,7 +43,7 @@ class PolicyCase(GatewayCase):
                        hop=self.hop)
 
     def assert_refused(self, *destinations):
-        """Neither TCP nor UDP nor a ping to these passes; each is counted as against the policy."""
+        """No TCP, UDP or ping passes to these; each packet counts as denied by policy."""
         own = {GATEWAY, DNS, GATEWAY6, DNS6, 'fe80::2', 'fe80::3'}
         for dst in destinations:
             with self.subTest(dst=dst):
@@ -50,13 +51,13 @@ class PolicyCase(GatewayCase):
                     self.syn(dst)
                     self.syn(dst, pk.SYN | pk.FIN | pk.PSH | pk.URG)
                     self.a.send_udp(dst, self.udp_port, b'knock', hop=self.hop)
-                    if dst not in own:  # those answer pings themselves
+                    if dst not in own:  # these answer pings themselves
                         self.a.send_ping(dst, hop=self.hop)
                     return self.a
                 self.assert_drops('policy', send, 3 if dst in own else 4)
         for sock in (self.tcp4, self.udp4, self.tcp6, self.udp6):
             self.assert_nobody_came(sock)
-        # The name server's address refuses what it does not serve, so that programs fail at once.
+        # The name server's address refuses other services, so that programs fail at once.
         self.assertEqual([str(p) for p in self.a.inbox if (p.tcp or p.udp or p.icmp) and
                           not (p.net.src in (DNS, DNS6, 'fe80::3') and
                                (p.tcp and p.tcp.flags & pk.RST or p.icmp and p.icmp.kind == 3))],
@@ -142,7 +143,7 @@ class HostLoopback(PolicyCase):
             for header in (0, 43, 44, 60):  # hop-by-hop, routing, fragment, destination
                 self.a.send_ip(dst, header, bytes([pk.TCP, 0, 0, 0, 0, 0, 0, 0]) + syn,
                                hop=self.hop)
-        # Loose source route to the loopback (RFC 791 3.1), by way of an address that is allowed.
+        # Loose source route to the loopback (RFC 791 3.1), through an allowed address.
         route = bytes([131, 7, 4]) + pk.ip4('127.0.0.1') + b'\0'
         dst = '192.0.2.99'
         self.a.send_ip(dst, pk.TCP, pk.tcp(self.a.ip, dst, 1234, self.tcp_port, 1, 0, pk.SYN),
@@ -205,7 +206,7 @@ class Restrict(PolicyCase):
 
 class Tftp(PolicyCase):
     def read(self, name, to=GATEWAY):
-        """The file as TFTP's octets (RFC 1350), or the error's code."""
+        """The file, fetched by TFTP in octet mode (RFC 1350), or the error's code."""
         data, block = b'', 1
         sport = self.a.send_udp(to, 69, b'\0\1' + name + b'\0octet\0')
         while True:

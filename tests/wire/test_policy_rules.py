@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""allow= and deny=, of the network and of guests, host-loopback= and host-addresses=: at start, live."""
+"""allow= and deny= of the network and of guests, host-loopback= and host-addresses=: at start and
+live."""
 import contextlib
 import os
 
@@ -63,7 +64,7 @@ class RulesCase(GatewayCase):
         return sock, sport, client
 
     def assert_closed(self, station, dst, port=None):
-        """A SYN, a datagram: dropped as against the policy."""
+        """A SYN and a datagram: both are dropped by policy."""
         own = station.ip6 if ':' in dst else station.ip
         for proto in (pk.TCP, pk.UDP):
             def send(proto=proto):
@@ -151,7 +152,7 @@ class Network(RulesCase):
                     p = self.a.expect_udp(53)
                     self.a.send_udp(p.net.src, p.udp.sport, b'answer', sport=53)
                     self.assertEqual(client.recvfrom(64)[0], b'answer')
-        # What the guest opens itself is still denied.
+        # What the guest itself opens is still denied.
         self.assert_closed(self.a, GATEWAY)
 
     def test_what_is_wrong_is_said(self):
@@ -220,7 +221,7 @@ class Guests(RulesCase):
                    f'allow=tcp:10.0.2.2:{tcp_port}',
                    mac=WEB)
         b = self.join()
-        self.a.configure('10.0.2.77')  # beside its own, which nobody else may have
+        self.a.configure('10.0.2.77')  # beside its own address; nobody else may have it
         flow, conn = self.open_tcp(self.a, GATEWAY, listener)
         sport = self.a.send_udp(GATEWAY, port, b'question')
         self.assertEqual(sock.recvfrom(64)[0], b'question')
@@ -307,7 +308,7 @@ class Live(RulesCase):
         self.qmp.run('policy-add', rule='deny=*')
         flow.expect_reset()
         self.assertEqual(resets, [flow.ack])  # RFC 5961 3.2
-        with contextlib.suppress(ConnectionResetError):  # what it had said was not read
+        with contextlib.suppress(ConnectionResetError):  # unread data is lost
             self.assertEqual(conn.recv(1), b'')
 
     def test_a_reset_that_libslirp_does_not_believe_hides_nothing(self):
@@ -390,7 +391,7 @@ class Live(RulesCase):
             'destination': '192.0.2.99', 'destination-port': 443, 'rule': 'deny=192.0.2.0/24'}
             | {'port': event['port']})
         self.assertEqual(self.qmp.run('query-policy')['denied'], 2)
-        # The datagram came within the second: it is told with the next.
+        # The datagram came within the same second: the next event counts it.
         def again():
             self.a.send_ping('192.0.2.98')
             self.a.ping(GATEWAY)

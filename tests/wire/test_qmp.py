@@ -211,7 +211,7 @@ class Requests(QmpCase):
                              "it's \"q\"")
 
     def test_impossible_byte_is_an_error_before_its_request_ends(self):
-        # QEMU tests/qtest/qmp-test.c sends such, and waits for the error before it goes on.
+        # QEMU tests/qtest/qmp-test.c sends these and waits for the error before it goes on.
         with self.daemon.qmp() as qmp:
             for begun in (b"{]\n", b"{\xff", b"{\x01", b"{'bad \xff", b"{'execute': 'x', 'id':'\n",
                           b"%p", b"{'execute': %s", b"@"):
@@ -247,7 +247,7 @@ class Requests(QmpCase):
 
 
 class Schema(QmpCase):
-    """What clients of query-qmp-schema, such as libvirt, look up in it."""
+    """Entries that clients of query-qmp-schema, such as libvirt, look up."""
 
     @classmethod
     def setUpClass(cls):
@@ -328,7 +328,7 @@ class Clients(QmpCase):
             self.daemon.qmp()
         for client in clients:
             client.close()
-        # They are gone a turn later at most.
+        # They are closed within a turn.
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -340,7 +340,7 @@ class Clients(QmpCase):
 
     def test_client_that_does_not_read_is_not_read_either(self):
         with self.daemon.qmp() as deaf:
-            # Each answer is as large as the id it echoes.
+            # Each answer is as large as the id that it repeats.
             request = json.dumps({"execute": "query-version", "id": "a" * 1000}) * 900
             deaf.socket.settimeout(1)
             with self.assertRaises(TimeoutError):
@@ -501,7 +501,7 @@ class Changes(QmpCase):
                             theirs.fileno())
             self.assertEqual(qmp.answer(), {"return": {}})
             with self.daemon.qmp() as other:
-                # Names belong to the client that gave them.
+                # Names belong to the client that made them.
                 self.refused("GenericError", "File descriptor named 'plug' not found",
                              other.run, "closefd", fdname="plug")
             qmp.run("netdev_add", type="stream", id="passed", addr={"type": "fd", "str": "plug"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two hundred guests on one network. Prints what they cost; USERNET_TEST_SCALE divides their number."""
+"""Two hundred guests on one network. Prints their cost; USERNET_TEST_SCALE divides their number."""
 import sys
 import time
 
@@ -11,7 +11,7 @@ GUESTS = scale(200)
 
 
 class Costs:
-    """Time, the daemon's CPU time and its memory, from step to step."""
+    """Time, CPU time and memory of the daemon, step by step."""
 
     def __init__(self, network):
         self.network = network
@@ -27,7 +27,7 @@ class Costs:
 
 class Scale(GatewayCase):
     def all_get(self, send, got, what):
-        """Each sends; then all frames are handled until each has got it."""
+        """Each station sends; handles frames until each has received."""
         for station in self.stations:
             send(station)
         waiting = set(self.stations)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP over a wire that is not good, to and from the host, with and without offload: the same bytes."""
+"""TCP over a bad wire, to and from the host, with and without offload: every byte arrives."""
 import contextlib
 import errno
 import socket
@@ -27,7 +27,7 @@ UP, DOWN = data_of(1, SIZE), data_of(2, SIZE)
 
 
 class Host:
-    """The host's end: sends all, then its end, and reads until the other's, at the same time."""
+    """The host's end: sends all and a FIN, and reads until the other's FIN, at the same time."""
 
     def __init__(self, sock, data=DOWN, pause=0.0):
         self.sock, self.data, self.pause = sock, data, pause
@@ -73,7 +73,7 @@ class OffloadCase(GatewayCase):
         self.wire = self.a.guest = RoughWire(self.a.guest, self.id())
 
     def kind(self, **attributes):
-        """What the station's connections are."""
+        """The result of a station's connections."""
         self.a.tcp_class = type('Conn', (SureTcp,), attributes)
 
     def pairs(self):
@@ -102,7 +102,7 @@ class OffloadCase(GatewayCase):
 
 
 class Ends:
-    """How connections pause and end, whoever has opened them."""
+    """How connections pause and end, for both openers."""
 
     def test_the_host_reads_late(self):
         self.each(pause=1.0, SHIFT=7)
@@ -163,9 +163,9 @@ class Ends:
             host = Host(sock)
             flow.segment(0x14, seq=flow.top)
             received = host.join()
-            if host.error is None:  # an end: all had come before
+            if host.error is None:  # a FIN: all data came before it
                 self.assertEqual(received, UP)
-            else:  # what the kernel had for it goes with the connection
+            else:  # the kernel's unsent data is lost with the connection
                 self.assertIn(host.error.errno, (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN))
                 self.assertTrue(UP.startswith(received))
             until(lambda: self.lan.ask('query-status')['tcp-connections'] == 0, 'the end of it here')
@@ -192,7 +192,7 @@ class Ends:
             self.wire.guest.close()
             self.wire.guest = self.keep(StreamGuest.unix(self.lan.path('lan.sock')))
             self.a.ping(GATEWAY)
-            # Libslirp alone, which has called the guest, sends again after up to 20 s.
+            # With offload=off libslirp retransmits to the guest after up to 20 s.
             flow.run(lambda: flow.sent_all() and flow.ended, 'the rest', 4 * LIMIT)
             self.assertEqual(flow.received, DOWN)
             self.assertEqual(host.join(), UP)
@@ -218,7 +218,7 @@ class Outward(Ends, OffloadCase):
         self.each({'loss': 0.005, 'disorder': 0.02, 'double': 0.02})
 
     def test_a_guest_that_has_forgotten_a_connection_may_open_it_anew(self):
-        """It started anew, and takes the same port: RFC 9293 3.5.1, figure 9."""
+        """The guest has restarted and uses the same port: RFC 9293 3.5.1, figure 9."""
         self.kind(SHIFT=7)
         for flow, sock in self.pairs():
             sock.sendall(b'before')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP and unix forwards: who waits for whom, and whom the guest sees."""
+"""TCP and unix forwards: clients that wait, and the client address that the guest sees."""
 import os
 import socket
 import stat
@@ -266,7 +266,7 @@ class WhomTheGuestSees(TcpForwardCase):
 
     @with_addresses('192.0.2.7')
     def test_the_gateway_where_the_guest_has_a_connection_of_that_name_already(self):
-        """The client, who is also a server of the guest's, would come in between."""
+        """The client, also a server for the guest, connects in between."""
         self.network('hostfwd=tcp:0.0.0.0:0-:22')
         station, (_, port) = self.station(), self.forward()
         listener, server_port = self.host_tcp('192.0.2.7')
@@ -321,10 +321,10 @@ class WhomTheGuestSees(TcpForwardCase):
             self.lan.stop()
 
 
-class Door(TcpForwardCase):
+class OtherListeners(TcpForwardCase):
     @with_addresses()
-    def test_nobody_else_comes_in_by_the_door(self):
-        """libslirp's own listener, by which clients are led in, is not one that others find."""
+    def test_no_other_listener_leads_to_the_guest(self):
+        """The daemon has no other listener that leads to the guest."""
         self.network('hostfwd=tcp:127.0.0.1:0-:22')
         station, where = self.station(), self.forward()
         conn, flow = self.through(station, where)

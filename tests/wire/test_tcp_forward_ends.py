@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP forwards: how connections end, and that many of them leave nothing."""
+"""TCP forwards: how connections end, and that many of them leave nothing behind."""
 import os
 import select
 import socket
@@ -28,7 +28,7 @@ class Ends(TcpForwardCase):
         flow.segment(0x14, seq=(flow.seq + 0x40000000) % (1 << 32))  # RST|ACK, far out of the window
         self.assert_talk(conn, flow)
         flow.shutdown()
-        self.assertEqual(conn.recv(1), b'')  # an end, and no reset
+        self.assertEqual(conn.recv(1), b'')  # a FIN and no reset
 
     def test_a_reset_of_the_client_is_one_for_the_guest(self):
         conn, flow = self.through(self.a, self.where)
@@ -51,7 +51,7 @@ class Ends(TcpForwardCase):
         lazy, flow = self.through(self.a, self.where)
         data = bytes(1 << 16)
         sent = 0
-        while flow.peer_window:  # until the guest may send no more
+        while flow.peer_window:  # until the guest's window is closed
             part = data[:min(len(data), flow.peer_window, flow.mss)]
             flow.segment(0x18, part)
             flow.seq = (flow.seq + len(part)) % (1 << 32)
@@ -64,14 +64,14 @@ class Ends(TcpForwardCase):
         flow.expect_reset()
 
     def test_a_connection_that_the_client_has_ended_holds_nothing(self):
-        """No TIME_WAIT that holds a descriptor."""
+        """No TIME_WAIT remains: it would hold a descriptor."""
         for _ in range(5):
             conn, flow = self.through(self.a, self.where)
             self.assert_talk(conn, flow)
             conn.close()
             flow.expect_end()
             flow.shutdown()
-            # In the very turn in which the guest's end was acknowledged.
+            # In the turn in which the guest's FIN was acknowledged.
             self.assertEqual(self.descriptors(), self.idle)
 
     def test_a_client_that_reads_late_gets_all(self):
@@ -140,7 +140,7 @@ class Storm(TcpForwardCase):
         before = self.lan.cpu_seconds()
         self.assertEqual(select.select([], [], [], 1.0), ([], [], []))
         self.assertLess(self.lan.cpu_seconds() - before, 0.5)
-        # Those that leave make room for those that wait.
+        # Clients that close make room for those that wait.
         for flow in flows:
             flow.abort()
         self.assertEqual(len([station.accept(22) for _ in range(8)]), 8)
@@ -149,7 +149,7 @@ class Storm(TcpForwardCase):
         until(self.answers, 'an answer')
 
     def answers(self):
-        """Valgrind closes what was accepted beyond the limit, where the kernel lets it wait."""
+        """Above the limit valgrind closes accepted clients, while the kernel lets them wait."""
         try:
             return self.lan.ask('query-status')['status'] == 'running'
         except (OSError, EOFError):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Guests that make the daemon buffer all the payload that it may: it is bounded, their neighbours are
-served, nothing that was sent is lost, and the memory comes back."""
+"""Guests that make the daemon buffer as much payload as it may: it stays bounded, other guests are
+served, no data is lost, and the memory is released."""
 import random
 import socket
 import threading
@@ -13,7 +13,7 @@ from lib.wait import LIMIT, until
 BYTES = 48 << 20                # conntrack/charge.h CHARGE_BYTES_MAX
 GREEDY_BYTES = BYTES // 4 * 3   # the last quarter is for ports that hold little
 FEW_BYTES = 1 << 20
-LEAST = 2048                    # each connection may have a segment in any case
+LEAST = 2048                    # each connection may always have one segment
 
 SILENT_FLOWS = 400
 SILENT_DATA = 300000
@@ -35,7 +35,7 @@ class Memory(GatewayCase):
         return self.lan.ask('query-status')['tcp-' + word]
 
     def assert_bound(self, reached, bound):
-        """So much is held, and never more than bound."""
+        """This much is held, and never more than bound."""
         def look():
             held = self.status('bytes')
             self.assertLessEqual(held, bound)
@@ -46,7 +46,7 @@ class Memory(GatewayCase):
             look()
 
     def assert_served(self, n=200000):
-        """The neighbour's new connection carries data both ways, and in large windows."""
+        """A new connection of another guest carries data both ways, in large windows."""
         listener, port = self.host_tcp()
         self.neighbour.tcp_class = Wide
         flow = self.neighbour.tcp(GATEWAY, port)
@@ -108,7 +108,7 @@ class Memory(GatewayCase):
         for i in range(GAP_FLOWS):
             flow = a.tcp(GATEWAY, port, mss=MSS)
             sock = self.accept(listener)
-            flow.send(b'x') # the answer shows the window as it is
+            flow.send(b'x') # the answer shows the current window
             self.assertEqual(recv_exactly(sock, 1), b'x')
             flows.append((flow, sock, random.Random(i).randbytes(GAP_DATA)))
         self.assertEqual(self.status('connections'), GAP_FLOWS)

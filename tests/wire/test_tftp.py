@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TFTP at the gateway: RFC 1350, 2347, 2348, 2349, 7440; what is served, to whom, and how much."""
+"""TFTP at the gateway: RFC 1350, 2347, 2348, 2349, 7440; which files, to whom, and how many
+transfers."""
 import os
 import struct
 import time
@@ -26,7 +27,7 @@ class TftpCase(GatewayCase):
         self.lan.start()
 
     def ask(self, station, name, *options, to=GATEWAY, **more):
-        """The port it was asked from, and the first answer."""
+        """The client's port, and the first answer."""
         sport = station.send_udp(to, 69, request(name, *options, **more))
         return sport, station.expect_udp(sport)
 
@@ -109,7 +110,7 @@ class Tftp(TftpCase):
         self.assertEqual(p.udp.payload, b'\0\5\0\2Access violation: this server is read-only\0')
 
     def test_a_transfer_port_is_taken_from_nobody(self):
-        """A service of the host on a port that transfers use is reached beside them."""
+        """A service of the host on a port that transfers use stays reachable."""
         self.serve(boot=b'hello')
         a = self.station()
         sport, p = self.ask(a, b'boot')
@@ -158,7 +159,7 @@ class Hostile(HostileCase, TftpCase):
                 self.evil.inbox.clear()
         self.evil.ping(GATEWAY)
         ports |= {p.udp.sport for p in self.evil.inbox if p.udp and p.udp.sport >= 49152}
-        # Eight at a time, and others once these were quiet for 5 s.
+        # Eight at a time; others once these were quiet for 5 s.
         self.assertLessEqual(len(ports), 8 * (1 + (time.monotonic() - begun) // 5))
         self.assertLess(self.lan.memory() - memory, megabytes(8))
         self.assertEqual(len(self.read(self.good, b'boot', b'windowsize', b'8')[0]), 40_000)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is wrong on a network is told: an event, a line in the log, a line of usernetctl; not more."""
+"""Troubles on a network are reported: an event, a log line, a line of usernetctl, at a bounded
+rate."""
 import time
 
 from lib import packet as pk
@@ -21,7 +22,7 @@ class TroubleCase(GatewayCase):
         return self.schema.check(self.qmp.event(name))
 
     def events_until_now(self):
-        """Names of all events that came since the last one that was waited for."""
+        """Names of all events since the last one waited for."""
         self.qmp.run('query-name')
         names = [event['event'] for event in self.qmp.events]
         self.qmp.events.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""UDP forwards: whom the guest sees, and who gets its answers."""
+"""UDP forwards: the client that the guest sees, and the client that gets its answers."""
 import os
 import socket
 import time
@@ -17,12 +17,12 @@ RULE_SESSIONS = 4096  # udp/session.h UDP_SESSIONS_MAX_PER_RULE
 
 class UdpForwardCase(GatewayCase):
     def forwards(self):
-        """Where the rules listen: (host, port) each."""
+        """The addresses of the rules: (host, port) each."""
         return [(entry['host-address'], entry['host-port'])
                 for entry in self.lan.ask('query-forwards')]
 
     def client(self, to, host=None, port=0):
-        """A socket that takes nothing but what comes from the very address it asks."""
+        """A connected socket: it receives only from the address it asks."""
         six = ':' in to[0]
         sock = self.keep(socket.socket(socket.AF_INET6 if six else socket.AF_INET,
                                        socket.SOCK_DGRAM))
@@ -52,14 +52,14 @@ class UdpForwardCase(GatewayCase):
         station.send_udp(p.net.src, p.udp.sport, data, sport=p.udp.dport, **more)
 
     def assert_talk(self, client, station, port, word=b'word'):
-        """A question and its answer; whom the guest saw."""
+        """Asks and gets the answer; returns the client that the guest saw."""
         p = self.ask(client, station, port, b'what is ' + word)
         self.answer(station, p, word + b' is this')
         self.assertEqual(client.recv(65536), word + b' is this')
         return p.net.src, p.udp.sport
 
     def assert_silence(self, client, station):
-        """Nothing came to this client from all that the station has sent."""
+        """Nothing that the station has sent came to this client."""
         station.ping(GATEWAY)
         self.assert_nobody_came(client)
 
@@ -298,7 +298,7 @@ class Bounds(UdpForwardCase):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_address:
             any_address.bind(('', 0))
             port = any_address.getsockname()[1]
-        # With it they are as many as a rule may have, and one.
+        # With it there are as many as a rule may have, and one more.
         for n in range(RULE_SESSIONS - 1):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 client.bind((f'127.1.{n >> 8}.{n & 255}', port))
@@ -341,7 +341,7 @@ class Bounds(UdpForwardCase):
         client, other = self.client(slow), self.client(fast)
         p = self.ask(client, a, 53)
         data = bytes(1400)
-        for _ in range(scale(20000)):  # a does not read
+        for _ in range(scale(20000)):  # a is not reading
             client.send(data)
         self.assert_talk(other, b, 53)
         while a.step(0.3):
@@ -363,18 +363,18 @@ class Waiting(UdpForwardCase):
         def ask():
             for question in questions:
                 client.send(question)
-            # The gateway's request comes first; the answer to it is given by step().
+            # The gateway's request comes first; step() answers it.
             end = time.monotonic() + 2
             while time.monotonic() < end and a.step(0.1):
                 pass
             return [p.udp.payload for p in a.inbox if p.udp][:3]
-        # In time at the first attempt, if the machine is not too slow for it.
+        # In time at the first attempt, unless the machine is too slow.
         self.assertEqual(until(ask, 'the questions'), questions)
 
     def test_a_few_wait_and_not_for_long(self):
         self.network('hostfwd=udp:127.0.0.1:0-:53')
         client = self.client(self.forwards()[0])
-        watcher = self.guest()  # makes the network one with a port
+        watcher = self.guest()  # gives the network a port
 
         def dropped():
             return self.dropped('no-receiver')
@@ -400,7 +400,7 @@ class Waiting(UdpForwardCase):
 
 class Names(UdpForwardCase):
     def named(self, name):
-        """A guest that calls itself so."""
+        """A guest with this name."""
         station = self.station(lease=False)
         station.dhcp(pk.dhcp_option(12, name.encode()))
         return station
@@ -414,7 +414,7 @@ class Names(UdpForwardCase):
         a = self.station(lease=False, mac=pk.mac('52:54:00:12:34:02'))
         a.dhcp()
         self.assertEqual(a.ip, '10.0.2.20')
-        # In time only on a machine that is quick enough.
+        # In time only on a fast machine.
         self.assert_talk(early, a, 53)
         self.assert_talk(self.client(self.forwards()[0]), a, 53)
 
@@ -424,7 +424,7 @@ class Names(UdpForwardCase):
         client, other = self.client(where), self.station()
         a = self.named('db')
         self.assert_talk(client, a, 53)
-        # It goes, and comes again elsewhere.
+        # It leaves, and comes back elsewhere.
         a.guest.close()
         self.lan.wait_for_ports('lan', 1)
         b = self.named('db')
@@ -504,7 +504,7 @@ class Live(UdpForwardCase):
                 client.send(b'anybody?')
                 client.recv(64)
         self.assertEqual(len(self.forwards()), 1)
-        # Connections went with their rules; what the guest said after that is its own.
+        # Connections went with their rules; later datagrams of the guest are its own.
         self.assertEqual([row['guest-port'] for row in self.qmp.run('query-connections')
                           if row['opened-by'] == 'forward'], [53])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""usernetctl finds networks, takes rules as they were added, and saves what was changed live."""
+"""usernetctl finds networks, removes rules as it printed them, and saves live changes."""
 import json
 import os
 import stat
@@ -81,7 +81,7 @@ class Finding(CtlCase):
     def test_directory_of_another_user_is_not_looked_into(self):
         if os.path.exists(f"/run/user/{os.geteuid()}/usernet"):
             self.skipTest("this user has networks of its own")
-        # Anyone may make usernet/NAME/qmp.sock; a link is not followed either.
+        # Anyone can make usernet/NAME/qmp.sock there; links are not followed either.
         real = tempfile.mkdtemp(dir=self.folder.path)
         self.daemon(name="lab")
         os.symlink(self.folder.file("run", "usernet"), os.path.join(real, "usernet"))
@@ -99,7 +99,7 @@ class Rules(CtlCase):
                 bound = self.ctl("hostfwd", "add", rule).strip()
                 self.assertEqual(self.ctl("hostfwd", "remove", rule), "")
                 self.assertEqual(self.ctl("forwards"), "no forwards\n")
-                # The rule that add has printed, with the port that was chosen, works as well.
+                # The rule printed by add, with the port chosen, works as well.
                 bound = self.ctl("hostfwd", "add", rule).strip()
                 self.assertEqual(self.ctl("hostfwd", "remove", bound), "")
                 self.assertEqual(self.ctl("forwards"), "no forwards\n")

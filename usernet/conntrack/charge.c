@@ -12,12 +12,12 @@ struct charge {
 };
 
 struct charge_book {
-	GHashTable *charges; /* port id -> struct charge, while there are references */
+	GHashTable *charges; /* port id -> struct charge, as long as references exist */
 	unsigned max[CHARGE_KINDS];
 	unsigned held[CHARGE_KINDS];
 };
 
-/* A port that holds fewer may use the last quarter. */
+/* A port that holds less than this may use the last quarter. */
 static const unsigned few[CHARGE_KINDS] = {
 	[CHARGE_FDS] = 128,    [CHARGE_CONNS] = 1024,   [CHARGE_BYTES] = 1 << 20,
 	[CHARGE_OPENING] = 64, [CHARGE_INSTANCES] = 64, [CHARGE_PROCESSES] = 8,

@@ -8,7 +8,7 @@
 #define ICMP6_ECHO_REQUEST 128 /* RFC 4443 4.1 */
 #define ICMP6_ECHO_REPLY   129
 #define PORT_DNS           53
-/* How far from what is awaited libslirp, or what offload makes of its window, takes a reset. */
+/* A reset at most this far from the expected sequence number may reset libslirp's connection. */
 #define RESET_SLACK (2 << 20)
 
 static const char *const state_names[] = {
@@ -86,8 +86,8 @@ static uint8_t open_state(const struct conn *conn)
 }
 
 /*
- * A reset by the guest ends the conn where libslirp would believe it. One of libslirp's ends it in
- * any case; if it was about another connection, the next segment shows it (see below).
+ * A guest's reset ends the conn if libslirp would accept it. A reset by libslirp always ends it; if
+ * it was about another connection, the next segment shows that (see below).
  */
 static bool believes_reset(const struct conn_tcp *tcp, uint32_t seq, enum conn_way way)
 {
@@ -142,7 +142,7 @@ void conn_tcp_seen(struct conn *conn, const struct packet *packet, enum conn_way
 		conn->state = tcp->reset ? CONN_CLOSED : conn->state;
 		return;
 	}
-	/* libslirp goes on with it, so it did not believe the reset. */
+	/* libslirp continues the connection, so it ignored the reset. */
 	if (way == CONN_TO_GUEST)
 		tcp->reset = false;
 	next = seq + (packet->len - packet->payload) + !!(flags & TCP_FLAG_SYN) +
@@ -152,8 +152,8 @@ void conn_tcp_seen(struct conn *conn, const struct packet *packet, enum conn_way
 	else
 		peer_sent(tcp, next, ack, flags);
 	if (conn_is_syn(packet))
-		return; /* the state it was opened in */
-	/* SYN and ACK: to the guest they open it; by the guest they wait for their ACK. */
+		return; /* keep the initial state */
+	/* SYN,ACK to the guest establishes the conn; a guest's SYN,ACK waits for the ACK to it. */
 	if (conn->state == CONN_SYN_SENT && way == CONN_FROM_GUEST)
 		return;
 	if (conn->state == CONN_SYN_RECEIVED &&
@@ -176,7 +176,7 @@ enum conn_class conn_class_of(const struct conn *conn)
 	case CONN_SYN_RECEIVED:
 		return CONN_CLASS_OPENING;
 	case CONN_ESTABLISHED:
-	case CONN_FIN_WAIT_2: /* libslirp's own CLOSE_WAIT, which waits for the host's program */
+	case CONN_FIN_WAIT_2: /* libslirp is in CLOSE_WAIT until the host's program closes */
 		return CONN_CLASS_HELD;
 	case CONN_TIME_WAIT:
 	case CONN_CLOSED:

@@ -4,7 +4,7 @@
 
 struct conn;
 
-/* A line of the log, at level debug: "conn tcp 10.0.2.15:4000 to 192.0.2.1:443: opened". */
+/* Logs a line at level debug: "conn tcp 10.0.2.15:4000 to 192.0.2.1:443: opened". */
 void conn_log(const struct conn *conn, const char *what);
 
 #endif

@@ -5,15 +5,15 @@
 #include "conntrack/charge.h"
 #include "conntrack/conn_log.h"
 
-#define BUCKETS   65536 /* a power of two; pages that nobody used cost nothing */
-#define SLAB_SIZE 256   /* conns; slabs are kept, so memory is that of the busiest hour */
+#define BUCKETS   65536 /* a power of two; untouched pages cost nothing */
+#define SLAB_SIZE 256   /* conns; slabs are never freed */
 
-/* The conns of one guest address, for when it goes. */
+/* The conns of one guest address, to end them when the guest leaves. */
 struct conn_guest {
 	struct in6_addr addr;
-	mac_t mac;         /* of the guest that has them */
-	bool spoke;        /* it has opened one itself */
-	usec_t gone;       /* the guest went then; 0: it is there */
+	mac_t mac;         /* of the guest that owns the conns */
+	bool spoke;        /* the guest has opened a conn itself */
+	usec_t gone;       /* when the guest left; 0: it is there */
 	struct list conns; /* heads conn::guest_link */
 };
 
@@ -27,14 +27,14 @@ struct conn_share {
 struct conn_table {
 	struct charge_book *charges;
 	struct conn **buckets;
-	struct conn *cached; /* the one found last */
+	struct conn *cached; /* the conn found last */
 	unsigned n;
 	struct list classes[CONN_N_CLASSES]; /* heads conn::link */
-	struct list idle;                    /* heads conn::link: memory for the next */
+	struct list idle;                    /* heads conn::link: unused conns */
 	GPtrArray *slabs;
-	GHashTable *guests; /* struct in6_addr -> struct conn_guest, while it has conns */
-	GHashTable *shares; /* port id -> struct conn_share, while it has conns */
-	unsigned n_gone;    /* guests whose time runs */
+	GHashTable *guests; /* struct in6_addr -> struct conn_guest, of addresses with conns */
+	GHashTable *shares; /* port id -> struct conn_share, of ports with conns */
+	unsigned n_gone;    /* guests that left and wait for their grace period to end */
 	struct loop_timer timer;
 };
 
@@ -115,7 +115,7 @@ static void delist(struct conn *conn)
 	list_remove(&conn->share_link);
 }
 
-/* Lists only grow at their ends, so the timer is late for none that was there already. */
+/* conns join lists at the end, so an armed timer is never too late for the others. */
 static void wake_for(struct conn_table *table, const struct conn *conn)
 {
 	usec_t at = conn->seen + timeouts[conn->class];
@@ -125,7 +125,7 @@ static void wake_for(struct conn_table *table, const struct conn *conn)
 		loop_timer_set(&table->timer, at);
 }
 
-/* @conn was seen: it goes behind all others of its class, which may be another by now. */
+/* Moves @conn to the end of its class, which may have changed. */
 static void touch(struct conn_table *table, struct conn *conn, usec_t now)
 {
 	enum conn_class class = conn_class_of(conn);
@@ -172,7 +172,7 @@ static void join_share(struct conn_table *table, struct conn *conn, unsigned por
 	charge_force(conn->charge, CHARGE_CONNS, 1);
 }
 
-/* All but its guest. */
+/* Ends all but the entry of its guest. */
 static void end(struct conn_table *table, struct conn *conn)
 {
 	struct conn **at = bucket_of(table, &conn->key);
@@ -202,7 +202,7 @@ void conn_end(struct conn_table *table, struct conn *conn)
 	forget_if_empty(table, guest);
 }
 
-/* What nobody misses, soonest first: what is over, then what was quiet for longest. */
+/* Classes to evict from, in this order: closed first, then those idle for longest. */
 static const enum conn_class expendable[] = {CONN_CLASS_CLOSED, CONN_CLASS_ANSWERED,
 					     CONN_CLASS_DATAGRAMS};
 
@@ -254,7 +254,7 @@ static struct conn *take_memory(struct conn_table *table)
 			list_append(&table->idle, &slab[i].link);
 	}
 	conn = container_of(table->idle.prev, struct conn,
-			    link); /* used last: still in the cache */
+			    link); /* most recently used: still in the cache */
 	list_remove(&conn->link);
 	return conn;
 }
@@ -480,7 +480,7 @@ mac_t conn_holder(const struct conn_table *table, const struct in6_addr *addr)
 	return guest && guest->spoke && !guest->gone ? guest->mac : 0;
 }
 
-/* Ends what guests that are gone for good had; when the next is due, 0: never. */
+/* Ends the conns of guests whose grace period is over. Returns when the next is due; 0: never. */
 static usec_t expire_guests(struct conn_table *table, usec_t now)
 {
 	g_autoptr(GPtrArray) over = NULL;
@@ -525,7 +525,7 @@ void conn_foreach(struct conn_table *table, void (*each)(void *data, struct conn
 	for (unsigned i = 0; i < CONN_N_CLASSES; i++) {
 		struct list all;
 
-		/* @each may move a conn to the end of a class: what is looked at is set aside. */
+		/* @each may move a conn to the end of its class: take all conns aside first. */
 		list_init(&all);
 		list_splice(&all, &table->classes[i]);
 		while (!list_empty(&all)) {

@@ -9,7 +9,9 @@
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
 
-/* Cut conns whose ends are to be reset, because of packets; what does not fit shows itself again.
+/*
+ * Bound on cut conns waiting to be reset because of a packet; others are reset at their next
+ * packet.
  */
 #define RESETS_MAX 1024
 
@@ -24,7 +26,7 @@ struct conntrack {
 	char *host_addresses; /* GRefString */
 	GArray *resets;       /* struct conn_key */
 	struct cut_fragments cut_fragments;
-	unsigned n_cut; /* by the judgement that runs */
+	unsigned n_cut; /* by the rejudging under way */
 };
 
 static usec_t now(const struct conntrack *conntrack)
@@ -32,7 +34,7 @@ static usec_t now(const struct conntrack *conntrack)
 	return loop_now(conntrack->network->loop);
 }
 
-/* What a fast path holds it counts itself. */
+/* Counts @packet, unless a fast path holds @conn: it counts its own. */
 static void pass(struct conntrack *conntrack, struct conn *conn, const struct packet *packet,
 		 enum conn_way way)
 {
@@ -57,7 +59,7 @@ static bool leads_to_host(struct conntrack *conntrack, const struct in6_addr *ad
 		hostaddr_is_own(conntrack->hostaddr, &carried));
 }
 
-/* What scrub has let pass: the rest. */
+/* The policy's verdict on what destination.h allows. */
 static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
 					 const struct conn_key *key, bool count)
 {
@@ -72,7 +74,7 @@ static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
 		     : policy_table_look(conntrack->policy_table, mac, &target);
 }
 
-/* May this guest open a conn of this key? Counts for no rule. */
+/* May this guest open a conn of this key? Not counted as a hit of any rule. */
 static bool reaches(struct conntrack *conntrack, mac_t mac, const struct conn_key *key)
 {
 	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
@@ -95,8 +97,8 @@ static void deny(struct conntrack *conntrack, const struct port *from, mac_t mac
 		     });
 }
 
-static bool scrub(struct conntrack *conntrack, const struct port *from, mac_t mac,
-		  const struct packet *packet, enum drop_reason *why)
+static bool may_go_to(struct conntrack *conntrack, const struct port *from, mac_t mac,
+		      const struct packet *packet, enum drop_reason *why)
 {
 	if (destination_allows(conntrack->config, packet, why))
 		return true;
@@ -114,7 +116,7 @@ static void reset_later(struct conntrack *conntrack, const struct conn *conn)
 	loop_task_defer(conntrack->service);
 }
 
-/* As reset_later(), for a packet's sake. */
+/* As reset_later(), because of a packet: bounded. */
 static void reset_for_packet(struct conntrack *conntrack, const struct conn *conn)
 {
 	if (conntrack->resets->len < RESETS_MAX)
@@ -122,8 +124,8 @@ static void reset_for_packet(struct conntrack *conntrack, const struct conn *con
 }
 
 /*
- * The guest that opened @conn has gone, or its address to the one with @mac: the verdict on the one
- * is not the other's. False: it is denied, and the conn is cut.
+ * The guest that opened @conn has left, or its address belongs to the guest with @mac now, to whom
+ * the old verdict does not apply. False: the new one is denied, and the conn is cut.
  */
 static bool inherits(struct conntrack *conntrack, const struct port *from, mac_t mac,
 		     const struct packet *packet, struct conn *conn)
@@ -142,7 +144,7 @@ static bool inherits(struct conntrack *conntrack, const struct port *from, mac_t
 	return false;
 }
 
-/* @packet may open a conn: an admitted one, or @conn, which is not admitted yet. */
+/* @packet may open a conn: a new one, or @conn that is not admitted yet. */
 static struct conn *open_conn(struct conntrack *conntrack, struct port *from, mac_t mac,
 			      const struct packet *packet, const struct conn_key *key,
 			      struct conn *conn, bool served, enum drop_reason *why)
@@ -160,8 +162,10 @@ static struct conn *open_conn(struct conntrack *conntrack, struct port *from, ma
 		}
 		origin.rule = verdict.rule;
 	}
-	/* A datagram on a conn of the forward's is the guest's own; the forward's were not asked
-	 * here. */
+	/*
+	 * The forward's datagrams were admitted by the rule, not by policy: a guest's own datagram
+	 * on such a conn is judged here.
+	 */
 	if (conn && !conn_is_closed(conn) &&
 	    (packet->proto == IPPROTO_TCP || conn->opener != CONN_BY_FORWARD))
 		conn_admit(conntrack->conns, conn, origin.rule, now(conntrack));
@@ -172,7 +176,7 @@ static struct conn *open_conn(struct conntrack *conntrack, struct port *from, ma
 	return conn;
 }
 
-/* The guest's conn, admitted before, goes on: a datagram, a ping, or its SYN once more. */
+/* Does @packet continue an admitted conn: a datagram, a ping, or a repeated SYN? */
 static bool goes_on(const struct conn *conn, const struct packet *packet)
 {
 	if (!conn || !conn->admitted)
@@ -201,7 +205,8 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 	struct conn_key key;
 
 	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
-		return scrub(conntrack, from, mac, packet, why) ? CONNTRACK_PASS : CONNTRACK_DROP;
+		return may_go_to(conntrack, from, mac, packet, why) ? CONNTRACK_PASS
+								    : CONNTRACK_DROP;
 	if (conn && !inherits(conntrack, from, mac, packet, conn)) {
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
@@ -213,11 +218,11 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 		return CONNTRACK_LAST_ACK;
 	if (conn && conn->opener == CONN_BY_FORWARD && conn->admitted && !conn_is_syn(packet))
 		goto pass;
-	if (!served && !scrub(conntrack, from, mac, packet, why))
+	if (!served && !may_go_to(conntrack, from, mac, packet, why))
 		return CONNTRACK_DROP;
 	if (!opens) {
 		if (!conn)
-			return CONNTRACK_PASS; /* of nothing: the gateway, or libslirp, resets it */
+			return CONNTRACK_PASS; /* no conn: a reset will answer it */
 		if (!conn->cut)
 			goto pass;
 		*why = DROP_POLICY;
@@ -236,7 +241,7 @@ pass:
 
 /* --- to the guest --- */
 
-/* libslirp could not connect, and says so in an error of ICMP: the SYN it is about lies within. */
+/* libslirp could not connect and sends an ICMP error, which quotes the SYN. */
 static void note_error(struct conntrack *conntrack, const struct packet *packet)
 {
 	const uint8_t *inner = packet->frame + packet->payload;
@@ -275,7 +280,7 @@ static enum conntrack_answer pass_to_guest(struct conntrack *conntrack, struct c
 		pass(conntrack, conn, packet, CONN_TO_GUEST);
 		return CONNTRACK_PASS;
 	}
-	/* libslirp has not taken it in yet: it was still connecting. */
+	/* libslirp was still connecting: it has not processed the reset. */
 	if (packet->proto == IPPROTO_TCP && !is_reset)
 		reset_for_packet(conntrack, conn);
 	return CONNTRACK_DROP;
@@ -295,7 +300,7 @@ static enum conntrack_answer ask_to_guest(struct conntrack *conntrack, const str
 	conn = conn_find(conntrack->conns, &key);
 	if (conn && !(conn_is_syn(packet) && conn_is_closed(conn)))
 		return pass_to_guest(conntrack, conn, packet);
-	/* A reset answers what is no connection; an echo comes late. */
+	/* A reset may answer a segment of no connection; an echo reply may be late. */
 	if ((is_tcp && packet->tcp_flags & TCP_FLAG_RST) || (!is_tcp && !is_udp))
 		return CONNTRACK_PASS;
 	return CONNTRACK_OPENS;
@@ -311,21 +316,26 @@ static enum conntrack_answer open_to_guest(struct conntrack *conntrack, const st
 
 	if (!conn_key_of(&key, packet, CONN_TO_GUEST))
 		return CONNTRACK_PASS;
-	/* A connection that libslirp holds and we do not know, so not one that begins: the guest's,
-	 * as far as anybody can tell. */
+	/*
+	 * libslirp has a connection that we do not know, so it is not new: assume that the guest
+	 * opened it.
+	 */
 	if (packet->proto == IPPROTO_TCP && origin->opener == CONN_BY_PEER)
 		adopted.opener = CONN_BY_GUEST;
 	allowed = origin->opener == CONN_BY_FORWARD || reaches(conntrack, origin->mac, &key);
 	conn = conn_open(conntrack->conns, &key, &adopted, now(conntrack));
 	if (!conn)
 		return CONNTRACK_DROP;
-	/* Whom the guest may not ask does not come in by a port that it opened for others. */
+	/*
+	 * A peer that the guest may not contact must not reach it through a port opened for
+	 * others.
+	 */
 	if (!allowed)
 		conn_cut(conntrack->conns, conn, now(conntrack));
 	return pass_to_guest(conntrack, conn, packet);
 }
 
-/* What becomes of the first fragment becomes of the rest. */
+/* The rest of the fragments get the verdict of the first. */
 static enum conntrack_answer keep(struct conntrack *conntrack, const struct packet *first,
 				  enum conntrack_answer answer)
 {
@@ -427,7 +437,7 @@ struct conntrack *conntrack_new(struct network *network, const struct user_confi
 				struct charge_book *charges, struct loop_task *service,
 				GError **error)
 {
-	/* Opened now, for it may be asked for when nothing can be opened any more. */
+	/* Open it now: later there may be no descriptor left. */
 	struct hostaddr *hostaddr = hostaddr_new(config->host_addresses ? NULL : error);
 	struct conntrack *conntrack;
 

@@ -5,21 +5,22 @@
 #include "conntrack/conn_table.h"
 
 /*
- * The conversations and the policy over them. The gateway asks about each packet of a guest that no
- * fast path holds yet; libslirp's packets to guests are asked about too.
+ * Conversations and the policy over them. The gateway asks about each packet of a guest that no
+ * fast path holds yet; with offload=off also about libslirp's packets to guests.
  *
  *     guest ─► gateway ─ conn_find ─┬─ conn::ops: the fast path that holds it
  *                                   └─ conntrack_from_guest ─► tcp, udp, or libslirp
  *     guest ◄─ outbox ◄─ conntrack_to_guest ◄─ libslirp
  *
- * What opens a conn (a SYN, the first datagram or ping) is judged, in this order, and all must
- * agree: destination.h (no detour to the host, host-loopback=), host-addresses=, the rules of the
- * guest, those of the network, restrict=. The conn keeps the verdict. So no rule opens what
- * destination.h closes. What a forward opened is the forward's: the guest may answer, whatever
- * policy says.
+ * A packet that opens a conn (a SYN, the first datagram or ping) is judged by, in this order,
+ * destination.h (no way to the host's loopback but host-loopback=), host-addresses=, the guest's
+ * rules, the network's rules, restrict=. All must agree, so no rule opens what destination.h
+ * closes. The conn keeps the verdict. A conn that a forward opened belongs to the forward: the
+ * guest may answer, whatever policy says.
  *
- * When rules change, conntrack_rejudge() asks again about all that guests have opened. TCP that is
- * denied now is reset both ways; of UDP and pings nothing passes any more, either way.
+ * When rules change, conntrack_rejudge() judges all conns that guests have opened again. Denied TCP
+ * connections are closed: RST to the guest, FIN to the peer. Denied UDP and pings no longer pass,
+ * either way.
  */
 struct charge_book;
 struct conntrack;
@@ -29,9 +30,9 @@ struct port;
 struct user_config;
 
 /*
- * @config and @charges outlive it; @config may change, and is followed. @service is deferred when
- * conntrack_next_reset() has something. NULL: host-addresses=off, and the kernel does not say which
- * they are.
+ * @config and @charges outlive it; @config may change while it runs. @service is deferred when
+ * conntrack_next_reset() has something. NULL: host-addresses=off is set, but the kernel does not
+ * tell the host's addresses.
  */
 struct conntrack *conntrack_new(struct network *network, const struct user_config *config,
 				struct charge_book *charges, struct loop_task *service,
@@ -41,38 +42,38 @@ void conntrack_free(struct conntrack *conntrack);
 enum conntrack_answer {
 	CONNTRACK_PASS,
 	CONNTRACK_DROP,
-	CONNTRACK_LAST_ACK, /* from a guest: a retransmission on a closed conn, to be answered with
-			     * its last acknowledgement (reset.h) */
-	CONNTRACK_OPENS,    /* to one, no conn yet: conntrack_open_to_guest() says, when it is known
-			     * who opens it */
+	CONNTRACK_LAST_ACK, /* a guest's, on a closed conn: repeat the final ACK (reset.h) */
+	CONNTRACK_OPENS,    /* to a guest: no conn yet; call conntrack_open_to_guest() */
 };
 /*
- * May @packet, whose source is right (source.h), go on? *@conn: the one of its key, or NULL; with
- * CONNTRACK_PASS it is then the conn that is there or was made, NULL for what belongs to none.
- * @served: to a server of ours, which no policy is asked about. CONNTRACK_DROP: *@why; told as an
- * event if it is policy.
+ * May @packet, whose source is checked (source.h), pass? *@conn: the conn of its key, or NULL; with
+ * CONNTRACK_PASS it is the conn found or made, NULL for a packet that belongs to none. @served: to
+ * a server of the gateway's own; policy does not apply. CONNTRACK_DROP: *@why; a denial by policy
+ * is also sent as an event.
  */
 enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct port *from,
 					   mac_t mac, const struct packet *packet, bool served,
 					   struct conn **conn, enum drop_reason *why);
-/* A packet to a guest. Not for what is not IP. */
+/* The same for an IP packet to a guest. */
 enum conntrack_answer conntrack_to_guest(struct conntrack *conntrack, const struct packet *packet);
-/* After CONNTRACK_OPENS. @origin: of a forward, or of a peer that nobody has asked. */
+/* After CONNTRACK_OPENS. @origin: a forward, or a peer that sends unasked. */
 enum conntrack_answer conntrack_open_to_guest(struct conntrack *conntrack,
 					      const struct packet *packet,
 					      const struct conn_origin *origin);
 
-/* A conn that was cut and whose ends are to be reset; NULL: no more. */
+/* The next cut conn whose ends are to be reset; NULL: no more. */
 struct conn *conntrack_next_reset(struct conntrack *conntrack);
-/* Rules, or what of @config concerns destinations, have changed. Walks all conns; returns how many
- * were cut. */
+/*
+ * Call it when rules or @config's destinations have changed. Walks all conns; returns how many were
+ * cut.
+ */
 unsigned conntrack_rejudge(struct conntrack *conntrack);
 void conntrack_port_gone(struct conntrack *conntrack, const struct port *port);
 
-/* False: host-addresses=off cannot be had. */
+/* False: host-addresses=off does not work here. */
 bool conntrack_knows_host_addresses(const struct conntrack *conntrack);
 struct conn_table *conntrack_conns(struct conntrack *conntrack);
 struct policy_table *conntrack_egress(struct conntrack *conntrack);
-uint64_t conntrack_n_denied(const struct conntrack *conntrack); /* packets */
+uint64_t conntrack_n_denied(const struct conntrack *conntrack); /* packets denied */
 
 #endif

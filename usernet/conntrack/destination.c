@@ -11,7 +11,7 @@
 static bool loopback_allows(const struct user_config *config, uint8_t proto, uint16_t port)
 {
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
-		return false; /* libslirp would serve it itself (udp.c); tftp.h does */
+		return false; /* TFTP: libslirp would serve it itself (udp.c); tftp.h does */
 	switch (config->loopback) {
 	case LOOPBACK_ON:
 		return true;
@@ -28,7 +28,7 @@ static bool loopback_allows(const struct user_config *config, uint8_t proto, uin
 	return false;
 }
 
-/* Neither of the LAN nor of the host itself, nor of many. */
+/* Is @dst outside the LAN, unicast, and not the host itself? */
 static bool is_public_v4(const struct user_config *config, struct in_addr dst)
 {
 	uint32_t addr = ntohl(dst.s_addr);
@@ -47,7 +47,7 @@ static bool reaches_v4(const struct user_config *config, uint8_t proto, struct i
 		       loopback_allows(config, proto, port);
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
-	/* The LAN has the name server too, which is ours (dns.h). */
+	/* The name server's address is on the LAN; the name server is ours (dns.h). */
 	return is_public_v4(config, dst);
 }
 
@@ -62,7 +62,7 @@ static bool reaches_v6(const struct user_config *config, uint8_t proto, const st
 		return loopback_allows(config, proto, port);
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
-	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
+	/* libslirp maps every address of the prefix to the host's loopback (socket.c). */
 	if (address_in_prefix(dst, &config->net6, config->net6_len))
 		return false;
 	if (address_carried_v4(dst, &carried) && !is_public_v4(config, address_v4(&carried)))
@@ -86,7 +86,7 @@ bool destination_allows(const struct user_config *config, const struct packet *p
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}
-	/* Ping sockets send echo requests, and nothing else of ICMP. */
+	/* Ping sockets send echo requests only. */
 	if ((packet->proto == IPPROTO_ICMP && ICMP_TYPE(packet) != 8) ||
 	    (packet->proto == IPPROTO_ICMPV6 && ICMP_TYPE(packet) != 128)) {
 		*why = DROP_UNSUPPORTED;
@@ -96,9 +96,10 @@ bool destination_allows(const struct user_config *config, const struct packet *p
 		*why = DROP_MALFORMED;
 		return false;
 	}
-	/* libslirp makes a connection only of a SYN without ACK (tcp_input.c): what is not one
-	 * belongs to a connection that was allowed, a forwarded one perhaps, or is answered with a
-	 * reset. */
+	/*
+	 * libslirp opens a connection only for a SYN without ACK (tcp_input.c). Other segments
+	 * belong to a connection that was allowed, perhaps a forwarded one, or get a reset.
+	 */
 	if (packet->proto == IPPROTO_TCP &&
 	    (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
 		return true;

@@ -8,18 +8,17 @@
 #include "packet/packet.h"
 
 /*
- * What may reach libslirp. Guests are hostile and libslirp 4.7 is not fit to meet them: every
- * packet for it passes here first.
+ * Destinations that guests never reach, and urgent data. Every packet that opens a conn passes
+ * here, and every one for libslirp: guests are hostile, and libslirp 4.7 is not safe against them.
  *
- * - destination_allows(): addresses and ports. Nothing reaches the host's loopback but through the
- *   gateway address, as host-loopback= says; nothing the name server's address; nothing the IPv6
- *   form of such an IPv4 address (address_carried_v4); TFTP nobody unless
- *   it is served. No rule opens what is closed here; what is open may be closed by one
- * (conntrack.h).
+ * - destination_allows(): addresses and ports. The host's loopback is reachable only through the
+ *   gateway address, as host-loopback= says; the name server's address not at all, nor the IPv6
+ *   form of such an IPv4 address (address_carried_v4); TFTP only if it is served. Rules cannot
+ *   open what is closed here, only close more (conntrack.h).
  * - destination_urgent(): clears URG, which would make libslirp send its heap to the peer
- * (sosendoob).
+ *   (sosendoob).
  *
- * Fragments are put together before (reassembly.h); libslirp never sees one.
+ * Fragments are reassembled before (reassembly.h); libslirp never sees one.
  */
 struct user_config;
 
@@ -27,7 +26,7 @@ struct user_config;
 bool destination_allows(const struct user_config *config, const struct packet *packet,
 			enum drop_reason *why);
 
-/* Where a conn leads, as above. @dst: v4-mapped unless @v6; @port: 0 where there is none. */
+/* May a conn lead there? @dst: v4-mapped unless @v6; @port: 0 where there is none. */
 bool destination_reaches(const struct user_config *config, bool v6, uint8_t proto,
 			 const struct in6_addr *dst, uint16_t port);
 
@@ -37,7 +36,7 @@ static inline bool destination_has_urgent(const struct packet *p)
 	       (p->tcp_flags & TCP_FLAG_URG || packet_u16(p->frame + p->l4 + 18) != 0);
 }
 
-/* Copies @packet's frame to @copy (at least its len) and makes the copy one without urgent data. */
+/* Copies @packet's frame to @copy (at least its len) and clears urgent data in the copy. */
 void destination_urgent(struct packet *packet, uint8_t *copy);
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REPLY_MAX 4096 /* one route; the kernel's are below a page */
+#define REPLY_MAX 4096 /* one route; the kernel's replies are smaller than a page */
 
 struct hostaddr {
 	int fd;
@@ -73,13 +73,13 @@ bool hostaddr_is_own(struct hostaddr *hostaddr, const struct in6_addr *addr)
 
 	if (!ask(hostaddr, addr))
 		return true;
-	/* The answer is there when send() returns; what is there besides answers an older one. */
+	/* The reply is there when send() returns; earlier messages answer older requests. */
 	while ((n = recv(hostaddr->fd, &reply, sizeof(reply), 0)) >= 0) {
 		const struct rtmsg *route = NLMSG_DATA(&reply.header);
 
 		if ((size_t)n < sizeof(reply.header) || reply.header.nlmsg_seq != hostaddr->seq)
 			continue;
-		if (reply.header.nlmsg_type == NLMSG_ERROR) /* no route: nobody's */
+		if (reply.header.nlmsg_type == NLMSG_ERROR) /* no route: not the host's */
 			return false;
 		if (reply.header.nlmsg_type != RTM_NEWROUTE ||
 		    (size_t)n < NLMSG_LENGTH(sizeof(*route)))

@@ -8,9 +8,9 @@
 #include "net/frame.h"
 
 /*
- * Who has an address, for what comes in: the guest table's word; else the guest that opened a
- * conversation from it last (a network behind a guest that routes); else who answered when we asked
- * on the wire (an address beside a lease, which is in no table).
+ * Finds the guest that has an address, for packets from outside: by the guest table; else the guest
+ * that last opened a conn from it (a network behind a guest that routes); else the guest that
+ * answered an ARP request or solicitation (an address beside a lease, which no table holds).
  */
 struct conn_table;
 struct neighbours;
@@ -18,22 +18,24 @@ struct network;
 struct outbox;
 struct user_config;
 
-/* Answers that are kept, and for how long. */
+/* Bound and lifetime of remembered answers. */
 #define NEIGHBOURS_MAX 1024
 #define NEIGHBOUR_LIFE (60 * USEC_PER_SEC)
 
-/* All but @config's strings outlive it. @service is deferred after something was put into @outbox.
+/*
+ * All but @config's strings outlive it. @service is deferred when a request was put into
+ * @outbox.
  */
 struct neighbours *neighbours_new(struct network *network, const struct user_config *config,
 				  struct conn_table *conns, struct outbox *outbox,
 				  struct loop_task *service);
 void neighbours_free(struct neighbours *neighbours);
 
-/* The MAC of @addr (v4-mapped or IPv6); 0: not known. */
+/* The MAC of @addr (v4-mapped or IPv6); 0: unknown. */
 mac_t neighbour_find(struct neighbours *neighbours, const struct in6_addr *addr);
-/* Asks on the wire: ARP, or a neighbour solicitation. */
+/* Sends an ARP request or a neighbour solicitation. */
 void neighbour_ask(struct neighbours *neighbours, const struct in6_addr *addr);
-/* @mac has answered that it has @addr. */
+/* @mac has answered: it has @addr. */
 void neighbour_heard(struct neighbours *neighbours, const struct in6_addr *addr, mac_t mac);
 
 #endif

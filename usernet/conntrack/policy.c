@@ -11,7 +11,7 @@ struct entry {
 
 struct policy {
 	unsigned n, capacity;
-	/* Sorted by policy_rule_compare: the first that matches decides. */
+	/* Sorted by policy_rule_compare(): the first match decides. */
 	struct entry *entries;
 };
 
@@ -160,7 +160,7 @@ bool policy_is_empty(const struct policy *policy)
 	return !policy->n;
 }
 
-/* The entry that decides, or NULL. */
+/* The matching entry that decides, or NULL. */
 static struct entry *match(const struct policy *policy, uint8_t proto, const struct in6_addr *dst,
 			   uint16_t port)
 {

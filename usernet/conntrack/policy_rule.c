@@ -10,7 +10,7 @@
 #define MAPPED_LEN 96 /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
 
 static const struct {
-	const char *name; /* with its colon */
+	const char *name; /* with a colon */
 	uint8_t proto;
 } protocols[] = {{"tcp:", IPPROTO_TCP}, {"udp:", IPPROTO_UDP}, {"icmp:", IPPROTO_ICMP}};
 
@@ -28,7 +28,7 @@ static bool G_GNUC_PRINTF(4, 5)
 	return false;
 }
 
-/* Clears what stands behind @len bits; true if there was something. */
+/* Clears the bits after the first @len; true if any was set. */
 static bool clear_host_bits(struct in6_addr *net, unsigned len)
 {
 	uint8_t found = 0;
@@ -42,7 +42,7 @@ static bool clear_host_bits(struct in6_addr *net, unsigned len)
 	return found;
 }
 
-/* NET without its "/LEN" when that says nothing. Newly allocated. */
+/* NET, without "/LEN" for a single address. Newly allocated. */
 static char *format_net(const struct policy_rule *rule)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -140,7 +140,7 @@ static bool parse(struct policy_rule *rule, const char *text, GError **error)
 				      end + 1);
 		ports = end[1] ? end + 2 : NULL;
 	} else {
-		/* More colons than one: IPv6 without its brackets, for parse_net to say so. */
+		/* Several colons: IPv6 without brackets, which parse_net reports. */
 		end = strchr(p, ':');
 		if (end && strchr(end + 1, ':'))
 			end = NULL;
@@ -176,7 +176,7 @@ static bool in_net(const struct policy_rule *rule, const struct in6_addr *dst)
 {
 	unsigned bytes = rule->len / 8, bits = rule->len % 8;
 
-	/* [::/0] and the like hold IPv6 only, though IPv4 is mapped into it. */
+	/* A net such as [::/0] holds IPv6 only, although IPv4 is mapped into it. */
 	if (IN6_IS_ADDR_V4MAPPED(dst) && rule->len < MAPPED_LEN)
 		return false;
 	if (memcmp(dst, &rule->net, bytes) != 0)

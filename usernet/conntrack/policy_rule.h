@@ -9,7 +9,7 @@
 #include "base/portrange.h"
 
 /*
- * A rule about where guests' conns may go, as allow= and deny= have it:
+ * A rule about where guests' conns may lead, in the grammar of allow= and deny=:
  *
  *     [tcp:|udp:|icmp:]NET[:PORTS]
  *
@@ -17,37 +17,36 @@
  *            network: 10.0.0.0/8, [fd00::/8]. 0.0.0.0/0 is all of IPv4, [::/0] all of IPv6
  *     PORTS  a number in base 0, or FIRST..LAST; TCP's and UDP's, so not with icmp. Left out: all
  *
- * No protocol named is all of them; with ports TCP and UDP. icmp is ping in both families. Names
- * are not looked up: a policy by names would be the name server's to keep. parse and format are
+ * Without a protocol a rule holds for all of them; with ports for TCP and UDP. icmp is ping in both
+ * families. Host names are not supported. policy_rule_parse() and policy_rule_format() are
  * inverses.
  */
 struct policy_rule {
 	bool allow;
 	uint8_t proto;       /* IPPROTO_TCP, _UDP or _ICMP; 0: all */
-	bool every;          /* "*": net and len are 0 and count for nothing */
+	bool every;          /* "*": net and len are 0 and ignored */
 	struct in6_addr net; /* IPv4 is v4-mapped, as in struct packet; host bits are 0 */
-	unsigned len;        /* of net: 0-128, for IPv4 96 more than it was written */
+	unsigned len;        /* prefix length of net: 0-128; IPv4's is 96 more than written */
 	bool any_port;
 	struct port_range ports; /* {0, 65535} where any_port */
 };
 
 /*
- * Errors (G_OPTION_ERROR_BAD_VALUE) name the key, the text, the part that is wrong and what would
- * be right.
+ * Errors (G_OPTION_ERROR_BAD_VALUE) name the key, the text, the wrong part and the right form.
  */
 bool policy_rule_parse(struct policy_rule *rule, bool allow, const char *text, GError **error);
-/* Without allow= or deny=. Newly allocated. */
+/* The rule's text without allow= or deny=. Newly allocated. */
 char *policy_rule_format(const struct policy_rule *rule);
 
-/* @proto: IPPROTO_*; @dst: IPv4 v4-mapped; @port: in host order, 0 for what has none. */
+/* @proto: IPPROTO_*; @dst: IPv4 v4-mapped; @port: in host order, 0 for protocols without ports. */
 bool policy_rule_matches(const struct policy_rule *rule, uint8_t proto, const struct in6_addr *dst,
 			 uint16_t port);
 /*
- * Which decides where both match: < 0 @a, > 0 @b, 0: either, they say the same. The smaller
- * network, then the fewer ports, then the one that names a protocol, then deny.
+ * Which rule decides where both match: < 0 @a, > 0 @b, 0: they are equal. The smaller network wins,
+ * then the fewer ports, then a named protocol, then deny.
  */
 int policy_rule_compare(const struct policy_rule *a, const struct policy_rule *b);
-/* The same conns, whatever is said of them? */
+/* Do both match the same conns? allow and deny may differ. */
 bool policy_rule_same_flows(const struct policy_rule *a, const struct policy_rule *b);
 
 #endif

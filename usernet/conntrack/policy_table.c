@@ -9,7 +9,7 @@ struct policy_table {
 	struct network *network;
 	struct policy *all;
 	GHashTable *guests; /* name in lower case -> struct policy, never empty */
-	char *restricted;   /* GRefString; NULL: it is not */
+	char *restricted;   /* GRefString; NULL: not restricted */
 };
 
 struct policy_table *policy_table_new(struct network *network, bool restricted)

@@ -16,7 +16,7 @@ static csum_t build_v4(uint8_t *ip, const struct in6_addr *from, const struct in
 	memset(ip, 0, 20);
 	ip[0] = 0x45;
 	packet_put16(ip + 2, 20 + TCP_HEADER);
-	ip[6] = 0x40; /* DF: the identification means nothing (RFC 6864 4.1) */
+	ip[6] = 0x40; /* DF: needs no identification (RFC 6864 4.1) */
 	ip[8] = HOP_LIMIT;
 	ip[9] = IPPROTO_TCP;
 	memcpy(ip + 12, &src, 4);
@@ -38,7 +38,7 @@ static csum_t build_v6(uint8_t *ip, const struct in6_addr *from, const struct in
 	return csum_pseudo6(from, to, IPPROTO_TCP, TCP_HEADER);
 }
 
-/* What differs from one such segment to the next. */
+/* The fields that differ between these segments. */
 struct numbers {
 	uint32_t seq, ack;
 	uint8_t flags;

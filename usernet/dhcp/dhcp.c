@@ -11,9 +11,9 @@
 #include "net/vswitch.h"
 #include "packet/dns_name.h"
 
-/* A client that never renews, as BOOTP's, keeps its address for this long after it last asked. */
+/* A client that never renews (BOOTP) keeps its address for this long after its last request. */
 #define BOOTP_LEASE (7 * 86400 * USEC_PER_SEC)
-/* Who asks for less would only renew all the time (RFC 2131 3.3 leaves the policy to us). */
+/* Seconds. Shorter leases would only cause renewals (RFC 2131 3.3 leaves it to the server). */
 #define LEASE_TIME_MIN     60
 #define LEASE_TIME_FOREVER UINT32_MAX /* RFC 2131 3.3 */
 #define HTYPE_ETHER        1
@@ -37,7 +37,7 @@ struct exchange {
 	struct dhcp_reply reply;
 	struct lease_client client;
 	struct in_addr requested, server_id;
-	char hostname[DNS_LABEL_MAX + 1];      /* what it may call itself */
+	char hostname[DNS_LABEL_MAX + 1];      /* what the client may call itself */
 	const struct reservation *reservation; /* the client's, or NULL */
 	struct dhcp_outcome *outcome;
 };
@@ -118,7 +118,7 @@ static struct dhcp_route route_to(const struct exchange *x, enum dhcp_type type)
 		to.dst.s_addr = INADDR_BROADCAST;
 		to.eth_dst = MAC_BROADCAST;
 	} else if (x->client.mac != x->src_mac) {
-		/* Which of the two addresses it hears is not known. */
+		/* Which of the two addresses it listens on is unknown. */
 		to.dst = x->reply.yiaddr;
 		to.eth_dst = MAC_BROADCAST;
 	} else {
@@ -169,14 +169,14 @@ static size_t reply_send(struct exchange *x, enum dhcp_type type, uint8_t *out)
 static size_t send_nak(struct exchange *x, const char *why, uint8_t *out)
 {
 	reply_begin(x, DHCP_NAK);
-	/* The relay must broadcast it, for the client's address is not valid (RFC 2131 4.3.2). */
+	/* The relay must broadcast it: the client's address is invalid (RFC 2131 4.3.2). */
 	if (x->msg.giaddr.s_addr)
 		x->reply.flags |= DHCP_FLAG_BROADCAST;
 	dhcp_reply_add(&x->reply, DHCP_OPT_MESSAGE, why, strlen(why));
 	return reply_send(x, DHCP_NAK, out);
 }
 
-/* Seconds: what the client asks for, within what we are ready to give. */
+/* Seconds: what the client asks for, within our limits. */
 static uint32_t lease_seconds(const struct exchange *x)
 {
 	uint32_t most = x->dhcp->config->lease_time;
@@ -196,7 +196,7 @@ static void add_times(struct dhcp_reply *reply, uint32_t seconds)
 {
 	dhcp_reply_add_u32(reply, DHCP_OPT_LEASE_TIME, seconds);
 	if (seconds == LEASE_TIME_FOREVER)
-		return; /* never to be renewed */
+		return; /* never renewed */
 	/* RFC 2131 4.4.5 */
 	dhcp_reply_add_u32(reply, DHCP_OPT_T1, seconds / 2);
 	dhcp_reply_add_u32(reply, DHCP_OPT_T2, (uint32_t)((uint64_t)seconds * 7 / 8));
@@ -209,7 +209,7 @@ static void add_options(struct exchange *x)
 	dhcp_options_add(&x->reply, &x->msg, x->dhcp->config, &names);
 }
 
-/* OFFER, ACK, or the answer to BOOTP. */
+/* Sends an OFFER, an ACK, or the answer to BOOTP. */
 static size_t send_lease(struct exchange *x, enum dhcp_type type, struct in_addr addr, uint8_t *out)
 {
 	reply_begin(x, type);
@@ -262,7 +262,7 @@ static size_t on_discover(struct exchange *x, uint8_t *out)
 		return refuse(x);
 	if (!x->msg.present[DHCP_OPT_RAPID_COMMIT])
 		return send_lease(x, DHCP_OFFER, lease->addr, out);
-	/* RFC 4039: there is no other server that might have it committed too. */
+	/* RFC 4039: no other server can have committed it. */
 	if (!bind_lease(x, lease->addr, lease_duration(x)))
 		return refuse(x);
 	return send_lease(x, DHCP_ACK, x->outcome->addr, out);
@@ -278,7 +278,7 @@ static size_t on_bootp(struct exchange *x, uint8_t *out)
 	return send_lease(x, DHCP_BOOTP, x->outcome->addr, out);
 }
 
-/* The client has taken another server's offer: ours is free again. */
+/* The client took another server's offer: free ours. */
 static void withdraw_offer(struct exchange *x)
 {
 	const struct lease *lease = lease_find(x->dhcp->pool, &x->client, x->now);
@@ -295,8 +295,8 @@ static void withdraw_offer(struct exchange *x)
  *   requested  the offer   its address   none
  *   ciaddr     0           0             its address
  *
- * There is no other server for this network, so a client that we do not know (this process may be
- * younger than its lease) is given what it asks for when nobody else has it, and a NAK otherwise.
+ * There is no other server on this network. So an unknown client (this process may be younger than
+ * its lease) gets what it asks for if nobody else has it, and a NAK otherwise.
  */
 static size_t on_request(struct exchange *x, uint8_t *out)
 {
@@ -306,8 +306,7 @@ static size_t on_request(struct exchange *x, uint8_t *out)
 		withdraw_offer(x);
 		return 0;
 	}
-	/* Some clients put their address into both when they renew; two different ones make no
-	 * sense. */
+	/* Some clients set both when they renew; two different addresses are an error. */
 	if (!addr.s_addr || (x->msg.ciaddr.s_addr && x->requested.s_addr &&
 			     x->msg.ciaddr.s_addr != x->requested.s_addr))
 		return drop(x, DROP_MALFORMED);
@@ -345,11 +344,11 @@ static size_t on_release(struct exchange *x)
 	return 0;
 }
 
-/* RFC 2131 4.3.5: neither yiaddr nor times; goes to ciaddr. */
+/* RFC 2131 4.3.5: no yiaddr, no lease times; goes to ciaddr. */
 static size_t on_inform(struct exchange *x, uint8_t *out)
 {
 	if (!x->msg.ciaddr.s_addr)
-		x->msg.ciaddr = x->src; /* some forget it, and there is nowhere else to answer to */
+		x->msg.ciaddr = x->src; /* some clients leave it out */
 	if (!x->msg.ciaddr.s_addr || !is_local(x->dhcp, x->msg.ciaddr))
 		return drop(x, DROP_MALFORMED);
 	reply_begin(x, DHCP_ACK);
@@ -359,9 +358,9 @@ static size_t on_inform(struct exchange *x, uint8_t *out)
 }
 
 /*
- * Is the client who it says? A relay speaks for others, and a bonded card or a probe sends from
- * another MAC address than it names (RFC 2131 does not ask for more); but nobody speaks for a
- * client that is at another port, or is reserved an address. False: counted.
+ * May the sender speak for this client? A relay speaks for others, and a bonded card or a probe
+ * sends from another MAC address than it names, which RFC 2131 allows. But nobody speaks for a
+ * client that is at another port or has a reservation. False: dropped and counted.
  */
 static bool check_client(struct exchange *x)
 {
@@ -370,7 +369,7 @@ static bool check_client(struct exchange *x)
 
 	if (x->msg.giaddr.s_addr && (!is_local(x->dhcp, x->msg.giaddr) ||
 				     x->msg.giaddr.s_addr == x->dhcp->config->host.s_addr)) {
-		drop(x, DROP_POLICY); /* the subnet behind it is none of ours */
+		drop(x, DROP_POLICY); /* the subnet behind it is not ours */
 		return false;
 	}
 	if (x->client.mac == x->src_mac)
@@ -386,7 +385,7 @@ static bool check_client(struct exchange *x)
 	return true;
 }
 
-/* What the client's own name and its reservation are worth. */
+/* Finds the names to use: the client's own, cleaned, and its reservation's. */
 static void find_names(struct exchange *x)
 {
 	struct reservation_table *table = x->dhcp->reservations;
@@ -417,7 +416,7 @@ static size_t dispatch(struct exchange *x, uint8_t *out)
 	case DHCP_NAK:
 		return drop(x, DROP_ROGUE_SERVER);
 	default:
-		return drop(x, DROP_UNSUPPORTED); /* lease queries and the like */
+		return drop(x, DROP_UNSUPPORTED); /* lease queries and others */
 	}
 }
 
@@ -447,7 +446,7 @@ size_t dhcp_input(struct dhcp *dhcp, struct port *port, mac_t src_mac, struct in
 	x.server_id = dhcp_option_addr(&x.msg, DHCP_OPT_SERVER_ID);
 	x.client.mac = mac_read(x.msg.chaddr);
 	x.client.client_id = dhcp_option_get(&x.msg, DHCP_OPT_CLIENT_ID, &id_len);
-	/* RFC 2132 9.14: two bytes at least. */
+	/* RFC 2132 9.14: at least two bytes. */
 	x.client.client_id_len = id_len >= 2 ? id_len : 0;
 	x.client.port_id = port->id;
 	if (x.client.mac == 0 || mac_is_multicast(x.client.mac))

@@ -18,8 +18,10 @@
 #define UDP_HEADER 8
 #define HEADERS    (ETH_HEADER + IP6_HEADER + UDP_HEADER)
 #define FOREVER    UINT32_MAX /* RFC 8415 7.7 */
-/* A port with more guests than this is not believed that an address is in use: it could say so of
- * all of them. */
+/*
+ * A port with more guests than this is not believed when it says that an address is in use: it
+ * could say so of all addresses.
+ */
 #define BELIEVE 16
 
 /* One message being answered. */
@@ -37,7 +39,7 @@ struct exchange {
 static const struct in6_addr all_agents = {{{0xff, 0x02, [13] = 1, [15] = 2}}};
 static const struct in6_addr all_servers = {{{0xff, 0x05, [13] = 1, [15] = 3}}};
 
-/* --- addresses and what stands for them in the pool --- */
+/* --- addresses and their keys in the pool --- */
 
 static struct in_addr low_of(const struct in6_addr *addr)
 {
@@ -95,7 +97,7 @@ void dhcpv6_clear(struct dhcpv6 *dhcpv6)
 	g_clear_pointer(&dhcpv6->pool, lease_pool_free);
 }
 
-/* --- who is there --- */
+/* --- addresses in use --- */
 
 static bool in_use(void *data, struct in_addr low, mac_t mac)
 {
@@ -134,7 +136,7 @@ void dhcpv6_follow(struct dhcpv6 *dhcpv6, struct network *network)
 	network_observe(network, &dhcpv6->events);
 }
 
-/* --- what is for us --- */
+/* --- messages for this server --- */
 
 static bool is_multicast(const struct in6_addr *addr)
 {
@@ -154,7 +156,7 @@ static bool checksum_right(const struct packet *packet)
 {
 	uint32_t len = packet->len - packet->l4;
 
-	/* 0 is none, which IPv6 does not have (RFC 8200 8.1). */
+	/* A checksum of 0 means none, which IPv6 forbids (RFC 8200 8.1). */
 	return packet_u16(packet->frame + packet->l4 + 6) != 0 &&
 	       csum_fold(csum_add(csum_pseudo6(&packet->src, &packet->dst, IPPROTO_UDP, len),
 				  packet->frame + packet->l4, len)) == 0;
@@ -177,7 +179,7 @@ static bool names_us(const struct dhcpv6 *dhcpv6, const struct dhcpv6_query *que
 
 /* --- associations --- */
 
-/* The pool's name of the association: DUID and IAID. */
+/* The association's key in the pool: DUID and IAID. */
 struct client_key {
 	uint8_t id[DHCPV6_DUID_MAX + 4];
 	struct lease_client client;
@@ -192,7 +194,7 @@ static void make_key(struct client_key *key, const struct exchange *x, const str
 	key->client = (struct lease_client){x->mac, key->id, len + 4, x->from->id};
 }
 
-/* The same for the same client in every process, so that no file has to remember it. */
+/* Derived from the client, so that it is the same after a restart, without a file. */
 static struct in_addr first_choice(const struct dhcpv6 *dhcpv6, const struct client_key *key)
 {
 	uint32_t start = ntohl(low_of(&dhcpv6->config->dhcp6_start).s_addr);
@@ -224,7 +226,7 @@ static usec_t expiry(const struct exchange *x)
 	return seconds(x) == FOREVER ? LEASE_FOREVER : x->now + seconds(x) * USEC_PER_SEC;
 }
 
-/* For SOLICIT and REQUEST. */
+/* For SOLICIT and REQUEST: an address for the association. */
 static const struct lease *give(struct exchange *x, const struct dhcpv6_ia *ia, bool commit)
 {
 	struct lease_pool *pool = x->dhcpv6->pool;
@@ -240,7 +242,7 @@ static const struct lease *give(struct exchange *x, const struct dhcpv6_ia *ia, 
 	return lease;
 }
 
-/* For RENEW and REBIND: what it has, or says it has while nobody else does. */
+/* For RENEW and REBIND: the client's address, or one that it claims if nobody else has it. */
 static const struct lease *prolong(struct exchange *x, const struct dhcpv6_ia *ia)
 {
 	struct lease_pool *pool = x->dhcpv6->pool;
@@ -259,7 +261,7 @@ static const struct lease *prolong(struct exchange *x, const struct dhcpv6_ia *i
 	return lease;
 }
 
-/* An association with @status and no address. */
+/* Writes an association with @status and no address. */
 static void put_refusal(struct exchange *x, const struct dhcpv6_ia *ia, uint16_t status)
 {
 	uint8_t *begun = dhcpv6_begin_ia(&x->w, ia, 0, 0);
@@ -276,14 +278,14 @@ static void put_lease(struct exchange *x, const struct dhcpv6_ia *ia, const stru
 	uint32_t valid = seconds(x);
 	uint8_t *begun;
 
-	/* RFC 8415 21.4: half and four fifths. */
+	/* RFC 8415 21.4: T1 is half, T2 four fifths. */
 	begun = valid == FOREVER ? dhcpv6_begin_ia(&x->w, ia, FOREVER, FOREVER)
 				 : dhcpv6_begin_ia(&x->w, ia, valid / 2,
 						   (uint32_t)((uint64_t)valid * 4 / 5));
 	if (!begun)
 		return;
 	dhcpv6_put_addr(&x->w, &addr, valid, valid);
-	/* What else it has is nothing to go on with (RFC 8415 18.3.4). */
+	/* Its other addresses get lifetime 0 (RFC 8415 18.3.4). */
 	for (unsigned i = 0; i < ia->n_addrs && x->query.type != DHCPV6_SOLICIT; i++) {
 		if (!IN6_ARE_ADDR_EQUAL(&ia->addrs[i], &addr))
 			dhcpv6_put_addr(&x->w, &ia->addrs[i], 0, 0);
@@ -316,7 +318,7 @@ static void put_associations(struct exchange *x, bool commit)
 	}
 }
 
-/* RELEASE and DECLINE: success, and which associations nobody knew. */
+/* Answers RELEASE and DECLINE: success, and the unknown associations. */
 static void put_farewell(struct exchange *x)
 {
 	bool (*end)(struct lease_pool *, const struct lease_client *, struct in_addr, usec_t) =
@@ -341,7 +343,7 @@ static void put_farewell(struct exchange *x)
 	}
 }
 
-/* Are the client's addresses of this link? False: it names none. */
+/* Are the client's addresses on this link? False: it names none. */
 static bool put_confirmation(struct exchange *x)
 {
 	const struct user_config *config = x->dhcpv6->config;
@@ -361,7 +363,7 @@ static bool put_confirmation(struct exchange *x)
 
 /* --- answers --- */
 
-/* The headers in front of the message that ends at @end. */
+/* Writes the headers of the message that ends at @end. */
 static size_t finish(const struct dhcpv6 *dhcpv6, const struct packet *packet, uint8_t *out,
 		     const uint8_t *end)
 {
@@ -369,7 +371,7 @@ static size_t finish(const struct dhcpv6 *dhcpv6, const struct packet *packet, u
 	uint8_t *ip = out + ETH_HEADER, *udp = ip + IP6_HEADER;
 	uint16_t len = (uint16_t)(end - udp), sum;
 
-	/* Not for the wide world, from our address there. */
+	/* Answer a global address from our global address. */
 	if (!IN6_IS_ADDR_LINKLOCAL(&packet->src))
 		src = &dhcpv6->config->host6;
 	memcpy(out, packet->frame + MAC_LEN, MAC_LEN);
@@ -425,7 +427,7 @@ static size_t reply(struct exchange *x, uint8_t *out)
 
 /* --- decide --- */
 
-/* RFC 8415 16: which messages must be discarded. */
+/* RFC 8415 16: messages that must be discarded are not valid. */
 static bool is_valid(const struct dhcpv6_query *query)
 {
 	switch (query->type) {
@@ -490,7 +492,7 @@ size_t dhcpv6_answer(struct dhcpv6 *dhcpv6, const struct port *from, const struc
 	if (!is_valid(&x.query))
 		return 0;
 	outcome->why = DROP_N_REASONS;
-	/* To another server. */
+	/* The message is for another server. */
 	if (x.query.server_id.p && !names_us(dhcpv6, &x.query))
 		return 0;
 	return reply(&x, out);

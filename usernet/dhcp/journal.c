@@ -12,49 +12,47 @@
 /*
  * How leases survive.
  *
- * The file is a log: each change of a lease adds the line that now holds for its address and its
- * client, and later lines win. A reader of dnsmasq's format that takes the last line for an address
- * sees the same.
+ * The file is a log: each change of a lease appends the line that now holds for its address and its
+ * client; later lines win. Readers of dnsmasq's format that take the last line for an address see
+ * the same.
  *
- * kill -9: a line is added by write() before the ACK that it is about leaves, and what write() has
- * taken belongs to the kernel. At most the line being written is cut; it has no end then, its
- * ACK has not left, and the next start cuts it off before it adds anything.
+ * kill -9: write() appends the line before its ACK is sent, and what write() has taken is the
+ * kernel's. At most the line being written is cut short. It has no newline then, its ACK was not
+ * sent, and the next start removes it before it appends.
  *
- * Power loss: the file is synced at the start and at the end. In between lines reach the medium
- * when the kernel writes them, because a sync would stop the loop, for seconds on a busy disk. A
- * client whose line was lost asks for its address when it renews, and gets it, as nobody else is
- * known to have it.
+ * Power loss: the file is synced at start and end. In between the kernel writes lines when it
+ * likes, because a sync would stop the loop, for seconds on a busy disk. A client whose line was
+ * lost asks for its address when it renews, and gets it, as nobody else is known to have it.
  *
- * The log is made short by file_replace(): written beside and renamed over. At any moment the path
- * is the old file or the new one, each whole. That is done at the start, at the end, and when there
- * are many more lines than leases.
+ * file_replace() shortens the log: it writes a new file beside it and renames it over the old one.
+ * At any moment the path is the old or the new file, each complete. This is done at start, at end,
+ * and when there are many more lines than leases.
  *
- * Full disk: some room behind the end is reserved beforehand, so that the log can go on for a
- * while. When a write fails nevertheless, what it wrote of a line is cut off again, so the file
- * stays whole lines; the lease is kept in memory, the line waits, and is tried again with the next
- * one and every LEASE_JOURNAL_RETRY. When too many wait the file is written anew from memory
- * instead. Should even cutting fail, nothing is added before a rewrite has gone well: a line is
- * never glued to another.
+ * Full disk: room beyond the end is reserved in advance, so that the log can go on for a while. If
+ * a write fails nevertheless, its part of a line is truncated, so the file stays whole lines. The
+ * lease stays in memory, and the line waits: it is tried again with the next line and every
+ * LEASE_JOURNAL_RETRY. When too many wait the file is rewritten from memory instead. If even
+ * truncating fails, nothing is appended until a rewrite succeeds: lines are never joined.
  */
 #define PENDING_MAX   (256 * 1024)
 #define ROOM          (64 * 1024)
-#define REWRITE_SLACK 1024 /* lines */
-#define WARN_LINES    5    /* bad lines that are each told of */
+#define REWRITE_SLACK 1024 /* lines more than leases before a rewrite */
+#define WARN_LINES    5    /* bad lines that get a warning each */
 
 struct lease_journal {
 	char *path;
-	int fd;      /* -1: nothing may be added before a rewrite */
-	off_t good;  /* where whole lines end */
-	off_t room;  /* up to here the disk has room for us */
-	ino_t inode; /* of fd */
+	int fd;      /* -1: no appending before a rewrite */
+	off_t good;  /* end of the last whole line */
+	off_t room;  /* the disk has room for us up to here */
+	ino_t inode; /* inode of fd */
 	GString *pending;
 	unsigned n_lines; /* in the file */
 	unsigned n_bad;
-	bool incomplete; /* what was pending is thrown away: only a rewrite tells all */
+	bool incomplete; /* pending lines were discarded: only a rewrite is complete */
 	struct log_limit limit;
 };
 
-/* --- read --- */
+/* --- reading --- */
 
 static bool fail(GError **error, const char *path, const char *what, int err)
 {
@@ -125,7 +123,7 @@ static gboolean equal_client(gconstpointer pa, gconstpointer pb)
 	return lease_client_equal(&a, &b);
 }
 
-/* The last line wins for its address, and for its client; one that has lost has the address 0. */
+/* The last line wins for its address and for its client. Losing records get the address 0. */
 static void drop_overruled(GArray *records)
 {
 	g_autoptr(GHashTable) addrs = g_hash_table_new(NULL, NULL);
@@ -136,7 +134,7 @@ static void drop_overruled(GArray *records)
 		bool overruled =
 			!g_hash_table_add(addrs, GUINT_TO_POINTER(record->lease.addr.s_addr));
 
-		/* Its client's last word, too, even when another has the address by now. */
+		/* The client's last line wins, even if another client has the address by now. */
 		if (record->lease.mac && !g_hash_table_add(clients, record))
 			overruled = true;
 		if (overruled)
@@ -193,19 +191,21 @@ static GArray *parse(struct lease_journal *journal, const char *text, size_t len
 	return collapse(all);
 }
 
-/* --- write --- */
+/* --- writing --- */
 
-/* Best effort: not every file system can. */
+/* Best effort: not every file system supports it. */
 static void make_room(struct lease_journal *journal)
 {
 	struct stat st;
 
 	if (journal->room - journal->good > ROOM / 2)
 		return;
-	/* From before we were started, maybe. Asking again on a full disk would give it back: tmpfs
-	 * undoes what was there too (mm/shmem.c shmem_fallocate). */
+	/*
+	 * The room may be from before our start. Do not reserve again on a full disk: a failure
+	 * makes tmpfs free the existing room too (mm/shmem.c shmem_fallocate).
+	 */
 	if (fstat(journal->fd, &st) == 0 && st.st_blocks * 512 - journal->good > ROOM / 2) {
-		journal->room = st.st_blocks * 512; /* its unit, whatever the file system's */
+		journal->room = st.st_blocks * 512; /* its unit on every file system */
 		return;
 	}
 	if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->good, ROOM) == 0)
@@ -236,7 +236,7 @@ struct lease_journal *lease_journal_open(const char *path, GArray **records, GEr
 	if (fine) {
 		*records = parse(journal, (const char *)bytes->data, bytes->len);
 		journal->inode = st.st_ino;
-		/* Not for nothing: it would also give back the room behind the end. */
+		/* Only when needed: it would also free the room beyond the end. */
 		if (journal->good != (off_t)bytes->len && ftruncate(journal->fd, journal->good) < 0)
 			fine = fail(error, path, "cannot cut its last line", errno);
 	}
@@ -249,7 +249,7 @@ struct lease_journal *lease_journal_open(const char *path, GArray **records, GEr
 	return journal;
 }
 
-/* Adds what is pending. errno tells why not. */
+/* Appends what is pending. False: errno. */
 static bool append(struct lease_journal *journal)
 {
 	GString *pending = journal->pending;
@@ -265,7 +265,7 @@ static bool append(struct lease_journal *journal)
 
 			if (ftruncate(journal->fd, journal->good) < 0)
 				close_file(journal);
-			journal->room = 0; /* cutting gave it back */
+			journal->room = 0; /* truncating freed it */
 			errno = err;
 			return false;
 		}
@@ -325,12 +325,12 @@ bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, 
 	if (error)
 		log_limited(&journal->limit, "%s; the leases of before stay there", error->message);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		/* What is at the path is not what we have open, if there is anything at all. */
+		/* The file at the path, if any, is not the one that we have open. */
 		if (fine)
 			close_file(journal);
 		return false;
 	}
-	/* When only the directory could not be synced the new file is there all the same. */
+	/* If only the directory could not be synced, the new file is there nevertheless. */
 	if (!fine && (journal->fd < 0 || st.st_ino == journal->inode))
 		return false;
 	close_file(journal);
@@ -351,7 +351,7 @@ bool lease_journal_retry(struct lease_journal *journal)
 
 	if (!flush(journal) || journal->fd < 0)
 		return false;
-	/* Somebody took it away: the next rewrite puts it back. */
+	/* The file was deleted: the next rewrite restores it. */
 	if (fstat(journal->fd, &st) == 0 && st.st_nlink == 0) {
 		close_file(journal);
 		return false;

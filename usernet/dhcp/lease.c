@@ -99,12 +99,12 @@ bool lease_pool_has(const struct lease_pool *pool, struct in_addr addr)
 
 /* --- clients --- */
 
-/* The entry @who owns, or NULL. Forgets @who's identifier when it is in use by another. */
+/* The entry @who owns, or NULL. Clears @who's identifier when another client uses it. */
 static struct entry *find_owned(struct lease_pool *pool, struct who *who)
 {
 	struct entry *entry = g_hash_table_lookup(pool->reserved, &who->key.lease.mac);
 
-	/* Whatever it calls itself. */
+	/* The same machine, whatever it calls itself. */
 	if (entry)
 		return entry;
 	entry = g_hash_table_lookup(pool->by_client, &who->key);
@@ -130,7 +130,7 @@ static bool is_absent(const struct lease_pool *pool, const struct entry *entry, 
 	       !pool->heard(pool->heard_data, &entry->lease, now - LEASE_ABSENT);
 }
 
-/* Ends it before its time. */
+/* Ends the lease early. */
 static void cut_short(struct lease_pool *pool, struct entry *entry, usec_t now)
 {
 	entry_lapse(pool, entry);
@@ -138,7 +138,7 @@ static void cut_short(struct lease_pool *pool, struct entry *entry, usec_t now)
 	entry_changed(pool, entry);
 }
 
-/* One of the port's clients that is there no more gives way. */
+/* Frees the entry of one of the port's clients that is no longer heard. */
 static bool make_room(struct lease_pool *pool, unsigned port_id, usec_t now)
 {
 	const struct holder *holder = entry_holder(pool, port_id);
@@ -155,7 +155,7 @@ static bool make_room(struct lease_pool *pool, unsigned port_id, usec_t now)
 	return false;
 }
 
-/* May @who's port hold one more, given that it keeps (or gives up) @own? */
+/* May @who's port hold one more, if @own is kept (or given up)? */
 static bool has_room(struct lease_pool *pool, const struct who *who, const struct entry *own,
 		     usec_t now)
 {
@@ -166,7 +166,7 @@ static bool has_room(struct lease_pool *pool, const struct who *who, const struc
 	       make_room(pool, who->port_id, now);
 }
 
-/* --- verbs --- */
+/* --- interface --- */
 
 static void set_used(struct lease_pool *pool, struct entry *entry)
 {
@@ -251,7 +251,7 @@ const struct lease *lease_offer(struct lease_pool *pool, const struct lease_clie
 		entry = entry_take_free(pool, wanted, client->mac, now);
 	if (!entry)
 		return NULL;
-	/* An offer does not shorten what the client has already. */
+	/* An offer does not shorten the client's present lease. */
 	if (entry->live && entry->lease.state == LEASE_BOUND) {
 		ends = entry->used ? LEASE_FOREVER : MAX(entry->ends, hold);
 		entry_begin(pool, entry, LEASE_BOUND, who.port_id, MAX(entry->lease.expires, hold));
@@ -263,7 +263,7 @@ const struct lease *lease_offer(struct lease_pool *pool, const struct lease_clie
 	return &entry->lease;
 }
 
-/* Its client has another address now. */
+/* Its client has moved to another address. */
 static void leave(struct lease_pool *pool, struct entry *entry, usec_t now)
 {
 	bool bound = entry->live && entry->lease.state == LEASE_BOUND;
@@ -291,7 +291,7 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 		return NULL;
 	pool->why = "the address is not available";
 	if (old && old->lease.reserved && old != entry)
-		return NULL; /* it has another, and is to ask for that */
+		return NULL; /* it has another address and must ask for that */
 	if (entry && entry != old && (entry->live || entry->lease.reserved))
 		return NULL;
 	if (!lease_pool_has(pool, addr) && !(entry && entry->lease.reserved))
@@ -303,7 +303,7 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 	if (!entry->live && !entry->lease.reserved &&
 	    entry_is_squatted(pool, entry, client->mac, now))
 		return NULL;
-	/* What it had from the pool before it was reserved another. */
+	/* Its pool address from before the reservation. */
 	if (entry->lease.reserved)
 		old = g_hash_table_lookup(pool->by_mac, &client->mac);
 	if (old && old != entry)
@@ -320,7 +320,7 @@ const struct lease *lease_bind(struct lease_pool *pool, const struct lease_clien
 	return &entry->lease;
 }
 
-/* What @client holds, when that is @addr. */
+/* The entry that @client holds, if it is @addr. */
 static struct entry *find_held(struct lease_pool *pool, const struct lease_client *client,
 			       const struct in_addr *addr, usec_t now)
 {
@@ -379,14 +379,17 @@ bool lease_decline(struct lease_pool *pool, const struct lease_client *client, s
 
 	if (!entry)
 		return false;
-	/* Who uses a reserved address beside its guest is not heard: the guard sees to it. */
+	/* Ignore use of a reserved address by others: the guard drops their frames. */
 	if (entry->lease.reserved) {
 		entry_end(pool, entry);
 		entry->lease.expires = now;
 		entry_changed(pool, entry);
 		return true;
 	}
-	/* Still counted to the port: one that declines all it gets uses up its own share only. */
+	/*
+	 * Counts for the port still: a client that declines everything uses up only its own port's
+	 * share.
+	 */
 	entry_disown(pool, entry);
 	entry_begin(pool, entry, LEASE_DECLINED, client->port_id, now + LEASE_DECLINE_REST);
 	entry_changed(pool, entry);

@@ -91,7 +91,7 @@ void entry_move(struct lease_pool *pool, struct entry *entry, unsigned port_id)
 	port_take(pool, entry, port_id);
 }
 
-/* Takes @entry out of the tree or the list it is in. */
+/* Removes @entry from the tree or the list it is in. */
 static void entry_detach(struct lease_pool *pool, struct entry *entry)
 {
 	if (entry->live) {
@@ -164,7 +164,7 @@ void entry_own(struct lease_pool *pool, struct entry *entry, const struct who *w
 		memcpy(entry->lease.client_id, who->key.lease.client_id, LEASE_CLIENT_ID_MAX);
 		return;
 	}
-	/* The same machine by another name of itself keeps what it was called. */
+	/* The same machine with another identifier keeps its host name. */
 	if (entry->owned && entry->lease.mac == who->key.lease.mac) {
 		memcpy(hostname, entry->lease.hostname, sizeof hostname);
 		used = entry->live && entry->used;
@@ -223,19 +223,19 @@ void entry_changed(struct lease_pool *pool, const struct entry *entry)
 		pool->on_change(pool->on_change_data, &entry->lease);
 }
 
-/* --- free ones --- */
+/* --- free entries --- */
 
 bool entry_is_squatted(struct lease_pool *pool, struct entry *entry, mac_t mac, usec_t now)
 {
 	if (!pool->in_use || !pool->in_use(pool->in_use_data, entry->lease.addr, mac))
 		return false;
-	/* Nobody's share: no client had a hand in it. */
+	/* Counts for no port: no client caused it. */
 	entry_disown(pool, entry);
 	entry_begin(pool, entry, LEASE_DECLINED, 0, now + LEASE_DECLINE_REST);
 	return true;
 }
 
-/* An orphan whose guest is not heard at another port ends. NULL: there is none. */
+/* Ends an orphan whose guest is not heard at another port. NULL: there is none. */
 static struct entry *end_orphan(struct lease_pool *pool, usec_t now)
 {
 	for (unsigned n = 0; n < ORPHANS_LOOKED_AT && !list_empty(&pool->orphans); n++) {
@@ -267,7 +267,7 @@ struct entry *entry_take_free(struct lease_pool *pool, struct in_addr wanted, ma
 		    !entry_is_squatted(pool, entry, mac, now))
 			return entry;
 	}
-	/* Each that is passed over rests and is not met again soon, so this ends. */
+	/* Each entry passed over rests and is not met again soon, so this ends. */
 	for (; !full && pool->cursor <= pool->end; pool->cursor++) {
 		struct in_addr next = {htonl((uint32_t)pool->cursor)};
 

@@ -5,7 +5,7 @@
 
 /* --- reservations --- */
 
-/* An entry for @mac to keep, still as it is; NULL: none. */
+/* An entry to reserve for @mac, unchanged so far; NULL: none. */
 static struct entry *find_for(struct lease_pool *pool, mac_t mac, struct in_addr addr, usec_t now)
 {
 	struct entry *own = g_hash_table_lookup(pool->by_mac, &mac), *entry;
@@ -18,7 +18,7 @@ static struct entry *find_for(struct lease_pool *pool, mac_t mac, struct in_addr
 		return entry_new(pool, ntohl(addr.s_addr));
 	if (entry == own || (!entry->live && !entry->lease.reserved))
 		return entry;
-	/* Nobody's but a squatter's, whom a reservation turns out. */
+	/* No client has it; a reservation overrides whoever uses it unasked. */
 	return entry->lease.state == LEASE_DECLINED ? entry : NULL;
 }
 
@@ -36,7 +36,7 @@ const struct lease *lease_reserve(struct lease_pool *pool, mac_t mac, struct in_
 		return NULL;
 	own = entry->owned && entry->lease.mac == mac;
 	if (own) {
-		/* Out of the tables for others, with all it has. */
+		/* Takes it, with all its keys, out of the tables for others. */
 		g_hash_table_remove(pool->by_client, entry);
 		if (g_hash_table_lookup(pool->by_mac, &mac) == entry)
 			g_hash_table_remove(pool->by_mac, &mac);
@@ -46,7 +46,7 @@ const struct lease *lease_reserve(struct lease_pool *pool, mac_t mac, struct in_
 			entry_end(pool, entry);
 		entry_disown(pool, entry);
 	}
-	list_remove(&entry->link); /* neither ended nor an orphan that others get */
+	list_remove(&entry->link); /* off the lists of free entries */
 	entry->lease.mac = mac;
 	entry->lease.reserved = true;
 	g_hash_table_replace(pool->reserved, &entry->lease.mac, entry);
@@ -68,7 +68,7 @@ void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now)
 	}
 	g_hash_table_remove(pool->reserved, &mac);
 	entry->lease.reserved = false;
-	/* It was never given, or ended: over since now at the latest. */
+	/* Never given, or ended: its end is now at the latest. */
 	if (!entry->live)
 		entry->lease.expires = MIN(entry->lease.expires, now);
 	entry_changed(pool, entry);
@@ -77,7 +77,7 @@ void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now)
 				    GUINT_TO_POINTER(ntohl(entry->lease.addr.s_addr)));
 		return;
 	}
-	/* An ordinary one of this client's now; there was no other while it was reserved. */
+	/* It becomes an ordinary entry of this client, which had no other meanwhile. */
 	old = g_hash_table_lookup(pool->by_client, entry);
 	if (old)
 		entry_disown(pool, old);
@@ -88,7 +88,7 @@ void lease_unreserve(struct lease_pool *pool, mac_t mac, usec_t now)
 		list_append(&pool->ended, &entry->link);
 }
 
-/* --- held: nobody's --- */
+/* --- addresses held for servers --- */
 
 bool lease_pool_holds(const struct lease_pool *pool, struct in_addr addr)
 {
@@ -124,14 +124,14 @@ void lease_pool_let(struct lease_pool *pool, struct in_addr addr)
 	if (!g_hash_table_remove(pool->held, GUINT_TO_POINTER(a)) || !lease_pool_has(pool, addr))
 		return;
 	pool->size++;
-	/* The cursor may have passed it, and would not come again. */
+	/* The cursor may have passed it and would not return. */
 	if (a < pool->cursor)
 		list_append(&pool->ended, &entry_new(pool, a)->link);
 }
 
-/* --- leases of before --- */
+/* --- restoring --- */
 
-/* Takes @lease's client off whatever else it has. */
+/* Removes @lease's client from all other entries. */
 static void forget_client(struct lease_pool *pool, const struct who *who, const struct entry *keep)
 {
 	struct entry *old = g_hash_table_lookup(pool->by_client, &who->key);
@@ -173,7 +173,7 @@ bool lease_restore(struct lease_pool *pool, const struct lease *lease)
 	if (lease->state == LEASE_BOUND) {
 		entry_begin(pool, entry, LEASE_BOUND, 0, lease->expires);
 	} else {
-		/* Last in the list of ended ones: longest ago come first. */
+		/* At the end of the list of ended entries, which is in order of age. */
 		entry_end(pool, entry);
 	}
 	return true;

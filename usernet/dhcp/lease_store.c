@@ -15,11 +15,11 @@ struct lease_store {
 	struct network *network;
 	const struct user_config *config;
 	struct lease_pool *pool;
-	struct lease_journal *journal; /* NULL: leases are not kept */
+	struct lease_journal *journal; /* NULL: leases are not saved */
 	struct reservation_observer reservations;
 	struct network_observer events;
 	struct loop_timer timer;
-	usec_t retry_at; /* the journal's; LEASE_FOREVER: nothing to write */
+	usec_t retry_at; /* for the journal; LEASE_FOREVER: nothing to write */
 	unsigned n_restored;
 };
 
@@ -62,7 +62,7 @@ static bool rewrite(struct lease_store *store, bool sync)
 	return lease_journal_rewrite(store->journal, lines, listing.n, sync);
 }
 
-/* Sooner is set at once; a timer that fires for nothing sets itself anew. */
+/* Only moves the timer to an earlier time; a timer that fires too early sets itself again. */
 static void wake_at(struct lease_store *store, usec_t at)
 {
 	if (at != LEASE_FOREVER && (!loop_timer_is_set(&store->timer) || at < store->timer.at))
@@ -91,7 +91,7 @@ static void write_rest(struct lease_store *store, usec_t now)
 		rewrite(store, false);
 	else
 		lease_journal_retry(store->journal);
-	/* A full disk is tried again. */
+	/* Tries again on a full disk. */
 	store->retry_at =
 		lease_journal_is_dirty(store->journal) ? now + LEASE_JOURNAL_RETRY : LEASE_FOREVER;
 }
@@ -117,7 +117,7 @@ static void on_end(void *data, const struct lease *lease)
 	guest_clear_v4(store->network->guests, lease->addr);
 }
 
-/* A guest that had its lease before this process: it has it still, and its name. */
+/* A guest that has a lease from before this process: it still has it, and its name. */
 static void on_event(struct network_observer *observer, const struct network_event *event)
 {
 	struct lease_store *store = container_of(observer, struct lease_store, events);
@@ -186,7 +186,7 @@ static bool check_address(const struct lease_store *store, const struct reservat
 	return true;
 }
 
-/* Its address in the pool; 0 and @error when there is none. */
+/* The reservation's address in the pool; 0 and @error: none. */
 static struct in_addr reserve(struct lease_store *store, const struct reservation *r,
 			      GError **error)
 {
@@ -219,7 +219,7 @@ static void on_removed(struct reservation_observer *observer, const struct reser
 	lease_unreserve(store->pool, r->mac, now_of(store));
 }
 
-/* Those that were there before the gateway: with an address, or without. */
+/* Settles the reservations made before the gateway: those with an address (@given), or without. */
 static bool settle(struct lease_store *store, bool given, GError **error)
 {
 	struct reservation_table *table = store->network->reservations;
@@ -275,8 +275,10 @@ struct lease_store *lease_store_new(struct network *network, const struct user_c
 	list_init(&store->reservations.link);
 	list_init(&store->events.link);
 	loop_timer_init(network->loop, &store->timer, on_timer);
-	/* Given addresses first, so that nobody is restored to one; then those of before; then from
-	 * the pool, where a name finds its own of before. */
+	/*
+	 * Given addresses first, so that none of them is restored to others; then old leases; then
+	 * addresses from the pool, where a reservation finds its old one.
+	 */
 	if (!open_journal(store, &records, error) || !settle(store, true, error))
 		goto fail;
 	restore(store, records);

@@ -16,7 +16,7 @@ static struct in_addr netmask(const struct user_config *config)
 	return (struct in_addr){htonl(config->net_len ? UINT32_MAX << (32 - config->net_len) : 0)};
 }
 
-/* The name in option 81: flags, two unused bytes, then text or (E) labels. False: there is none. */
+/* The name in option 81: flags, two unused bytes, then text or (E) labels. False: none. */
 static bool fqdn_label(const struct dhcp_message *request, uint8_t *flags, const uint8_t **name,
 		       size_t *name_len)
 {
@@ -33,7 +33,7 @@ static bool fqdn_label(const struct dhcp_message *request, uint8_t *flags, const
 		return true;
 	*name_len = 0;
 	if (!read_u8(&r, &label))
-		return true; /* it knows no name and wants ours */
+		return true; /* it has no name and asks for ours */
 	if (label > DNS_LABEL_MAX || !read_bytes(&r, label))
 		return false;
 	*name = r.p - label;
@@ -55,8 +55,8 @@ void dhcp_options_hostname(char *out, const struct dhcp_message *request)
 }
 
 /*
- * We name every guest in our own DNS, so the client is told that its A record is taken care of, and
- * by which name: its reservation's, else its own, none when it may not have that.
+ * Our DNS names every guest, so the client is told not to update its A record, and its name: its
+ * reservation's, else its own, none if it may not have that.
  */
 static void add_fqdn(struct dhcp_reply *reply, const struct dhcp_message *request,
 		     const struct user_config *config, const struct dhcp_names *names)
@@ -107,7 +107,7 @@ static void add_search(struct dhcp_reply *reply, const struct user_config *confi
 	uint8_t list[1024];
 	size_t used = 0;
 
-	/* Who takes this list does not look at option 15 any more. */
+	/* A client that uses this list ignores option 15. */
 	if (config->domainname && (config->dnssearch || offers_host_search(config)) &&
 	    !(config->dnssearch && in_list(config->dnssearch, config->domainname)))
 		used += dns_name_write(list, sizeof list, config->domainname);
@@ -122,8 +122,8 @@ static void add_search(struct dhcp_reply *reply, const struct user_config *confi
 }
 
 /*
- * RFC 3442: length, the prefix's significant bytes, router. A client that takes it ignores option
- * 3, so the way to everywhere else is said here too.
+ * RFC 3442: prefix length, the prefix's significant bytes, router. A client that uses it ignores
+ * option 3, so it includes the default route.
  */
 static void add_routes(struct dhcp_reply *reply, const struct user_config *config)
 {
@@ -155,7 +155,7 @@ static void add_ntp(struct dhcp_reply *reply, const struct user_config *config)
 {
 	size_t n = 0;
 
-	/* One option holds 63; nobody asks more than a few. */
+	/* One option holds 63 addresses; 16 are enough. */
 	while (config->ntp && config->ntp[n].s_addr && n < 16)
 		n++;
 	if (n)
@@ -177,7 +177,7 @@ static bool is_of_class(const struct dhcp_message *request, const char *class)
 	return is && len >= strlen(class) && memcmp(is, class, strlen(class)) == 0;
 }
 
-/* In an RFC 3004 list, or as iPXE sends it, without lengths. */
+/* As an RFC 3004 list, or as iPXE sends it, without lengths. */
 static bool is_ipxe(const struct dhcp_message *request)
 {
 	size_t len;
@@ -198,7 +198,7 @@ static const char *boot_file(const struct dhcp_message *request, const struct us
 static void add_class(struct dhcp_reply *reply, const struct dhcp_message *request,
 		      const char *file, bool asked)
 {
-	/* PXE 2.1 2.2: discovery control (6), "use the file that is named" (bit 3), end. */
+	/* PXE 2.1 2.2: discovery control (6), bit 3 "use the boot file named", end. */
 	static const uint8_t boot_it[] = {6, 1, 8, 255};
 
 	if (is_of_class(request, "HTTPClient") && boot_file_is_url(file)) {
@@ -255,11 +255,11 @@ static void add_option(struct dhcp_reply *reply, uint8_t option, const struct us
 		add_search(reply, config);
 		break;
 	default:
-		break; /* we have none */
+		break; /* not served */
 	}
 }
 
-/* Where firmware such as iPXE fetches the boot file by TFTP, unless that is a URL. */
+/* The TFTP server of the boot file, for firmware such as iPXE; unused if that is a URL. */
 static struct in_addr boot_server(const struct user_config *config, const char *file)
 {
 	struct in_addr server = {0};
@@ -274,7 +274,7 @@ static struct in_addr boot_server(const struct user_config *config, const char *
 void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *request,
 		      const struct user_config *config, const struct dhcp_names *names)
 {
-	/* The important ones first, as the last go when there is no room. */
+	/* The most important first: the last are left out when there is no room. */
 	static const uint8_t all[] = {
 		DHCP_OPT_ROUTER, DHCP_OPT_DNS,      DHCP_OPT_MTU,       DHCP_OPT_HOSTNAME,
 		DHCP_OPT_DOMAIN, DHCP_OPT_BOOTFILE, DHCP_OPT_TFTP_NAME, DHCP_OPT_BROADCAST,
@@ -284,7 +284,7 @@ void dhcp_options_add(struct dhcp_reply *reply, const struct dhcp_message *reque
 	const uint8_t *wanted = dhcp_option_get(request, DHCP_OPT_PARAMETERS, &n);
 	const char *file = boot_file(request, config);
 
-	/* RFC 2132 3.3: the netmask comes before the router, whatever the client's order is. */
+	/* RFC 2132 3.3: the netmask comes before the router, in any order asked for. */
 	add_option(reply, DHCP_OPT_NETMASK, config, names, file);
 	add_class(reply, request, file, wanted && memchr(wanted, DHCP_OPT_CLASS, n));
 	if (!wanted || n == 0) {

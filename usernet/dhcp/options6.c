@@ -29,7 +29,7 @@ static void put_domains(struct dhcpv6_writer *w, const struct user_config *confi
 
 /* --- boot --- */
 
-/* RFC 8415 21.15: instances, each behind its length. */
+/* RFC 8415 21.15: items, each preceded by its length. */
 static bool is_ipxe(const struct dhcpv6_query *query)
 {
 	struct reader r = reader_init(query->user_class.p, query->user_class.len), class;
@@ -44,7 +44,7 @@ static bool is_ipxe(const struct dhcpv6_query *query)
 	return false;
 }
 
-/* RFC 8415 21.16: an enterprise number, then as above; the first class counts. */
+/* RFC 8415 21.16: an enterprise number, then items as above; the first one counts. */
 static bool is_http_client(const struct dhcpv6_query *query)
 {
 	struct reader r = reader_init(query->vendor_class.p, query->vendor_class.len), class;
@@ -62,7 +62,7 @@ static char *boot_url(const struct user_config *config, const char *file)
 
 	if (boot_file_is_url(file))
 		return g_strdup(file);
-	/* An IPv4 address is for those that boot over IPv4. */
+	/* An IPv4 address is only for clients that boot over IPv4. */
 	if (!server || inet_pton(AF_INET, server, &addr) == 1)
 		server = inet_ntop(AF_INET6, &config->host6, host, sizeof(host));
 	while (*file == '/')
@@ -104,7 +104,7 @@ static void put_boot(struct dhcpv6_writer *w, const struct dhcpv6_query *query,
 		put_params(w, config);
 	if (!is_http_client(query) || !boot_file_is_url(file))
 		return;
-	/* With the client's own enterprise number. */
+	/* Repeats the client's enterprise number. */
 	memcpy(class, query->vendor_class.p, 4);
 	packet_put16(class + 4, 10);
 	memcpy(class + 6, "HTTPClient", 10);

@@ -4,13 +4,13 @@
 
 #include "dhcp/wire6.h"
 
-/* What the configuration says to a client, as options of a DHCPv6 answer. Knows no leases. */
+/* Writes the configuration into the options of a DHCPv6 answer. Knows no leases. */
 struct user_config;
 
 /*
- * Adds what @query asks for: name server, search list, boot file (RFC 5970) and its parameters. A
- * boot file that is no URL is fetched by TFTP, from tftp-server-name= or from the gateway. A UEFI
- * HTTP client takes no answer without the vendor class "HTTPClient" (16).
+ * Adds the options that @query asks for: name server, search list, boot file (RFC 5970) and its
+ * parameters. A boot file that is not a URL is fetched by TFTP, from tftp-server-name= or from the
+ * gateway. A UEFI HTTP client accepts an answer only with the vendor class "HTTPClient" (16).
  */
 void dhcpv6_options_add(struct dhcpv6_writer *w, const struct dhcpv6_query *query,
 			const struct user_config *config);

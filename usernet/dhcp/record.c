@@ -8,7 +8,7 @@
 #include "net/mac.h"
 #include "packet/dns_name.h"
 
-/* Beyond any clock, and far from overflow when made microseconds. */
+/* Later than any real clock, and safe from overflow in microseconds. */
 #define EXPIRY_MAX INT64_C(99999999999)
 
 void lease_record_make(struct lease_record *record, const struct lease *lease, usec_t now,
@@ -22,7 +22,7 @@ void lease_record_make(struct lease_record *record, const struct lease *lease, u
 				? 0
 				: wall + (lease->expires - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
 		if (lease->expires != LEASE_FOREVER && record->expiry < 1)
-			record->expiry = 1; /* the clock stands at 1970; 0 would be for ever */
+			record->expiry = 1; /* the clock is at 1970; 0 would mean "never" */
 		return;
 	}
 	record->expiry = lease->expires == LEASE_FOREVER
@@ -37,7 +37,7 @@ void lease_record_settle(struct lease_record *record, usec_t now, int64_t wall, 
 	int64_t left = record->expiry - wall;
 
 	if (record->expiry == 0) {
-		/* Reserved, unless leases here are for ever. */
+		/* Reserved, unless leases never end here. */
 		lease->state = longest == LEASE_FOREVER ? LEASE_BOUND : LEASE_EXPIRED;
 		lease->expires = longest == LEASE_FOREVER ? LEASE_FOREVER : now;
 		return;
@@ -71,7 +71,7 @@ struct field {
 	size_t len;
 };
 
-/* The next word of the line, between spaces; false: there is none. */
+/* The next word of the line, up to a space; false: there is none. */
 static bool next_field(const char **p, const char *end, struct field *field)
 {
 	const char *start;

@@ -9,13 +9,15 @@
 
 static const uint8_t cookie[4] = {99, 130, 83, 99}; /* RFC 2131 3 */
 
-/* RFC 2132 9.3: which fields carry options too. */
+/* RFC 2132 9.3: the fields that carry options too. */
 enum { OVERLOAD_FILE = 1, OVERLOAD_SNAME = 2 };
 
 /* --- parse --- */
 
-/* The next option that is not padding, RFC 2132 2. False: there is none, and @r is at its end, or
- * stands before what is cut short. */
+/*
+ * The next option that is not padding, RFC 2132 2. False: @r is at its end, or at a truncated
+ * option.
+ */
 static bool next_option(struct reader *r, uint8_t *code, const uint8_t **value, uint8_t *len)
 {
 	struct reader at = *r;
@@ -37,8 +39,8 @@ static bool next_option(struct reader *r, uint8_t *code, const uint8_t **value, 
 }
 
 /*
- * Goes through the options of one field, in two rounds over all fields: first their lengths are
- * summed up, then the bytes are put where they belong. False: one is cut short.
+ * Goes through the options of one field, in two rounds over all fields: the first adds up their
+ * lengths, the second copies the bytes. False: one is truncated.
  */
 static bool walk(struct dhcp_message *msg, struct reader r, bool copy, size_t *filled)
 {
@@ -79,7 +81,7 @@ static bool parse_options(struct dhcp_message *msg, struct reader options)
 
 	if (!find_overload(options, &overload))
 		return false;
-	/* The order in which long options go on: RFC 3396 5. */
+	/* Order in which long options continue: RFC 3396 5. */
 	fields[n++] = options;
 	if (overload & OVERLOAD_FILE)
 		fields[n++] = reader_init(msg->file, sizeof msg->file);
@@ -88,7 +90,7 @@ static bool parse_options(struct dhcp_message *msg, struct reader options)
 	for (unsigned i = 0; i < n; i++)
 		if (!walk(msg, fields[i], false, total))
 			return false;
-	/* All together are shorter than the message, for which data has room. */
+	/* All options together are shorter than the message, which data can hold. */
 	for (unsigned code = 0; code < 256; code++) {
 		msg->at[code] = (uint16_t)at;
 		msg->len[code] = (uint16_t)total[code];
@@ -143,7 +145,7 @@ bool dhcp_parse(struct dhcp_message *msg, const uint8_t *p, size_t len, enum dro
 		return false;
 	magic = read_bytes(&r, sizeof cookie);
 	if (!magic || memcmp(magic, cookie, sizeof cookie) != 0)
-		return true; /* BOOTP with a vendor area of its own, or none */
+		return true; /* BOOTP with its own vendor area, or none */
 	msg->has_options = true;
 	if (!parse_options(msg, r)) {
 		*why = DROP_TRUNCATED;
@@ -242,15 +244,15 @@ void dhcp_reply_add_addr(struct dhcp_reply *reply, uint8_t option, struct in_add
 	dhcp_reply_add(reply, option, &addr, 4);
 }
 
-/* A field that carries options; room leaves out what must follow them. */
+/* A field that carries options; room does not include what must follow them. */
 struct field {
 	uint8_t *p;
 	size_t room;
 };
 
 /*
- * Places an option in the first of the @n fields where it fits; the parts of a long one must not go
- * back to an earlier field. All or nothing.
+ * Places an option in the first of the @n fields where it fits; parts of a long one never go to an
+ * earlier field. All or nothing.
  */
 static bool place(struct field *fields, unsigned n, uint8_t code, const uint8_t *data, size_t len)
 {
@@ -278,7 +280,7 @@ static bool place(struct field *fields, unsigned n, uint8_t code, const uint8_t 
 	return true;
 }
 
-/* Writes all after the fixed part's addresses. Returns how many options found no room. */
+/* Writes everything after the fixed part's addresses. Returns how many options did not fit. */
 static unsigned write_options(const struct dhcp_reply *reply, uint8_t *out, size_t max,
 			      uint8_t overload, size_t *len)
 {
@@ -291,7 +293,7 @@ static unsigned write_options(const struct dhcp_reply *reply, uint8_t *out, size
 
 	memset(sname, 0, max - 44);
 	memcpy(out + DHCP_FIXED_LEN, cookie, sizeof cookie);
-	/* Each field ends in END, the first says before what the others carry. */
+	/* Each field ends in END; the first says which others carry options. */
 	fields[n++] = (struct field){options,
 				     max - DHCP_FIXED_LEN - sizeof cookie - 1 - (overload ? 3 : 0)};
 	if (overload & OVERLOAD_FILE)
@@ -304,7 +306,7 @@ static unsigned write_options(const struct dhcp_reply *reply, uint8_t *out, size
 	for (unsigned i = 0; i < reply->n_options; i++) {
 		lost += !place(fields, n, reply->options[i].code,
 			       reply->data + reply->options[i].at, reply->options[i].len);
-		/* Right behind the message type: without it the client does not boot. */
+		/* Right after the message type: without it the client does not boot. */
 		if (i == 0 && file_name && !in_file && !reply_has(reply, DHCP_OPT_BOOTFILE))
 			lost += !place(fields, n, DHCP_OPT_BOOTFILE,
 				       (const uint8_t *)reply->bootfile, file_name);
@@ -370,7 +372,7 @@ size_t dhcp_frame_finish(uint8_t *frame, size_t len, const struct dhcp_route *ro
 		csum_add(csum_pseudo4(route->src.s_addr, route->dst.s_addr, IPPROTO_UDP, udp_len),
 			 udp, udp_len));
 	if (sum == 0)
-		sum = 0xffff; /* 0 says that there is none (RFC 768) */
+		sum = 0xffff; /* 0 would mean "no checksum" (RFC 768) */
 	memcpy(udp + 6, &sum, 2);
 	return DHCP_HEADERS + len;
 }

@@ -11,7 +11,7 @@
 #include "net/port.h"
 
 /*
- * DHCP and BOOTP messages (RFC 951, 2131, 2132, 3396): bytes to struct and back. Decides nothing.
+ * DHCP and BOOTP messages (RFC 951, 2131, 2132, 3396): parses and builds them. Makes no decisions.
  */
 enum { DHCP_SERVER_PORT = 67, DHCP_CLIENT_PORT = 68 };
 enum { BOOTP_REQUEST = 1, BOOTP_REPLY = 2 };
@@ -68,17 +68,19 @@ enum dhcp_option {
 #define DHCP_CHADDR_LEN 16
 #define DHCP_SNAME_LEN  64
 #define DHCP_FILE_LEN   128
-/* op to file; the options' magic cookie comes next. */
+/* From op to file; the options' magic cookie follows. */
 #define DHCP_FIXED_LEN 236
-/* Longer ones than any client sends are refused: its options are copied, and this bounds the copy.
- */
+/* Longer messages than any client sends are refused; this bounds the copy of the options. */
 #define DHCP_MESSAGE_MAX 4096
-/* What every client takes: 576 bytes of IP packet (RFC 2131 2), and what ethernet carries. */
+/*
+ * What every client accepts: IP packets of 576 bytes (RFC 2131 2), and those that fit into
+ * ethernet.
+ */
 #define DHCP_IP_MIN 576
 #define DHCP_IP_MAX 1500
-/* IP and UDP header */
+/* IP and UDP headers, in bytes. */
 #define DHCP_IP_OVERHEAD 28
-/* RFC 951 3: 300 bytes, which some relays and clients still count on. */
+/* RFC 951 3: 300 bytes; some relays and clients still need it. */
 #define DHCP_REPLY_MIN 300
 
 struct dhcp_message {
@@ -87,32 +89,32 @@ struct dhcp_message {
 	uint16_t secs, flags;
 	struct in_addr ciaddr, yiaddr, siaddr, giaddr;
 	uint8_t chaddr[DHCP_CHADDR_LEN];
-	/* As they came; empty when overloaded with options. */
+	/* As received; empty if they carry options (overload). */
 	uint8_t sname[DHCP_SNAME_LEN], file[DHCP_FILE_LEN];
-	bool has_options; /* the magic cookie is there */
+	bool has_options; /* the magic cookie is present */
 	enum dhcp_type type;
-	/* Long options put together (RFC 3396), in data; absent ones have no bytes. */
+	/* Long options joined (RFC 3396), in data; absent ones have no bytes. */
 	bool present[256];
 	uint16_t at[256], len[256];
 	uint8_t data[DHCP_MESSAGE_MAX];
 };
 
 /*
- * Parses the UDP payload. False: *@why says what to count. Lengths are checked of all options that
- * have one by RFC 2132 and that a server looks at (50, 51, 53, 54, 57). A missing END is forgiven,
- * an option cut short is not.
+ * Parses the UDP payload. False: *@why says what to count. Checks the lengths of the options that
+ * have a fixed one in RFC 2132 and that a server reads (50, 51, 53, 54, 57). A missing END is
+ * accepted, a truncated option is not.
  */
 bool dhcp_parse(struct dhcp_message *msg, const uint8_t *p, size_t len, enum drop_reason *why);
 
-/* The option's bytes, borrowed from @msg; NULL, and *@len 0, when it is not there. */
+/* The option's bytes, borrowed from @msg; NULL, and *@len 0, if absent. */
 const uint8_t *dhcp_option_get(const struct dhcp_message *msg, uint8_t option, size_t *len);
-/* @otherwise when it is not there. */
+/* @otherwise if absent. */
 uint32_t dhcp_option_u32(const struct dhcp_message *msg, uint8_t option, uint32_t otherwise);
 uint16_t dhcp_option_u16(const struct dhcp_message *msg, uint8_t option, uint16_t otherwise);
-/* 0 when it is not there. */
+/* 0 if absent. */
 struct in_addr dhcp_option_addr(const struct dhcp_message *msg, uint8_t option);
 
-/* A message to be sent: fixed fields, and options in the order of their importance. */
+/* A message to be sent: fixed fields, and options in the order of importance. */
 #define DHCP_REPLY_OPTIONS 64
 struct dhcp_reply {
 	uint8_t hlen;
@@ -120,9 +122,8 @@ struct dhcp_reply {
 	uint16_t secs, flags;
 	struct in_addr ciaddr, yiaddr, siaddr, giaddr;
 	uint8_t chaddr[DHCP_CHADDR_LEN];
-	const char
-		*bootfile; /* into file, or option 67 when that is needed for options; NULL: none */
-	bool plain_bootp;  /* the client does not know overloading */
+	const char *bootfile; /* in file, or option 67 if that has options; NULL: none */
+	bool plain_bootp;     /* the client does not support overloading */
 	unsigned n_options;
 	struct {
 		uint8_t code;
@@ -132,7 +133,7 @@ struct dhcp_reply {
 	uint8_t data[4096];
 };
 
-/* Adds an option once; a second one of that code, or one for which there is no room, is ignored. */
+/* Adds an option once; a second one with that code, or one without room, is ignored. */
 void dhcp_reply_add(struct dhcp_reply *reply, uint8_t option, const void *data, size_t len);
 void dhcp_reply_add_u8(struct dhcp_reply *reply, uint8_t option, uint8_t v);
 void dhcp_reply_add_u16(struct dhcp_reply *reply, uint8_t option, uint16_t v);
@@ -140,21 +141,23 @@ void dhcp_reply_add_u32(struct dhcp_reply *reply, uint8_t option, uint32_t v);
 void dhcp_reply_add_addr(struct dhcp_reply *reply, uint8_t option, struct in_addr addr);
 
 /*
- * Writes the message into @out, at most @max bytes (at least DHCP_REPLY_MIN). When the options do
- * not fit, sname and then file carry some (option 52); what still does not fit is left out, the
- * last first. Options over 255 bytes are split (RFC 3396). Returns the length.
+ * Writes the message to @out, at most @max bytes (at least DHCP_REPLY_MIN). Options that do not fit
+ * go into sname and then file (option 52); those that still do not fit are left out, the last
+ * first. Options over 255 bytes are split (RFC 3396). Returns the length.
  */
 size_t dhcp_reply_write(const struct dhcp_reply *reply, uint8_t *out, size_t max);
 
-/* Where an answer goes. */
+/* Addresses of an answer. */
 struct dhcp_route {
 	mac_t eth_src, eth_dst;
 	struct in_addr src, dst;
 	uint16_t dport;
 };
 #define DHCP_HEADERS (ETH_HEADER + DHCP_IP_OVERHEAD)
-/* Puts ethernet, IPv4 and UDP headers before the @len bytes at @frame + DHCP_HEADERS. Returns the
- * frame's length. */
+/*
+ * Writes ethernet, IPv4 and UDP headers in front of the @len bytes at @frame + DHCP_HEADERS.
+ * Returns the frame's length.
+ */
 size_t dhcp_frame_finish(uint8_t *frame, size_t len, const struct dhcp_route *route);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Preferred and valid lifetime behind the address are the client's wish: ours to decide. */
+/* The client's lifetimes after the address are only wishes; the server decides. */
 static bool take_addrs(struct dhcpv6_ia *ia, struct reader options)
 {
 	while (options.rem) {
@@ -28,7 +28,7 @@ static bool take_ia(struct dhcpv6_query *query, uint16_t option, struct reader v
 {
 	struct dhcpv6_ia ia = {.option = option};
 
-	/* T1 and T2, which temporary ones have not (RFC 8415 21.4, 21.5, 21.21) */
+	/* T1 and T2; temporary ones have none (RFC 8415 21.4, 21.5, 21.21) */
 	if (!read_copy(&value, ia.iaid, 4) || (option != OPT6_IA_TA && !read_skip(&value, 8)) ||
 	    !take_addrs(&ia, value))
 		return false;

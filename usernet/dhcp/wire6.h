@@ -8,7 +8,7 @@
 #include "base/reader.h"
 #include "packet/packet.h"
 
-/* DHCPv6 messages (RFC 8415): bytes to struct and back. Decides nothing. */
+/* DHCPv6 messages (RFC 8415): parses and builds them. Makes no decisions. */
 
 /* RFC 8415 7.3 */
 enum {
@@ -58,7 +58,7 @@ enum {
 };
 
 #define DHCPV6_DUID_MAX 130 /* RFC 8415 11.1: a type, and 128 bytes at most */
-/* Of one message; what is beyond is not answered. */
+/* Of one message; further ones are not answered. */
 #define DHCPV6_ASSOCIATIONS 8
 #define DHCPV6_ADDRESSES    4 /* of one association */
 
@@ -80,26 +80,26 @@ struct dhcpv6_query {
 	uint8_t type, xid[3];
 	struct dhcpv6_bytes client_id, server_id, wanted, user_class, vendor_class, archs;
 	bool rapid_commit;
-	bool multicast; /* the caller's: how it came */
+	bool multicast; /* set by the caller: sent to a multicast address */
 	unsigned n_ia;
 	struct dhcpv6_ia ia[DHCPV6_ASSOCIATIONS];
 };
 
-/* False: an option is cut short or of an impossible length. */
+/* False: an option is truncated or has an invalid length. */
 bool dhcpv6_parse(struct dhcpv6_query *query, struct reader r);
-/* Does it ask for @option? One that names none asks for all. */
+/* Does it ask for @option? A query without a list asks for all. */
 bool dhcpv6_wants(const struct dhcpv6_query *query, uint16_t option);
 
-/* What is written; beyond limit nothing is. */
+/* Writes options; nothing is written beyond limit. */
 struct dhcpv6_writer {
 	uint8_t *p;
 	const uint8_t *limit;
 };
 
-/* False, and nothing is written: there is no room. */
+/* False, with nothing written: no room. */
 bool dhcpv6_put(struct dhcpv6_writer *w, uint16_t option, const void *data, size_t len);
 void dhcpv6_put_status(struct dhcpv6_writer *w, uint16_t status);
-/* An association begins: its contents follow until dhcpv6_end_ia(). NULL: there is no room. */
+/* Begins an association; its contents follow until dhcpv6_end_ia(). NULL: no room. */
 uint8_t *dhcpv6_begin_ia(struct dhcpv6_writer *w, const struct dhcpv6_ia *ia, uint32_t t1,
 			 uint32_t t2);
 void dhcpv6_end_ia(struct dhcpv6_writer *w, uint8_t *begun);

@@ -7,10 +7,10 @@
 #include "base/hash.h"
 #include "base/list.h"
 
-/* What makes two queries one. */
+/* Equal keys are equal queries. */
 struct key {
 	uint16_t type, class;
-	uint16_t flags; /* RD, AD and CD; what they ask for is in the answer */
+	uint16_t flags; /* RD, AD and CD, as their answers differ */
 	bool edns, edns_do;
 	struct dns_name name;
 };
@@ -20,16 +20,16 @@ struct entry {
 	struct list link; // dns_cache::entries
 	usec_t since, until;
 	unsigned n_ttls;
-	uint16_t *ttls; /* where they are in data; behind it in the same memory */
+	uint16_t *ttls; /* offsets of TTLs in data; allocated after it */
 	size_t len;
 	uint8_t data[];
 };
 
 struct dns_cache {
 	GHashTable *by_key;  /* &entry::key -> entry */
-	struct list entries; /* heads entry::link; the one asked for the longest ago first */
+	struct list entries; /* heads entry::link; least recently used first */
 	size_t bytes;
-	unsigned limit; /* seconds; 0: none */
+	unsigned limit; /* seconds; 0: no limit */
 	uint8_t out[DNS_CACHE_ANSWER_MAX];
 };
 
@@ -109,7 +109,7 @@ void dns_cache_free(struct dns_cache *cache)
 	g_free(cache);
 }
 
-/* --- keeping --- */
+/* --- storing --- */
 
 struct shelf_life {
 	uint32_t seconds;
@@ -117,7 +117,7 @@ struct shelf_life {
 	uint16_t ttls[DNS_CACHE_RECORDS_MAX];
 };
 
-/* RFC 2308 5: no longer than the SOA record's last field says. */
+/* RFC 2308 5: at most the SOA record's last field. */
 static uint32_t negative_ttl(const struct dns_walk *walk, const struct dns_record *record)
 {
 	uint32_t minimum;
@@ -128,13 +128,13 @@ static uint32_t negative_ttl(const struct dns_walk *walk, const struct dns_recor
 	return MIN(record->ttl, minimum);
 }
 
-/* RFC 2181 8: a TTL with its highest bit set is none. */
+/* RFC 2181 8: a TTL with the highest bit set counts as 0. */
 static uint32_t sane(uint32_t ttl)
 {
 	return ttl > INT32_MAX ? 0 : ttl;
 }
 
-/* False when it is not to be kept. */
+/* False: do not keep it. */
 static bool assess(struct shelf_life *life, uint16_t type, const uint8_t *answer, size_t len)
 {
 	unsigned flags = dns_get16(answer + 2), rcode = flags & DNS_RCODE;
@@ -149,7 +149,10 @@ static bool assess(struct shelf_life *life, uint16_t type, const uint8_t *answer
 	    !dns_walk_begin(&walk, answer, len))
 		return false;
 	while (dns_walk_next(&walk, &record)) {
-		/* The OPT record's TTL is none; but an extended rcode makes it an error. */
+		/*
+		 * The OPT record has no TTL, but its extended rcode may make the answer an
+		 * error.
+		 */
 		if (record.type == DNS_TYPE_OPT) {
 			if (record.ttl >> 24)
 				return false;

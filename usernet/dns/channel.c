@@ -4,12 +4,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* --- chance --- */
+/* --- random numbers --- */
 
 uint8_t channel_random(struct dns_channel *channel)
 {
 	if (!channel->n_random) {
-		/* Up to 256 bytes come whole (getrandom(2)), once the kernel has been seeded. */
+		/* getrandom(2) fills up to 256 bytes completely once the kernel is seeded. */
 		if (getrandom(channel->random, sizeof(channel->random), 0) !=
 		    sizeof(channel->random))
 			return (uint8_t)g_random_int();
@@ -18,8 +18,7 @@ uint8_t channel_random(struct dns_channel *channel)
 	return channel->random[--channel->n_random];
 }
 
-/* Draws the case of each letter. A label's length is at most 63, and so never taken for a letter.
- */
+/* Randomizes the case of each letter. Length bytes are at most 63, so never letters. */
 static void draw_case(struct dns_channel *channel, uint8_t *name, size_t len)
 {
 	unsigned bits = 0, left = 0;
@@ -53,7 +52,7 @@ static struct dns_attempt *find(struct dns_channel *channel, unsigned id)
 	return attempt;
 }
 
-/* One that no other query to this server has now. */
+/* An id that no other query to this server uses now. */
 static uint16_t draw_id(struct dns_channel *channel)
 {
 	unsigned id;
@@ -65,7 +64,7 @@ static uint16_t draw_id(struct dns_channel *channel)
 	return (uint16_t)id;
 }
 
-/* Takes it off all lists; it is still to be freed. */
+/* Removes it from all lists; the caller frees it. */
 static void detach(struct dns_attempt *attempt)
 {
 	struct dns_channel *channel = attempt->channel;
@@ -113,7 +112,7 @@ static bool equal_but_for_case(const uint8_t *a, const uint8_t *b, size_t len)
 	return true;
 }
 
-/* The question as bytes: nobody compresses what has nothing in front of it. */
+/* Compares the question as bytes: nothing comes before it that could compress it. */
 static enum match match_question(const struct dns_attempt *attempt, const uint8_t *message,
 				 size_t len)
 {
@@ -130,7 +129,7 @@ static enum match match_question(const struct dns_attempt *attempt, const uint8_
 
 /*
  * Servers that do not compress names repeat our letters before each record. The client did not
- * write them so, and may show them: they become lower case.
+ * write them so, and might show them: makes them lower case.
  */
 static void lower_owners(const struct dns_attempt *attempt, uint8_t *message, size_t len)
 {
@@ -166,8 +165,8 @@ static void turn_to_stream(struct dns_attempt *attempt)
 }
 
 /*
- * The server did not keep the case, or this answer is forged; by TCP it is the server. Returns
- * whether to believe it.
+ * The answer's case differs: the server did not keep it, or the answer is forged; over TCP it is
+ * the server's. Returns whether to accept it.
  */
 static bool believe_lost_case(struct dns_channel *channel, bool by_udp)
 {
@@ -186,7 +185,7 @@ static bool has_upper(const uint8_t *name, size_t len)
 	return false;
 }
 
-/* Servers that understand nothing of a query do not repeat it (RFC 1035 4.1.1 leaves it open). */
+/* Servers that do not understand a query may omit the question (RFC 1035 4.1.1). */
 static bool is_bare_error(const uint8_t *message, size_t len)
 {
 	return len == DNS_HEADER && !dns_get16(message + 4) &&

@@ -10,14 +10,14 @@
 #include "dns/wire.h"
 
 /*
- * One name server. A query goes out by UDP; by TCP when the answer has no room in a datagram. Which
- * server is asked, when it is given up, and whether an answer is good is upstream.h's.
+ * One name server. A query goes out by UDP, or by TCP if the answer does not fit into a datagram.
+ * upstream.h decides which server is asked, when it is given up, and whether an answer is good.
  *
- * An answer must fit what nobody off the path knows (RFC 5452): the address and port of the server
- * (the sockets are connected), our port (one of several sockets, renewed often), the id, the
- * question, and the case of its letters, which is drawn for each query ("0x20"). A server that does
- * not keep the case is found out and asked without. Once it has kept it, an answer in another case
- * is not believed: the query is repeated by TCP.
+ * An answer must match values that an off-path attacker does not know (RFC 5452): the server's
+ * address and port (sockets are connected), our port (one of several sockets, renewed often), the
+ * id, the question, and the case of its letters, random for each query ("0x20"). A server that does
+ * not keep the case is detected and asked without. Once it has kept it, an answer in another case
+ * is not accepted: the query is repeated by TCP.
  *
  * Descriptors: at most DNS_CHANNEL_SOCKETS and as many retired ones, one stream, and none when
  * idle.
@@ -25,35 +25,35 @@
 struct dns_channel;
 struct dns_attempt;
 
-/* Queries under way: two for each client that may wait (dns.h). More are not sent. */
+/* Queries under way: two for each client that may wait (dns.h). Further ones are refused. */
 #define DNS_CHANNEL_MAX         8192
-#define DNS_CHANNEL_SOCKETS     4    /* for UDP; each query goes to one of them by chance */
-#define DNS_CHANNEL_USES        64   /* queries of a socket; then a new one takes its place */
-#define DNS_CHANNEL_BURST       64   /* datagrams read from a socket in a turn */
-#define DNS_CHANNEL_DATAGRAM    4096 /* bytes; a longer one is asked for again by TCP */
+#define DNS_CHANNEL_SOCKETS     4    /* for UDP; each query uses a random one */
+#define DNS_CHANNEL_USES        64   /* queries per socket before it is replaced */
+#define DNS_CHANNEL_BURST       64   /* datagrams read from a socket per turn */
+#define DNS_CHANNEL_DATAGRAM    4096 /* bytes; a longer answer is asked for again by TCP */
 #define DNS_CHANNEL_STREAMED    256  /* queries under way by TCP */
 #define DNS_CHANNEL_STREAM_WAIT (5 * USEC_PER_SEC)  /* a silent TCP connection is closed */
-#define DNS_CHANNEL_IDLE        (10 * USEC_PER_SEC) /* then the sockets are closed */
+#define DNS_CHANNEL_IDLE        (10 * USEC_PER_SEC) /* the sockets are closed after this */
 
 struct dns_channel *dns_channel_new(struct loop *loop, const struct sockaddr_any *server);
-/* Not from within a dns_answer_fn. Attempts that are left are forgotten, silently. */
+/* Not from within a dns_answer_fn. Remaining attempts are freed without a call. */
 void dns_channel_free(struct dns_channel *channel);
 const struct sockaddr_any *dns_channel_server(const struct dns_channel *channel);
 
 /*
- * @answer NULL: the server cannot be reached, or said an error without repeating the question.
- * Borrowed, and may be written to. @attempt is gone after the call.
+ * @answer NULL: the server is unreachable, or sent an error without the question. @answer is
+ * borrowed and may be modified. @attempt is freed after the call.
  */
 typedef void (*dns_answer_fn)(void *data, const struct dns_attempt *attempt, uint8_t *answer,
 			      size_t len);
 
 /*
- * Sends @query with an id and letters' case of its own. @answer is called at most once, later, from
- * the loop; there is no time limit but dns_attempt_abandon(). NULL when nothing could be sent.
+ * Sends @query with its own id and letter case. @answer is called at most once, later, from the
+ * loop; there is no time limit: call dns_attempt_abandon(). NULL: nothing was sent.
  */
 struct dns_attempt *dns_channel_send(struct dns_channel *channel, const struct dns_query *query,
 				     dns_answer_fn answer, void *data);
-/* Its answer is not wanted any more; @attempt is gone. */
+/* Frees @attempt; its callback is not called. */
 void dns_attempt_abandon(struct dns_attempt *attempt);
 
 #endif

@@ -8,9 +8,9 @@
 #include "dns/channel.h"
 
 /*
- * What the files of a channel share:
+ * Shared by the files of a channel:
  *
- *     channel.c          attempts: sent, matched with what comes, ended
+ *     channel.c          attempts: sent, matched with answers, ended
  *     channel_udp.c      the sockets
  *     channel_stream.c   the TCP connection
  */
@@ -23,7 +23,7 @@ struct dns_attempt {
 	struct channel_socket *socket; /* NULL: by TCP */
 	dns_answer_fn answer;
 	void *data;
-	bool repeated; /* a connection ended under it, and it was sent on another */
+	bool repeated; /* its connection ended, and it was sent again on another */
 	uint16_t id;
 	size_t question_end, len;
 	uint8_t query[]; /* as sent */
@@ -35,7 +35,7 @@ struct channel_socket {
 	struct loop_io io;
 	struct list attempts; /* heads dns_attempt::link */
 	unsigned uses;
-	bool refused; /* nobody is at the server's port: its attempts are to end */
+	bool refused; /* the server's port is closed: its attempts must end */
 };
 
 struct channel_stream {
@@ -44,15 +44,15 @@ struct channel_stream {
 	struct list attempts; /* heads dns_attempt::link */
 	unsigned n_attempts;
 	bool answers;    /* the server has answered on this connection */
-	GByteArray *in;  /* what is not yet a whole answer */
-	GByteArray *out; /* queries, with their lengths */
-	size_t sent;     /* of out */
+	GByteArray *in;  /* an incomplete answer */
+	GByteArray *out; /* queries with their lengths */
+	size_t sent;     /* bytes of out */
 	struct loop_timer stall;
 };
 
 #define CHANNEL_BUCKETS 1024
 
-/* What is known of a server and the case of letters. */
+/* Does the server keep the case of letters? */
 enum channel_case { CASE_UNKNOWN, CASE_KEPT, CASE_LOST };
 
 struct dns_channel {
@@ -61,23 +61,23 @@ struct dns_channel {
 	struct dns_attempt *by_id[CHANNEL_BUCKETS]; /* chains: dns_attempt::next */
 	unsigned n_attempts;
 	enum channel_case letters;
-	struct channel_socket *sockets[DNS_CHANNEL_SOCKETS]; /* NULL: none yet */
-	struct list retired; /* heads channel_socket::link; they wait for answers */
+	struct channel_socket *sockets[DNS_CHANNEL_SOCKETS]; /* NULL: not open */
+	struct list retired; /* heads channel_socket::link; sockets waiting for late answers */
 	unsigned n_retired;
-	struct loop_task reap;  /* of the retired */
-	struct loop_timer idle; /* closes what nobody uses */
+	struct loop_task reap;  /* frees retired sockets */
+	struct loop_timer idle; /* closes unused sockets */
 	usec_t used;
 	struct channel_stream stream;
 	uint8_t random[256];
-	unsigned n_random; /* bytes left there */
+	unsigned n_random; /* bytes left in random */
 };
 
 /* --- channel.c --- */
 
 uint8_t channel_random(struct dns_channel *channel);
 /*
- * A message came: by @socket, or by TCP when that is NULL. @cut: it was longer than @len. May end
- * its attempt.
+ * A message came from @socket, or by TCP (NULL). @cut: it was longer than @len. May end its
+ * attempt.
  */
 void channel_received(struct dns_channel *channel, const struct channel_socket *socket,
 		      uint8_t *message, size_t len, bool cut);
@@ -86,18 +86,18 @@ void channel_fail(struct list *list);
 
 /* --- channel_udp.c --- */
 
-/* False when no socket could be opened, or the kernel refuses: there is no way to the server. */
+/* False: no socket could be opened, or the kernel refuses: the server is unreachable. */
 bool channel_udp_send(struct dns_channel *channel, struct dns_attempt *attempt);
-/* Closes all; attempts on them must have ended. */
+/* Closes all sockets; their attempts must have ended. */
 void channel_udp_close(struct dns_channel *channel);
 void channel_udp_reap(struct loop_task *task);
 
 /* --- channel_stream.c --- */
 
 void channel_stream_init(struct dns_channel *channel);
-/* False when there is no connection to be had, or it has too many queries under way. */
+/* False: no connection, or it has too many queries under way. */
 bool channel_stream_send(struct dns_channel *channel, struct dns_attempt *attempt);
-/* Attempts stay on its list. */
+/* Its attempts stay on its list. */
 void channel_stream_close(struct channel_stream *stream);
 
 #endif

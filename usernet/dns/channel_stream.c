@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* DNS over TCP (RFC 1035 4.2.2, RFC 7766): one connection, on which queries are pipelined. */
+/* DNS over TCP (RFC 1035 4.2.2, RFC 7766): one connection with pipelined queries. */
 
 static struct dns_channel *channel_of(struct channel_stream *stream)
 {
@@ -36,13 +36,13 @@ static void put_query(struct channel_stream *stream, const struct dns_attempt *a
 	g_byte_array_append(stream->out, attempt->query, (guint)attempt->len);
 }
 
-/* False when the connection has failed. */
+/* False: the connection has failed. */
 static bool write_some(struct channel_stream *stream)
 {
 	ssize_t n = send(stream->fd, stream->out->data + stream->sent,
 			 stream->out->len - stream->sent, MSG_NOSIGNAL);
 
-	/* ENOTCONN: it is still being made. */
+	/* ENOTCONN: still connecting. */
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
 	stream->sent += (size_t)n;
@@ -58,8 +58,8 @@ static bool write_some(struct channel_stream *stream)
 static bool open_stream(struct dns_channel *channel);
 
 /*
- * Servers close connections at will (RFC 7766 6.2.4): where one had answered before, what is under
- * way is sent once more on another.
+ * Servers close connections at will (RFC 7766 6.2.4): if this one had answered before, the queries
+ * under way are sent once more on another.
  */
 static void lost(struct channel_stream *stream)
 {
@@ -79,7 +79,7 @@ static void lost(struct channel_stream *stream)
 	if (list_empty(&again))
 		return;
 	list_splice(&stream->attempts, &again);
-	/* A callback of a failed attempt may have reopened it. */
+	/* The callback of a failed attempt may have opened a new one. */
 	if (stream->fd < 0 && !open_stream(channel_of(stream))) {
 		channel_fail(&stream->attempts);
 		return;

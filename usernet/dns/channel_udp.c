@@ -16,7 +16,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 		ssize_t len = recv(io->fd, buffer, sizeof(buffer), MSG_TRUNC);
 
 		if (len < 0) {
-			/* An ICMP error: nobody listens at the server's port. */
+			/* ECONNREFUSED: the server's port is closed. */
 			if (errno != EAGAIN && errno != EINTR)
 				channel_fail(&s->attempts);
 			return;
@@ -41,7 +41,7 @@ static void socket_free(struct channel_socket *s)
 	g_free(s);
 }
 
-/* Connected: the kernel drops what others send, and draws the port (RFC 6056). */
+/* Connected: the kernel drops datagrams from others, and chooses a random port (RFC 6056). */
 static struct channel_socket *socket_new(struct dns_channel *channel)
 {
 	struct channel_socket *s;
@@ -64,7 +64,7 @@ static bool retire(struct dns_channel *channel, struct channel_socket *s)
 		return false;
 	channel->n_retired++;
 	list_append(&channel->retired, &s->link);
-	/* Not now: somebody up the stack may be reading from it. */
+	/* Not now: a caller may be reading from it. */
 	if (list_empty(&s->attempts))
 		loop_task_defer(&channel->reap);
 	return true;
@@ -94,7 +94,7 @@ void channel_udp_reap(struct loop_task *task)
 	}
 }
 
-/* Out of descriptors: use any open socket. */
+/* Without descriptors, use any open socket. */
 static struct channel_socket *any_open(struct dns_channel *channel)
 {
 	for (unsigned i = 0; i < DNS_CHANNEL_SOCKETS; i++) {
@@ -125,13 +125,13 @@ bool channel_udp_send(struct dns_channel *channel, struct dns_attempt *attempt)
 		return false;
 	s->uses++;
 	sent = send(s->io.fd, attempt->query, attempt->len, MSG_NOSIGNAL);
-	/* The error of an earlier query, now taken: the loop does not see it. */
+	/* The error belongs to an earlier query; now read, the loop will not see it. */
 	if (sent < 0 && errno == ECONNREFUSED) {
 		s->refused = true;
 		loop_task_defer(&channel->reap);
 		sent = send(s->io.fd, attempt->query, attempt->len, MSG_NOSIGNAL);
 	}
-	/* A full queue loses a datagram as the network does. */
+	/* A full queue loses a datagram, as networks do. */
 	if (sent < 0 && errno != EAGAIN && errno != ENOBUFS)
 		return false;
 	attempt->socket = s;

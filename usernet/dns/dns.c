@@ -25,18 +25,18 @@ struct dns {
 	struct dns_upstream *upstream;
 	struct dns_pending *pending;
 	struct dns_tcp *tcp;
-	struct dns_resolv *resolv; /* NULL: `dns-server=` says it all */
-	GArray *words;             /* struct dns_server, of `dns-server=` */
-	GArray *servers;           /* in use */
-	char **search;             /* the host's; NULL-terminated */
+	struct dns_resolv *resolv; /* NULL: all servers are from `dns-server=` */
+	GArray *words;             /* struct dns_server, from `dns-server=` */
+	GArray *servers;           /* the servers in use */
+	char **search;             /* the host's search list; NULL-terminated */
 	struct dns_stats stats;
 	struct log_limit full;
 	uint8_t out[DNS_UDP_MAX]; /* for local answers */
 };
 
-/* --- the way back --- */
+/* --- answers --- */
 
-/* @message is cut where it stands. */
+/* Sends the answer; cuts @message in place. */
 static void reply(struct dns *dns, const struct dns_source *source, const struct dns_query *query,
 		  uint8_t *message, size_t len)
 {
@@ -87,7 +87,7 @@ static const struct dns_pending_ops pending_ops = {
 	.came = pending_came,
 };
 
-/* --- the way in --- */
+/* --- queries --- */
 
 static bool answer_locally(struct dns *dns, const struct dns_source *source,
 			   const struct dns_query *query)
@@ -165,7 +165,10 @@ static void take(struct dns *dns, const struct dns_source *source, const uint8_t
 	}
 	if (rcode == DNS_NOERROR && query.edns_version)
 		rcode = DNS_BADVERS;
-	/* Of other classes only CHAOS is ever asked for: about the server, which is not ours. */
+	/*
+	 * Of other classes only CHAOS is used, for questions about the server; it is not ours to
+	 * tell.
+	 */
 	else if (rcode == DNS_NOERROR && query.class != DNS_CLASS_IN &&
 		 query.class != DNS_CLASS_ANY)
 		rcode = DNS_REFUSED;
@@ -206,7 +209,7 @@ bool dns_take_tcp(struct dns *dns, int fd, const struct dns_client *client)
 	return dns_tcp_take(dns->tcp, fd, client);
 }
 
-/* --- the world's servers --- */
+/* --- the host's servers --- */
 
 static bool is_for_all(const struct dns_server *server)
 {
@@ -260,8 +263,8 @@ static void set_servers(struct dns *dns)
 		g_array_free(dns->servers, TRUE);
 	dns->servers = servers;
 	/*
-	 * Other servers may see another world: that of a VPN, or no longer. So may the same, when
-	 * they are a stub whose own servers have changed.
+	 * Other servers may give other answers (a VPN came or went). So may the same ones, if they
+	 * are a stub whose own servers changed.
 	 */
 	if (!dns_upstream_set(dns->upstream, servers))
 		dns_upstream_again(dns->upstream);
@@ -336,7 +339,7 @@ void dns_free(struct dns *dns)
 	g_free(dns);
 }
 
-/* --- asking about it --- */
+/* --- information --- */
 
 struct dns_zone *dns_zone_of(struct dns *dns)
 {

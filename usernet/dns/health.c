@@ -3,7 +3,7 @@
 
 void dns_health_failed(struct dns_health *health, usec_t now)
 {
-	/* Of many queries that fail together the first counts. */
+	/* Several queries that fail together count once. */
 	if (now < health->until && !health->probing)
 		return;
 	health->probing = false;
@@ -28,7 +28,7 @@ bool dns_health_order(struct dns_health *const *servers, unsigned n, usec_t now,
 		if (now >= servers[i]->until)
 			order[at++] = (uint8_t)i;
 	}
-	/* The others last, the next to come back first. */
+	/* Servers in back-off come last, the next to return first. */
 	for (unsigned i = 0; i < n; i++) {
 		unsigned to = at;
 

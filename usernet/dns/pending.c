@@ -7,27 +7,27 @@
 #include "base/list.h"
 #include "dns/upstream.h"
 
-/* A query's bytes with the id 0 and the name in lower case: equal ones are one question. */
+/* A query's bytes with id 0 and the name in lower case: equal bytes are one question. */
 struct key {
 	size_t len;
 	uint8_t *bytes;
 };
 
-/* What is being asked for. */
+/* A question under way upstream. */
 struct question {
 	struct dns_pending *pending;
 	struct key key;
-	struct dns_query query; /* its data: key.bytes */
+	struct dns_query query; /* its data points to key.bytes */
 	struct list waiters;    /* heads waiter::link */
 	struct dns_flight *flight;
 };
 
-/* What a port, or a guest at one, has waiting. */
+/* The waiting clients of a port, or of a guest at a port. */
 struct share {
 	uint64_t key;
 	unsigned n;
-	struct list waiters; /* heads waiter::shares' link; the oldest first */
-	usec_t window;       /* when it was first told of a refusal, and how often since */
+	struct list waiters; /* heads waiter::shares' link; oldest first */
+	usec_t window;       /* start of the current second of refusals, and their number */
 	unsigned told;
 };
 
@@ -44,7 +44,7 @@ struct waiter {
 	struct dns_source source;
 	uint16_t id;
 	uint16_t name_len;
-	uint8_t name[]; /* as it wrote it */
+	uint8_t name[]; /* as the client wrote it */
 };
 
 struct dns_pending {
@@ -147,7 +147,7 @@ static bool same_source(const struct dns_source *a, const struct dns_source *b)
 	       memcmp(&p->src, &q->src, p->v6 ? sizeof(p->src) : 4) == 0;
 }
 
-/* On a connection nothing is lost, so nothing is repeated. */
+/* TCP loses nothing, so a repeated query there is a new one. */
 static bool waits_already(const struct question *question, const struct dns_source *source,
 			  uint16_t id)
 {
@@ -190,7 +190,7 @@ static void question_free(struct question *question)
 	g_free(question);
 }
 
-/* @answer in @copy, which has room for it: whoever answers may cut it, so each gets a whole one. */
+/* Answers from a copy of @answer in @copy, which has room for it: the callee may cut it. */
 static void tell(struct waiter *waiter, const struct dns_query *query, const uint8_t *answer,
 		 size_t len, uint8_t *copy)
 {
@@ -222,7 +222,7 @@ static void came(void *data, uint8_t *answer, size_t len)
 	question_free(question);
 }
 
-/* --- room --- */
+/* --- making room --- */
 
 static void displace(struct dns_pending *pending, struct waiter *waiter)
 {
@@ -257,7 +257,7 @@ static bool give_way(struct dns_pending *pending, struct share *share, unsigned 
 	return true;
 }
 
-/* A guest that floods is told of its refusals only so often. */
+/* A guest that floods gets a bounded number of refusals. */
 static enum dns_wait refuse(struct dns_pending *pending, const struct dns_client *client,
 			    usec_t now)
 {

@@ -8,7 +8,7 @@
 struct dns_records {
 	GHashTable *by_name; /* &dns_record_set::name -> set */
 	GHashTable *by_addr; /* own struct dns_addr -> GArray of struct dns_name */
-	GHashTable *above;   /* own struct dns_name -> how many names are below it */
+	GHashTable *above;   /* own struct dns_name -> number of names below it */
 	unsigned n;
 };
 
@@ -65,7 +65,7 @@ static bool is_wildcard(const struct dns_name *name)
 	return name->wire[0] == 1 && name->wire[1] == '*';
 }
 
-/* --- the names above, and of addresses --- */
+/* --- parent names and addresses --- */
 
 static void count_above(struct dns_records *records, const struct dns_name *name, int change)
 {
@@ -177,7 +177,7 @@ unsigned dns_records_remove(struct dns_records *records, const struct dns_name *
 	return removed;
 }
 
-/* --- asking --- */
+/* --- lookup --- */
 
 const struct dns_record_set *dns_records_find(const struct dns_records *records,
 					      const struct dns_name *name)
@@ -190,7 +190,7 @@ const struct dns_record_set *dns_records_wildcard(const struct dns_records *reco
 {
 	struct dns_name up = *name, star;
 
-	/* Most networks have no records: do not climb for nothing. */
+	/* Most networks have no records: skip the walk up. */
 	if (!records->n)
 		return NULL;
 	while (up.len > 1) {

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "dns/server.h"
 
-/* What a file was when we last looked. */
+/* A file's identity when last checked. */
 struct identity {
 	dev_t dev;
 	ino_t ino;
@@ -24,12 +24,12 @@ struct dns_resolv {
 	char *path;
 	void (*changed)(void *data);
 	void *data;
-	int fd; /* inotify; -1: not to be had, then only looks */
+	int fd; /* inotify; -1: unavailable, so files are only checked */
 	struct loop_io io;
 	int here, there; /* watches: the path's directory, the target's; -1: none */
-	char *target;    /* the path with its links resolved; NULL: it leads nowhere */
+	char *target;    /* the path with its links resolved; NULL: it does not exist */
 	const char *const *behind;
-	struct identity seen[1 + DNS_RESOLV_BEHIND]; /* the path's, then those behind */
+	struct identity seen[1 + DNS_RESOLV_BEHIND]; /* the path's, then those of @behind */
 	usec_t looked;
 	struct loop_timer settle;
 };
@@ -94,7 +94,7 @@ static bool has_changed(const struct dns_resolv *resolv)
 	return false;
 }
 
-/* A watch on the same directory is the same watch (inotify(7)). */
+/* Two watches on one directory are the same watch (inotify(7)). */
 static void watch(struct dns_resolv *resolv)
 {
 	char *target = realpath(resolv->path, NULL);
@@ -112,7 +112,7 @@ static void watch(struct dns_resolv *resolv)
 	resolv->target = target;
 }
 
-/* Whoever writes it has a moment to finish: half of a list would be believed as the whole. */
+/* Give the writer a moment to finish: half a list would be taken for all of it. */
 static void suspect(struct dns_resolv *resolv)
 {
 	if (!loop_timer_is_set(&resolv->settle))
@@ -151,7 +151,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 	bool ours = false;
 	ssize_t len = read(resolv->fd, buffer, sizeof(buffer));
 
-	/* Other files of these directories come and go; they do not concern us. */
+	/* Ignore other files in these directories. */
 	for (ssize_t at = 0; at < len;) {
 		const struct inotify_event *event = (const void *)(buffer + at);
 
@@ -201,7 +201,7 @@ void dns_resolv_free(struct dns_resolv *resolv)
 
 static size_t read_all(const char *path, char *buffer, size_t max)
 {
-	/* A FIFO in its place must not hold us. */
+	/* O_NONBLOCK: a FIFO in its place must not block us. */
 	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	size_t len = 0;
 	ssize_t n;
@@ -218,7 +218,7 @@ GArray *dns_resolv_read(struct dns_resolv *resolv, char ***search)
 	g_autofree char *text = g_malloc(DNS_RESOLV_SIZE_MAX);
 	size_t len;
 
-	/* First: a change while it is read is then a change. */
+	/* First: then a change during reading is noticed. */
 	identify_all(resolv, resolv->seen);
 	len = read_all(resolv->path, text, DNS_RESOLV_SIZE_MAX);
 	*search = dns_search_from_resolv_conf(text, len);

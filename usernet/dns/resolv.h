@@ -7,13 +7,13 @@
 #include "base/loop.h"
 
 /*
- * Follows resolv.conf: rewritten in place, replaced by a rename, a symlink that is turned to
- * another file, gone and back. Its directory and that of the file it leads to are watched; what a
- * watch cannot see (more links between, a directory that was not there) a look at the file's date
- * finds, once a second while somebody asks.
+ * Follows resolv.conf: rewritten in place, replaced by a rename, a symlink changed, deleted and
+ * restored. inotify watches its directory and that of the file it leads to. Changes that a watch
+ * cannot see (more links between, a new directory) are found by checking the file's date, once a
+ * second while queries come.
  *
- * Where it names a stub on this host, that stub's own servers change behind it: the files where
- * those are known to be written (@behind) are followed too, and never read.
+ * If it names a stub on this host, the stub's own servers may change as well: the files where these
+ * are written (@behind) are watched too, but never read.
  */
 #define DNS_RESOLV_PATH     "/etc/resolv.conf"
 #define DNS_RESOLV_SIZE_MAX 65536
@@ -31,11 +31,11 @@ struct dns_resolv *dns_resolv_new(struct loop *loop, const char *path, const cha
 				  void (*changed)(void *data), void *data);
 void dns_resolv_free(struct dns_resolv *resolv);
 /*
- * What it says now: a GArray of struct dns_server, and in *@search a NULL-terminated list of
- * domains; both owned by the caller. A file that cannot be read is an empty one.
+ * Its present content: a GArray of struct dns_server, and in *@search a NULL-terminated list of
+ * domains; the caller owns both. An unreadable file counts as empty.
  */
 GArray *dns_resolv_read(struct dns_resolv *resolv, char ***search);
-/* Somebody asks: has the file looked at. changed() comes later, from the loop. */
+/* A query came: checks the file. changed() is called later, from the loop. */
 void dns_resolv_look(struct dns_resolv *resolv, usec_t now);
 
 #endif

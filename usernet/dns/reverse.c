@@ -7,7 +7,7 @@
 static const struct dns_name suffix4 = {14, "\7in-addr\4arpa"};
 static const struct dns_name suffix6 = {10, "\3ip6\4arpa"};
 
-/* As the registries write it: decimal, no zeros in front. */
+/* As registries write it: decimal, without leading zeros. */
 static bool read_octet(const uint8_t *label, uint8_t *out)
 {
 	unsigned len = label[0], v = 0;
@@ -60,7 +60,7 @@ bool dns_reverse_parse(struct dns_reverse *out, const struct dns_name *name)
 		return false;
 	for (const uint8_t *p = name->wire; *p; p += 1 + *p)
 		labels[n++] = p;
-	/* The address's first part stands last, before the suffix. */
+	/* The address's first part is last, before the suffix. */
 	for (n -= 2; n; n--) {
 		if (!read_label(out, labels[n - 1])) {
 			out->junk = true;
@@ -85,6 +85,6 @@ unsigned dns_prefix_labels(const struct dns_prefix *prefix)
 {
 	if (prefix->v6)
 		return (prefix->len + 3) / 4;
-	/* A part of a /24 has no zone of its own name (RFC 2317); it is answered for as the /24. */
+	/* A part of a /24 has no zone with a name of its own (RFC 2317); use the /24. */
 	return MIN((prefix->len + 7) / 8, 3);
 }

@@ -12,27 +12,27 @@
  */
 struct dns_reverse {
 	bool v6;
-	struct in6_addr addr; /* IPv4: the first four bytes */
-	unsigned labels;      /* octets or nibbles given: the first of the address */
-	bool junk;            /* and before them labels that are no address's */
+	struct in6_addr addr; /* IPv4: in the first four bytes */
+	unsigned labels;      /* octets or nibbles given, from the start of the address */
+	bool junk;            /* further labels come before them that are no address's */
 };
 
-/* False when @name is not below in-addr.arpa or ip6.arpa. */
+/* False: @name is not below in-addr.arpa or ip6.arpa. */
 bool dns_reverse_parse(struct dns_reverse *out, const struct dns_name *name);
 static inline bool dns_reverse_whole(const struct dns_reverse *reverse)
 {
 	return !reverse->junk && reverse->labels == (reverse->v6 ? 32 : 4);
 }
 
-/* A network whose reverse names do not leave. */
+/* A network whose reverse names are answered here only. */
 struct dns_prefix {
 	bool v6;
 	struct in6_addr addr;
 	unsigned len;
 };
-/* Every address that @reverse can be the beginning of is in @prefix. */
+/* Does @prefix contain every address that begins as @reverse? */
 bool dns_prefix_covers(const struct dns_prefix *prefix, const struct dns_reverse *reverse);
-/* Labels, without the two of the suffix, of the zone that holds @prefix's names. */
+/* Number of labels, without the two of the suffix, of the zone of @prefix's names. */
 unsigned dns_prefix_labels(const struct dns_prefix *prefix);
 
 #endif

@@ -10,7 +10,7 @@ static bool parse_addr(struct sockaddr_any *addr, const char *text, GError **err
 	g_autofree char *host = hash ? g_strndup(text, (size_t)(hash - text)) : g_strdup(text);
 	const char *port = hash ? hash + 1 : G_STRINGIFY(DNS_PORT);
 
-	/* sockaddr_inet() knows words for addresses that mean nothing here. */
+	/* sockaddr_inet() accepts words that are not addresses here. */
 	if (!*host || g_ascii_strcasecmp(host, "localhost") == 0 || !port[strspn(port, "0")]) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "'%s' is not ADDRESS or ADDRESS#PORT", text);
@@ -18,7 +18,7 @@ static bool parse_addr(struct sockaddr_any *addr, const char *text, GError **err
 	}
 	if (!sockaddr_inet(addr, host, port, error))
 		return false;
-	/* "Any" means this host (resolv.conf(5) of other systems; connect(2) here agrees). */
+	/* "Any" means this host (resolv.conf(5) of other systems; connect(2) does the same). */
 	if (addr->sa.sa_family == AF_INET && !addr->in.sin_addr.s_addr)
 		addr->in.sin_addr.s_addr = g_htonl(INADDR_LOOPBACK);
 	else if (addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr))
@@ -109,7 +109,7 @@ GArray *dns_servers_from_resolv_conf(const char *text, size_t len)
 	struct dns_server server;
 
 	for (unsigned i = 0; lines[i]; i++) {
-		/* The keyword begins the line; what follows the address is ignored. */
+		/* The keyword begins the line; text after the address is ignored. */
 		g_auto(GStrv) words = NULL;
 
 		if (!g_str_has_prefix(lines[i], "nameserver") ||
@@ -118,7 +118,7 @@ GArray *dns_servers_from_resolv_conf(const char *text, size_t len)
 		g_strdelimit(lines[i], "\t\r", ' ');
 		g_strstrip(lines[i] + strlen("nameserver"));
 		words = g_strsplit(lines[i] + strlen("nameserver"), " ", 2);
-		/* Neither a port nor a domain can stand here. */
+		/* No port or domain is allowed here. */
 		if (words[0] && !strpbrk(words[0], "#/[") &&
 		    dns_server_parse(&server, words[0], NULL))
 			append(servers, &server);
@@ -146,7 +146,7 @@ char **dns_search_from_resolv_conf(const char *text, size_t len)
 	char **search;
 	unsigned n = 0;
 
-	/* The last line that says one of the two counts. */
+	/* The last `search` or `domain` line counts. */
 	for (unsigned i = 0; lines[i]; i++) {
 		const char *line = lines[i];
 		size_t key = g_str_has_prefix(line, "search")   ? strlen("search")
@@ -162,7 +162,7 @@ char **dns_search_from_resolv_conf(const char *text, size_t len)
 	for (unsigned i = 0; words && words[i] && n < DNS_SEARCH_MAX; i++) {
 		struct dns_name name;
 
-		/* "." is systemd-resolved's way to say none. */
+		/* systemd-resolved writes "." for none. */
 		if (!*words[i] || !dns_name_parse(&name, words[i]) || name.len == 1)
 			continue;
 		g_strv_builder_add(builder, words[i]);

@@ -13,7 +13,7 @@ static const struct {
 	{{7, "\5local"}, DNS_SPECIAL_LOCAL},
 	{{7, "\5onion"}, DNS_SPECIAL_NXDOMAIN}, /* RFC 7686 2 */
 	{{5, "\3alt"}, DNS_SPECIAL_NXDOMAIN},   /* RFC 9476 3 */
-	/* Asks the resolver about itself (RFC 9462 4); another's answer would be wrong here. */
+	/* Asks the resolver about itself (RFC 9462 4); another resolver's answer would be wrong. */
 	{{15, "\10resolver\4arpa"}, DNS_SPECIAL_NODATA},
 };
 

@@ -4,15 +4,13 @@
 
 #include "packet/dns_name.h"
 
-/*
- * Names that resolvers must not ask the world for (IANA's special-use domain names).
- */
+/* Names that resolvers must not ask other servers for (IANA's special-use domain names). */
 enum dns_special {
 	DNS_SPECIAL_NONE,
 	DNS_SPECIAL_LOCALHOST, /* RFC 6761 6.3: 127.0.0.1 and ::1 */
-	DNS_SPECIAL_LOCAL,     /* multicast DNS's, RFC 6762 22.1; hosts may ask their servers */
-	DNS_SPECIAL_NXDOMAIN,  /* nothing is there */
-	DNS_SPECIAL_NODATA,    /* it is, and empty */
+	DNS_SPECIAL_LOCAL,     /* multicast DNS, RFC 6762 22.1; clients may ask us */
+	DNS_SPECIAL_NXDOMAIN,  /* does not exist */
+	DNS_SPECIAL_NODATA,    /* exists, without records */
 };
 
 /* @zone: the reserved name that @name is in. */

@@ -13,14 +13,14 @@ struct dns_tcp_conn {
 	struct dns_client client;
 	struct list link; // dns_tcp::conns, or dns_tcp::closed
 	struct loop_io io;
-	int fd; /* -1: closed, kept for what it still waits for */
+	int fd; /* -1: closed, kept while queries wait */
 	unsigned waiting;
-	bool ended; /* the peer sends no more */
+	bool ended; /* the peer has closed its end */
 	struct loop_timer idle;
 	usec_t active;
-	GByteArray *in;  /* what is not yet a whole query */
-	GByteArray *out; /* answers, with their lengths */
-	size_t sent;     /* of out */
+	GByteArray *in;  /* an incomplete query */
+	GByteArray *out; /* answers with their lengths */
+	size_t sent;     /* bytes of out */
 	struct loop_task work;
 };
 
@@ -28,8 +28,8 @@ struct dns_tcp {
 	struct loop *loop;
 	dns_tcp_query_fn query;
 	void *data;
-	struct list conns;  /* heads dns_tcp_conn::link; the one active longest ago first */
-	struct list closed; /* heads dns_tcp_conn::link; those that still wait */
+	struct list conns;  /* heads dns_tcp_conn::link; longest inactive first */
+	struct list closed; /* heads dns_tcp_conn::link; closed ones with queries waiting */
 	unsigned n_conns;
 	uint64_t displaced;
 };
@@ -56,7 +56,7 @@ static void conn_shut(struct dns_tcp_conn *conn)
 	list_append(&conn->tcp->closed, &conn->link);
 }
 
-/* Not while somebody up the stack holds it: only from the loop's callbacks, as their last act. */
+/* Only from the loop's callbacks, as their last action: a caller may hold it otherwise. */
 static void conn_close(struct dns_tcp_conn *conn)
 {
 	conn_shut(conn);
@@ -82,7 +82,7 @@ static bool may_read(const struct dns_tcp_conn *conn)
 	       conn->out->len - conn->sent < DNS_TCP_BACKLOG;
 }
 
-/* Hands on what is whole, as far as may be. */
+/* Passes on whole queries, up to the bound. */
 static void take_queries(struct dns_tcp_conn *conn)
 {
 	size_t at = 0;
@@ -101,7 +101,7 @@ static void take_queries(struct dns_tcp_conn *conn)
 		g_byte_array_remove_range(conn->in, 0, (guint)at);
 }
 
-/* False when the connection is to be closed. */
+/* False: close the connection. */
 static bool read_some(struct dns_tcp_conn *conn)
 {
 	uint8_t buffer[16384];
@@ -140,13 +140,13 @@ static bool write_some(struct dns_tcp_conn *conn)
 
 /* --- the loop --- */
 
-/* Nothing will come of it any more. */
+/* Will nothing more come of it? */
 static bool is_done(const struct dns_tcp_conn *conn)
 {
 	return conn->ended && !conn->waiting && conn->sent == conn->out->len;
 }
 
-/* Reads what it may, writes what it can, and says what it waits for. The last act of a callback. */
+/* Reads and writes what it can, and sets the events to wait for. The last action of a callback. */
 static void proceed(struct dns_tcp_conn *conn, bool readable)
 {
 	bool more;
@@ -175,13 +175,13 @@ static void conn_ready(struct loop_io *io, uint32_t revents)
 	proceed(conn, revents & (EPOLLIN | EPOLLHUP));
 }
 
-/* Answers came since: written together, and there may be room for more queries. */
+/* Answers came: writes them together; then more queries may be read. */
 static void conn_work(struct loop_task *task)
 {
 	proceed(container_of(task, struct dns_tcp_conn, work), false);
 }
 
-/* One that waits for the world is not idle; one that does not take its answers is. */
+/* A connection whose queries wait is not idle; one that does not take its answers is. */
 static void conn_idle(struct loop_timer *timer)
 {
 	struct dns_tcp_conn *conn = container_of(timer, struct dns_tcp_conn, idle);
@@ -209,7 +209,7 @@ static void conn_new(struct dns_tcp *tcp, int fd, const struct dns_client *clien
 	touch(conn);
 }
 
-/* --- room --- */
+/* --- making room --- */
 
 static unsigned count_of_port(const struct dns_tcp *tcp, unsigned port_id)
 {
@@ -220,7 +220,7 @@ static unsigned count_of_port(const struct dns_tcp *tcp, unsigned port_id)
 	return n;
 }
 
-/* The one silent the longest of the port that has the most. */
+/* The longest silent one of the port that has the most. */
 static struct dns_tcp_conn *find_victim(const struct dns_tcp *tcp)
 {
 	struct dns_tcp_conn *victim = NULL;
@@ -229,7 +229,7 @@ static struct dns_tcp_conn *find_victim(const struct dns_tcp *tcp)
 	list_for_each (conn, &tcp->conns, struct dns_tcp_conn, link) {
 		unsigned n;
 
-		/* Seen before, as another of its port. */
+		/* Counted already, with another of its port. */
 		if (victim && conn->client.port_id == victim->client.port_id)
 			continue;
 		n = count_of_port(tcp, conn->client.port_id);
@@ -250,7 +250,7 @@ static struct dns_tcp_conn *first_of_port(const struct dns_tcp *tcp, unsigned po
 	return NULL;
 }
 
-/* --- the door --- */
+/* --- interface --- */
 
 struct dns_tcp *dns_tcp_new(struct loop *loop, dns_tcp_query_fn query, void *data)
 {

@@ -10,44 +10,42 @@
 #include "dns/dns.h"
 
 /*
- * DNS over TCP (RFC 1035 4.2.2, RFC 7766) for guests: connections that the gateway has accepted.
- * Queries may be many on a connection, and answers come as they are ready. Bounded: connections of
- * a port and of all, queries of one that wait, bytes it has not taken.
+ * DNS over TCP (RFC 1035 4.2.2, RFC 7766) for guests, on connections that tcp/ joins by a socket
+ * pair. A connection may carry many queries; answers go out as they come. Bounds: connections of a
+ * port and of all, waiting queries of one, bytes that it has not taken.
  */
 struct dns_tcp;
 struct dns_tcp_conn;
 
 /*
- * Connections. At a bound a new one takes the place of the longest silent one: of the same port, or
- * overall of the port that has the most.
+ * Connections. At a bound a new one replaces the longest silent one: of the same port, or in all of
+ * the port that has the most.
  */
 #define DNS_TCP_MAX      128
 #define DNS_TCP_PER_PORT 16
-#define DNS_TCP_WAITING  64          /* queries of one connection under way; then it is not read */
-#define DNS_TCP_BACKLOG  (64 * 1024) /* bytes to send; then it is not read */
+#define DNS_TCP_WAITING  64          /* queries under way per connection; then it is not read */
+#define DNS_TCP_BACKLOG  (64 * 1024) /* bytes to send; above it is not read */
 #define DNS_TCP_IDLE     (10 * USEC_PER_SEC) /* RFC 7766 6.2.3: seconds */
 
-/*
- * A query came. It must be answered with dns_tcp_answer() or dns_tcp_forget(), now or later, once.
- */
+/* A query came. Answer it once, now or later, by dns_tcp_answer() or dns_tcp_forget(). */
 typedef void (*dns_tcp_query_fn)(void *data, struct dns_tcp_conn *conn, const uint8_t *message,
 				 size_t len);
 
 struct dns_tcp *dns_tcp_new(struct loop *loop, dns_tcp_query_fn query, void *data);
 void dns_tcp_free(struct dns_tcp *tcp);
 /*
- * @fd: a connected stream socket, non-blocking, taken over in any case. @client, copied, says whose
- * it is. False when @fd is none.
+ * @fd: a connected stream socket, non-blocking, always taken over. @client, copied, is its guest.
+ * False: @fd is invalid.
  */
 bool dns_tcp_take(struct dns_tcp *tcp, int fd, const struct dns_client *client);
 unsigned dns_tcp_count(const struct dns_tcp *tcp);
-/* How many were closed for newer ones, since the start. */
+/* Connections closed for newer ones, since the start. */
 uint64_t dns_tcp_displaced(const struct dns_tcp *tcp);
 
 const struct dns_client *dns_tcp_client(const struct dns_tcp_conn *conn);
-/* @conn stays valid until each of its queries has had one of these, its peer gone or not. */
+/* @conn stays valid until each of its queries has had one of these, even if its peer has closed. */
 void dns_tcp_answer(struct dns_tcp_conn *conn, const uint8_t *message, size_t len);
-/* There will be no answer. */
+/* No answer will come. */
 void dns_tcp_forget(struct dns_tcp_conn *conn);
 
 #endif

@@ -28,13 +28,13 @@ struct dns_flight {
 	struct dns_query query;
 	dns_done_fn done;
 	void *data;
-	struct dns_attempt *attempts[DNS_FLIGHT_TRIES]; /* by try; NULL: over */
+	struct dns_attempt *attempts[DNS_FLIGHT_TRIES]; /* by try; NULL: ended */
 	unsigned tries, outstanding;
 	uint8_t order[DNS_GROUP_MAX]; /* of the group's servers */
-	bool probe;                   /* the first may still be away */
+	bool probe;                   /* the first server is in back-off and may still be down */
 	usec_t deadline;
-	struct loop_timer timer; /* the next try, or the end */
-	uint8_t *error;          /* the last answer that says an error */
+	struct loop_timer timer; /* for the next try, or the end */
+	uint8_t *error;          /* the last answer with an error */
 	size_t error_len;
 	struct list link; // dns_upstream::flights
 	uint8_t bytes[];  /* of the query */
@@ -136,7 +136,7 @@ void dns_flight_abandon(struct dns_flight *flight)
 	flight_free(flight);
 }
 
-/* @answer may be the flight's own, so the flight goes last. */
+/* @answer may be part of the flight, so free the flight last. */
 static void finish(struct dns_flight *flight, uint8_t *answer, size_t len)
 {
 	loop_timer_cancel(&flight->timer);
@@ -168,7 +168,7 @@ static unsigned server_of(const struct dns_flight *flight, unsigned try)
 static void answered(void *data, const struct dns_attempt *attempt, uint8_t *answer, size_t len);
 
 /*
- * Of the queries to one server the first and the last are kept: the server may be slow, or a
+ * Of the queries to one server only the first and the last are kept: the server may be slow, or a
  * datagram lost. More would fill the channel with names that nobody answers.
  */
 static void abandon_last(struct dns_flight *flight, unsigned try)
@@ -183,8 +183,8 @@ static void abandon_last(struct dns_flight *flight, unsigned try)
 }
 
 /*
- * Asks the next server that can be asked. When there is none, nor anything to wait for, the end
- * comes with the timer, which is always set.
+ * Asks the next server that can be asked. If there is none, and nothing to wait for, the timer,
+ * which is always set, ends the flight.
  */
 static void ask_next(struct dns_flight *flight)
 {
@@ -200,7 +200,7 @@ static void ask_next(struct dns_flight *flight)
 			dns_channel_send(flight->group->channels[server_of(flight, try)],
 					 &flight->query, answered, flight);
 		sent = flight->attempts[try] != NULL;
-		/* One round is enough to know that nobody can be reached. */
+		/* After one round without a reachable server, end it. */
 		if (!sent && !flight->outstanding && flight->tries >= flight->group->n)
 			break;
 	}
@@ -226,7 +226,7 @@ static void timer_fired(struct loop_timer *timer)
 		ask_next(flight);
 }
 
-/* Returns which try it was. */
+/* Returns the number of the try. */
 static unsigned end_attempt(struct dns_flight *flight, const struct dns_attempt *attempt)
 {
 	unsigned try = 0;
@@ -238,7 +238,7 @@ static unsigned end_attempt(struct dns_flight *flight, const struct dns_attempt 
 	return try;
 }
 
-/* That server had no answer: the next one now, if one is left that was not asked. */
+/* That server gave no answer: ask the next one now, if any was not asked yet. */
 static void failed(struct dns_flight *flight)
 {
 	if (flight->tries < flight->group->n)
@@ -288,7 +288,7 @@ static void answered(void *data, const struct dns_attempt *attempt, uint8_t *ans
 	}
 }
 
-/* --- the door --- */
+/* --- interface --- */
 
 static void start(struct dns_flight *flight)
 {

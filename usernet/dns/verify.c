@@ -5,13 +5,13 @@
 
 struct alias {
 	struct dns_name owner, target;
-	bool dname; /* stands for all names below its owner */
+	bool dname; /* holds for all names below its owner */
 };
 
 struct chain {
-	struct alias aliases[DNS_CHAIN_MAX]; /* of the answer section, in its order */
+	struct alias aliases[DNS_CHAIN_MAX]; /* of the answer section, in order */
 	unsigned n_aliases;
-	struct dns_name names[DNS_CHAIN_MAX + 1]; /* the name asked for, and where it led */
+	struct dns_name names[DNS_CHAIN_MAX + 1]; /* the name asked for, and those it leads to */
 	unsigned n_names;
 };
 
@@ -20,14 +20,14 @@ static bool repeats_question(const uint8_t *answer, size_t len, const struct dns
 	struct dns_name name;
 	size_t pos = DNS_HEADER;
 
-	/* Of the same length on the wire: its case is put back as the client wrote it. */
+	/* Equal length on the wire: the client's own spelling is put back. */
 	return dns_name_read(&name, answer, len, &pos) && pos + 4 == query->question_end &&
 	       len >= query->question_end && dns_name_equal(&name, &query->name) &&
 	       dns_get16(answer + pos) == query->type &&
 	       dns_get16(answer + pos + 2) == query->class;
 }
 
-/* What stands in front of @owner in @name now stands in front of @target. */
+/* Replaces @owner at the end of @name by @target. */
 static bool substitute(struct dns_name *out, const struct dns_name *name,
 		       const struct dns_name *owner, const struct dns_name *target)
 {
@@ -60,7 +60,7 @@ static bool is_known(const struct chain *chain, const struct dns_name *name)
 	return false;
 }
 
-/* Follows the aliases from the name asked for, in whatever order they come. */
+/* Follows the aliases from the name asked for, in any order. */
 static void follow(struct chain *chain, const struct dns_name *from)
 {
 	chain->names[chain->n_names++] = *from;
@@ -80,7 +80,7 @@ static bool belongs(const struct chain *chain, const struct dns_record *record)
 {
 	if (is_known(chain, &record->owner))
 		return true;
-	/* A DNAME, and its signature, stand above the name they were used for. */
+	/* A DNAME and its signature are above the name for which they were used. */
 	for (unsigned i = 0; i < chain->n_aliases; i++) {
 		const struct alias *alias = &chain->aliases[i];
 		struct dns_name to;
@@ -95,7 +95,7 @@ static bool belongs(const struct chain *chain, const struct dns_record *record)
 	return false;
 }
 
-/* The message is whole, and its aliases are few. */
+/* False: the message is truncated, or has too many aliases. */
 static bool collect(struct chain *chain, const uint8_t *answer, size_t len)
 {
 	struct dns_record record;

@@ -5,13 +5,12 @@
 #include "dns/wire.h"
 
 /*
- * Whether an answer that came with the right id, port and source is one to this question: the
- * channel has looked at those, and that it repeats the question. Here: that it is an answer, is
- * whole, and that each record of its answer section belongs to the name asked for, or to one that a
- * chain of CNAMEs (DNAMEs, RFC 6672) leads to from there. An alias out of the blue is not passed
- * on.
+ * Does an answer belong to this question? The channel has checked id, port, source, and that the
+ * question is repeated. This checks that it is an answer, is complete, and that each record of its
+ * answer section belongs to the name asked for, or to one that a chain of CNAMEs (DNAMEs, RFC 6672)
+ * leads to. Unrelated aliases are not passed on.
  */
-#define DNS_CHAIN_MAX 16 /* aliases followed; resolvers give up earlier */
+#define DNS_CHAIN_MAX 16 /* aliases followed; other resolvers stop earlier */
 
 bool dns_answer_fits(const uint8_t *answer, size_t len, const struct dns_query *query);
 

@@ -70,7 +70,7 @@ bool dns_walk_next(struct dns_walk *walk, struct dns_record *record)
 
 /* --- queries --- */
 
-/* A name in a question has nothing in front of it that a pointer could mean. */
+/* Nothing comes before the question, so its name has no pointers. */
 static bool read_question(struct dns_query *query)
 {
 	size_t pos = DNS_HEADER;
@@ -89,7 +89,7 @@ static bool read_question(struct dns_query *query)
 
 static bool note_opt(struct dns_query *query, const struct dns_record *record)
 {
-	/* RFC 6891 6.1.1: one, owned by the root. */
+	/* RFC 6891 6.1.1: at most one, owned by the root. */
 	if (query->edns || record->owner.len != 1)
 		return false;
 	query->edns = true;
@@ -125,14 +125,14 @@ int dns_query_parse(struct dns_query *query, const void *data, size_t len)
 	*query = (struct dns_query){.data = p, .len = len, .question_end = DNS_HEADER};
 	query->id = dns_get16(p);
 	query->flags = dns_get16(p + AT_FLAGS);
-	/* Two servers that answered answers would never stop. */
+	/* Answering an answer could start an endless exchange. */
 	if (query->flags & DNS_QR)
 		return -1;
 	if (query->flags & DNS_OPCODE)
 		return DNS_NOTIMP;
 	if (len > DNS_QUERY_MAX || dns_get16(p + AT_QDCOUNT) != 1 || !read_question(query))
 		return DNS_FORMERR;
-	/* A transfer brings what the client has in the authority section; nobody transfers here. */
+	/* A transfer query has records in its authority section; transfers are not served. */
 	if (query->type == DNS_TYPE_AXFR || query->type == DNS_TYPE_IXFR)
 		return DNS_REFUSED;
 	if (dns_get16(p + AT_ANCOUNT) || dns_get16(p + AT_NSCOUNT) || !read_additional(query))
@@ -149,7 +149,7 @@ size_t dns_query_udp_limit(const struct dns_query *query)
 
 static uint8_t *writer_take(struct dns_writer *w, size_t len)
 {
-	/* The OPT record of dns_answer_end() always has room. */
+	/* Keep room for the OPT record of dns_answer_end(). */
 	size_t reserve = w->query->edns ? DNS_OPT_LEN : 0;
 	uint8_t *p = w->data + w->len;
 
@@ -169,7 +169,7 @@ void dns_answer_begin(struct dns_writer *w, void *data, size_t max, const struct
 	dns_put16(w->data + AT_FLAGS,
 		  DNS_QR | DNS_RA | (query->flags & (DNS_OPCODE | DNS_RD | DNS_CD)));
 	if (query->question_end > DNS_HEADER) {
-		/* As asked, upper and lower case included. */
+		/* The name in the client's own upper and lower case. */
 		memcpy(w->data + DNS_HEADER, query->data + DNS_HEADER,
 		       query->question_end - DNS_HEADER);
 		w->len = query->question_end;
@@ -215,7 +215,7 @@ void dns_answer_add_soa(struct dns_writer *w, enum dns_section section,
 			const struct dns_name *owner, uint32_t ttl, const struct dns_name *mname,
 			const struct dns_name *rname, uint32_t serial)
 {
-	/* Refresh, retry, expire as RFC 1912 2.2 would have them; the last is the negative TTL. */
+	/* Refresh, retry, expire as in RFC 1912 2.2; the last is the negative TTL. */
 	const uint32_t numbers[] = {serial, 1200, 180, 1209600, ttl};
 	uint8_t rdata[2 * DNS_NAME_MAX + sizeof(numbers)];
 	size_t len = mname->len;
@@ -277,7 +277,7 @@ size_t dns_cut(uint8_t *message, size_t len, size_t limit)
 		}
 	}
 	memset(message + AT_ANCOUNT, 0, DNS_HEADER - AT_ANCOUNT);
-	/* Its owner is the root, so it means the same wherever it stands. */
+	/* Its owner is the root, so it may be moved. */
 	if (!opt || message[opt] != 0 || opt_len > limit - question_end)
 		return question_end;
 	memmove(message + question_end, message + opt, opt_len);

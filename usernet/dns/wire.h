@@ -9,16 +9,16 @@
 #include "packet/dns_name.h"
 
 /*
- * DNS messages as bytes (RFC 1035 4, EDNS RFC 6891): queries are read, local answers written,
- * foreign answers walked through and cut to size; what is not asked for is left as it is.
+ * DNS messages as bytes (RFC 1035 4, EDNS RFC 6891): reads queries, writes local answers, walks
+ * foreign answers and cuts them to size. Other parts are passed on unchanged.
  */
 #define DNS_HEADER      12
 #define DNS_MESSAGE_MAX 65535
-#define DNS_UDP_MIN     512  /* what every client takes, RFC 1035 4.2.1 */
-#define DNS_UDP_MAX     4096 /* more is not sent in one datagram, whatever the client says */
-#define DNS_UDP_OURS    1232 /* what we tell a client that we take, RFC 9715 3.1 */
+#define DNS_UDP_MIN     512  /* accepted by every client, RFC 1035 4.2.1 */
+#define DNS_UDP_MAX     4096 /* the longest datagram sent, whatever the client says */
+#define DNS_UDP_OURS    1232 /* the size that we announce to clients, RFC 9715 3.1 */
 #define DNS_OPT_LEN     11   /* an OPT record without options */
-#define DNS_QUERY_MAX   4096 /* a name, its type, and options: nobody has more to ask */
+#define DNS_QUERY_MAX   4096 /* a name, its type, and options: no query is longer */
 
 /* RFC 1035 4.1.1, RFC 6895 2: the header's second 16 bits. */
 enum {
@@ -77,19 +77,19 @@ struct dns_query {
 	uint16_t type, class;
 	size_t question_end; /* DNS_HEADER when there is no readable question */
 	bool edns;           /* has an OPT record */
-	uint16_t edns_size;  /* as said there; 0 without */
+	uint16_t edns_size;  /* announced there; 0 without */
 	uint8_t edns_version;
 	bool edns_do;      /* DNSSEC wanted, RFC 3225 */
-	bool edns_options; /* more than the bare record */
+	bool edns_options; /* it has options */
 	bool extra;        /* additional records that are not OPT */
 };
 
 /*
- * Reads a query. DNS_NOERROR when it is one; an rcode that says what is wrong, then @query is good
- * enough for an answer that says so; -1 for what must not be answered (an answer, or no message).
+ * Reads a query. DNS_NOERROR: it is valid; another rcode: it is not, and @query is good enough to
+ * answer with that; -1: it must not be answered (an answer, or not a message).
  */
 int dns_query_parse(struct dns_query *query, const void *data, size_t len);
-/* How long an answer by UDP may be. */
+/* The longest answer allowed by UDP, in bytes. */
 size_t dns_query_udp_limit(const struct dns_query *query);
 
 /* --- local answers --- */
@@ -101,27 +101,30 @@ struct dns_writer {
 	size_t max, len;
 	const struct dns_query *query;
 	unsigned rcode;
-	bool full; /* something had no room */
+	bool full; /* something did not fit */
 };
 
-/* A local answer to @query begins in @data; @max is at least DNS_UDP_MIN. */
+/* Begins a local answer to @query in @data; @max is at least DNS_UDP_MIN. */
 void dns_answer_begin(struct dns_writer *w, void *data, size_t max, const struct dns_query *query);
 void dns_answer_rcode(struct dns_writer *w, enum dns_rcode rcode);
-/* @aa: the answer is from our own zones. */
+/* Sets AA: the answer is from our own zones. */
 void dns_answer_authoritative(struct dns_writer *w);
 /*
- * One record, class IN; sections in their order. @owner NULL: the question's name. What has no
- * room is left out, and the answer marked as truncated.
+ * Adds one record, class IN; sections in order. @owner NULL: the question's name. What does not fit
+ * is left out, and the answer is marked as truncated.
  */
 void dns_answer_add(struct dns_writer *w, enum dns_section section, const struct dns_name *owner,
 		    uint16_t type, uint32_t ttl, const void *rdata, size_t len);
-/* RFC 1035 3.3.13; both names' rdata. The times are for those who copy a zone: nobody does. */
+/*
+ * RFC 1035 3.3.13; both names' rdata. The timers matter only to zone transfers, which are not
+ * served.
+ */
 void dns_answer_add_soa(struct dns_writer *w, enum dns_section section,
 			const struct dns_name *owner, uint32_t ttl, const struct dns_name *mname,
 			const struct dns_name *rname, uint32_t serial);
-/* Adds the OPT record when the query had one. Returns the length. */
+/* Adds the OPT record if the query had one. Returns the length. */
 size_t dns_answer_end(struct dns_writer *w);
-/* All of the above for an answer that is only an rcode. */
+/* All of the above, for an answer with only an rcode. */
 size_t dns_answer_only(void *data, size_t max, const struct dns_query *query, enum dns_rcode rcode);
 
 /* --- whole messages --- */
@@ -153,24 +156,24 @@ struct dns_record {
 	struct dns_name owner;
 	uint16_t type, class;
 	uint32_t ttl;
-	size_t start, ttl_at, rdata, rdlen; /* where they are in the message */
+	size_t start, ttl_at, rdata, rdlen; /* offsets in the message */
 };
 
-/* Walks through the records of a message. */
+/* Iterates over the records of a message. */
 struct dns_walk {
 	const uint8_t *data;
 	size_t len, pos;
-	uint16_t left[3]; /* by section */
-	bool broken;      /* the message ends early, or a name is wrong */
+	uint16_t left[3]; /* per section */
+	bool broken;      /* the message is truncated, or a name is invalid */
 };
 
-/* Behind the header and the questions. False when they are not whole. */
+/* Starts after the header and the questions. False: they are incomplete. */
 bool dns_walk_begin(struct dns_walk *walk, const void *data, size_t len);
-/* False at the end, and when the message is broken. */
+/* False: the end, or the message is broken. */
 bool dns_walk_next(struct dns_walk *walk, struct dns_record *record);
 
 /*
- * Cuts an answer that is longer than @limit (at least DNS_UDP_MIN) down to header, question and OPT
+ * Cuts an answer that is longer than @limit (at least DNS_UDP_MIN) to header, question and OPT
  * record, and sets TC (RFC 2181 9, RFC 6891 7). Returns the new length.
  */
 size_t dns_cut(uint8_t *message, size_t len, size_t limit);

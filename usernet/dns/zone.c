@@ -33,7 +33,7 @@ static void add_own_prefixes(struct dns_zone *zone)
 		p->len = config->net6_len;
 		p->addr = config->net6;
 	}
-	/* What means something only here, RFC 6303 4.2 and 4.4. */
+	/* Addresses with only local meaning, RFC 6303 4.2 and 4.4. */
 	add_prefix(zone, "0.0.0.0", 8);
 	add_prefix(zone, "127.0.0.0", 8);
 	add_prefix(zone, "169.254.0.0", 16);
@@ -48,7 +48,7 @@ struct dns_zone *dns_zone_new(const struct user_config *config, const struct net
 	struct dns_zone *zone;
 	struct dns_name domain;
 
-	/* Room for a label of any length in front. */
+	/* Leave room for a label of any length in front. */
 	if (!dns_name_parse(&domain, text) || domain.len == 1 ||
 	    domain.len + 1 + DNS_LABEL_MAX > DNS_NAME_MAX) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,

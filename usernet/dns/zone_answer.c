@@ -38,7 +38,7 @@ static void say_nxdomain(const struct dns_zone *zone, const struct dns_name *own
 	add_soa(zone, DNS_AUTHORITY, owner, w);
 }
 
-/* True when the question asks for it. */
+/* True: the question asks for this type. */
 static bool add_v4(struct dns_writer *w, const void *addr)
 {
 	static const uint8_t none[4];
@@ -57,7 +57,7 @@ static bool add_v6(struct dns_writer *w, const struct in6_addr *addr)
 	return true;
 }
 
-/* What the names of the gateway have; false when @label is none. */
+/* Answers for the gateway's names; false: @label is none of them. */
 static bool answer_own(const struct dns_zone *zone, const char *label, struct dns_writer *w,
 		       bool *any)
 {
@@ -83,9 +83,9 @@ static bool answer_guest(const struct dns_zone *zone, const char *label, struct 
 	if (guest && guest->v4.s_addr)
 		*any |= add_v4(w, &guest->v4);
 	else if (reserved)
-		*any |= add_v4(w, &reserved->addr); /* it has that as soon as it comes */
+		*any |= add_v4(w, &reserved->addr); /* the guest will have it when it comes */
 	for (unsigned i = 0; guest && i < guest->n_v6; i++) {
-		/* A link-local address means nothing without its link (RFC 4472 2.1). */
+		/* A link-local address is meaningless without its link (RFC 4472 2.1). */
 		if (!IN6_IS_ADDR_LINKLOCAL(&guest->v6[i]))
 			*any |= add_v6(w, &guest->v6[i]);
 	}
@@ -121,7 +121,7 @@ static void answer_apex(const struct dns_zone *zone, const struct dns_name *apex
 
 /* --- names forward --- */
 
-/* @soa: whose SOA goes with an empty answer. */
+/* @soa: the zone whose SOA goes with an empty answer. */
 static void finish(const struct dns_zone *zone, bool any, const struct dns_name *soa,
 		   struct dns_writer *w)
 {
@@ -131,8 +131,8 @@ static void finish(const struct dns_zone *zone, bool any, const struct dns_name 
 }
 
 /*
- * The types that tell of addresses, so that the world's do not come beside ours where a record
- * covers a name of the world's. HTTPS and SVCB carry hints (RFC 9460 7.3).
+ * Types that carry addresses: if a record overrides a foreign name, foreign addresses must not
+ * appear beside it. HTTPS and SVCB carry hints (RFC 9460 7.3).
  */
 static bool tells_addresses(uint16_t type)
 {
@@ -140,13 +140,13 @@ static bool tells_addresses(uint16_t type)
 	       type == DNS_TYPE_CNAME || type == DNS_TYPE_HTTPS || type == DNS_TYPE_SVCB;
 }
 
-/* Are short names that nobody here has asked of the host's servers? */
+/* Are unknown short names looked up upstream? */
 static bool asks_host(const struct dns_zone *zone)
 {
 	return zone->config->dns_host_search && !zone->config->restricted;
 }
 
-/* Below the domain: all of these are ours. One label: those that somebody here has. */
+/* Below the domain all names are ours; of single labels, those that exist here. */
 static bool answer_domain(const struct dns_zone *zone, const struct dns_name *name, bool single,
 			  struct dns_writer *w)
 {
@@ -186,14 +186,14 @@ static bool answer_domain(const struct dns_zone *zone, const struct dns_name *na
 	return true;
 }
 
-/* There are records at @name or below it, or a wildcard covers it. */
+/* Does @name have records, or any below it, or a wildcard? */
 static bool has_records(const struct dns_zone *zone, const struct dns_name *name)
 {
 	return dns_records_find(zone->records, name) || dns_records_below(zone->records, name) ||
 	       dns_records_wildcard(zone->records, name);
 }
 
-/* A record for a name of the world's. */
+/* A live record for a foreign name. */
 static bool answer_override(const struct dns_zone *zone, const struct dns_query *query,
 			    struct dns_writer *w)
 {
@@ -211,8 +211,8 @@ static bool answer_override(const struct dns_zone *zone, const struct dns_query 
 }
 
 /*
- * Only resolvers that validate ask these of a top-level domain (RFC 4035 5); names of hosts are not
- * asked for so.
+ * Only validating resolvers ask these of a top-level domain (RFC 4035 5); hosts' names are not
+ * looked up so.
  */
 static bool is_delegation_type(uint16_t type)
 {
@@ -314,7 +314,7 @@ static bool answer_reverse(const struct dns_zone *zone, const struct dns_query *
 	} else if (prefix && !reverse.junk && dns_name_equal(&apex, &query->name)) {
 		answer_apex(zone, &apex, w);
 	} else if (found || (!reverse.junk && !dns_reverse_whole(&reverse))) {
-		/* Between the zone and its addresses something may be below: the name exists. */
+		/* Names between the zone and its addresses exist if something is below. */
 		say_nodata(zone, &apex, w);
 	} else {
 		say_nxdomain(zone, &apex, w);
@@ -324,7 +324,7 @@ static bool answer_reverse(const struct dns_zone *zone, const struct dns_query *
 
 /* --- reserved names --- */
 
-/* A guest's name before .local, for clients that look there alone. */
+/* A guest's name before .local, for clients that look only there. */
 static bool answer_local(const struct dns_zone *zone, const struct dns_query *query,
 			 const struct dns_name *local, struct dns_writer *w)
 {

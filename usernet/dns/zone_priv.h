@@ -5,9 +5,7 @@
 #include "dns/reverse.h"
 #include "dns/zone.h"
 
-/*
- * What dns_zone.c, which keeps the zone, and dns_zone_answer.c, which asks it, share.
- */
+/* Shared by zone.c (the zone) and zone_answer.c (its answers). */
 struct dns_zone {
 	const struct user_config *config;
 	const struct network *network;
@@ -15,14 +13,14 @@ struct dns_zone {
 	struct dns_name domain;
 	struct dns_name mname, rname; /* of the SOA records */
 	uint32_t serial;
-	struct dns_prefix prefixes[8]; /* whose reverse names are ours */
+	struct dns_prefix prefixes[8]; /* networks whose reverse names are ours */
 	unsigned n_prefixes;
 };
 
 /* "gateway" and "host", which are the gateway's address; and "dns". */
 bool dns_zone_is_gateway(const char *label);
 bool dns_zone_is_own(const char *label);
-/* A name of one label is one of ours: the domain is put behind it. False when it is too long. */
+/* Appends the domain to a name of one label, which is one of ours. False: too long. */
 bool dns_zone_canonical(const struct dns_zone *zone, struct dns_name *name);
 
 #endif

@@ -12,21 +12,21 @@
 #include "net/vswitch.h"
 #include "tcp/tcp.h"
 
-#define RETRY (500 * USEC_PER_MSEC) /* asks for who is absent, and for room, so often */
+#define RETRY (500 * USEC_PER_MSEC) /* interval of retries for absent guests and for room */
 
 struct caller {
 	int fd;
 	struct sockaddr_any client;
 	struct caller_target target;
-	struct caller_group *group; /* NULL: of no rule */
-	struct awaited *awaited;    /* NULL: nobody knows where the guest is */
+	struct caller_group *group; /* NULL: belongs to no rule */
+	struct awaited *awaited;    /* NULL: the guest's address is not known */
 	usec_t deadline;
 	struct list age_link;     // backlog::by_age
 	struct list group_link;   // caller_group::waiting
 	struct list awaited_link; // awaited::backlog
 };
 
-/* A guest's address that somebody waits for. */
+/* A guest address that clients wait for. */
 struct awaited {
 	struct in6_addr addr; /* v4-mapped or IPv6 */
 	struct list backlog;  // heads caller::awaited_link
@@ -36,11 +36,11 @@ struct awaited {
 struct backlog {
 	struct backlog_env env;
 	struct loop *loop;
-	struct charge *charge; /* of callers that wait: no port's */
+	struct charge *charge; /* charges waiting clients; no port's */
 	unsigned n, max;
 	struct list by_age;  /* heads caller::age_link, the oldest first */
 	GHashTable *awaited; /* struct in6_addr -> struct awaited; owned */
-	struct list due;     /* heads awaited::due_link: to be tried at the end of the turn */
+	struct list due;     /* heads awaited::due_link: to be tried later in this turn */
 	struct loop_task task;
 	struct loop_timer timer;
 };
@@ -102,7 +102,7 @@ static void await(struct backlog *backlog, struct caller *caller)
 	list_append(&awaited->backlog, &caller->awaited_link);
 }
 
-/* Its descriptor is closed, or another's now. */
+/* Frees @caller without closing its descriptor. */
 static void forget(struct backlog *backlog, struct caller *caller)
 {
 	leave_awaited(backlog, caller);
@@ -152,7 +152,7 @@ static bool has_room(struct backlog *backlog, const struct port *port)
 	return room;
 }
 
-/* Takes @fd over, unless it is to wait: then false. */
+/* Takes @fd over and returns true; false: it must wait. */
 static bool admit(struct backlog *backlog, int fd, const struct sockaddr_any *client,
 		  const struct caller_target *target)
 {
@@ -255,7 +255,7 @@ void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 	struct caller *caller;
 	struct in6_addr addr;
 
-	/* Who comes after others waits with them. */
+	/* Others wait for this guest already: wait behind them. */
 	if (address_of(&target->guest, &addr) && !g_hash_table_contains(backlog->awaited, &addr) &&
 	    admit(backlog, fd, client, target))
 		return;

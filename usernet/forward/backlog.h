@@ -9,9 +9,9 @@
 #include "base/sockaddr.h"
 
 /*
- * Clients on their way to a guest: connected descriptors that have no conn yet. With the guest
- * there that is a moment; else they wait until it is, so that a guest that is being started need
- * not be waited for by others, and are reset when that takes too long.
+ * Clients on their way to a guest: connected descriptors without a conn yet. If the guest is there
+ * they get a conn at once. Otherwise they wait, so that a guest may be started and used in one go,
+ * and are reset after BACKLOG_WAIT.
  */
 struct backlog;
 struct charge_book;
@@ -21,18 +21,22 @@ struct network;
 struct tcp;
 struct user_config;
 
-/* For callers of a guest that is not there. Longer than a guest needs to come back after a reboot's
- * last seconds; shorter than ssh's patience. */
+/*
+ * How long clients wait for a guest: longer than the end of a reboot takes, shorter than ssh's
+ * timeout.
+ */
 #define BACKLOG_WAIT (10 * USEC_PER_SEC)
-/* Waiting at once; who comes beyond is reset. Of a process with few descriptors: a quarter of
- * them. */
+/*
+ * Clients waiting at once; further ones are reset. At most a quarter of the process's
+ * descriptors.
+ */
 #define BACKLOG_MAX   1024
-#define BACKLOG_GROUP 256 /* of one group: of one rule */
+#define BACKLOG_GROUP 256 /* of one group, that is of one rule */
 
-/* Those of one rule. */
+/* The waiting clients of one rule. */
 struct caller_group {
 	unsigned n;
-	uint64_t waited;     /* callers that had to wait, in all */
+	uint64_t waited;     /* clients that had to wait, in all */
 	struct list waiting; // heads caller::group_link
 };
 
@@ -45,37 +49,37 @@ struct backlog_env {
 	struct tcp *tcp;
 };
 
-/* All that @env names outlives it. */
+/* Everything in @env must outlive it. */
 struct backlog *backlog_new(const struct backlog_env *env);
-/* Resets who waits. Groups must be empty. */
+/* Resets waiting clients. Groups must be empty. */
 void backlog_free(struct backlog *backlog);
-/* How many wait. */
+/* Number of waiting clients. */
 unsigned backlog_count(const struct backlog *backlog);
-/* May one more client be accepted? */
+/* May another client be accepted? */
 bool backlog_has_room(const struct backlog *backlog);
 /* A listener holds a descriptor more (true) or less. */
 void backlog_hold_fd(struct backlog *backlog, bool held);
 
-/* Where a caller wants to go. */
+/* Where a client is to go. */
 struct caller_target {
-	struct sockaddr_any guest; /* with the any address: nobody knows yet */
-	bool masquerade;           /* the guest sees the gateway */
-	const char *rule; /* what to call it: a GRefString, of which references are taken */
+	struct sockaddr_any guest; /* the any address: not known yet */
+	bool masquerade;           /* the guest sees the gateway as its client */
+	const char *rule;          /* the rule's text: a GRefString; conns take references */
 };
 
 /*
- * @fd, a connected stream socket, is taken over; @client: its peer. @group: may be NULL. Reset at
- * once when too many wait.
+ * Takes @fd over, a connected stream socket; @client: its peer. @group may be NULL. Resets it at
+ * once if too many wait.
  */
 void backlog_add(struct backlog *backlog, struct caller_group *group, int fd,
 		 const struct sockaddr_any *client, const struct caller_target *target);
-/* Those of @group that wait go there. */
+/* Redirects the waiting clients of @group to a new target. */
 void backlog_retarget(struct backlog *backlog, struct caller_group *group,
 		      const struct caller_target *target);
-/* Resets those of @group that wait. */
+/* Resets the waiting clients of @group. */
 void backlog_refuse(struct backlog *backlog, struct caller_group *group);
 
-/* @addr has a holder now: callers that wait for it are admitted. */
+/* @addr has a holder now: clients that wait for it get their conns. */
 void backlog_arrived(struct backlog *backlog, const struct in6_addr *addr);
 
 #endif

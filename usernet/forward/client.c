@@ -4,7 +4,7 @@
 #include "net/user_config.h"
 #include "udp/peer.h"
 
-#define KEPT_PORT_MIN   1024 /* the gateway's own services are below */
+#define KEPT_PORT_MIN   1024 /* lower ones are for the gateway's own services */
 #define CHOSEN_PORT_MIN 32768
 #define CHOSEN_TRIES    64
 
@@ -15,7 +15,7 @@ static bool is_free(struct conn_table *conns, const struct conn_key *key)
 	return !conn || (conn_is_closed(conn) && !conn->ops);
 }
 
-/* The client's address in @key, and its port; false: it has none of the guest's family. */
+/* Sets the client's address and port in @key; false: it has no address of the guest's family. */
 static bool own_name(const struct sockaddr_any *client, struct conn_key *key)
 {
 	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);

@@ -72,7 +72,7 @@ static bool resolve_v6(const struct user_config *config, const struct in6_addr *
 
 	if (!config->ipv6)
 		return refuse(error, "the network has no IPv6");
-	/* The first address is every router's (RFC 4291 2.6.1). */
+	/* The first address of a prefix is any router's (RFC 4291 2.6.1). */
 	if (!in_net || IN6_ARE_ADDR_EQUAL(addr, &config->net6))
 		return refuse(error, "%s is not a host's address in the network %s/%u",
 			      addr_text(addr, text),
@@ -91,7 +91,7 @@ bool guestfwd_resolve(const struct user_config *config, struct in6_addr *addr, G
 					  : resolve_v6(config, addr, error);
 }
 
-/* Nobody else's. */
+/* Does the address belong to nothing else? */
 static bool check_free(const struct guestfwds *all, const struct in6_addr *addr, GError **error)
 {
 	const struct network *network = all->env.network;
@@ -111,7 +111,7 @@ static bool check_free(const struct guestfwds *all, const struct in6_addr *addr,
 	return true;
 }
 
-/* The address becomes the gateway's. */
+/* Makes the gateway answer for the address. */
 static bool acquire(struct guestfwds *all, const struct in6_addr *addr, GError **error)
 {
 	const struct guestfwd_env *env = &all->env;
@@ -225,7 +225,7 @@ struct guestfwds *guestfwds_new(const struct guestfwd_env *env)
 	list_init(&all->rules);
 	all->per_port = g_hash_table_new(NULL, NULL);
 	all->max_open = GUESTFWD_MAX;
-	/* A connection may be three descriptors, and guests are to leave some for others. */
+	/* A connection may cost three descriptors; leave some for other uses. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 8 < GUESTFWD_MAX)
 		all->max_open = (unsigned)limit.rlim_cur / 8;
 	return all;

@@ -15,32 +15,32 @@
  * Theory of operation
  *
  * A guest's SYN to a server's address opens a socket of the host, or starts a command with one end
- * of a socket pair as its input and output; tcp/ joins the guest to it like any other connection.
- * There is no listener on the host, so no other process can reach what is behind the rule.
+ * of a socket pair as its input and output; tcp/ joins the guest to it as to any other connection.
+ * There is no listener on the host, so no other process can reach the server.
  *
- * A connection is kept on its rule's list until tcp/ says that it is over; then its command, if it
- * has one, is ended.
+ * A connection stays on its rule's list until tcp/ reports its end; then its command, if it has
+ * one, is ended.
  */
 struct guestfwd_conn {
 	struct guestfwd *fwd;
 	struct tcp_owner owner;
 	struct conn *conn;
 	unsigned port_id;
-	bool runs; /* a command, of the next */
+	bool runs; /* a command runs; its id follows */
 	uint32_t command;
 	struct list link; // guestfwd::conns
 };
 
 /*
- * A guest's SYN for a unix socket whose backlog is full: there is no queue for that in the kernel
- * (connect(2), EAGAIN), so the target is dialled again every GUESTFWD_PAUSE, for GUESTFWD_WAIT.
+ * A guest's SYN for a unix socket whose backlog is full. The kernel does not queue the connect
+ * (connect(2), EAGAIN), so it is repeated every GUESTFWD_PAUSE, for GUESTFWD_WAIT.
  */
 struct guestfwd_wait {
 	struct conn_key key;
 	usec_t give_up;
 	struct list link; // guestfwd::waiting
 	uint32_t len;
-	uint8_t syn[]; /* the frame */
+	uint8_t syn[]; /* the SYN's frame */
 };
 
 static struct loop *loop_of(const struct guestfwd *fwd)
@@ -108,7 +108,7 @@ void guestfwd_reset_conns(struct guestfwd *fwd)
 
 /* --- to the target --- */
 
-/* What a guest calls itself is its own word, and none to trust. */
+/* A guest's own host name is not to be trusted. */
 static const char *name_of(const struct guestfwd *fwd, const struct in6_addr *addr)
 {
 	const struct network *network = fwd->all->env.network;
@@ -159,7 +159,7 @@ static struct guestfwd *find_rule(const struct guestfwds *all, const struct pack
 	return NULL;
 }
 
-/* --- guests that wait for the target --- */
+/* --- waiting for the target --- */
 
 static bool waits_already(const struct guestfwd *fwd, const struct conn *conn)
 {
@@ -170,7 +170,7 @@ static bool waits_already(const struct guestfwd *fwd, const struct conn *conn)
 	return false;
 }
 
-/* False: as many wait as may. */
+/* False: too many wait already. */
 static bool wait_for_target(struct guestfwd *fwd, const struct conn *conn, const struct packet *syn)
 {
 	struct guestfwd_wait *wait;
@@ -212,10 +212,10 @@ static void join(struct guestfwd *fwd, struct conn *conn, const struct packet *s
 	if (conn->ops)
 		tcp_own(conn, &made->owner);
 	else
-		on_ended(&made->owner, 0); /* its port has no room for it */
+		on_ended(&made->owner, 0); /* the port's charge has no room for it */
 }
 
-/* False: the target has no room yet. */
+/* False: the target still has no room. */
 static bool try_again(struct guestfwd *fwd, const struct guestfwd_wait *wait)
 {
 	struct guestfwds *all = fwd->all;
@@ -244,7 +244,7 @@ static void on_retry(struct loop_timer *timer)
 
 	list_for_each_safe (wait, &fwd->waiting, struct guestfwd_wait, link) {
 		if (!try_again(fwd, wait))
-			break; /* who came later waits with it */
+			break; /* later ones wait behind it */
 		forget_wait(fwd, wait);
 	}
 	if (!list_empty(&fwd->waiting))
@@ -258,7 +258,7 @@ void guestfwd_init_conns(struct guestfwd *fwd)
 	loop_timer_init(loop_of(fwd), &fwd->retry, on_retry);
 }
 
-/* --- who comes --- */
+/* --- guests' SYNs --- */
 
 bool guestfwds_serve(const struct guestfwds *all, const struct packet *packet)
 {

@@ -5,13 +5,11 @@
 #include "base/log.h"
 #include "forward/guestfwd.h"
 
-/*
- * The inside of guestfwd: rules (guestfwd.c) and their connections (guestfwd_conn.c).
- */
+/* Shared by guestfwd.c (rules) and guestfwd_conn.c (their connections). */
 struct guestfwds {
 	struct guestfwd_env env;
 	struct list rules;    /* heads guestfwd::link */
-	GHashTable *per_port; /* port id -> connections */
+	GHashTable *per_port; /* port id -> number of connections */
 	unsigned n_open, max_open;
 };
 
@@ -19,11 +17,11 @@ struct guestfwd {
 	struct guestfwds *all;
 	struct in6_addr addr; /* the server's: v4-mapped or IPv6 */
 	uint16_t port;
-	char *command; /* NULL: a socket */
+	char *command; /* NULL: connect to a socket */
 	struct sockaddr_any to;
 	char *text;
 	struct list conns;   /* heads guestfwd_conn::link */
-	struct list waiting; /* heads guestfwd_wait::link: for room in a unix socket's backlog */
+	struct list waiting; /* heads guestfwd_wait::link: a unix socket's backlog is full */
 	unsigned n_waiting;
 	struct loop_timer retry;
 	struct guestfwd_counts counts;
@@ -31,7 +29,7 @@ struct guestfwd {
 	struct list link; // guestfwds::rules
 };
 
-/* Once, of a new rule. */
+/* Call it once for a new rule. */
 void guestfwd_init_conns(struct guestfwd *fwd);
 /* Resets all connections. */
 void guestfwd_reset_conns(struct guestfwd *fwd);

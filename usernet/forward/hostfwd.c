@@ -58,11 +58,11 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 			take_rest(hostfwd);
 			return;
 		}
-		/* Otherwise it is that client's own trouble (accept(2)): take the next. */
+		/* Other errors concern that client only (accept(2)): take the next. */
 	}
 }
 
-/* Also sets the port in @bound that the kernel chose for port 0. */
+/* Sets @bound's port if the kernel chose it (port 0). */
 static int open_listener(struct sockaddr_any *bound, GError **error)
 {
 	int fd = socket_bind(bound, SOCK_STREAM, error);

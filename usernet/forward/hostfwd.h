@@ -7,25 +7,25 @@
 #include "forward/backlog.h"
 
 /*
- * One listening socket of the host's side, TCP or unix, whose clients become callers of a guest.
- * Of as many clients as there are it accepts a bounded number a turn; without descriptors, or when
- * the NAT has no room for more, it rests: clients wait in the kernel.
+ * One listening socket of the host's side, TCP or unix, whose clients go to a guest. It accepts a
+ * bounded number a turn. Without descriptors or room in the backlog it pauses: clients wait in the
+ * kernel.
  */
 struct hostfwd;
 
-#define HOSTFWD_ACCEPTS 256                   /* a turn */
-#define HOSTFWD_REST    (100 * USEC_PER_MSEC) /* when nothing can be accepted */
+#define HOSTFWD_ACCEPTS 256                   /* clients accepted per turn */
+#define HOSTFWD_REST    (100 * USEC_PER_MSEC) /* pause when nothing can be accepted */
 
 /*
- * @target's rule may be NULL: it is made. Listens at *@bound, where the port that was chosen for
- * port 0 is put then. A unix socket is made with mode 0600; a stale one in its place goes. NULL:
- * the error says who has the address, or what right is missing.
+ * Listens at *@bound; port 0 is replaced by the port chosen. Makes @target's rule if it is NULL. A
+ * unix socket gets mode 0600 and replaces a stale one. NULL: the error says who has the address, or
+ * which permission is missing.
  */
 struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct sockaddr_any *bound,
 			    const struct caller_target *target, GError **error);
-/* Resets who waits; connections go on. A unix socket is removed. */
+/* Resets waiting clients; connections go on. Removes a unix socket. */
 void hostfwd_free(struct hostfwd *hostfwd);
-/* Who waits, and who comes, goes there. */
+/* Waiting and future clients go to @target. */
 void hostfwd_retarget(struct hostfwd *hostfwd, const struct caller_target *target);
 /* Clients that had to wait for their guest, in all. */
 uint64_t hostfwd_waited(const struct hostfwd *hostfwd);

@@ -11,7 +11,7 @@
 #include "udp/forward.h"
 #include "udp/udp.h"
 
-/* What the network tells the gateway. */
+/* Network events that the gateway follows. */
 
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
 {

@@ -33,7 +33,7 @@
  * The way of a frame:
  *
  *     gateway_send()   notes it
- *     LOOP_SERVICE     serve() sorts what was noted:
+ *     LOOP_SERVICE     gateway_serve() sorts the noted frames:
  *                        ARP, neighbour discovery, DHCP, DNS, TFTP, pings of ours: answered
  *                        answers to clients of UDP forwards: udp_forwards_answer()
  *                        a conn that a fast path holds: tcp_input(), udp_input()
@@ -44,7 +44,7 @@
  */
 #define PORT_DHCP_SERVER 67
 #define REFUSAL_PAUSE    (10 * USEC_PER_SEC)
-#define PENDING_MAX      65536 /* frames a turn; a reader's 256 KB holds 14,563 of the smallest */
+#define PENDING_MAX      65536 /* frames a turn; a 256 KB read holds at most 14,563 frames */
 
 static void on_neighbour(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
 {
@@ -53,7 +53,7 @@ static void on_neighbour(struct gateway *gateway, const struct in6_addr *addr, m
 	backlog_arrived(gateway->backlog, addr);
 }
 
-/* A guest answers us. Addresses beside its lease are in no table (guest.h). */
+/* A guest answers our request. The guest table does not hold addresses beside leases (guest.h). */
 static void on_arp_reply(struct gateway *gateway, const struct arp *arp)
 {
 	struct in6_addr addr = address_map4(arp->sender_ip.s_addr);
@@ -88,7 +88,7 @@ static void on_arp(struct gateway *gateway, const struct frame *frame)
 		outbox_commit(&gateway->outbox, arp_build_reply(out, &arp, gateway->mac));
 }
 
-/* A guest that asks in vain does so every few seconds. */
+/* A refused guest asks again every few seconds. */
 static void on_lease_refused(struct gateway *gateway, struct port *from, mac_t mac, const char *why)
 {
 	struct network *network = gateway->netdev.network;
@@ -195,7 +195,7 @@ static bool is_own_address(const struct gateway *gateway, const struct packet *p
 	return owns_v4(gateway, address_v4(&packet->dst));
 }
 
-/* A large one was put together from fragments, and goes back in fragments. */
+/* A large ping was reassembled from fragments; its reply is fragmented too. */
 static void on_echo(struct gateway *gateway, struct port *from, mac_t mac,
 		    const struct packet *packet)
 {
@@ -252,7 +252,7 @@ static void on_dns(struct gateway *gateway, struct port *from, mac_t mac,
 		      packet->len - packet->payload, loop_now(gateway->netdev.network->loop));
 }
 
-/* The name server has an answer, perhaps long after the question. */
+/* Called by the name server, perhaps long after the query. */
 static void on_dns_answer(void *data, const struct dns_client *client, const uint8_t *message,
 			  size_t len)
 {
@@ -271,14 +271,14 @@ static void on_dns_answer(void *data, const struct dns_client *client, const uin
 	loop_task_defer(&gateway->service);
 }
 
-/* Guests hear of it with their next lease or at once by a router advertisement. */
+/* Guests learn it with their next lease, or at once by a router advertisement. */
 static void on_search_changed(void *data, const char *const *search)
 {
 	struct gateway *gateway = data;
 
 	g_strfreev((char **)gateway->config.host_search);
 	gateway->config.host_search = (const char *const *)g_strdupv((char **)search);
-	/* Not before there is a port to advertise on. */
+	/* Wait until there is a port to advertise on. */
 	if (loop_timer_is_set(&gateway->advertise))
 		loop_timer_set(&gateway->advertise, loop_now(gateway->netdev.network->loop));
 }
@@ -288,7 +288,7 @@ const struct dns_ops gateway_dns_ops = {
 	.search_changed = on_search_changed,
 };
 
-/* The timer fires for nothing now and then, rather than to be set anew by each message. */
+/* A timer that fires too early is cheaper than setting it for each message. */
 static void set_tftp_timer(struct gateway *gateway)
 {
 	usec_t next = tftp_next(gateway->tftp);
@@ -320,7 +320,7 @@ static bool is_for_tftp(const struct gateway *gateway, const struct packet *pack
 	       !served_has(gateway->served, &packet->dst) && tftp_takes(gateway->tftp, packet);
 }
 
-/* A link-local source may ask services: the answer goes to its MAC. */
+/* A link-local source may use our services: answers go to its MAC. */
 static bool may_ask(struct gateway *gateway, struct port *from, mac_t mac,
 		    const struct packet *packet)
 {
@@ -333,7 +333,7 @@ static bool may_ask(struct gateway *gateway, struct port *from, mac_t mac,
 	return false;
 }
 
-/* A guest answers a client of a UDP forward: that may be, whatever policy says of the address. */
+/* A guest's answer to a client of a UDP forward: allowed whatever policy says of the address. */
 static void on_udp_answer(struct gateway *gateway, struct port *from, mac_t mac,
 			  const struct packet *packet)
 {
@@ -376,7 +376,7 @@ static void answer_last_ack(struct gateway *gateway, const struct conn *conn)
 			      reset_build_last_ack(out, conn, gateway->mac, conn->mac));
 }
 
-/* To the fast path that holds @conn. */
+/* Passes the packet to the fast path that holds @conn. */
 static void on_held(struct gateway *gateway, struct port *from, struct conn *conn,
 		    const struct packet *packet)
 {
@@ -396,7 +396,7 @@ static void to_libslirp(struct gateway *gateway, struct port *from, mac_t mac,
 	nat_input(gateway->nat, from, mac, packet);
 }
 
-/* Allowed, and not yet a fast path's. @conn may be NULL. */
+/* The packet is allowed; a fast path may not hold its conn yet. @conn may be NULL. */
 static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet,
 		       struct conn *conn, bool served)
 {
@@ -406,7 +406,7 @@ static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, st
 	if (conn && conn->ops)
 		on_held(gateway, from, conn, packet);
 	else if (gateway->nat && !served &&
-		 packet->proto != IPPROTO_ICMPV6 && /* has no such pings */
+		 packet->proto != IPPROTO_ICMPV6 && /* libslirp sends no such pings */
 		 !(is_tcp && conn && conn->opener == CONN_BY_FORWARD))
 		to_libslirp(gateway, from, mac, packet);
 	else if (is_tcp && conn && conn_is_syn(packet))
@@ -437,7 +437,7 @@ static void answer_port_unreachable(struct gateway *gateway, const struct packet
 					       packet->len - ETH_HEADER));
 }
 
-/* A resolver that tries DNS over TLS first is to fail at once. */
+/* Refuse at once: a resolver that tries DNS over TLS first should not wait. */
 static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 				  const struct packet *packet)
 {
@@ -448,7 +448,7 @@ static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 	port_drop(from, DROP_POLICY, 1);
 }
 
-/* What no fast path holds: may it be? */
+/* No fast path holds the packet's conn: judge it. */
 static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac,
 			   struct packet *packet, struct conn *conn)
 {
@@ -477,7 +477,7 @@ static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac
 	}
 }
 
-/* An IP packet addressed to our MAC, whole. */
+/* A whole IP packet addressed to our MAC. */
 static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
 	struct conn *conn = NULL;
@@ -487,7 +487,7 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 		port_drop(from, DROP_MALFORMED, 1);
 		return;
 	}
-	/* An IPv4 address dressed as IPv6 is nobody's conn. */
+	/* No conn has an IPv4 address in an IPv6 packet. */
 	if (packet->v6 == !address_is_v4(&packet->dst) &&
 	    conn_key_of(&key, packet, CONN_FROM_GUEST))
 		conn = conn_find(gateway->conns, &key);
@@ -517,7 +517,7 @@ static void on_packet(struct gateway *gateway, struct port *from, mac_t mac, str
 	on_packet_slow(gateway, from, mac, packet, conn);
 }
 
-/* Put together from fragments, in memory that the next one will use. */
+/* The packet is in memory that the next one reuses, so send its payload now. */
 static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, struct packet *packet)
 {
 	on_packet(gateway, from, mac, packet);
@@ -527,7 +527,7 @@ static void on_whole(struct gateway *gateway, struct port *from, mac_t mac, stru
 		udp_flush(gateway->udp);
 }
 
-/* Without its options (record route, timestamp) a packet goes on like any other. */
+/* Removes the options (record route, timestamp) and goes on. */
 static void on_options(struct gateway *gateway, struct port *from, const struct frame *frame)
 {
 	enum drop_reason why;
@@ -595,11 +595,11 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 		return;
 	}
 	if (!for_us)
-		return; /* broadcast and multicast between guests */
+		return; /* broadcast or multicast between guests */
 	if (packet.fragment) {
 		if (reassembly_add(gateway->reassembly, from, &packet,
 				   loop_now(gateway->netdev.network->loop), &whole)) {
-			why = DROP_MALFORMED; /* a fragment of fragments */
+			why = DROP_MALFORMED; /* the reassembled packet is a fragment again */
 			if (packet_parse(&packet, &whole, &why) && !packet.fragment)
 				on_whole(gateway, from, mac, &packet);
 			else
@@ -612,13 +612,13 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 
 /* --- the turn --- */
 
-/* Policy changed its mind about these. */
+/* Resets connections that policy no longer allows. */
 static void reset_what_was_cut(struct gateway *gateway)
 {
 	struct conn *conn;
 
 	while ((conn = conntrack_next_reset(gateway->conntrack))) {
-		/* UDP keeps its socket, for when it is allowed again. */
+		/* A UDP socket stays: policy may allow it again. */
 		if (conn->key.proto != IPPROTO_TCP)
 			continue;
 		if (conn->ops)
@@ -649,7 +649,7 @@ void gateway_serve(struct loop_task *task)
 		if (src != from_mac || !from) {
 			from = vswitch_lookup(vswitch, src);
 			from_mac = src;
-			if (!from) { /* its port is full of stations, or just went */
+			if (!from) { /* its port has too many stations, or was just removed */
 				port_drop(&gateway->port, DROP_STATIONS, 1);
 				continue;
 			}

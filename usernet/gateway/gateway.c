@@ -38,7 +38,7 @@ static void advertise(struct loop_timer *timer)
 							: NDP_RA_INTERVAL));
 }
 
-/* What may fail: files, sockets, what does not fit. */
+/* Opens what may fail: files, sockets, values that do not fit. */
 static bool open_services(struct gateway *gateway, struct network *network, GError **error)
 {
 	const struct user_config *config = &gateway->config;
@@ -106,7 +106,7 @@ static void gateway_destroy(struct netdev *netdev)
 	netdev_remove_port(&gateway->port);
 	close_paths(gateway);
 	close_services(gateway);
-	/* Only now: what goes above may still want to be heard, and defers it. */
+	/* Cancel it last: freeing the rest may defer it. */
 	loop_task_cancel(&gateway->service);
 	outbox_fini(&gateway->outbox);
 	user_config_clear(&gateway->config);
@@ -150,7 +150,7 @@ static void protect(struct gateway *gateway)
 	}
 }
 
-/* What carries guests' conversations. */
+/* Makes tcp, udp and, with offload=off, libslirp's NAT. */
 static void open_paths(struct gateway *gateway, struct network *network)
 {
 	const struct user_config *config = &gateway->config;
@@ -166,13 +166,13 @@ static void open_paths(struct gateway *gateway, struct network *network)
 	gateway->neighbours = neighbours_new(network, config, gateway->conns, &gateway->outbox,
 					     &gateway->service);
 	gateway->tcp = tcp_new(&tcp);
-	gateway->udp = udp_new(&udp); /* forwards need it in any case */
+	gateway->udp = udp_new(&udp); /* forwards need it even with offload=off */
 	if (!config->offload)
 		gateway->nat = nat_new(&nat);
 	gateway->udp_forwards = udp_forwards_new(gateway->udp, gateway->neighbours);
 }
 
-/* What comes in by rules. */
+/* Makes hostfwd and guestfwd. */
 static void open_forwards(struct gateway *gateway, struct network *network)
 {
 	struct backlog_env backlog = {

@@ -8,9 +8,9 @@
 #include "net/user_config.h"
 
 /*
- * The `user` netdev: the one port that owns the gateway's and the name server's addresses. Frames
- * for it are sorted to ARP, neighbour discovery, DHCP, or scrub and NAT; answers enter the switch
- * as one batch a turn.
+ * The `user` netdev: the one port that owns the gateway's and the name server's addresses. It
+ * answers ARP, neighbour discovery, DHCP, DNS and TFTP, and passes the rest through conntrack to
+ * tcp, udp or libslirp. Its frames for guests enter the switch as one batch a turn.
  */
 struct network;
 struct netdev;
@@ -25,19 +25,19 @@ struct udp_forwards;
 struct guestfwds;
 
 /*
- * Resolves a deep copy of @config and makes the port. Only one on a network.
+ * Resolves a deep copy of @config and makes the port. A network has at most one.
  */
 struct netdev *gateway_new(struct network *network, const struct user_config *config,
 			   GError **error);
 
 struct gateway;
 
-/* NULL when @netdev is not a `user`. */
+/* NULL: @netdev is not a `user`. */
 struct gateway *gateway_from_netdev(struct netdev *netdev);
 /* The network's, or NULL. */
 struct gateway *gateway_find(struct network *network);
 const struct user_config *gateway_config(const struct gateway *gateway);
-/* NULL with the fast paths; tcp is there in any case. */
+/* NULL unless offload=off; tcp exists always. */
 struct nat *gateway_nat(struct gateway *gateway);
 struct tcp *gateway_tcp(struct gateway *gateway);
 struct charge_book *gateway_charges(struct gateway *gateway);
@@ -48,8 +48,8 @@ struct guestfwds *gateway_guestfwds(struct gateway *gateway);
 struct dns *gateway_dns(struct gateway *gateway);
 struct conntrack *gateway_conntrack(struct gateway *gateway);
 /*
- * While it runs: host-loopback=TEXT, host-addresses=. What guests have opened is judged again
- * (conntrack.h).
+ * Changes host-loopback= (TEXT as in the option) and host-addresses= while the network runs. Conns
+ * that guests have opened are judged again (conntrack.h).
  */
 bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error);
 bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error);

@@ -11,13 +11,13 @@
 #include "packet/ndp.h"
 
 /*
- * What the files of the gateway share:
+ * Shared by the files of the gateway:
  *
- *     gateway.c  its life: services opened, joined, closed; what others ask of it
- *     frames.c   the way of a frame: sorted, answered, or handed to a fast path or the NAT
- *     outward.c  where TCP that guests open leads
+ *     gateway.c  its life: services opened, joined, closed; functions for others
+ *     frames.c   the way of a frame: sorted, answered, or passed to a fast path or libslirp
+ *     outward.c  where guests' TCP connections lead
  *     source.c   which source addresses a guest may use
- *     events.c   what the network tells it
+ *     events.c   network events that it follows
  */
 struct charge_book;
 struct conn_table;
@@ -39,51 +39,51 @@ struct gateway {
 	struct conn_table *conns; /* conntrack's */
 	struct neighbours *neighbours;
 	struct tcp *tcp;
-	struct udp *udp; /* with offload=off for forwards alone */
-	struct nat *nat; /* NULL without offload=off */
+	struct udp *udp; /* with offload=off for forwards only */
+	struct nat *nat; /* NULL unless offload=off */
 	struct backlog *backlog;
 	struct udp_forwards *udp_forwards;
 	struct conntrack *conntrack;
 	struct dhcp *dhcp;
 	struct lease_store *lease_store;
-	usec_t refusal_told; /* when a lease refused was last told */
+	usec_t refusal_told; /* when a refused lease was last reported */
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
-	struct tftp *tftp; /* NULL: tftp= was not given */
+	struct tftp *tftp; /* NULL: no tftp= */
 	struct loop_timer tftp_timer;
 	struct served *served;
 	struct guestfwds *guestfwds;
 	struct ndp ndp;
 	struct reassembly *reassembly;
 	struct outbox outbox;
-	struct frame *pending; /* what send() noted; grown geometrically, kept */
+	struct frame *pending; /* frames that gateway_send() noted; grown geometrically, kept */
 	size_t n_pending, capacity;
 	struct loop_task service;
 	struct loop_timer advertise;
 	unsigned n_advertised;
 	struct network_observer observer;
-	uint8_t scratch[PACKET_MAX]; /* a packet that scrub had to change */
+	uint8_t scratch[PACKET_MAX]; /* a packet without URG, a large echo reply */
 	uint8_t bare[PACKET_MAX];    /* a packet without its IPv4 options */
 	struct source source;
 };
 
 #define GATEWAY_PORT_DNS 53
 
-/* frames.c; data is the gateway. */
+/* Defined in frames.c; data is the gateway. */
 extern const struct port_ops gateway_port_ops;
 extern const struct dns_ops gateway_dns_ops;
-/* gateway::tftp_timer's */
+/* Fires for gateway::tftp_timer. */
 void gateway_tftp_due(struct loop_timer *timer);
-/* LOOP_SERVICE: all that was noted in this turn. */
+/* LOOP_SERVICE: serves the frames noted in this turn. */
 void gateway_serve(struct loop_task *task);
 
 bool gateway_is_name_server(const struct gateway *gateway, const struct in6_addr *addr);
-/* @packet belongs to no connection: it is answered with a reset. */
+/* Answers @packet, which belongs to no connection, with a reset. */
 void gateway_answer_reset(struct gateway *gateway, const struct packet *packet);
 
 /* events.c */
 void gateway_on_network_event(struct network_observer *observer, const struct network_event *event);
-/* @addr (v4-mapped or IPv6) is at @mac: whoever waits for it goes on. */
+/* @addr (v4-mapped or IPv6) is at @mac: what waits for it continues. */
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac);
 
 #endif

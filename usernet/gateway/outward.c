@@ -25,7 +25,10 @@ bool outward_is_served(const struct gateway *gateway, const struct packet *packe
 	       (is_name_server(gateway, packet) || guestfwds_serve(gateway->guestfwds, packet));
 }
 
-/* The gateway's address means the host's loopback (QEMU, libslirp socket.c sotranslate_out). */
+/*
+ * The gateway's address stands for the host's loopback (QEMU, libslirp socket.c
+ * sotranslate_out).
+ */
 static void host_address(const struct gateway *gateway, const struct packet *syn,
 			 struct sockaddr_any *to)
 {
@@ -66,7 +69,7 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 	refuse(gateway, conn, syn);
 }
 
-/* The name server is at the other end of a socket pair. */
+/* A socket pair joins the guest to the name server. */
 static void open_name_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
 	struct dns_client client = {

@@ -4,13 +4,13 @@
 
 #include "packet/packet.h"
 
-/* TCP that guests open: where it leads on the host's side. */
+/* Where guests' TCP connections lead on the host's side. */
 struct conn;
 struct gateway;
 
-/* Is @packet for a server of the gateway's own: the name server, or guestfwd's? */
+/* Is @packet for the name server or a guestfwd server? */
 bool outward_is_served(const struct gateway *gateway, const struct packet *packet);
-/* @syn, allowed, opened @conn: its other end is made, or the guest is refused. */
+/* @syn, allowed, opened @conn: connects its other end, or refuses the guest. */
 void outward_open(struct gateway *gateway, struct conn *conn, const struct packet *syn);
 
 #endif

@@ -13,7 +13,7 @@ static bool in_subnet(const struct user_config *config, struct in_addr addr)
 	return ((ntohl(addr.s_addr) ^ ntohl(config->net.s_addr)) >> (32 - config->net_len)) == 0;
 }
 
-/* An address of the LAN belongs to whoever leased or claimed it; a new one is noted. */
+/* Checks the owner of a LAN address; records a new address. */
 static bool claim_v4(struct source *source, struct port *from, mac_t mac, struct in_addr src)
 {
 	struct guest_table *guests = source->network->guests;
@@ -23,7 +23,7 @@ static bool claim_v4(struct source *source, struct port *from, mac_t mac, struct
 	if (holder && holder->mac == mac)
 		return true;
 	guest = guest_seen(guests, mac, from, loop_now(source->network->loop));
-	/* A guest may have addresses beside its lease; only what is another's is refused. */
+	/* A guest may have addresses beside its lease, but not those of others. */
 	return guest && guest_set_v4(guests, guest, src, false);
 }
 
@@ -40,7 +40,7 @@ static bool claim_v6(struct source *source, struct port *from, mac_t mac,
 	return guest && guest_add_v6(guests, guest, src);
 }
 
-/* From behind a guest that routes: the first to use an address keeps it while it is there. */
+/* The sender is behind a guest that routes: the first guest to use an address keeps it. */
 static bool claim_routed(struct source *source, mac_t mac, const struct in6_addr *src)
 {
 	mac_t holder = conn_holder(source->conns, src);
@@ -48,7 +48,7 @@ static bool claim_routed(struct source *source, mac_t mac, const struct in6_addr
 	return holder == 0 || holder == mac || !guest_by_mac(source->network->guests, holder);
 }
 
-/* Is the source address one that @mac may use towards the NAT? */
+/* May @mac use the source address of @packet? */
 bool source_allows(struct source *source, struct port *from, mac_t mac, const struct packet *packet,
 		   enum drop_reason *why)
 {

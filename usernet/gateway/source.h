@@ -5,9 +5,9 @@
 #include "packet/packet.h"
 
 /*
- * Which source addresses a guest may use towards the NAT: an address of the LAN belongs to whoever
- * leased or claimed it (guest.h), one from elsewhere to the first who routes for it, while that
- * guest is there. So nobody's connections are taken over by using his address.
+ * Checks the source addresses of guests' packets. A LAN address belongs to the guest that leased or
+ * claimed it (guest.h); any other address to the first guest that routes for it, while that guest
+ * is there. So no guest takes over another's connections by using its address.
  */
 struct conn_table;
 struct ndp;
@@ -21,16 +21,16 @@ struct source {
 	const struct ndp *ndp;
 	const struct conn_table *conns;
 	const struct served *served; /* the gateway's too */
-	/* The last one found right: most packets of a turn have the same. */
+	/* The last address accepted: most packets of a turn have the same. */
 	uint64_t turn;
 	mac_t mac;
 	struct in6_addr addr;
-	bool v6; /* a v4-mapped address is right in IPv4 only */
+	bool v6; /* a v4-mapped address is valid in IPv4 only */
 };
 
 /*
- * False: *@why is DROP_MALFORMED (nobody's address) or DROP_SPOOFED. A new address of the LAN is
- * noted in the guest table.
+ * False: *@why is DROP_MALFORMED (an address that no guest may have) or DROP_SPOOFED. Records a new
+ * LAN address in the guest table.
  */
 bool source_allows(struct source *source, struct port *from, mac_t mac, const struct packet *packet,
 		   enum drop_reason *why);

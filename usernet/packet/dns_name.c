@@ -16,7 +16,7 @@ size_t dns_name_write(uint8_t *out, size_t max, const char *name)
 	while (*name) {
 		size_t len = strcspn(name, ".");
 
-		/* The label, its length in front, and the root's zero behind. */
+		/* The label, its length byte and the final zero. */
 		if (len == 0 || len > DNS_LABEL_MAX || used + 1 + len + 1 > max)
 			return 0;
 		out[used++] = (uint8_t)len;
@@ -31,9 +31,9 @@ size_t dns_name_write(uint8_t *out, size_t max, const char *name)
 }
 
 /*
- * Names a guest must not claim: those every machine has for itself, the gateway's, and those that
- * machines look up by themselves and trust (proxy and tunnel discovery, which Windows' DNS server
- * blocks too; mail settings).
+ * Names that guests must not claim: every machine's own names, the gateway's, and names that
+ * machines look up unasked and trust (proxy and tunnel discovery, which Windows' DNS server blocks
+ * too; mail settings).
  */
 static bool is_not_for_guests(const char *label)
 {
@@ -90,7 +90,7 @@ bool dns_name_parse(struct dns_name *name, const char *text)
 	}
 	len = dns_name_write(name->wire, sizeof(name->wire), text);
 	name->len = (uint8_t)len;
-	/* Lengths of labels are below 'A' and stay as they are. */
+	/* Length bytes are below 'A', so they do not change. */
 	for (size_t i = 0; i < len; i++)
 		name->wire[i] = lower(name->wire[i]);
 	return len > 0;
@@ -117,7 +117,7 @@ bool dns_name_read(struct dns_name *name, const uint8_t *message, size_t len, si
 			target = (size_t)(label << 8 | message[at + 1]) & POINTER_MASK;
 			if (!behind)
 				behind = at + 2;
-			/* Each jump lands before the part it came from: the name must end. */
+			/* Each pointer must lead further back than the last, so the loop ends. */
 			if (target >= segment)
 				return false;
 			at = segment = target;

@@ -24,7 +24,7 @@ void echo_reply(const struct packet *request, mac_t mac, uint8_t *out)
 		check = csum_fold(csum_add(0, ip, 20));
 		memcpy(ip + 10, &check, 2);
 	}
-	/* Swapping the addresses leaves the checksum as it is; the type changes it. */
+	/* Swapped addresses leave the checksum as it is; the new type changes it. */
 	memcpy(&from, icmp, 2);
 	icmp[0] = request->v6 ? 129 : 0;
 	memcpy(&to, icmp, 2);
@@ -42,7 +42,7 @@ bool echo_is_intact(const struct packet *packet)
 static void put_ip4(uint8_t *ip, const struct icmp_echo *echo, size_t len)
 {
 	struct in_addr src = address_v4(&echo->src), dst = address_v4(&echo->dst);
-	static uint16_t id; /* RFC 6864 4: matters for what is fragmented */
+	static uint16_t id; /* RFC 6864 4: fragments need it */
 	uint16_t check;
 
 	memset(ip, 0, 20);

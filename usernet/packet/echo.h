@@ -5,8 +5,8 @@
 #include "packet/packet.h"
 
 /*
- * Echo requests and replies (RFC 792, RFC 4443 4). Pings of the gateway's own addresses are
- * answered here; those of the world go through udp/.
+ * Echo requests and replies (RFC 792, RFC 4443 4). The gateway answers pings of its own addresses
+ * with these; udp/ sends the others.
  */
 static inline bool echo_is_request(const struct packet *p)
 {
@@ -14,13 +14,13 @@ static inline bool echo_is_request(const struct packet *p)
 				(p->proto == IPPROTO_ICMPV6 && p->v6 && ICMP_TYPE(p) == 128));
 }
 
-/* Writes the reply to @request (an echo request), packet->len bytes, at @out, from @mac. */
+/* Writes the reply to @request (an echo request) at @out, packet->len bytes, sent from @mac. */
 void echo_reply(const struct packet *request, mac_t mac, uint8_t *out);
 
 /* Is the checksum right? */
 bool echo_is_intact(const struct packet *packet);
 
-/* A reply that came from elsewhere, as the guest sees it. */
+/* An echo reply from a host's socket, with the guest's addresses and identifier. */
 struct icmp_echo {
 	mac_t eth_src, eth_dst;
 	struct in6_addr src, dst; /* both v4-mapped, or both IPv6 */
@@ -33,8 +33,8 @@ static inline size_t echo_headers_len(bool v6)
 	return ETH_HEADER + (v6 ? 40 : 20);
 }
 /*
- * Writes the headers of a reply at @frame, echo_headers_len() bytes, in front of @len bytes, at
- * least 8, from the ICMP header on; identifier and checksum in there are made @echo's.
+ * Writes the headers of a reply at @frame, echo_headers_len() bytes, in front of @len bytes (at
+ * least 8) from the ICMP header on. Sets the identifier to @echo's and updates the checksum.
  */
 void echo_put_reply(uint8_t *frame, const struct icmp_echo *echo, size_t len);
 

@@ -4,7 +4,7 @@
 #define IP4_ID       (ETH_HEADER + 4)
 #define IP4_FRAGMENT (ETH_HEADER + 6)
 #define OFFSET_MASK  0x1fff /* RFC 791 3.1 */
-#define TRANSPORT    8u     /* of UDP the header, of ICMP that and the identifier */
+#define TRANSPORT    8u     /* UDP's header; ICMP's header with identifier */
 
 bool cut_fragments_is_first(const struct packet *packet, struct packet *first)
 {
@@ -21,7 +21,7 @@ bool cut_fragments_is_first(const struct packet *packet, struct packet *first)
 	} else if (packet->proto == IPPROTO_ICMP) {
 		first->dport = transport[0];
 	} else {
-		return false; /* libslirp's TCP fits (tcp_subr.c tcp_mss) */
+		return false; /* libslirp's TCP segments fit its MTU (tcp_subr.c tcp_mss) */
 	}
 	first->payload = (uint16_t)(packet->l4 + TRANSPORT);
 	return true;

@@ -5,27 +5,27 @@
 #include "packet/packet.h"
 
 /*
- * Datagrams from libslirp that are larger than its MTU come in fragments (ip_output.c), IPv4 alone,
- * the first one first, those of several sockets mixed. Only the first tells whose they are: it is
- * judged, and the rest goes where it went.
+ * libslirp sends IPv4 datagrams above its MTU in fragments (ip_output.c), the first one first;
+ * those of several sockets may be mixed. Only the first has ports: it is judged, and the rest get
+ * the same verdict.
  */
-/* Datagrams whose rest may still come: more than sockets mix in a turn. */
+/* Datagrams with fragments outstanding: more than sockets mix in one turn. */
 #define CUT_FRAGMENTS 32
 
 struct cut_fragments {
 	struct {
 		struct in6_addr src, dst;
 		uint16_t id;
-		uint8_t proto; /* 0: none */
+		uint8_t proto; /* 0: unused */
 	} cut[CUT_FRAGMENTS];
 	unsigned next;
 };
 
-/* @packet is a fragment. True: the first, and @first is the datagram that it begins. */
+/* True for a first fragment: @first is the view of its datagram, with ports. */
 bool cut_fragments_is_first(const struct packet *packet, struct packet *first);
-/* Of the first fragment: the rest is not to pass. */
+/* Records a first fragment whose rest must not pass. */
 void cut_fragments_add(struct cut_fragments *cut, const struct packet *first);
-/* Is @packet, another fragment, of those? */
+/* Is @packet, a later fragment, part of a recorded datagram? */
 bool cut_fragments_has(const struct cut_fragments *cut, const struct packet *packet);
 
 #endif

@@ -21,7 +21,7 @@ static void put_ip4(uint8_t *ip, const struct icmp_error *error, size_t len)
 	ip[0] = 0x45;
 	ip[1] = TOS_NETWORK;
 	packet_put16(ip + 2, (uint16_t)(20 + len));
-	packet_put16(ip + 6, DONT_FRAGMENT); /* so no identification is needed (RFC 6864 4.1) */
+	packet_put16(ip + 6, DONT_FRAGMENT); /* DF: needs no identification (RFC 6864 4.1) */
 	ip[8] = HOP_LIMIT;
 	ip[9] = IPPROTO_ICMP;
 	memcpy(ip + 12, &from, 4);

@@ -10,8 +10,8 @@
 
 /*
  * ICMP error messages to guests (RFC 792, RFC 4443 3): unreachable, time exceeded, packet too big.
- * A message quotes the packet that it is about, as much of it as the whole may hold: 576 bytes in
- * IPv4 (RFC 1812 4.3.2.3), 1280 in IPv6 (RFC 4443 2.4 (c)).
+ * A message quotes the packet in error, as much as fits into 576 bytes in IPv4 (RFC 1812 4.3.2.3),
+ * 1280 in IPv6 (RFC 4443 2.4 (c)).
  */
 enum {
 	ICMP_ERROR_UNREACHABLE = 3, /* RFC 792 */
@@ -33,15 +33,15 @@ struct icmp_error {
 };
 
 #define ICMP_ERROR_FRAME_MAX (ETH_HEADER + 1280)
-/* What is quoted at most, from the IP header on. */
+/* The longest quote, from the IP header on. */
 #define ICMP_ERROR_QUOTE_MAX4 (576 - 20 - 8)
 #define ICMP_ERROR_QUOTE_MAX6 (1280 - 40 - 8)
 
 /*
  * Writes the frame, at most ICMP_ERROR_FRAME_MAX bytes, and returns its length. @ip: the packet in
- * error, of @error's family, from its IP header on; @ip_len: how much of it is there, which may be
- * less than its header says. Which packets must not be answered so (RFC 1122 3.2.2) is the
- * caller's to know.
+ * error, of @error's family, from its IP header on; @ip_len: the bytes of it available, which may
+ * be fewer than its header says. The caller must not report errors about packets that RFC 1122
+ * 3.2.2 excludes.
  */
 size_t icmp_error_build(uint8_t *frame, const struct icmp_error *error, const uint8_t *ip,
 			size_t ip_len);

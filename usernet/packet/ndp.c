@@ -9,7 +9,7 @@
 #include "packet/packet.h"
 
 #define IP6_HEADER 40
-#define HOP_LIMIT  255 /* proof that no router passed it on: RFC 4861 6.1, 7.1 */
+#define HOP_LIMIT  255 /* shows that no router forwarded it: RFC 4861 6.1, 7.1 */
 
 enum { TYPE_RS = 133, TYPE_RA = 134, TYPE_NS = 135, TYPE_NA = 136, TYPE_REDIRECT = 137 };
 enum { NA_ROUTER = 0x80, NA_SOLICITED = 0x40, NA_OVERRIDE = 0x20 };
@@ -21,11 +21,11 @@ enum {
 	OPT_RDNSS = 25, /* RFC 8106 5.1 */
 	OPT_DNSSL = 31,
 };
-/* RFC 4861 4.2: DHCPv6 has the rest, though not addresses (dhcp/dhcpv6.h). */
+/* RFC 4861 4.2: ask DHCPv6 for the rest; addresses come by SLAAC (dhcp/dhcpv6.h). */
 enum { RA_MANAGED = 0x80, RA_OTHER_CONFIG = 0x40 };
 enum { PREFIX_ON_LINK = 0x80, PREFIX_AUTONOMOUS = 0x40 };
 
-/* RFC 4861 6.2.1 asks for 30 and 7 days; these are libslirp's, which guests of QEMU are used to. */
+/* Seconds. RFC 4861 6.2.1 suggests 30 and 7 days; these are libslirp's. */
 #define PREFIX_VALID     86400
 #define PREFIX_PREFERRED 14400
 
@@ -65,7 +65,7 @@ static bool is_solicited_node(const struct in6_addr *addr)
 	return memcmp(addr, prefix, sizeof prefix) == 0;
 }
 
-/* Walks the options; takes the link-layer address of @type. */
+/* Walks the options and reads the link-layer address of @type. */
 static bool parse_options(struct reader *r, uint8_t type, struct ndp_message *msg)
 {
 	while (r->rem) {
@@ -73,7 +73,7 @@ static bool parse_options(struct reader *r, uint8_t type, struct ndp_message *ms
 		uint8_t option, units;
 		const uint8_t *mac;
 
-		/* A length of 0 would never end: RFC 4861 4.6 has the packet discarded. */
+		/* A length of 0 would loop: RFC 4861 4.6 discards the packet. */
 		if (!read_u8(r, &option) || !read_u8(r, &units) || units == 0 ||
 		    !read_sub(r, units * 8u - 2, &value))
 			return false;
@@ -196,7 +196,7 @@ static mac_t multicast_mac(const struct in6_addr *group)
 	return mac_read(mac);
 }
 
-/* Puts the headers in front of the ICMPv6 message that ends at @end and fills in its checksum. */
+/* Writes the headers of the ICMPv6 message that ends at @end and fills in its checksum. */
 static size_t finish(uint8_t *out, const uint8_t *end, mac_t eth_dst, mac_t eth_src,
 		     const struct in6_addr *dst, const struct in6_addr *src)
 {
@@ -217,7 +217,9 @@ static size_t finish(uint8_t *out, const uint8_t *end, mac_t eth_dst, mac_t eth_
 	return (size_t)(end - out);
 }
 
-/* RFC 8106 5.2: the domain, then the search list. Names that do not fit, or are none, are left out.
+/*
+ * RFC 8106 5.2: the domain, then the search list. Invalid names and those that do not fit are left
+ * out.
  */
 static uint8_t *put_dnssl(uint8_t *p, const uint8_t *limit, const struct user_config *config)
 {
@@ -225,7 +227,9 @@ static uint8_t *put_dnssl(uint8_t *p, const uint8_t *limit, const struct user_co
 
 	if (limit - p < 16)
 		return p;
-	/* The length counts in units of 8, at most 255; NDP_FRAME_MAX is less. Keep 7 for padding.
+	/*
+	 * The length field counts units of 8 bytes up to 255; NDP_FRAME_MAX is less. Keep 7 bytes
+	 * for padding.
 	 */
 	if (config->domainname)
 		name += dns_name_write(name, (size_t)MAX(limit - 7 - name, 0), config->domainname);
@@ -259,9 +263,9 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = 64; /* hop limit for guests */
 	*p = config->no_dhcp ? 0 : RA_OTHER_CONFIG;
 	*p++ |= config->dhcp6_managed && !config->no_dhcp ? RA_MANAGED : 0;
-	/* As DHCP names no router with restrict=on, an advertisement does not either. */
+	/* With restrict=on neither DHCP nor an advertisement names a router. */
 	p = packet_put16(p, config->restricted ? 0 : NDP_ROUTER_LIFETIME);
-	p = packet_put32(p, 0); /* reachable and retransmission time: the guest's own */
+	p = packet_put32(p, 0); /* reachable and retransmission time: unspecified */
 	p = packet_put32(p, 0);
 	p = put_lladdr(p, OPT_SOURCE_LLADDR, ndp->mac);
 
@@ -270,14 +274,14 @@ static size_t build_ra(const struct ndp *ndp, uint8_t *out, mac_t eth_dst,
 	*p++ = OPT_PREFIX;
 	*p++ = 4;
 	*p++ = (uint8_t)config->net6_len;
-	/* SLAAC makes 64-bit interface identifiers on ethernet (RFC 4862 5.5.3 d, RFC 2464 4). */
+	/* SLAAC needs 64-bit interface identifiers on ethernet (RFC 4862 5.5.3 d, RFC 2464 4). */
 	*p++ = PREFIX_ON_LINK | (config->net6_len == 64 ? PREFIX_AUTONOMOUS : 0);
 	p = packet_put32(p, PREFIX_VALID);
 	p = packet_put32(p, PREFIX_PREFERRED);
 	p = packet_put32(p, 0);
 	p = put_addr(p, &prefix);
 
-	/* Below 1280 it would be no IPv6 link, and guests ignore it (RFC 4861 6.3.4). */
+	/* Guests ignore an MTU below 1280 (RFC 4861 6.3.4). */
 	if (config->mtu >= 1280) {
 		*p++ = OPT_MTU;
 		*p++ = 1;
@@ -300,8 +304,7 @@ size_t ndp_build_ra(const struct ndp *ndp, uint8_t *out)
 
 size_t ndp_build_na(uint8_t *out, const struct ndp_message *solicit, mac_t mac, bool router)
 {
-	/* Who is only checking that an address is free has none yet: everybody is told (RFC
-	 * 4861 7.2.4). */
+	/* An address check (DAD) has no source address: answer all nodes (RFC 4861 7.2.4). */
 	bool probe = IN6_IS_ADDR_UNSPECIFIED(&solicit->src);
 	uint8_t flags = NA_OVERRIDE | (router ? NA_ROUTER : 0) | (probe ? 0 : NA_SOLICITED);
 	const struct in6_addr *dst = probe ? &all_nodes : &solicit->src;
@@ -333,15 +336,17 @@ size_t ndp_answer(const struct ndp *ndp, const struct ndp_message *msg, uint8_t 
 {
 	switch (msg->kind) {
 	case NDP_NEIGHBOUR_SOLICIT:
-		/* The gateway's own questions are not for it, wherever they come back from. */
+		/* Ignore the gateway's own solicitations. */
 		if (!ndp_owns(ndp, &msg->target) || msg->eth_src == ndp->mac)
 			return 0;
 		return ndp_build_na(out, msg, ndp->mac, true);
 	case NDP_ROUTER_SOLICIT:
 		if (msg->eth_src == ndp->mac)
 			return 0;
-		/* To the asker alone where it has an address: others need not wake for it (RFC
-		 * 4861 6.2.6). */
+		/*
+		 * Answer the asker alone if it has an address: others need not wake up (RFC 4861
+		 * 6.2.6).
+		 */
 		if (IN6_IS_ADDR_UNSPECIFIED(&msg->src))
 			return ndp_build_ra(ndp, out);
 		return build_ra(ndp, out, msg->eth_src, &msg->src);

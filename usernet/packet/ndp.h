@@ -11,7 +11,7 @@
 
 /*
  * IPv6 neighbour discovery (RFC 4861) as the gateway speaks it: a frame in, an answer frame out. No
- * sockets, no clock, no state but what the configuration says.
+ * sockets and no clock; the only state is the configuration.
  *
  * The gateway owns host6 and dns6 of the configuration, and the link-local address with the low 64
  * bits of each (fe80::2 and fe80::3 by default), as libslirp does (libslirp ip6.h in6_equal_router,
@@ -20,34 +20,37 @@
 struct served;
 struct user_config;
 
-/* What any builder here writes at most. Fits the smallest IPv6 MTU: 1280 (RFC 8200 5) behind an
- * ethernet header. */
+/*
+ * The longest frame built here: the smallest IPv6 MTU, 1280 (RFC 8200 5), and the ethernet
+ * header.
+ */
 #define NDP_FRAME_MAX (ETH_HEADER + 1280)
 
 /*
- * Unsolicited router advertisements: RFC 4861 6.2.1 MaxRtrAdvInterval is 600 s by default, 4 to
- * 1800 s. Shorter than the default, so that a guest whose link came back without its noticing is
- * not long without a router.
+ * Interval of unsolicited router advertisements. RFC 4861 6.2.1: MaxRtrAdvInterval is 4 to 1800 s,
+ * 600 by default. Shorter here, so that a guest that missed a link change soon has a router again.
  */
 #define NDP_RA_INTERVAL (200 * USEC_PER_SEC)
-/* The first three come this fast (RFC 4861 10, MAX_INITIAL_RTR_ADVERT_INTERVAL and
- * …ADVERTISEMENTS). */
+/*
+ * Interval of the first three (RFC 4861 10, MAX_INITIAL_RTR_ADVERT_INTERVAL and
+ * …ADVERTISEMENTS).
+ */
 #define NDP_RA_INITIAL_INTERVAL (16 * USEC_PER_SEC)
 #define NDP_RA_INITIAL_COUNT    3
 #define NDP_ROUTER_LIFETIME                                                                        \
-	1800 /* seconds; AdvDefaultLifetime: 3 intervals at least, at most 9000 */
+	1800 /* seconds; AdvDefaultLifetime: at least 3 intervals, at most 9000 */
 
 struct ndp {
 	const struct user_config *config; /* borrowed */
 	mac_t mac;                        /* the gateway's */
 	struct in6_addr link_local;       /* fe80::2 */
 	struct in6_addr dns_link_local;   /* fe80::3 */
-	const struct served *served;      /* what it owns beside; borrowed, may be NULL */
+	const struct served *served;      /* its other addresses; borrowed, may be NULL */
 };
 
 enum ndp_kind {
-	NDP_NONE, /* not neighbour discovery: another protocol, or an ICMPv6 type of others */
-	NDP_BAD,  /* neighbour discovery that RFC 4861 6.1 or 7.1 says must be discarded silently */
+	NDP_NONE, /* not neighbour discovery */
+	NDP_BAD,  /* to be discarded silently by RFC 4861 6.1 or 7.1 */
 	NDP_ROUTER_SOLICIT,
 	NDP_ROUTER_ADVERT,
 	NDP_NEIGHBOUR_SOLICIT,
@@ -59,44 +62,45 @@ struct ndp_message {
 	enum ndp_kind kind;
 	mac_t eth_src, eth_dst;
 	struct in6_addr src, dst; /* src may be :: (duplicate address detection) */
-	struct in6_addr target;   /* of a solicitation, advertisement or redirect */
+	struct in6_addr target;   /* in solicitations, neighbour advertisements and redirects */
 	bool has_lladdr;
-	mac_t lladdr; /* source (solicitations, router advertisement) or target link-layer option */
+	mac_t lladdr;                     /* source or target link-layer address option */
 	bool router, solicited, override; /* flags of a neighbour advertisement */
 	enum drop_reason why;             /* NDP_BAD: what to count */
 };
 
-/* @config and @served (what it owns beside; may be NULL) are borrowed. */
+/* @config and @served (further addresses; may be NULL) are borrowed. */
 void ndp_init(struct ndp *ndp, const struct user_config *config, mac_t gateway_mac,
 	      const struct served *served);
-/* Is @addr one of the gateway's four, or served? */
+/* Is @addr one of the gateway's four or one of the served ones? */
 bool ndp_owns(const struct ndp *ndp, const struct in6_addr *addr);
 
 /*
- * Untagged frames only. Checks lengths, hop limit 255, checksum, code, options (one of length 0 is
- * NDP_BAD) and the address rules of each message. Returns msg->kind; the fields are set when it is
- * neither NDP_NONE nor NDP_BAD.
+ * Parses untagged frames. Checks lengths, hop limit 255, checksum, code, options (one of length 0
+ * is NDP_BAD) and the address rules of each message. Returns msg->kind; the fields are set unless
+ * it is NDP_NONE or NDP_BAD.
  */
 enum ndp_kind ndp_parse(const struct frame *frame, struct ndp_message *msg);
 
 /*
- * The gateway's answer to @msg: an advertisement when a neighbour solicitation is for an address of
- * its own, a router advertisement to a router solicitation. Writes at most NDP_FRAME_MAX bytes,
- * returns the length, 0: nothing to say.
+ * Writes the gateway's answer to @msg, at most NDP_FRAME_MAX bytes: a neighbour advertisement for
+ * one of its addresses, or a router advertisement to a router solicitation. Returns the length; 0:
+ * no answer.
  */
 size_t ndp_answer(const struct ndp *ndp, const struct ndp_message *msg, uint8_t *out);
 
-/* A router advertisement to all nodes: what ndp_answer sends too. */
+/* A router advertisement to all nodes, with the content that ndp_answer() sends. */
 size_t ndp_build_ra(const struct ndp *ndp, uint8_t *out);
 
 /*
- * A neighbour advertisement in answer to @solicit, by the owner @mac of the address it asks for:
- * for the gateway's addresses, and for libslirp's own solicitations for guests. @router: the R
- * flag.
+ * The neighbour advertisement that answers @solicit: @mac owns the target. Used for the gateway's
+ * addresses and to answer libslirp's solicitations for guests. @router: the R flag.
  */
 size_t ndp_build_na(uint8_t *out, const struct ndp_message *solicit, mac_t mac, bool router);
 
-/* Who has @target? Asked by @src at @mac, to the solicited-node multicast address (RFC 4291 2.7.1).
+/*
+ * A neighbour solicitation for @target from @src at @mac, to the solicited-node address (RFC 4291
+ * 2.7.1).
  */
 size_t ndp_build_ns(uint8_t *out, mac_t mac, const struct in6_addr *src,
 		    const struct in6_addr *target);

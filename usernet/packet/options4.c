@@ -21,7 +21,7 @@ bool options4_are_there(const struct frame *frame)
 	       frame->data[ETH_HEADER] >> 4 == 4 && header_len(frame) > IP4_HEADER;
 }
 
-/* Do the options keep to their room, and leave the route to the network? */
+/* Are the options well-formed and free of source routes? */
 static bool are_harmless(const uint8_t *p, uint32_t rem, enum drop_reason *why)
 {
 	while (rem > 0 && p[0] != OPTION_END) {

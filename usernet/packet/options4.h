@@ -5,11 +5,11 @@
 #include "net/port.h"
 
 /*
- * IPv4 options (RFC 791 3.1). The gateway does what libslirp's does: it answers and forwards
- * without them. Packets that choose their route are dropped (RFC 7126 4.3 and 4.4).
+ * IPv4 options (RFC 791 3.1). As in libslirp, packets are answered and forwarded without them.
+ * Packets with a source route are dropped (RFC 7126 4.3 and 4.4).
  */
 
-/* Is @frame IPv4 with options, as far as its header length says? */
+/* Is @frame IPv4 with options, by its header length? */
 bool options4_are_there(const struct frame *frame);
 /*
  * Copies @frame without options to @to, which has room for its length; *@out is the copy. False:

@@ -7,7 +7,7 @@
 #define IP6_HEADER  40 /* RFC 8200 3 */
 #define TCP_HEADER  20 /* RFC 9293 3.1 */
 #define UDP_HEADER  8  /* RFC 768 */
-#define ICMP_HEADER 8  /* RFC 792, RFC 4443 2.1 and the word all handled types have */
+#define ICMP_HEADER 8  /* RFC 792, RFC 4443 2.1, and the word that all handled types have */
 
 static bool parse_tcp(struct packet *p, enum drop_reason *why)
 {
@@ -96,7 +96,7 @@ static bool parse_v4(struct packet *p, uint32_t rem, enum drop_reason *why)
 		*why = DROP_MALFORMED;
 		return false;
 	}
-	/* Options are source routes and records of routes: nothing a NAT should carry on. */
+	/* Options are source routes and route records: a NAT should not forward them. */
 	if ((ip[0] & 0xf) != 5) {
 		*why = DROP_UNSUPPORTED;
 		return false;
@@ -165,7 +165,7 @@ static bool parse_v6(struct packet *p, uint32_t rem, enum drop_reason *why)
 		p->l4 += IP6_FRAGMENT_HEADER;
 		p->payload = p->l4;
 		return true;
-	default: /* other extension headers too: libslirp reads none (ip6_input.c) */
+	default: /* other extension headers: libslirp reads none either (ip6_input.c) */
 		*why = DROP_UNSUPPORTED;
 		return false;
 	}

@@ -13,22 +13,24 @@
 #define PACKET_MAX (ETH_HEADER + 65535)
 
 /*
- * The parsed view of one IP packet in a frame: every length in it has been checked against what is
- * there, so who holds a struct packet may use its offsets without asking again.
+ * The parsed view of one IP packet in a frame. Every length in it is checked against the frame, so
+ * its offsets may be used without further checks.
  */
 struct packet {
 	const uint8_t *frame; /* from the ethernet header on; borrowed */
-	uint32_t len;         /* ethernet header and IP packet; padding behind it is cut off */
+	uint32_t len;         /* ethernet header and IP packet, without padding */
 	bool v6;
-	uint8_t proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6; others as they are */
-	/* IPv4: MF set or an offset. IPv6: behind a fragment header, where l4 points. There is no
-	 * transport header then. */
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6 or any other */
+	/*
+	 * IPv4: MF or an offset is set. IPv6: there is a fragment header; l4 is after it. No
+	 * transport header is parsed then.
+	 */
 	bool fragment;
 	uint16_t l4;      /* offset of the transport header in the frame */
-	uint16_t payload; /* offset of what it carries; = l4 where the protocol is not parsed */
+	uint16_t payload; /* offset of the payload; l4 if the protocol is not parsed */
 	/* IPv4 addresses are v4-mapped (RFC 4291 2.5.5.2). */
 	struct in6_addr src, dst;
-	uint16_t sport, dport; /* TCP, UDP; host order. ICMP: type in dport */
+	uint16_t sport, dport; /* TCP, UDP; host order. ICMP: dport is the type */
 	uint8_t tcp_flags;
 };
 
@@ -46,9 +48,9 @@ enum {
 };
 
 /*
- * Parses an IPv4 or IPv6 frame. False: *@why tells (DROP_TRUNCATED, DROP_MALFORMED,
- * DROP_UNSUPPORTED for IPv4 options and IPv6 extension headers but a fragment's). Checksums are not
- * looked at.
+ * Parses an IPv4 or IPv6 frame. False: *@why says why (DROP_TRUNCATED, DROP_MALFORMED,
+ * DROP_UNSUPPORTED for IPv4 options and IPv6 extension headers other than a fragment's). Checksums
+ * are not verified.
  */
 bool packet_parse(struct packet *packet, const struct frame *frame, enum drop_reason *why);
 
@@ -76,7 +78,7 @@ static inline uint8_t packet_hops(const struct packet *packet)
 	return packet->frame[ETH_HEADER + (packet->v6 ? 7 : 8)];
 }
 
-/* These return where the next goes. */
+/* These return the end of what they wrote. */
 static inline uint8_t *packet_put16(uint8_t *p, uint16_t v)
 {
 	p[0] = (uint8_t)(v >> 8);

@@ -7,13 +7,13 @@
 
 #define IP4_HEADER   20
 #define IP6_HEADER   40
-#define DATAGRAM_MAX 65535 /* with the header; of IPv6 too, so that all fits in as much room */
+#define DATAGRAM_MAX 65535 /* with the header; for IPv6 too, so that one buffer size fits both */
 
 struct piece {
 	uint16_t start, end;
 };
 
-/* One datagram in the making; its payload is written where it will stand. */
+/* A datagram being reassembled; payload is written at its final place. */
 struct datagram {
 	bool used;
 	unsigned port_id;
@@ -22,17 +22,17 @@ struct datagram {
 	bool v6;
 	uint8_t proto;
 	usec_t deadline;
-	uint32_t total; /* payload length, once the last fragment is here; 0 before */
-	uint32_t have;  /* bytes */
+	uint32_t total; /* payload length, known from the last fragment; 0 before */
+	uint32_t have;  /* bytes received */
 	unsigned n_pieces;
 	struct piece pieces[REASSEMBLY_PIECES];
 	uint8_t *frame; /* FRAME_PREFIX, ethernet and IP header, payload */
 };
 
-/* What a fragment says of itself. */
+/* One fragment's place. */
 struct part {
 	uint32_t id;
-	uint32_t start, end; /* in the datagram's payload */
+	uint32_t start, end; /* offsets into the datagram's payload */
 	bool more;
 };
 
@@ -65,7 +65,7 @@ static struct part read_part(const struct packet *packet)
 
 struct reassembly {
 	struct datagram slots[REASSEMBLY_MAX];
-	struct datagram *done; /* handed out; its slot is free again at the next call */
+	struct datagram *done; /* returned last; its slot is free at the next call */
 };
 
 struct reassembly *reassembly_new(void)
@@ -86,7 +86,7 @@ void reassembly_free(struct reassembly *reassembly)
 	g_free(reassembly);
 }
 
-/* The datagram that @packet is a part of, or a new one; NULL when the bounds forbid it. */
+/* The datagram of @packet, or a new one; NULL at a bound. */
 static struct datagram *find(struct reassembly *r, const struct port *port,
 			     const struct packet *packet, uint32_t id, usec_t now)
 {
@@ -182,7 +182,7 @@ bool reassembly_add(struct reassembly *reassembly, struct port *port, const stru
 		port_drop(port, DROP_FRAGMENT, 1);
 		return false;
 	}
-	if (start == 0) /* its header becomes the datagram's (RFC 791 3.2, RFC 8200 4.5) */
+	if (start == 0) /* the datagram takes this header (RFC 791 3.2, RFC 8200 4.5) */
 		memcpy(d->frame + FRAME_PREFIX, packet->frame, ETH_HEADER + header);
 	memcpy(d->frame + FRAME_PREFIX + ETH_HEADER + header + start, packet->frame + packet->l4,
 	       len);
@@ -190,7 +190,7 @@ bool reassembly_add(struct reassembly *reassembly, struct port *port, const stru
 	d->have += len;
 	if (!more)
 		d->total = end;
-	/* Without overlaps, as many bytes as the total are all of them, if none lies behind it. */
+	/* Fragments do not overlap, so a count equal to the total means complete. */
 	if (d->total == 0 || d->have < d->total)
 		return false;
 	for (unsigned i = 0; i < d->n_pieces; i++) {

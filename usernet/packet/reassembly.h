@@ -8,11 +8,11 @@
 #include "packet/packet.h"
 
 /*
- * Puts fragments together (RFC 791 3.2, RFC 8200 4.5) before the NAT, because libslirp keeps any
- * number of them and walks them all for each (ip_input.c). Bounded: REASSEMBLY_MAX datagrams at a
- * time, of them REASSEMBLY_MAX_PER_PORT for one port, REASSEMBLY_PIECES fragments each, for
- * REASSEMBLY_TIMEOUT. Overlapping fragments end their datagram: nobody honest sends them (RFC
- * 5722's reasoning).
+ * Reassembles fragments (RFC 791 3.2, RFC 8200 4.5) before anything judges the packet; libslirp
+ * would keep any number of them and walk them all for each (ip_input.c). Bounds: REASSEMBLY_MAX
+ * datagrams at a time, REASSEMBLY_MAX_PER_PORT of one port, REASSEMBLY_PIECES fragments each,
+ * REASSEMBLY_TIMEOUT. Overlapping fragments end their datagram: honest senders have none (RFC
+ * 5722).
  */
 #define REASSEMBLY_MAX          64
 #define REASSEMBLY_MAX_PER_PORT 8
@@ -24,8 +24,8 @@ struct reassembly;
 struct reassembly *reassembly_new(void);
 void reassembly_free(struct reassembly *reassembly);
 /*
- * @packet is a fragment. True when it completes its datagram: *@whole is then the frame of it,
- * borrowed until the next call. False: kept, or dropped and counted at @port (DROP_FRAGMENT,
+ * @packet is a fragment. True when it completes its datagram: *@whole is the whole frame, borrowed
+ * until the next call. False: kept, or dropped and counted at @port (DROP_FRAGMENT,
  * DROP_MALFORMED).
  */
 bool reassembly_add(struct reassembly *reassembly, struct port *port, const struct packet *packet,

@@ -11,9 +11,9 @@
 #define L4_4       (ETH_HEADER + 20)
 #define L4_6       (ETH_HEADER + 40)
 #define TCP_HEADER 20
-#define TCP_SUM    16 /* the checksum's place in the header */
+#define TCP_SUM    16 /* offset of the checksum in the header */
 
-/* Replaces @len bytes at @at, and what they add to the checksums there are. */
+/* Replaces @len bytes at @at and updates the checksums. */
 static void replace(uint8_t *at, const void *with, size_t len, uint8_t *sum, uint8_t *ip_sum)
 {
 	for (size_t i = 0; i < len; i += 2) {

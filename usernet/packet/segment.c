@@ -28,7 +28,7 @@ static void set_ip4(uint8_t *ip, uint32_t total, uint16_t id)
 
 /*
  * Each segment has the original's headers with its own length, sequence number and checksum; FIN
- * and PSH go with the last one.
+ * and PSH are in the last one only.
  */
 static void split_tcp(const struct packet *p, uint32_t mss, struct outbox *outbox)
 {
@@ -70,7 +70,7 @@ static void fragment_v4(const struct packet *p, unsigned mtu, struct outbox *out
 {
 	uint32_t headers = p->l4, most = (mtu - 20) & ~7u;
 	uint16_t id = packet_u16(p->frame + ETH_HEADER + 4);
-	/* What libslirp itself made a fragment of, at its own large if_mtu, is one still. */
+	/* A fragment made by libslirp at its larger if_mtu is fragmented further. */
 	uint16_t word = packet_u16(p->frame + ETH_HEADER + 6), first = word & 0x1fff;
 
 	for (uint32_t at = headers; at < p->len; at += most) {
@@ -91,7 +91,7 @@ static void fragment_v4(const struct packet *p, unsigned mtu, struct outbox *out
 
 static void fragment_v6(const struct packet *p, unsigned mtu, struct outbox *outbox)
 {
-	static uint32_t id; /* RFC 8200 4.5: unlike those lately used between the two */
+	static uint32_t id; /* RFC 8200 4.5: must differ from recent ones between the two */
 	uint32_t headers = p->l4, most = (mtu - 40 - IP6_FRAGMENT_HEADER) & ~7u;
 
 	id++;
@@ -120,7 +120,7 @@ void segment_packet(const struct packet *packet, unsigned mss, unsigned mtu, str
 	uint32_t room = mtu - (packet->payload - ETH_HEADER); /* for TCP payload */
 
 	if (packet->proto == IPPROTO_TCP && !packet->fragment) {
-		/* The MSS counts what a header without options leaves (RFC 6691). */
+		/* The MSS assumes a header without options (RFC 6691). */
 		uint32_t options = (uint32_t)packet->payload - packet->l4 - 20;
 
 		if (mss > options + 8 && mss - options < room)

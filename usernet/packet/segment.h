@@ -6,10 +6,9 @@
 #include "packet/packet.h"
 
 /*
- * Makes packets that fit a guest out of one that does not: TCP is cut into segments of at most @mss
- * bytes (0: what @mtu leaves), all else is fragmented to @mtu (RFC 791 3.2, RFC 8200 4.5). The
- * pieces go to
- * @outbox; a packet that fits goes as it is.
+ * Cuts a packet to what a guest takes: TCP into segments of at most @mss bytes (0: as @mtu allows),
+ * everything else into fragments of @mtu (RFC 791 3.2, RFC 8200 4.5). The pieces go to @outbox; a
+ * packet that fits goes unchanged.
  */
 void segment_packet(const struct packet *packet, unsigned mss, unsigned mtu, struct outbox *outbox);
 

@@ -21,7 +21,7 @@ static csum_t put_ip6(uint8_t *ip, const struct udp_address *address, size_t len
 
 static csum_t put_ip4(uint8_t *ip, const struct udp_address *address, size_t len)
 {
-	static uint16_t id; /* RFC 6864 4: matters for what is fragmented */
+	static uint16_t id; /* RFC 6864 4: fragments need it */
 	uint32_t src, dst;
 	uint16_t check;
 
@@ -57,7 +57,7 @@ void udp_put_headers(uint8_t *frame, const struct udp_address *address, size_t l
 	packet_put16(udp + 6, 0);
 	check = csum_fold(csum_add(sum, udp, 8));
 	if (check == 0)
-		check = 0xffff; /* 0 means there is none (RFC 768) */
+		check = 0xffff; /* 0 would mean "no checksum" (RFC 768) */
 	memcpy(udp + 6, &check, 2);
 }
 

@@ -8,13 +8,13 @@
 #include "base/checksum.h"
 #include "packet/packet.h"
 
-/* Datagrams of our own to guests (RFC 768). */
+/* UDP datagrams that the gateway sends to guests (RFC 768). */
 struct outbox;
 
 struct udp_address {
 	mac_t eth_src, eth_dst;
 	bool v6;
-	struct in6_addr src, dst; /* IPv4: the first four bytes */
+	struct in6_addr src, dst; /* IPv4: in the first four bytes */
 	uint16_t sport, dport;    /* host order */
 	uint8_t tos;              /* IPv4 type of service, IPv6 traffic class */
 };
@@ -24,17 +24,19 @@ static inline size_t udp_headers_len(bool v6)
 	return ETH_HEADER + (v6 ? 40 : 20) + 8;
 }
 /*
- * Writes the headers of a datagram of @len bytes of payload at @frame, udp_headers_len() bytes.
+ * Writes the headers of a datagram with @len bytes of payload at @frame, udp_headers_len() bytes.
  * @sum: csum_add() of the payload.
  */
 void udp_put_headers(uint8_t *frame, const struct udp_address *address, size_t len, csum_t sum);
-/* Is the checksum right? None is right in IPv4 (RFC 768), and wrong in IPv6 (RFC 8200 8.1). */
+/* Is the checksum right? A missing one is right in IPv4 (RFC 768), wrong in IPv6 (RFC 8200 8.1). */
 bool udp_is_intact(const struct packet *packet);
 
 #define UDP_SEND_MAX (65535 - 20 - 8) /* bytes of payload: RFC 791 3.1, RFC 768 */
 
-/* Writes @payload as one datagram to @outbox, in fragments where it exceeds @mtu; at most
- * UDP_SEND_MAX bytes. */
+/*
+ * Sends @payload, at most UDP_SEND_MAX bytes, as one datagram to @outbox, in fragments above
+ * @mtu.
+ */
 void udp_send(struct outbox *outbox, const struct udp_address *address, const void *payload,
 	      size_t len, unsigned mtu);
 

@@ -8,12 +8,12 @@
 #include "net/vswitch.h"
 #include "slirp/instance.h"
 
-/* What libslirp calls, and its descriptors in the loop. */
+/* libslirp's callbacks and its descriptors in the loop. */
 
 /*
- * The segments that libslirp makes, whatever the guest's MTU. They fit its buffers of 128 KB a
- * whole number of times: else it makes both longer when a connection opens (tcp_input.c tcp_mss,
- * sbuf.c sbreserve), and on the heap that copies, and so touches, all of them.
+ * MSS of libslirp's segments, whatever the guest's MTU. Its buffers of 128 KB hold a whole number
+ * of them; otherwise libslirp enlarges both when a connection opens (tcp_input.c tcp_mss, sbuf.c
+ * sbreserve), which copies and so touches all of the memory.
  */
 #define SLIRP_MSS 16384
 
@@ -29,9 +29,9 @@
 #define pollfds_fill   slirp_pollfds_fill
 #endif
 
-#define SLIRP_IDLE_TIMEOUT 1000         /* what fill answers when it needs no tick (slirp.c) */
-#define READ_ON_BYTES      (128 * 1024) /* of datagrams a turn; half of SENDQ_HIGH */
-#define READ_ON_LEAST      2048         /* what a round counts for, be they ever so short */
+#define SLIRP_IDLE_TIMEOUT 1000         /* fill's timeout when it needs no tick (slirp.c) */
+#define READ_ON_BYTES      (128 * 1024) /* bytes of datagrams per turn; half of SENDQ_HIGH */
+#define READ_ON_LEAST      2048         /* counted per round at least */
 
 /* --- descriptors --- */
 
@@ -109,16 +109,16 @@ void instance_fill(struct instance *instance)
 }
 
 /*
- * Of a socket libslirp reads one datagram a poll. Turn by turn each would cost a wait and a write
- * of its own; so those with more to read are read on, round by round. With very many sockets a
- * round is too much, and the turn had many datagrams already.
+ * libslirp reads one datagram of a socket per poll. One per turn would cost a wait and a write
+ * each, so sockets with more to read are polled again, round by round. With very many sockets a
+ * round costs too much, and the turn has had many datagrams already.
  */
 static void read_on(struct instance *instance)
 {
 	size_t bytes = 0;
 
 	if (!instance->mac || instance->unresolved_until)
-		return; /* libslirp would keep them */
+		return; /* libslirp would queue them */
 	for (;;) {
 		size_t more = nat_fdset_read_on(&instance->fds);
 
@@ -157,7 +157,7 @@ static int64_t on_clock(void *opaque)
 	return loop_now(instance->env->nat.network->loop) * 1000;
 }
 
-/* Neighbour discovery, libslirp's own business, is ours: only its solicitations mean something. */
+/* The gateway does neighbour discovery (ndp.h): only libslirp's solicitations matter. */
 static bool is_solicitation(const uint8_t *frame, size_t len, bool *is_ndp)
 {
 	static const size_t icmp6 = ETH_HEADER + 40;
@@ -167,7 +167,7 @@ static bool is_solicitation(const uint8_t *frame, size_t len, bool *is_ndp)
 	return *is_ndp && frame[icmp6] == 135;
 }
 
-/* A conn that libslirp's packet begins: a peer's, whom nobody has asked. */
+/* The origin of a conn that libslirp's packet begins: a peer that sends unasked. */
 static struct conn_origin origin_of(const struct instance *instance)
 {
 	return (struct conn_origin){
@@ -212,7 +212,7 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
 		instance->unresolved_until = on_clock(instance) / 1000 + USEC_PER_SEC;
 		instance_set_dirty(instance);
 	}
-	/* The buffer is one of libslirp's stack (if.c if_encap), good for this call. */
+	/* The buffer is on libslirp's stack (if.c if_encap), valid for this call. */
 	if (!is_ndp && passes(instance, buf, len))
 		instance_to_guest(instance, buf, len);
 	return (ssize_t)len;
@@ -225,7 +225,7 @@ static void on_guest_error(const char *message, void *opaque)
 	log_limited(&limit, "libslirp: %s", message);
 }
 
-/* libslirp's one timer sends router advertisements, which are the gateway's (ndp.h). */
+/* libslirp's one timer sends router advertisements; the gateway sends its own (ndp.h). */
 static void *on_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
 	return opaque;
@@ -240,8 +240,8 @@ static void on_timer_mod(void *timer, int64_t expire_time, void *opaque)
 }
 
 /*
- * Over budget libslirp finds no descriptor (see instance_input), and tells us of the one it has
- * not got: in UDP and ICMP before it looks at it, in TCP when it closes it.
+ * Over its budget libslirp's socket() fails (instance_input()), and it reports the missing
+ * descriptor: in UDP and ICMP before it uses it, in TCP when it closes it.
  */
 static void count_over_budget(const struct instance *instance)
 {

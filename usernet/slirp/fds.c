@@ -6,16 +6,16 @@
 
 struct nat_fd {
 	struct loop_io io;
-	struct nat_fdset *set; /* NULL: not in use */
+	struct nat_fdset *set; /* NULL: unused */
 	int fd;
-	int number;       /* in this round, -1: not waited for */
-	uint32_t round;   /* nat_fdset::round when last waited for */
+	int number;       /* in this round; -1: not waited for */
+	uint32_t round;   /* nat_fdset::round in which it was last waited for */
 	struct list link; // nat_fdset::entries
 };
 
 struct nat_fds {
 	struct loop *loop;
-	GPtrArray *by_fd; /* struct nat_fd, kept for the next socket of that number; may be NULL */
+	GPtrArray *by_fd; /* struct nat_fd, kept for reuse; entries may be NULL */
 };
 
 struct nat_fds *nat_fds_new(struct loop *loop)
@@ -168,7 +168,7 @@ uint32_t nat_fdset_revents(const struct nat_fdset *set, int number)
 	return g_array_index(set->rounds, uint32_t, number);
 }
 
-/* TCP's wait for urgent data too (slirp.c); of them all is read that there is room for. */
+/* TCP sockets also wait for urgent data (slirp.c); libslirp reads all that it has room for. */
 static bool is_datagram(const struct nat_fd *entry)
 {
 	return (entry->io.events & (EPOLLIN | EPOLLPRI)) == EPOLLIN;
@@ -184,7 +184,7 @@ size_t nat_fdset_read_on(struct nat_fdset *set)
 
 		if (entry->number < 0)
 			continue;
-		/* An error, or a datagram without bytes, is for the next turn (udp(7) SIOCINQ). */
+		/* An error or an empty datagram is left for the next turn (udp(7) SIOCINQ). */
 		if (read && is_datagram(entry) && ioctl(entry->fd, FIONREAD, &len) < 0)
 			len = 0;
 		g_array_index(set->rounds, uint32_t, entry->number) = len > 0 ? EPOLLIN : 0;

@@ -10,13 +10,13 @@
 #include "base/loop.h"
 
 /*
- * libslirp's sockets in the loop. libslirp thinks in rounds of poll(2): before each it says of
- * every socket what it waits for, after it asks what came. Here a round changes only what differs
- * from the one before.
+ * libslirp's sockets in the loop. libslirp works in rounds of poll(2): before each it says what it
+ * waits for on every socket, afterwards it asks for the events. Here a round changes only what
+ * differs from the one before.
  *
  *     nat_fdset_begin, nat_fdset_wait (for each fd), nat_fdset_end     a fill
- *     … set->ready is called when something came …
- *     nat_fdset_revents (by the number that wait gave)                 a poll
+ *     … set->ready is called when events came …
+ *     nat_fdset_revents (by the number that wait returned)             a poll
  */
 struct nat_fds; /* all of a NAT's, by descriptor */
 
@@ -24,13 +24,13 @@ struct nat_fds *nat_fds_new(struct loop *loop);
 /* All sets must be empty. */
 void nat_fds_free(struct nat_fds *fds);
 
-/* Those of one Slirp. */
+/* The descriptors of one Slirp. */
 struct nat_fdset {
 	struct nat_fds *fds;
 	void (*ready)(struct nat_fdset *set);
-	void (*counted)(struct nat_fdset *set, int n); /* one more (1) or less (-1) */
-	struct list entries; /* heads nat_fd::link, in the order they were first seen */
-	GArray *rounds;      /* uint32_t: what came, by number */
+	void (*counted)(struct nat_fdset *set, int n); /* @n: 1 new, -1 removed */
+	struct list entries; /* heads nat_fd::link, in order of first use */
+	GArray *rounds;      /* uint32_t: events, by number */
 	uint32_t round;
 	unsigned n;
 };
@@ -39,29 +39,29 @@ void nat_fdset_init(struct nat_fdset *set, struct nat_fds *fds,
 		    void (*ready)(struct nat_fdset *set),
 		    void (*counted)(struct nat_fdset *set, int n));
 void nat_fdset_fini(struct nat_fdset *set);
-/* Lets go of all descriptors, which may be closed already. */
+/* Removes all descriptors, which may be closed already. */
 void nat_fdset_clear(struct nat_fdset *set);
 
-/* @fd is the set's, and waits for nothing yet. Taken from another set that did not let it go. */
+/* @fd belongs to the set and waits for nothing yet. A set that did not release it loses it. */
 void nat_fdset_claim(struct nat_fdset *set, int fd);
 bool nat_fdset_has(const struct nat_fdset *set, int fd);
-/* @fd is the set's, and nothing was waited for there in the last round. */
+/* Does @fd belong to the set, with nothing waited for in the last round? */
 bool nat_fdset_is_quiet(const struct nat_fdset *set, int fd);
-/* @fd is about to be closed. Harmless when it is not the set's. */
+/* Call it before @fd is closed. Harmless if it is not the set's. */
 void nat_fdset_release(struct nat_fdset *set, int fd);
 
 void nat_fdset_begin(struct nat_fdset *set);
 /* @events: EPOLLIN … Returns the number for nat_fdset_revents. */
 int nat_fdset_wait(struct nat_fdset *set, int fd, uint32_t events);
-/* What was not waited for in this round is quiet. */
+/* Descriptors not waited for in this round become quiet. */
 void nat_fdset_end(struct nat_fdset *set);
 uint32_t nat_fdset_revents(const struct nat_fdset *set, int number);
 /*
- * After a poll: which of the datagram sockets that were read have another one waiting? From now on
- * nat_fdset_revents tells of these alone. Returns the length of these datagrams in bytes, 0: none.
+ * After a poll: finds the datagram sockets just read that hold another datagram.
+ * nat_fdset_revents() then reports only these. Returns the bytes of these datagrams, 0: none.
  */
 size_t nat_fdset_read_on(struct nat_fdset *set);
-/* What has something to say waits for the next round, which finds it again. */
+/* Clears all events; the next round finds them again. */
 void nat_fdset_hush(struct nat_fdset *set);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "*" is how libslirp writes 0.0.0.0, "-" and "*" a port there is not. */
+/* libslirp writes 0.0.0.0 as "*", and a missing port as "-" or "*". */
 static bool parse_address(const char *host, const char *port, struct sockaddr_any *addr)
 {
 	guint64 number = 0;

@@ -16,25 +16,25 @@
 /*
  * Theory of operation
  *
- * A socket of libslirp's that is ready, or an instance's timer, puts the instance on the ready
- * list. Packets from the guest go in by instance_input() as they come, and put it on the dirty
- * list. Both lists hold only instances where something happened, and defer the gateway's service
- * task, which calls instances_run():
+ * A ready socket of libslirp's, or an instance's timer, puts the instance on the ready list.
+ * Packets from the guest go in by instance_input() as they come, and put it on the dirty list. Both
+ * lists hold only instances with events, and defer the gateway's service task, which calls
+ * instances_run():
  *
- *     ready: slirp_pollfds_poll reads sockets and makes frames, then the instance is dirty
- *     dirty: slirp_pollfds_fill says what it waits for now; the loop is told what differs
+ *     ready: slirp_pollfds_poll reads sockets and makes frames; then the instance is dirty
+ *     dirty: slirp_pollfds_fill says what it waits for now; differences go to the loop
  *
- * libslirp speaks through on_send_packet() at any of these points; the frames go to the gateway's
+ * libslirp sends through on_send_packet() at any of these points; the frames go to the gateway's
  * outbox, cut to what the guest takes. Its ARP requests and neighbour solicitations are answered
  * with the MAC address that the guest's packets came from.
  *
- * libslirp's clock (`curtime`, one global for all instances) is set by slirp_pollfds_poll only, so
- * the first input of a turn calls that first, without sockets: after a quiet hour a new UDP session
- * would else be an hour old.
+ * Only slirp_pollfds_poll sets libslirp's clock (`curtime`, one global for all instances), so the
+ * first input of a turn calls it first, without sockets: after a quiet hour a new UDP session would
+ * otherwise look an hour old.
  */
 
-#define HELD_RETRY (1 * USEC_PER_MSEC) /* the guest's queue is full: look again */
-#define HELD_TRIES 64                  /* and after so many times less often */
+#define HELD_RETRY (1 * USEC_PER_MSEC) /* the guest's queue is full: try again after this */
+#define HELD_TRIES 64                  /* less often after this many tries */
 #define HELD_LONG  (32 * USEC_PER_MSEC)
 
 static void on_instance_timer(struct loop_timer *timer)
@@ -63,7 +63,7 @@ struct instance *instance_new(struct instance_env *env, const struct in6_addr *a
 	return instance;
 }
 
-/* Peers see a reset or an end. */
+/* Peers see a reset or an end of data. */
 void instance_free(struct instance *instance)
 {
 	instance->closing = true;
@@ -84,9 +84,9 @@ bool instance_is_idle(const struct instance *instance)
 	return instance->fds.n == 0 && list_empty(&instance->ready_link);
 }
 
-/* --- where the guest is --- */
+/* --- the guest's MAC --- */
 
-/* Tells libslirp the guest's MAC, in the words it understands: an answer to its request. */
+/* Tells libslirp the guest's MAC by an answer to its ARP request or solicitation. */
 static void tell_mac(struct instance *instance)
 {
 	const struct user_config *config = instance->env->nat.config;
@@ -108,7 +108,7 @@ static void tell_mac(struct instance *instance)
 	}
 	slirp_input(instance->slirp, answer, (int)len);
 	instance->unresolved_until = 0;
-	instance_set_ready(instance); /* what waited for it goes out in the poll (if.c) */
+	instance_set_ready(instance); /* the poll sends packets that waited for it (if.c) */
 }
 
 void instance_move(struct instance *instance, mac_t mac, struct charge *charge)
@@ -128,7 +128,7 @@ void instance_move(struct instance *instance, mac_t mac, struct charge *charge)
 
 /* --- packets --- */
 
-/* The MSS option of a SYN (RFC 9293 3.7.1); 0: there is none. */
+/* The MSS option of a SYN (RFC 9293 3.7.1); 0: none. */
 static uint16_t syn_mss(const struct packet *packet)
 {
 	const uint8_t *p = packet->frame + packet->l4 + 20, *end = packet->frame + packet->payload;
@@ -156,8 +156,9 @@ static void note_mss(struct instance *instance, const struct packet *packet)
 }
 
 /*
- * Every SYN, UDP source port and ping costs a descriptor. A guest over its budget may use what it
- * has: only libslirp knows which datagram opens a socket, so socket() is made to fail for the call.
+ * Every SYN, UDP source port and ping costs a descriptor. A guest over its budget may use those it
+ * has. Only libslirp knows which datagram opens a socket, so socket() is made to fail during the
+ * call.
  */
 static void clamp_fds(bool clamp)
 {
@@ -175,7 +176,7 @@ void instance_input(struct instance *instance, const struct packet *packet)
 	bool opens = packet->proto != IPPROTO_TCP || (packet->tcp_flags & TCP_FLAG_SYN);
 	bool clamp = opens && !charge_has_room(instance->charge, CHARGE_FDS, 1);
 
-	/* First: it runs libslirp's timers, and what they end is no more to be found. */
+	/* First: it runs libslirp's timers, which may end sessions. */
 	instance_set_clock(instance);
 	if (conn_is_syn(packet) || (packet->proto == IPPROTO_TCP && opens))
 		note_mss(instance, packet);
@@ -196,7 +197,7 @@ void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t l
 	enum drop_reason why;
 	uint8_t *room;
 
-	/* A guest that announces a large MSS has a large MTU, told so or not. */
+	/* A guest that announces a large MSS has a large MTU, whatever it was told. */
 	if (instance->mss + 40u > mtu)
 		mtu = MIN(instance->mss + 40u, 65535);
 	if (packet_parse(&packet, &whole, &why) &&
@@ -213,8 +214,10 @@ void instance_to_guest(struct instance *instance, const uint8_t *frame, size_t l
 
 /* --- the turn --- */
 
-/* The guest does not take what it is sent: its sockets wait, in the kernel, instead of its frames
- * here. */
+/*
+ * The guest's port is congested: leave data in the host's sockets instead of queueing frames
+ * here.
+ */
 static bool is_held(const struct instance *instance)
 {
 	const struct port *port;
@@ -225,7 +228,7 @@ static bool is_held(const struct instance *instance)
 	return port && port->congested;
 }
 
-/* Level-triggered: the next fill finds again what is quiet till then. */
+/* Level-triggered: the next fill finds the events again. */
 static void hold(struct instance *instance)
 {
 	usec_t wait = instance->n_held++ < HELD_TRIES ? HELD_RETRY : HELD_LONG;
@@ -281,7 +284,7 @@ void instance_foreach_flow(struct instance *instance,
 {
 	char *text;
 
-	if (instance->v6) /* prints garbage for them (misc.c slirp_connection_info) */
+	if (instance->v6) /* libslirp prints garbage for IPv6 (misc.c slirp_connection_info) */
 		return;
 	text = slirp_connection_info(instance->slirp);
 	nat_flow_parse(text, each, data);

@@ -8,11 +8,11 @@
 #include "slirp/instance.h"
 
 /*
- * Which guest addresses have an instance: one is made by a guest's first packet, and freed when it
- * is idle or its guest has been gone for a while.
+ * Keeps one instance per guest address: made by the guest's first packet, freed when idle or when
+ * the guest has been gone for a while.
  */
 #define SWEEP_INTERVAL (30 * USEC_PER_SEC)
-#define INSTANCE_IDLE  (60 * USEC_PER_SEC) /* without sockets for so long: freed */
+#define INSTANCE_IDLE  (60 * USEC_PER_SEC) /* an instance without sockets for this long is freed */
 
 struct nat {
 	struct instance_env env;
@@ -34,7 +34,7 @@ static struct instance *find(struct nat *nat, const struct in6_addr *addr)
 	return nat->cached;
 }
 
-/* @gone: its guest is, with all that it had open; else the instance is idle. */
+/* @gone: the guest left, with open connections; else the instance is idle. */
 static void let_go(struct nat *nat, struct instance *instance, bool gone)
 {
 	struct conn_table *conns = conntrack_conns(nat->env.nat.conntrack);
@@ -75,7 +75,7 @@ static void on_sweep(struct loop_timer *timer)
 	list_for_each_safe (instance, &nat->all, struct instance, link) {
 		bool gone;
 
-		/* Guests behind a router of their own have no entry: they go with the router. */
+		/* Guests behind a router have no entry of their own: they leave with the router. */
 		if (instance->mac && !guest_by_mac(guests, instance->mac))
 			set_gone(nat, instance);
 		gone = instance->gone && now(nat) - instance->gone >= NAT_GUEST_GRACE;
@@ -90,7 +90,7 @@ static void on_sweep(struct loop_timer *timer)
 
 /* --- packets --- */
 
-/* NULL: the port, or all together, may have no more instances. */
+/* NULL: the limit of instances for the port or for all is reached. */
 static struct instance *add(struct nat *nat, struct port *port, mac_t mac,
 			    const struct in6_addr *addr)
 {
@@ -108,7 +108,7 @@ static struct instance *add(struct nat *nat, struct port *port, mac_t mac,
 	return instance;
 }
 
-/* It came to another port or MAC than before: what it holds counts there. */
+/* The guest moved to another port or MAC: its charges move too. */
 static void move(struct nat *nat, struct instance *instance, const struct port *port, mac_t mac)
 {
 	if (instance->mac == mac && charge_port_id(instance->charge) == port->id)

@@ -11,14 +11,14 @@
 #include "packet/packet.h"
 
 /*
- * The slow path: NAT by libslirp, which serves what guests open when offload=off. One Slirp per
- * guest address (instance.h), made by its first packet and let go when it is idle. conntrack judges
- * each packet on both sides of it.
+ * NAT by libslirp, which serves what guests open when offload=off. One Slirp per guest address
+ * (instance.h), made by its first packet and freed when idle. conntrack judges each packet on both
+ * sides of it.
  *
  *   life:  nat_new -> nat_input per packet -> nat_run once a turn -> nat_free
  *
  * libslirp's sockets are in the loop's epoll set, changed only when an instance's interest changes;
- * nat_run() polls the instances whose sockets are ready and refills those where something happened.
+ * nat_run() polls the instances whose sockets are ready and refills those that changed.
  */
 struct charge_book;
 struct nat;
@@ -29,20 +29,20 @@ struct user_config;
 struct nat_env {
 	struct network *network;
 	const struct user_config *config;
-	struct outbox *outbox; /* frames for guests go there */
+	struct outbox *outbox; /* receives frames for guests */
 	struct conntrack *conntrack;
 	struct charge_book *charges;
-	/* Deferred when nat_run() has something to do. */
+	/* Deferred when nat_run() has work. */
 	struct loop_task *service;
 };
 
-/* All that @env names outlives the NAT. */
+/* Everything in @env must outlive the NAT. */
 struct nat *nat_new(const struct nat_env *env);
 void nat_free(struct nat *nat);
 
 /*
- * This turn's packets come now, and then nat_run(): until then the NAT does not defer the service
- * task.
+ * The turn's packets follow, and then nat_run(): the NAT need not defer the service task until
+ * then.
  */
 void nat_begin(struct nat *nat);
 /*
@@ -50,16 +50,16 @@ void nat_begin(struct nat *nat);
  * (destination.h). Borrowed for the call.
  */
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
-/* Resets @conn, which policy has cut, at both ends. */
+/* Resets @conn, which policy no longer allows, at both ends. */
 void nat_reset(struct nat *nat, const struct conn *conn);
-/* Polls, refills; fills the outbox. */
+/* Polls and refills; frames go to the outbox. */
 void nat_run(struct nat *nat);
-/* A guest's port takes frames again: instances that waited for it are polled. */
+/* A guest's port is no longer congested: polls the instances that waited for it. */
 void nat_port_drained(struct nat *nat);
 
 /*
- * The guest at @addr went: its connections are reset and its instance is freed after
- * NAT_GUEST_GRACE, if it is not back by then.
+ * The guest at @addr left: its connections are reset and its instance is freed after
+ * NAT_GUEST_GRACE, unless it returns before.
  */
 void nat_guest_gone(struct nat *nat, const struct in6_addr *addr);
 #define NAT_GUEST_GRACE (5 * USEC_PER_SEC)
@@ -67,7 +67,7 @@ void nat_guest_gone(struct nat *nat, const struct in6_addr *addr);
 /* A row of `info usernet`. */
 struct nat_flow {
 	const char *protocol; /* "TCP", "UDP", "ICMP" */
-	const char *state;    /* "ESTABLISHED", "236 sec" …: as QEMU prints it */
+	const char *state;    /* "ESTABLISHED", "236 sec" …: in QEMU's form */
 	int fd;
 	struct sockaddr_any src, dst;
 	unsigned recvq, sendq; /* bytes */

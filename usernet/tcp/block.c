@@ -11,7 +11,9 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p))
 #endif
 
-/* Idle blocks beyond this many bytes of each class that a whole TRIM_PERIOD did not need go back.
+/*
+ * Idle blocks of a class beyond this many bytes are freed if a whole TRIM_PERIOD did not need
+ * them.
  */
 #define KEEP_BYTES  (512u << 10)
 #define TRIM_PERIOD USEC_PER_SEC
@@ -20,7 +22,7 @@ struct shelf {
 	struct block *idle;    // block::next, most recently used first
 	struct block *retired; // block::next
 	unsigned n_idle;
-	unsigned low_idle; /* the lowest n_idle of this trim period */
+	unsigned low_idle; /* the lowest n_idle in this trim period */
 };
 
 struct block_pool {
@@ -47,7 +49,7 @@ static unsigned keep(enum block_class class)
 	return KEEP_BYTES / block_size(class);
 }
 
-/* Large ones are mapped one by one: the heap could not give back one between others in use. */
+/* Large blocks are mapped one by one: the heap could not return one that lies between used ones. */
 static struct block *allocate(enum block_class class)
 {
 	struct block *block;

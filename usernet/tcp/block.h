@@ -9,12 +9,12 @@
 #include "net/frame.h"
 
 /*
- * Memory of connections, from a pool that all share: most recently used first, so that it is warm.
- * An idle connection holds none. What nobody needed for a second goes back to the system.
+ * Memory of connections, from a pool that all share, most recently used first so that it is in the
+ * cache. An idle connection holds none. Blocks unused for a second go back to the system.
  *
- * Towards the guest a block holds slots: ready-made frames of equal stride, so that full ones leave
- * as one run. They are kept until they are acknowledged; what is known of each is at the block's
- * head, away from the frames:
+ * Towards the guest a block holds slots: frames of equal stride with headers and payload, so that
+ * adjacent full ones leave in one run. A slot is kept until it is acknowledged; its state is at the
+ * block's head, away from the frames:
  *
  *     │ block │ slot 0 … n-1 │ …│ len │ headers │ payload │ len │ headers │ payload │…
  *                               ▲ area              stride ──►
@@ -22,8 +22,8 @@
  * From the guest a BLOCK_PIECE holds bytes that wait for the host (ring.h).
  */
 enum block_class {
-	BLOCK_SMALL, /* one slot: a connection that says little holds little */
-	BLOCK_PIECE, /* of a receive ring */
+	BLOCK_SMALL, /* one slot, for a connection with little to send */
+	BLOCK_PIECE, /* a piece of a receive ring */
 	BLOCK_LARGE, /* a slot of 64 KB, or many small ones */
 	BLOCK_CLASSES,
 };
@@ -32,12 +32,12 @@ enum block_class {
 #define BLOCK_PIECE_SIZE 16384u /* bytes of payload */
 #define BLOCK_LARGE_SIZE 69632u /* 17 pages */
 
-/* What is known of a segment to the guest. */
+/* The state of a segment to the guest. */
 enum {
-	SLOT_SACKED = 0x01, /* the guest has it */
-	SLOT_LOST = 0x02,   /* and was not sent again, unless SLOT_RESENT */
-	SLOT_RESENT = 0x04, /* since it was lost; under way */
-	SLOT_AGAIN = 0x08,  /* was ever sent again: it says nothing about the RTT (Karn) */
+	SLOT_SACKED = 0x01, /* the guest has it (SACK) */
+	SLOT_LOST = 0x02,   /* lost; not retransmitted yet unless SLOT_RESENT */
+	SLOT_RESENT = 0x04, /* retransmitted since it was lost; under way */
+	SLOT_AGAIN = 0x08,  /* retransmitted at least once: not used to measure the RTT (Karn) */
 	SLOT_FIN = 0x10,    /* a FIN, without payload */
 	SLOT_PUSH = 0x20,
 };
@@ -51,18 +51,18 @@ struct slot {
 };
 
 struct block {
-	struct block *next; /* of its conn, towards higher sequence numbers; of the pool */
+	struct block *next; /* the conn's next block, with higher sequence numbers; or the pool's */
 	uint8_t class;
 	uint16_t n_slots;
-	uint16_t head; /* the first that is not acknowledged */
-	uint16_t used; /* behind the last that is filled */
+	uint16_t head; /* the first slot not acknowledged */
+	uint16_t used; /* one past the last filled slot */
 	uint32_t stride;
-	uint32_t room; /* for payload, of a slot */
+	uint32_t room; /* bytes of payload in a slot */
 	uint8_t *area;
 	struct slot slots[];
 };
 
-/* The frame of slot @i; its prefix is in front of it. */
+/* The frame of slot @i; its length prefix is in front of it. */
 static inline uint8_t *block_frame(const struct block *block, unsigned i)
 {
 	return block->area + (size_t)i * block->stride + FRAME_PREFIX;
@@ -76,19 +76,19 @@ static inline uint32_t slot_span(const struct slot *slot)
 struct block_pool;
 
 struct block_pool *block_pool_new(struct loop *loop);
-/* All blocks must have come back. Before loop_free(). */
+/* All blocks must have been put. Call it before loop_free(). */
 void block_pool_free(struct block_pool *pool);
-/* Never NULL; no slots. */
+/* Never NULL; has no slots yet. */
 struct block *block_take(struct block_pool *pool, enum block_class class);
-/* Lays out as many slots of @header and at most @payload bytes as fit, one in a small block. */
+/* Makes as many slots of @header and at most @payload bytes as fit; a small block gets one. */
 void block_lay_out(struct block *block, uint32_t header, uint32_t payload);
-/* Nobody reads it any more. */
+/* The block is free at once. */
 void block_put(struct block_pool *pool, struct block *block);
-/* Its frames may be read until the end of the turn. */
+/* The block is free at the end of the turn: its frames may be read until then. */
 void block_retire(struct block_pool *pool, struct block *block);
-/* Bytes charged for one. */
+/* Bytes charged for a block. */
 uint32_t block_size(enum block_class class);
-/* Bytes the pool holds for later. */
+/* Bytes of idle blocks in the pool. */
 size_t block_pool_idle(const struct block_pool *pool);
 
 #endif

@@ -5,23 +5,22 @@
 #include "tcp/conn.h"
 
 /*
- * The congestion window towards the guest. Between us and it there is one wire that nobody else
- * sends on; it loses where the guest's card has no descriptor left (emulated cards have 32 to 256),
- * which is a matter of how much is sent at once. So the window is what the guest has shown to take
- * at once:
+ * The congestion window towards the guest. There is one wire, and nobody else sends on it. It loses
+ * frames where the guest's card has no descriptor left (emulated cards have 32 to 256), which
+ * depends on how much is sent at once. So the window is what the guest has shown to take at once:
  *
- * - Slow start (RFC 5681) from ten segments (RFC 6928), slower beyond SLOW_SEGMENTS, so that what
- *   goes too far is little (RFC 3742).
- * - Losses are counted against what arrives. Up to 1 in TOLERATED, they say nothing about the
- *   window: a wire that loses 1 in 1000 is as wide as another.
- * - Beyond it, the window becomes KEEP_PERCENT of what arrived of the flight that lost. From there
- *   it grows as in RFC 9438: slowly around where it lost, faster when that is long ago. The time
- *   back to it is fixed (GROWTH_TIME), because the RTT here says nothing about a card's ring.
- * - That size is remembered for the guest, so that its next connection does not lose as much.
+ * - Slow start (RFC 5681) from ten segments (RFC 6928), slower above SLOW_SEGMENTS, so that it
+ *   overshoots little (RFC 3742).
+ * - Losses are compared with what arrives. Up to 1 in TOLERATED leaves the window as it is: a wire
+ *   that loses 1 in 1000 is as wide as any.
+ * - Above that, the window becomes KEEP_PERCENT of what arrived of the flight with the loss. It
+ *   then grows as in RFC 9438: slowly around the old size, faster later. The time back to the old
+ *   size is fixed (GROWTH_TIME), because the RTT says nothing about a card's ring.
+ * - The size is remembered per guest, for its next connection.
  */
 #define SLOW_SEGMENTS 32
 #define TOLERATED     200
-#define COUNTED       4096 /* segments; of more the older half fades */
+#define COUNTED       4096 /* segments; above it the older half fades */
 #define KEEP_PERCENT  85
 #define GROWTH_TIME   2000 /* ms */
 #define GROWTH_MAX    20000
@@ -75,7 +74,7 @@ void congestion_sent(struct tcp_conn *c)
 	c->flight = MAX(c->flight, down_out(c));
 }
 
-/* A round ends when all that was under way at its beginning is acknowledged. */
+/* A round ends when everything under way at its start is acknowledged. */
 static void count_round(struct tcp_conn *c)
 {
 	if (seq_before(c->snd_una, c->round_end))
@@ -96,7 +95,7 @@ void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 	}
 	if (c->in_recovery && !c->after_timeout)
 		return;
-	/* A window that was not used shows nothing (RFC 9438 5.8). */
+	/* An unused window shows nothing (RFC 9438 5.8). */
 	if (out_before < c->cwnd / 2)
 		return;
 	if (c->cwnd >= c->ssthresh && c->w_max)
@@ -129,7 +128,7 @@ void congestion_lost(struct tcp_conn *c, uint32_t bytes)
 	remember(c);
 }
 
-/* RFC 5681 3.1, equation 4; sending begins anew with one segment. */
+/* RFC 5681 3.1, equation 4; restarts with one segment. */
 void congestion_timeout(struct tcp_conn *c)
 {
 	if (!c->after_timeout)

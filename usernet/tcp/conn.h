@@ -14,21 +14,23 @@
 #include "tcp/seq.h"
 #include "tcp/tcp.h"
 
-/* What the files of this room share; how they work together stands at the head of tcp.c. */
+/* Shared by the files of this room; tcp.c explains how they work together. */
 
-/* Shown to the guest: the window, in bytes, and its scale (RFC 7323). */
+/* The window shown to the guest, in bytes, and its scale (RFC 7323). */
 #define TCP_WINDOW_MAX    (1u << 20)
-#define TCP_WINDOW_SCARCE (256u << 10) /* buffers are scarce */
-#define TCP_WINDOW_LEAST  (64u << 10)  /* and this port may have none of the rest */
+#define TCP_WINDOW_SCARCE (256u << 10) /* while buffers are scarce */
+#define TCP_WINDOW_LEAST  (64u << 10)  /* and this port's share is used up */
 #define TCP_WINDOW_SHIFT  5
-/* Bytes under way to one guest's connection: more only wait in queues. */
+/* Bytes under way to one connection of a guest: more would only wait in queues. */
 #define TCP_INFLIGHT_MAX (500u << 10)
-/* With more than this under way less than this is not read: the next ACK makes room for more, and
- * each read wakes two other processes. */
+/*
+ * With more than this under way, smaller reads wait: the next ACK makes room for more, and each
+ * read wakes two other processes.
+ */
 #define TCP_READ_LEAST (128u << 10)
-/* Read for all connections in a turn, so that frames stay in the cache until they are written. */
+/* Bytes read for all connections in a turn, so that frames stay in the cache until written. */
 #define TCP_TURN_BYTES (256u << 10)
-/* A connection with nothing under way may read this much when the turn's bytes are used up. */
+/* An idle connection may read this much even when the turn's bytes are used up. */
 #define TCP_QUIET_BYTES (16u << 10)
 
 #define TCP_RTO_MIN          (200 * USEC_PER_MSEC)
@@ -37,31 +39,31 @@
 #define TCP_PTO_MIN          (10 * USEC_PER_MSEC)
 #define TCP_DELAYED_ACK_MAX  (200 * USEC_PER_MSEC) /* RFC 8985 7.2 WCDelAckT */
 #define TCP_RETRIES_MAX      15                    /* RFC 9293 3.8.3 R2 */
-#define TCP_RETRIES_FEW      8 /* with TCP_SILENCE_MAX; RFC 9293 wants 100 s at least */
+#define TCP_RETRIES_FEW      8 /* with TCP_SILENCE_MAX; RFC 9293 asks for at least 100 s */
 #define TCP_SILENCE_MAX      (100 * USEC_PER_SEC)
 #define TCP_SYN_RETRIES      5
 #define TCP_KEEPALIVE_IDLE   (7200 * USEC_PER_SEC) /* RFC 9293 3.8.4 */
 #define TCP_KEEPALIVE_EVERY  (75 * USEC_PER_SEC)
 #define TCP_KEEPALIVE_TRIES  9
 #define TCP_HALF_CLOSED_IDLE (680 * USEC_PER_SEC)
-/* The host's end is reset: so long the guest may take what came before. */
+/* After the host's end was reset, the guest may receive earlier data for this long. */
 #define TCP_RESET_LINGER (5 * USEC_PER_SEC)
-/* The host has ended both ways, and the guest its own end not yet. */
+/* After the host has closed both ways, the guest has this long to close its end. */
 #define TCP_DEAF_LINGER (30 * USEC_PER_SEC)
-/* One answer to segments out of order in time or place (RFC 5961 7). */
+/* One challenge ACK per interval (RFC 5961 7). */
 #define TCP_CHALLENGE_EVERY (100 * USEC_PER_MSEC)
 
 #define TCP_HEADER      20
-#define TCP_PAYLOAD_MIN 64 /* a guest's MSS below is not believed */
+#define TCP_PAYLOAD_MIN 64 /* a smaller MSS of a guest is raised to this */
 
-/* A segment's payload, where it lies until the end of the turn. */
+/* A segment's payload, in the guest's frame, which lives until the end of the turn. */
 struct note {
 	const uint8_t *data;
 	uint32_t len;
-	uint32_t next; /* index + 1 of the conn's next; 0: none */
+	uint32_t next; /* index + 1 of the conn's next note; 0: none */
 };
 
-/* How much a guest has shown to take at once; of congestion.c. */
+/* How much a guest takes at once; used by congestion.c. */
 struct guest_limit {
 	mac_t mac;
 	uint32_t bytes;
@@ -73,16 +75,16 @@ struct tcp {
 	struct tcp_env env;
 	struct loop *loop;
 	struct list conns; /* heads tcp_conn::link */
-	struct list due;   /* heads tcp_conn::due: tcp_run() serves them */
-	struct list held;  /* heads tcp_conn::due: their guest's port is congested */
-	struct list later; /* heads tcp_conn::due: served, and want more next turn */
+	struct list due;   /* heads tcp_conn::due: to be served by tcp_run() */
+	struct list held;  /* heads tcp_conn::due: waiting for the guest's congested port */
+	struct list later; /* heads tcp_conn::due: served, with more to read next turn */
 	unsigned n_conns;
 	uint64_t bytes; /* charged */
 	struct block_pool *pool;
-	struct note *notes; /* of this turn; grown, kept */
+	struct note *notes; /* notes of this turn; grown, kept */
 	uint32_t n_notes, notes_allocated;
-	uint32_t turn_bytes; /* what may still be read in this turn */
-	struct port *port;   /* the guest's that was looked up last, in port_turn */
+	uint32_t turn_bytes; /* bytes that may still be read this turn */
+	struct port *port;   /* port_mac's, looked up in port_turn */
 	mac_t port_mac;
 	uint64_t port_turn;
 	struct guest_limit limits[GUEST_LIMITS];
@@ -90,10 +92,10 @@ struct tcp {
 };
 
 enum tcp_phase {
-	PHASE_OPENING,      /* outward: the host's socket connects */
+	PHASE_OPENING,      /* outward: the host's socket is connecting */
 	PHASE_SYN_RECEIVED, /* SYN,ACK was sent */
-	PHASE_SYN_SENT,     /* inward */
-	PHASE_OPEN,         /* and all that follows */
+	PHASE_SYN_SENT,     /* inward: the SYN was sent */
+	PHASE_OPEN,         /* established and all later states */
 };
 
 enum tcp_timer { TIMER_NONE, TIMER_RTO, TIMER_PROBE, TIMER_REORDER, TIMER_PERSIST };
@@ -101,74 +103,74 @@ enum tcp_timer { TIMER_NONE, TIMER_RTO, TIMER_PROBE, TIMER_REORDER, TIMER_PERSIS
 struct tcp_conn {
 	struct tcp *tcp;
 	struct conn *conn;
-	struct tcp_owner *owner; /* NULL: nobody is told of the end */
-	int open_error;          /* errno of a connect that failed */
-	uint32_t charged;        /* of CHARGE_BYTES */
+	struct tcp_owner *owner; /* NULL: nobody waits for the end */
+	int open_error;          /* errno of a failed connect */
+	uint32_t charged;        /* bytes of CHARGE_BYTES */
 	struct list due;         // tcp::due, held or later
 	struct list link;        // tcp::conns
 	struct loop_io io;
 	struct loop_timer timer;
-	usec_t heard;    /* the guest's last segment */
-	usec_t rexmit;   /* when timer_kind is due; 0: nothing is */
-	usec_t deadline; /* the host's end was reset: when the guest's is, at the latest */
+	usec_t heard;    /* time of the guest's last segment */
+	usec_t rexmit;   /* when timer_kind is due; 0: not set */
+	usec_t deadline; /* when to reset the guest's end after the host's */
 	uint8_t phase;   /* enum tcp_phase */
 	uint8_t timer_kind;
 
 	/* the host's socket */
 	bool readable : 1, writable : 1;
-	bool ending : 1;    /* EOF or an error waits behind the data */
-	bool host_eof : 1;  /* read; the guest's FIN is in a slot */
+	bool ending : 1;    /* EOF or an error follows the data */
+	bool host_eof : 1;  /* EOF was read; the guest's FIN is in a slot */
 	bool host_shut : 1; /* the guest's FIN was passed on */
-	bool host_dead : 1; /* reset: what the guest still sends is thrown away */
-	bool deaf : 1;      /* the host's socket takes no more; it may still talk */
-	bool failed : 1;    /* an error is behind what the socket has to read */
-	bool is_unix : 1;   /* the host's socket: a reset only means that something was not read */
+	bool host_dead : 1; /* reset: further data from the guest is discarded */
+	bool deaf : 1;      /* the host's socket takes no more data, but may still send */
+	bool failed : 1;    /* an error follows the data to be read */
+	bool is_unix : 1;   /* a reset of a unix socket only means that unread data was lost */
 	bool recverr : 1, opening_charged : 1, queued : 1;
 	/* the guest */
 	bool v6 : 1, stamps : 1, sack : 1;
 	bool need_ack : 1;
-	bool has_fin : 1; /* it was seen, at fin_seq, perhaps before what is in front of it */
+	bool has_fin : 1; /* a FIN was seen, at fin_seq; data may be missing before it */
 	bool fin_taken : 1, guest_first : 1;
-	bool send_small : 1; /* the persist timer says so (RFC 9293 3.8.6.2.1) */
+	bool send_small : 1; /* set by the persist timer (RFC 9293 3.8.6.2.1) */
 	/* recovery */
 	bool in_recovery : 1, after_timeout : 1, has_rack : 1, probe_out : 1;
 	bool cut : 1, seen_d_sack : 1, can_undo : 1, sent_new : 1, una_moved : 1;
 
 	uint8_t snd_shift, rcv_shift;
 	uint8_t retries, backoff, keepalives, duplicates;
-	uint8_t n_extra_acks; /* duplicates owed to a guest without SACK */
-	uint8_t reorder;      /* quarters of the RTT; RFC 8985 reo_wnd_mult */
+	uint8_t n_extra_acks; /* duplicate ACKs owed to a guest without SACK */
+	uint8_t reorder;      /* in quarters of the RTT; RFC 8985 reo_wnd_mult */
 
 	/* to the guest */
 	uint32_t iss, snd_una, snd_nxt;
 	uint32_t snd_wnd, max_wnd, snd_wl1;
-	uint32_t mss; /* payload of a segment */
+	uint32_t mss; /* payload bytes per segment */
 	struct block *first, *last;
 
 	/* from the guest */
-	uint32_t irs, rcv_nxt, rcv_edge, up_nxt; /* up_nxt: the next byte for the host */
+	uint32_t irs, rcv_nxt, rcv_edge, up_nxt; /* up_nxt: the next byte to write to the host */
 	uint32_t fin_seq, rcv_mss, last_ack_sent;
 	uint32_t ts_recent, ts_offset;
 	usec_t ts_recent_at, challenged;
 	uint32_t notes_head, notes_tail; /* index + 1 */
 	uint32_t notes_seq, notes_end;
-	struct ring *ring; /* NULL: nothing waits */
+	struct ring *ring; /* NULL: no data waits */
 
 	/* loss and congestion; bytes, microseconds */
 	uint32_t cwnd, ssthresh, w_max;
-	usec_t epoch; /* of the growth towards w_max and beyond */
+	usec_t epoch; /* start of the growth towards w_max and beyond */
 	uint32_t sacked, lost, resent, recover;
 	uint32_t episode_lost;
-	uint32_t round_end, flight, last_flight;    /* most under way in this round, and the last */
-	uint32_t delivered_segments, lost_segments; /* since the window was last cut */
-	uint32_t srtt, rttvar, min_rtt;             /* srtt 0: not measured */
+	uint32_t round_end, flight, last_flight;    /* most bytes under way, this round and last */
+	uint32_t delivered_segments, lost_segments; /* since the window was last reduced */
+	uint32_t srtt, rttvar, min_rtt;             /* srtt 0: not measured yet */
 	uint32_t rack_sent, rack_end, rack_rtt, probe_end;
 	uint32_t undo_cwnd, undo_ssthresh, undo_w_max, undo_stamp;
 
-	/* since the last turn, for the conn's counters */
+	/* since the last turn, to be added to the conn's counters */
 	uint32_t up_segments, up_bytes, down_segments, down_bytes;
 
-	uint32_t ip_sum, tcp_sum; /* of what is constant in the headers */
+	uint32_t ip_sum, tcp_sum; /* partial sums of the constant header fields */
 	uint8_t head_len;         /* ethernet and IP */
 	uint8_t head[ETH_HEADER + 40 + 4];
 };
@@ -183,7 +185,7 @@ void conn_due(struct tcp_conn *c);
 struct port *guest_port(struct tcp *tcp, mac_t mac);
 struct tcp_conn *conn_new(struct tcp *tcp, struct conn *conn, int fd);
 void conn_count_drop(struct tcp *tcp, const struct conn *conn, enum drop_reason why);
-/* Of blocks. */
+/* Charges the bytes of blocks. */
 bool conn_charge(struct tcp_conn *c, uint32_t bytes);
 void conn_charge_force(struct tcp_conn *c, uint32_t bytes);
 void conn_uncharge(struct tcp_conn *c, uint32_t bytes);
@@ -200,25 +202,25 @@ void refuse(struct tcp_conn *c, int error);
 
 /* emit.c */
 void emit_init(struct tcp_conn *c);
-/* The headers of full segments sent now, of which each slot of a read changes a few bytes. */
+/* The headers of full segments sent now; each slot of a read changes only a few bytes. */
 struct emit_run {
 	uint8_t head[ETH_HEADER + 40 + TCP_HEADER + TCP_OPTION_STAMPS_LEN];
 	uint32_t len, payload;
-	uint64_t sum; /* of what is the same in all */
+	uint64_t sum; /* of the bytes that are equal in all */
 };
 void emit_run_begin(struct tcp_conn *c, struct emit_run *run);
 void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i);
-/* One slot, alone. */
+/* A single slot. */
 void emit_slot(struct tcp_conn *c, struct block *block, unsigned i);
 void emit_ack(struct tcp_conn *c);
-/* An empty segment at @seq: keep-alive, window probe. */
+/* An empty segment at @seq: keep-alive or window probe. */
 void emit_probe(struct tcp_conn *c, uint32_t seq);
 void emit_syn(struct tcp_conn *c);
 void emit_reset(struct tcp_conn *c, uint32_t seq, bool with_ack);
-/* The length of the headers in front of payload. */
+/* The length of the headers before the payload. */
 uint32_t emit_header_len(const struct tcp_conn *c);
 uint32_t emit_stamp(const struct tcp_conn *c);
-/* The window has opened by so much that the guest must be told. */
+/* Has the window opened so far that the guest must be told? */
 bool emit_window_moved(const struct tcp_conn *c);
 
 /* up.c */
@@ -228,13 +230,13 @@ uint32_t up_waiting(const struct tcp_conn *c);
 
 /* down.c */
 enum down_more {
-	DOWN_WAITS,  /* for the guest or the host */
-	DOWN_HUNGRY, /* got nothing: the turn's bytes are used up */
-	DOWN_WANTS,  /* got some, and could take more */
+	DOWN_WAITS,  /* nothing more to do until an event */
+	DOWN_HUNGRY, /* read nothing: the turn's bytes are used up */
+	DOWN_WANTS,  /* read some, and could read more */
 };
 enum down_more down_run(struct tcp_conn *c);
 void down_free(struct tcp_conn *c);
-/* Data waits in the socket for which the guest's window has no room. */
+/* Does data wait in the socket while the guest's window is closed? */
 bool down_must_probe(const struct tcp_conn *c);
 static inline uint32_t down_out(const struct tcp_conn *c)
 {
@@ -253,7 +255,7 @@ uint32_t recovery_pipe(const struct tcp_conn *c);
 /* congestion.c */
 void congestion_init(struct tcp_conn *c);
 void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before);
-/* What is under way has grown. */
+/* Call it after new data was sent. */
 void congestion_sent(struct tcp_conn *c);
 void congestion_lost(struct tcp_conn *c, uint32_t bytes);
 void congestion_timeout(struct tcp_conn *c);
@@ -261,21 +263,21 @@ void congestion_timeout(struct tcp_conn *c);
 /* timer.c */
 void timer_fire(struct loop_timer *timer);
 void timer_arm(struct tcp_conn *c);
-/* The timer will have fired by @at. */
+/* Makes the timer fire at @at or before. */
 void timer_by(struct tcp_conn *c, usec_t at);
 usec_t timer_rto(const struct tcp_conn *c);
 void timer_measured(struct tcp_conn *c, uint32_t rtt);
 
-/* end.c: @c is gone after these */
-/* Both ends have ended. */
+/* end.c: these free @c */
+/* Both ends have closed. */
 void end_both(struct tcp_conn *c);
-/* RST to whom it says. */
+/* Sends RST to the ends named. */
 void end_reset(struct tcp_conn *c, bool guest, bool host);
-/* As end_reset, from the table, which ends the conn itself. */
+/* As end_reset, called by the table, which ends the conn itself. */
 void end_from_table(struct conn *conn);
-/* Nothing was ever opened to the guest. */
+/* Ends a connection of which the guest knows nothing. */
 void end_quietly(struct tcp_conn *c);
-/* The state that the guest's end is in. */
+/* The state of the guest's end. */
 enum conn_state end_state(const struct tcp_conn *c);
 
 #endif

@@ -6,13 +6,13 @@
 #include "tcp/conn.h"
 
 /*
- * From the host to the guest. Nothing is read that cannot be sent at once: one readv, straight into
- * the payload of slots, which leave as they are and are kept until the guest acknowledges them.
+ * From the host to the guest. Only what can be sent at once is read: one readv, into the payload of
+ * slots. Slots leave as they are and are kept until the guest acknowledges them.
  */
 
 struct offer {
-	unsigned n;          /* of tcp::iov */
-	struct block *fresh; /* taken for this read */
+	unsigned n;          /* entries of tcp::iov */
+	struct block *fresh; /* blocks taken for this read */
 	struct block **last;
 };
 
@@ -23,8 +23,10 @@ static uint32_t window_room(const struct tcp_conn *c)
 	return room > 0 ? (uint32_t)room : 0;
 }
 
-/* Bytes that may be sent now. Less than a segment only to a guest that never shows more, or at the
- * persist timer's word (RFC 9293 3.8.6.2.1). */
+/*
+ * Bytes that may be sent now. Less than a segment only if the guest's window was never larger, or
+ * when the persist timer says so (RFC 9293 3.8.6.2.1).
+ */
 static uint32_t send_room(const struct tcp_conn *c)
 {
 	uint32_t window = window_room(c), pipe = recovery_pipe(c), out = down_out(c);
@@ -43,7 +45,7 @@ bool down_must_probe(const struct tcp_conn *c)
 	return c->readable && !c->host_eof && !send_room(c);
 }
 
-/* --- what is read into --- */
+/* --- where to read to --- */
 
 static void offer_slots(struct tcp_conn *c, struct offer *offer, const struct block *block,
 			uint32_t *want)
@@ -78,8 +80,10 @@ static void offer_block(struct tcp_conn *c, struct offer *offer, enum block_clas
 	offer_slots(c, offer, block, want);
 }
 
-/* The last block's free slots; for who was quiet a small block, which is never refused; then as
- * many large ones as may be. */
+/*
+ * Offers the free slots of the last block; without one, a small block, which is always granted;
+ * then as many large blocks as charges allow.
+ */
 static void make_offer(struct tcp_conn *c, struct offer *offer, uint32_t want)
 {
 	if (c->last) {
@@ -93,7 +97,7 @@ static void make_offer(struct tcp_conn *c, struct offer *offer, uint32_t want)
 		offer_block(c, offer, BLOCK_LARGE, &want);
 }
 
-/* --- what was read --- */
+/* --- after reading --- */
 
 static void send_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block,
 		      uint32_t len, uint8_t flags)
@@ -112,7 +116,7 @@ static void send_slot(struct tcp_conn *c, const struct emit_run *run, struct blo
 	c->sent_new = true;
 }
 
-/* *@left bytes stand in the slots of @block, and of those behind it. */
+/* The slots of @block and those after it hold *@left bytes. */
 static void send_filled(struct tcp_conn *c, const struct emit_run *run, struct block *block,
 			uint32_t *left)
 {
@@ -168,7 +172,7 @@ static void send_fin(struct tcp_conn *c)
 	send_slot(c, &run, c->last, 0, SLOT_FIN);
 }
 
-/* Bytes read, 0 when nothing came. */
+/* Returns the bytes read, 0 when there were none. */
 static uint32_t read_some(struct tcp_conn *c, uint32_t want)
 {
 	struct offer offer = {0};
@@ -191,7 +195,7 @@ static uint32_t read_some(struct tcp_conn *c, uint32_t want)
 	} else if (got < 0 && errno != EAGAIN) {
 		c->host_dead = true;
 	}
-	/* Behind a short read there is nothing more, unless an end was announced. */
+	/* A short read empties the socket, unless an end was announced. */
 	if (got <= 0 || ((uint32_t)got < asked && !c->ending))
 		c->readable = false;
 	take_read(c, &offer, got > 0 ? (uint32_t)got : 0);

@@ -6,9 +6,9 @@
 #include "tcp/conn.h"
 
 /*
- * Segments to the guest. Ethernet and IP headers and the ports are the same in all of a
- * connection's segments and are copied; acknowledgement, window and timestamp are those of now,
- * in a retransmission too: Linux drops a segment that acknowledges what is long past.
+ * Segments to the guest. Ethernet and IP headers and ports are the same in all segments of a
+ * connection and are copied. Acknowledgement, window and timestamp are current, in retransmissions
+ * too: Linux drops a segment with an old acknowledgement.
  */
 #define HOP_LIMIT 64
 
@@ -33,7 +33,7 @@ void emit_init(struct tcp_conn *c)
 		struct in_addr src = address_v4(&key->peer), dst = address_v4(&key->guest);
 
 		ip[0] = 0x45;
-		ip[6] = 0x40; /* DF: the identification means nothing (RFC 6864 4.1) */
+		ip[6] = 0x40; /* DF: needs no identification (RFC 6864 4.1) */
 		ip[8] = HOP_LIMIT;
 		ip[9] = IPPROTO_TCP;
 		memcpy(ip + 12, &src, 4);
@@ -70,7 +70,7 @@ static uint32_t window_limit(const struct tcp_conn *c)
 				 : TCP_WINDOW_LEAST);
 }
 
-/* By how much the right edge may move now; not by little (RFC 9293 3.8.6.2.2). */
+/* How far the right edge may move now; 0 for small steps (RFC 9293 3.8.6.2.2). */
 static uint32_t window_step(const struct tcp_conn *c)
 {
 	uint32_t limit = window_limit(c), step = MIN(limit / 2, MAX(c->rcv_mss, 1460));
@@ -87,8 +87,8 @@ bool emit_window_moved(const struct tcp_conn *c)
 }
 
 /*
- * The field; the right edge is what it says from now on, and never moves left (RFC 9293 3.8.6.2.1):
- * what the scale cannot express is rounded up.
+ * The window field. The right edge follows what it says and never moves left (RFC 9293 3.8.6.2.1),
+ * so values are rounded up to the scale.
  */
 static uint16_t window_field(struct tcp_conn *c, bool syn)
 {
@@ -111,8 +111,8 @@ static uint16_t window_field(struct tcp_conn *c, bool syn)
 struct segment {
 	uint32_t seq;
 	uint8_t flags;
-	const struct tcp_options *options; /* NULL: timestamps alone, where they are used */
-	uint32_t payload;                  /* its length */
+	const struct tcp_options *options; /* NULL: timestamps only, if used */
+	uint32_t payload;                  /* its length, in bytes */
 	csum_t sum;                        /* its checksum */
 };
 
@@ -130,7 +130,7 @@ static void put_ip_len(const struct tcp_conn *c, uint8_t *ip, uint32_t len)
 	memcpy(ip + 10, &check, 2);
 }
 
-/* Writes all headers of @segment; its payload stands behind them. Returns the frame's length. */
+/* Writes all headers of @segment in front of its payload. Returns the frame's length. */
 static size_t put_headers(struct tcp_conn *c, uint8_t *frame, const struct segment *segment)
 {
 	uint8_t *tcp = frame + c->head_len, *p = tcp + TCP_HEADER;
@@ -165,7 +165,7 @@ static size_t put_headers(struct tcp_conn *c, uint8_t *frame, const struct segme
 	return c->head_len + header + segment->payload;
 }
 
-/* A segment without payload, in the outbox. */
+/* Writes a segment without payload into the outbox. */
 static void send_bare(struct tcp_conn *c, const struct segment *segment)
 {
 	uint8_t *frame = outbox_reserve(c->tcp->env.outbox, c->head_len + TCP_HEADER + 40);
@@ -222,7 +222,7 @@ void emit_slot(struct tcp_conn *c, struct block *block, unsigned i)
 	emit_run_slot(c, &run, block, i);
 }
 
-/* Which spans the guest is told of: those that grew last, newest first (RFC 2018 section 4). */
+/* Chooses the spans to report: those that grew last, newest first (RFC 2018 section 4). */
 static void choose_sacks(const struct tcp_conn *c, struct tcp_options *options)
 {
 	const struct ring *ring = c->ring;

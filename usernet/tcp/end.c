@@ -11,7 +11,7 @@ enum conn_state end_state(const struct tcp_conn *c)
 	switch ((enum tcp_phase)c->phase) {
 	case PHASE_OPENING:
 		return CONN_SYN_SENT;
-	case PHASE_SYN_RECEIVED: /* the guest has our SYN,ACK, or will have it */
+	case PHASE_SYN_RECEIVED: /* the guest has our SYN,ACK or will get it */
 		return c->conn->opener == CONN_BY_GUEST ? CONN_SYN_SENT : CONN_SYN_RECEIVED;
 	case PHASE_SYN_SENT:
 		return CONN_SYN_RECEIVED;
@@ -20,13 +20,13 @@ enum conn_state end_state(const struct tcp_conn *c)
 	}
 	if (!c->fin_taken)
 		return c->host_eof ? CONN_CLOSE_WAIT : CONN_ESTABLISHED;
-	/* The guest's FIN is acknowledged in the turn it comes in. */
+	/* A guest's FIN is acknowledged in the turn in which it comes. */
 	if (!c->host_eof || c->guest_first)
 		return CONN_FIN_WAIT_2;
 	return CONN_LAST_ACK;
 }
 
-/* So that the gateway can answer late segments without us. */
+/* Fills conn::ends, so that the gateway can answer late segments. */
 static void fill_ends(const struct tcp_conn *c, bool reset)
 {
 	bool peer_began = c->phase != PHASE_OPENING;
@@ -48,7 +48,7 @@ static void fill_ends(const struct tcp_conn *c, bool reset)
 	};
 }
 
-/* The peer sees a reset: close() alone would end what was sent in peace. */
+/* The peer sees a reset if @reset; a plain close() would end the stream in order. */
 static void close_host(struct tcp_conn *c, bool reset)
 {
 	int fd = c->io.fd;

@@ -9,16 +9,16 @@
 #include "base/sockaddr.h"
 #include "tcp/conn.h"
 
-/* Opening, both ways (RFC 9293 3.10.7.3 and .4, as far as the handshake). */
+/* Opens connections both ways (RFC 9293 3.10.7.3 and .4, up to ESTABLISHED). */
 
-/* --- what the guest's SYN says --- */
+/* --- the guest's SYN --- */
 
 static uint32_t guest_mss(const struct tcp_conn *c, const struct tcp_options *options)
 {
 	const struct user_config *config = c->tcp->env.config;
 	uint32_t headers = c->v6 ? 60 : 40;
 	uint32_t most = (config->mtu ? config->mtu : 65535) - headers;
-	/* Who says nothing (GRUB) is taken to mean the link's, not RFC 9293 3.7.1's 536. */
+	/* Without an MSS option (GRUB) use the link's, not RFC 9293 3.7.1's 536. */
 	uint32_t mss =
 		options->has_mss && options->mss ? options->mss : user_config_mtu(config) - headers;
 
@@ -47,7 +47,7 @@ static void take_syn(struct tcp_conn *c, const struct packet *packet,
 	c->snd_wl1 = c->irs;
 }
 
-/* RFC 6528: a hash of the addresses and ports, and a clock of 4 us. */
+/* RFC 6528: a hash of addresses and ports, plus a clock of 4 us. */
 static void choose_iss(struct tcp_conn *c)
 {
 	uint64_t hash = hash_bytes(hash_seed() ^ 0x697373, &c->conn->key, sizeof(c->conn->key));
@@ -130,7 +130,10 @@ static bool serve_opening(struct tcp_conn *c)
 	socklen_t len = sizeof(error);
 
 	if (is_connected(c->io.fd)) {
-		/* Established, an ICMP error would be fatal with it (RFC 1122 4.2.3.9). */
+		/*
+		 * On an established connection it would make ICMP errors fatal (RFC 1122
+		 * 4.2.3.9).
+		 */
 		if (c->recverr)
 			set_recverr(c, 0);
 		c->phase = PHASE_SYN_RECEIVED;
@@ -159,7 +162,7 @@ bool handshake_serve(struct tcp_conn *c)
 	return true;
 }
 
-/* CHARGE_OPENING and CHARGE_FDS; false: the port holds its share. */
+/* Takes CHARGE_OPENING and CHARGE_FDS; false: the port's limit is reached. */
 static bool take_charges(struct conn *conn)
 {
 	if (!charge_take(conn->charge, CHARGE_OPENING, 1))
@@ -170,7 +173,7 @@ static bool take_charges(struct conn *conn)
 	return false;
 }
 
-/* For what is said to a guest about a connection that does not come to be. */
+/* Fills in @c to build segments for a connection that will not exist. */
 static void borrow(struct tcp_conn *c, struct tcp *tcp, struct conn *conn)
 {
 	*c = (struct tcp_conn){
@@ -248,7 +251,7 @@ static bool input_syn_sent(struct tcp_conn *c, const struct packet *packet,
 	bool is_ack = flags & TCP_FLAG_ACK, right = is_ack && ack == c->iss + 1;
 
 	if (c->timer_kind == TIMER_NONE)
-		return true; /* about an older connection: our SYN is not out yet */
+		return true; /* about an older connection: our SYN was not sent yet */
 	if (is_ack && !right) {
 		if (!(flags & TCP_FLAG_RST))
 			emit_reset(c, ack, false);
@@ -268,7 +271,7 @@ static bool input_syn_sent(struct tcp_conn *c, const struct packet *packet,
 	c->need_ack = true;
 	if (right) {
 		handshake_done(c);
-	} else { /* both have opened */
+	} else { /* simultaneous open */
 		c->phase = PHASE_SYN_RECEIVED;
 		send_syn(c);
 	}
@@ -292,7 +295,7 @@ bool handshake_input(struct tcp_conn *c, const struct packet *packet,
 		return true;
 	}
 	if (c->phase == PHASE_OPENING) {
-		/* The guest has begun anew, and nothing was said to it yet. */
+		/* The guest has restarted, and was not answered yet. */
 		if (flags == TCP_FLAG_SYN && seq != c->irs)
 			take_syn(c, packet, options);
 		return true;

@@ -10,8 +10,8 @@
 
 struct segment {
 	const struct packet *packet;
-	uint32_t seq, ack, len; /* len: of payload */
-	uint32_t end;           /* behind payload and FIN */
+	uint32_t seq, ack, len; /* len: bytes of payload */
+	uint32_t end;           /* the sequence number after payload and FIN */
 	uint32_t window;        /* scaled */
 	uint8_t flags;
 	struct tcp_options options;
@@ -33,7 +33,7 @@ static bool checksum_right(const struct packet *packet)
 	return csum_fold(csum_add(sum, tcp, len)) == 0;
 }
 
-/* Only where the wire may corrupt: a local stream socket does not. */
+/* Verifies the checksum, but only where the wire may corrupt: a local stream socket does not. */
 static bool is_damaged(struct tcp *tcp, const struct conn *conn, const struct packet *packet)
 {
 	struct port *port = guest_port(tcp, conn->mac);
@@ -60,7 +60,7 @@ static void read_segment(struct segment *s, const struct tcp_conn *c, const stru
 	s->window = (uint32_t)packet_u16(tcp + 14) << c->snd_shift;
 }
 
-/* An ACK that says where we are; not for each, or two ends could keep one another talking. */
+/* An ACK of the current state; rate-limited, or two ends could keep answering each other. */
 static void challenge(struct tcp_conn *c)
 {
 	usec_t now = tcp_now(c->tcp);
@@ -71,7 +71,7 @@ static void challenge(struct tcp_conn *c)
 	c->need_ack = true;
 }
 
-/* What brings bytes or an end is answered always: its sender has not got our ACK. */
+/* Segments with data or FIN always get an ACK: their sender has missed the last one. */
 static void answer_useless(struct tcp_conn *c, const struct segment *s)
 {
 	if (s->flags & TCP_FLAG_RST)
@@ -82,7 +82,7 @@ static void answer_useless(struct tcp_conn *c, const struct segment *s)
 		challenge(c);
 }
 
-/* RFC 7323 5.3 R1: older than what came before it. */
+/* RFC 7323 5.3 R1: older than the last one. */
 static bool is_old(const struct tcp_conn *c, const struct segment *s)
 {
 	return c->stamps && s->options.has_stamps && !(s->flags & TCP_FLAG_RST) &&
@@ -96,13 +96,13 @@ static bool is_acceptable(const struct tcp_conn *c, const struct segment *s)
 	return !seq_before(s->end, c->rcv_nxt) && !seq_before(c->rcv_edge, s->seq);
 }
 
-/* The number that the guest's next segment has; its FIN may not be taken yet in this turn. */
+/* The sequence number expected next; a FIN may be pending in this turn. */
 static uint32_t expected(const struct tcp_conn *c)
 {
 	return c->rcv_nxt + (c->has_fin && !c->fin_taken && c->rcv_nxt == c->fin_seq ? 1 : 0);
 }
 
-/* RFC 9293 3.10.7.4 first to fifth. False: the segment is done with; *@gone: so is the conn. */
+/* RFC 9293 3.10.7.4, first to fifth. False: nothing more to do; *@gone: the conn is freed. */
 static bool check_segment(struct tcp_conn *c, const struct segment *s, bool *gone)
 {
 	if (is_old(c, s) || !is_acceptable(c, s)) {
@@ -140,8 +140,8 @@ static void take_stamp(struct tcp_conn *c, const struct segment *s)
 }
 
 /*
- * Does the segment tell the window as it is now? An acknowledgement of more does, in a
- * retransmission too: with the window from before, its edge would move right by itself.
+ * Is the segment's window current? If it acknowledges more it is, even in a retransmission: with
+ * the old window the right edge would move by itself.
  */
 static bool is_news(const struct tcp_conn *c, const struct segment *s)
 {
@@ -150,7 +150,7 @@ static bool is_news(const struct tcp_conn *c, const struct segment *s)
 	return s->seq == c->snd_wl1 && (s->window > c->snd_wnd || !s->window);
 }
 
-/* True: the window is another. */
+/* True: the window has changed. */
 static bool take_window(struct tcp_conn *c, const struct segment *s)
 {
 	uint32_t before = c->snd_wnd;
@@ -170,7 +170,7 @@ static void take_ack(struct tcp_conn *c, const struct segment *s)
 	if (seq_before(s->ack, c->snd_una))
 		return;
 	moved = take_window(c, s);
-	/* A guest with a closed window is alive, though it takes nothing. */
+	/* A guest with a closed window is alive, although it takes no data. */
 	if (!c->snd_wnd)
 		c->retries = 0;
 	else if (moved && !down_out(c))
@@ -212,7 +212,7 @@ static void segment_arrives(struct tcp_conn *c, const struct segment *s)
 	if (check_segment(c, s, &gone)) {
 		take_stamp(c, s);
 		take_ack(c, s);
-		/* URG says nothing: its bytes are in line (RFC 6093). */
+		/* URG is ignored: urgent bytes are in line (RFC 6093). */
 		if (s->len)
 			take_payload(c, s);
 		if (s->flags & TCP_FLAG_FIN)

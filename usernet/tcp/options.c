@@ -54,8 +54,7 @@ void tcp_options_read(struct tcp_options *options, const struct packet *packet)
 	uint8_t kind, len;
 
 	*options = (struct tcp_options){0};
-	/* The usual segment has timestamps and nothing else, as RFC 7323 appendix A lays them out.
-	 */
+	/* The usual segment has only timestamps, laid out as in RFC 7323 appendix A. */
 	if (reader.rem == TCP_OPTION_STAMPS_LEN && packet_u32(reader.p) == 0x0101080a) {
 		options->has_stamps = true;
 		options->stamp = packet_u32(reader.p + 4);

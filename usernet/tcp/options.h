@@ -24,9 +24,9 @@ struct tcp_options {
 	} sacks[TCP_OPTION_SACKS_MAX];
 };
 
-/* Malformed options end the list; what came before them counts. */
+/* Malformed options end the list; those before them count. */
 void tcp_options_read(struct tcp_options *options, const struct packet *packet);
-/* Writes what @options has, padded to whole words; at most 40 bytes. Returns the length. */
+/* Writes the options set in @options, padded to words; at most 40 bytes. Returns the length. */
 size_t tcp_options_write(uint8_t *out, const struct tcp_options *options);
 
 #endif

@@ -4,12 +4,13 @@
 #include "tcp/conn.h"
 
 /*
- * What became of the slots that were sent: acknowledged, SACKed (RFC 2018), lost (RACK, RFC 8985;
- * without SACK by duplicates, RFC 6582), sent again. An episode of recovery begins with the first
- * loss and ends when all that was sent by then is acknowledged. What may be sent meanwhile is
- * counted as RFC 6675's pipe.
+ * What happened to the slots that were sent: acknowledged, SACKed (RFC 2018), lost (RACK, RFC 8985;
+ * without SACK by duplicate ACKs, RFC 6582), retransmitted. A recovery episode begins with the
+ * first loss and ends when everything sent until then is acknowledged. RFC 6675's pipe limits what
+ * is sent meanwhile.
  *
- * A slot is in exactly one of these: under way, SLOT_SACKED, SLOT_LOST, SLOT_LOST | SLOT_RESENT.
+ * A slot is in exactly one of these states: under way, SLOT_SACKED, SLOT_LOST, SLOT_LOST |
+ * SLOT_RESENT.
  */
 #define DUPLICATES  3 /* RFC 5681 3.2 */
 #define REORDER_MAX 40
@@ -54,14 +55,14 @@ uint32_t recovery_pipe(const struct tcp_conn *c)
 	return out - MIN(out, gone);
 }
 
-/* --- what has arrived --- */
+/* --- arrivals --- */
 
 struct arrival {
-	uint32_t rtt; /* of the slot sent last that tells it; 0: none does */
-	bool again;   /* one was sent again: those behind it have waited for it */
+	uint32_t rtt; /* from the most recently sent slot that gives one; 0: none */
+	bool again;   /* a retransmitted slot arrived: those after it have waited for it */
 };
 
-/* The guest has @slot, which it did not have before. */
+/* @slot has reached the guest now. */
 static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *arrival)
 {
 	uint32_t now = (uint32_t)tcp_now(c->tcp), rtt = now - slot->sent;
@@ -70,7 +71,7 @@ static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *
 	c->delivered_segments++;
 	if (slot->flags & SLOT_AGAIN) {
 		arrival->again = true;
-		/* Sooner than any answer came yet: that is to the first one (RFC 8985 6.2). */
+		/* Sooner than any RTT: it answers the first transmission (RFC 8985 6.2). */
 		if (rtt < c->min_rtt)
 			return;
 	} else if (!arrival->rtt || rtt < arrival->rtt) {
@@ -85,7 +86,7 @@ static void slot_arrived(struct tcp_conn *c, struct slot *slot, struct arrival *
 	}
 }
 
-/* @slot leaves the count it is in. */
+/* Takes @slot out of the count of its state. */
 static void slot_uncount(struct tcp_conn *c, struct slot *slot)
 {
 	uint32_t span = slot_span(slot);
@@ -110,7 +111,7 @@ static void drop_first_block(struct tcp_conn *c)
 	block_retire(c->tcp->pool, block);
 }
 
-/* Slots below @ack are done with. */
+/* Frees the slots below @ack. */
 static void free_acked(struct tcp_conn *c, uint32_t ack, struct arrival *arrival)
 {
 	while (c->first) {
@@ -155,7 +156,7 @@ static void take_sacks(struct tcp_conn *c, uint32_t ack, const struct tcp_option
 
 		if (!seq_before(from, to) || seq_before(c->snd_nxt, to))
 			continue;
-		if (!seq_before(ack, to)) { /* RFC 2883: it came twice */
+		if (!seq_before(ack, to)) { /* RFC 2883: it arrived twice */
 			c->seen_d_sack = i == 0;
 			continue;
 		}
@@ -186,8 +187,8 @@ static void end_episode(struct tcp_conn *c)
 }
 
 /*
- * The guest answers what was sent before anything was sent again: nothing had been lost (Eifel, RFC
- * 3522 and RFC 4015). A guest that was not scheduled for a while does that.
+ * The guest answers the first transmission, so nothing had been lost (Eifel, RFC 3522 and RFC
+ * 4015). This happens when a guest is not scheduled for a while.
  */
 static void maybe_undo(struct tcp_conn *c, const struct tcp_options *options)
 {
@@ -222,7 +223,7 @@ static void mark_lost(struct tcp_conn *c, struct slot *slot)
 	congestion_lost(c, span);
 }
 
-/* How far out of order segments may come; 0 until it was seen that they do (RFC 8985 6.2). */
+/* How far segments may be reordered; 0 until reordering was seen (RFC 8985 6.2). */
 static uint32_t reorder_window(const struct tcp_conn *c)
 {
 	if (!c->reorder)
@@ -230,7 +231,7 @@ static uint32_t reorder_window(const struct tcp_conn *c)
 	return MIN(c->min_rtt / 4 * c->reorder, c->srtt / 8);
 }
 
-/* Was @slot sent before the one that arrived and was sent last? */
+/* Was @slot sent before the most recently sent one that has arrived? */
 static bool is_before_rack(const struct tcp_conn *c, const struct slot *slot)
 {
 	return seq_before(slot->sent, c->rack_sent) ||
@@ -243,7 +244,7 @@ void recovery_detect(struct tcp_conn *c)
 	int32_t wait = 0;
 	struct cursor cursor;
 
-	/* Without SACK nothing tells which are missing; without gaps none is. */
+	/* Losses cannot be located without SACK; without gaps there are none. */
 	if (!c->sack || !c->has_rack || (!c->sacked && !c->lost))
 		return;
 	for_each_slot(slot, cursor, c)
@@ -254,7 +255,7 @@ void recovery_detect(struct tcp_conn *c)
 		    (slot->flags & (SLOT_LOST | SLOT_RESENT)) == SLOT_LOST)
 			continue;
 		if (!is_before_rack(c, slot)) {
-			/* Those behind it were sent later still. */
+			/* Later slots were sent later still. */
 			if (!(slot->flags & SLOT_AGAIN))
 				break;
 			continue;
@@ -271,12 +272,11 @@ void recovery_detect(struct tcp_conn *c)
 	}
 }
 
-/* --- the verbs --- */
+/* --- interface --- */
 
 /*
- * A probe sent the last segment twice. Either the guest says that it has come twice, or one of them
- * was lost, which shows when later data is acknowledged and the guest has not said so (RFC 8985
- * 7.4.2).
+ * A probe sent the last segment again. Either the guest reports a duplicate, or one of the two was
+ * lost, which shows when later data is acknowledged without such a report (RFC 8985 7.4.2).
  */
 static void judge_probe(struct tcp_conn *c, uint32_t ack, bool repeats)
 {
@@ -294,7 +294,10 @@ static void judge_probe(struct tcp_conn *c, uint32_t ack, bool repeats)
 	end_episode(c);
 }
 
-/* Without SACK: a partial acknowledgement says that the next is missing too (RFC 6582 3.2). */
+/*
+ * Without SACK: a partial acknowledgement means that the next segment is lost too (RFC 6582
+ * 3.2).
+ */
 static void partial_ack(struct tcp_conn *c)
 {
 	struct cursor cursor;
@@ -389,12 +392,12 @@ void recovery_timeout(struct tcp_conn *c)
 	if (!c->in_recovery)
 		begin_episode(c);
 	congestion_timeout(c);
-	c->cut = true; /* the window is as small as it gets */
+	c->cut = true; /* the window is at its minimum */
 	c->after_timeout = true;
 	c->recover = c->snd_nxt;
 	if (!again)
 		c->undo_stamp = emit_stamp(c);
-	/* It has SACKed what it does not acknowledge: it may have thrown it away (RFC 2018 8). */
+	/* It SACKed data that it does not acknowledge: it may have discarded it (RFC 2018 8). */
 	if (first->flags & SLOT_SACKED)
 		c->sack = false;
 	for_each_slot(slot, mark, c)
@@ -409,7 +412,7 @@ void recovery_timeout(struct tcp_conn *c)
 	c->probe_out = false;
 }
 
-/* The last segment once more, so that what is missing in front of it shows (RFC 8985 7.3). */
+/* Sends the last segment again, so that losses before it show (RFC 8985 7.3). */
 void recovery_probe(struct tcp_conn *c)
 {
 	struct cursor cursor = {c->last, 0};

@@ -8,8 +8,9 @@
 #include "tcp/conn.h"
 
 /*
- * What a guest is told when the host cannot connect: a refusal is a RST, an unreachable destination
- * the ICMP error that says why, from the router that said it where the kernel tells which.
+ * What a guest is told when the host cannot connect: a refusal becomes a RST; an unreachable
+ * destination an ICMP error with the code and, if the kernel knows it, the address of the router
+ * that sent it.
  */
 #define CODE4_NET   0 /* RFC 792 */
 #define CODE4_HOST  1
@@ -18,7 +19,7 @@
 #define CODE6_ADMIN 1
 #define CODE6_ADDR  3
 
-/* -1: none, a RST says it. */
+/* -1: none; a RST is sent. */
 static int unreachable_code(int error, bool v6)
 {
 	switch (error) {
@@ -52,8 +53,7 @@ static bool offender_address(const struct sock_extended_err *err, bool v6, struc
 	return true;
 }
 
-/* Who sent the ICMP error that ended the connect; and with which code. False: nobody, or unknown.
- */
+/* The sender of the ICMP error that ended the connect, and its code. False: none or unknown. */
 static bool read_offender(int fd, bool v6, struct in6_addr *from, uint8_t *code)
 {
 	union {
@@ -80,7 +80,7 @@ static bool read_offender(int fd, bool v6, struct in6_addr *from, uint8_t *code)
 	return false;
 }
 
-/* The guest's SYN again, as much of it as an error must quote. */
+/* The guest's SYN, rebuilt as far as an ICMP error must quote it. */
 static size_t build_syn(const struct tcp_conn *c, uint8_t *ip)
 {
 	const struct conn_key *key = &c->conn->key;
@@ -135,7 +135,7 @@ void refuse(struct tcp_conn *c, int error)
 
 	if (code >= 0)
 		send_unreachable(c, (uint8_t)code);
-	/* A time-out is told both ways: some stacks believe no ICMP. */
+	/* A time-out gets both: some stacks ignore ICMP. */
 	if (code < 0 || error == ETIMEDOUT)
 		emit_reset(c, 0, true);
 }

@@ -122,7 +122,7 @@ bool ring_add_span(struct ring *ring, uint32_t from, uint32_t to)
 
 	while (i < ring->n_spans && seq_before(ring->spans[i].to, from))
 		i++;
-	/* Those from i up to end touch the new one. */
+	/* Spans i to end-1 touch the new one. */
 	for (end = i; end < ring->n_spans && !seq_before(to, ring->spans[end].from); end++) {
 		from = seq_min(from, ring->spans[end].from);
 		to = seq_max(to, ring->spans[end].to);

@@ -8,11 +8,11 @@
 #include "tcp/block.h"
 
 /*
- * Bytes from a guest that cannot go to the host yet: the host does not take them, or others are
- * missing in front of them. They stand in pieces addressed by sequence number, twice the largest
- * window in all. Made when something must wait, gone when nothing does.
+ * Bytes from a guest that cannot go to the host yet: its socket is full, or earlier bytes are
+ * missing. They are kept in pieces addressed by sequence number, twice the largest window in all.
+ * The ring is made when bytes must wait, and freed when none do.
  *
- * Spans are what is there beyond a gap, in order and apart from one another.
+ * Spans are the ranges received after a gap, in order and disjoint.
  */
 #define RING_PIECES    128 /* 2 MB; a power of two */
 #define RING_SPANS_MAX 64
@@ -25,8 +25,8 @@ struct ring_span {
 };
 
 struct ring {
-	struct block *pieces[RING_PIECES]; /* by sequence number */
-	uint32_t low;                      /* no piece below this number's is there */
+	struct block *pieces[RING_PIECES]; /* indexed by sequence number */
+	uint32_t low;                      /* no pieces exist below this number */
 	unsigned n_pieces;
 	unsigned n_spans;
 	struct ring_span spans[RING_SPANS_MAX];
@@ -34,19 +34,19 @@ struct ring {
 };
 
 /*
- * Copies @len bytes in; @c's ring is made if there is none. Returns how many, from the first on,
- * were stored: fewer where a piece was refused (charge.h).
+ * Copies @len bytes in; makes @c's ring if there is none. Returns how many bytes were stored from
+ * the start: fewer if a piece was refused (charge.h).
  */
 uint32_t ring_store(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len);
-/* Bytes from @seq on that stand in one piece; at most *@len, which becomes how many. */
+/* Bytes from @seq on in one piece; at most *@len, which is set to their number. */
 const uint8_t *ring_at(const struct ring *ring, uint32_t seq, uint32_t *len);
-/* What is below @seq is not needed; nothing at all when @seq is @end and there are no spans. */
+/* Frees what is below @seq; everything when @seq is @end and there are no spans. */
 void ring_discard(struct tcp_conn *c, uint32_t seq, uint32_t end);
 void ring_free(struct tcp_conn *c);
 
 /* False: there are RING_SPANS_MAX already. */
 bool ring_add_span(struct ring *ring, uint32_t from, uint32_t to);
-/* Joins @next with the first span where they meet; returns what is next then. */
+/* Advances @next over the first span if they touch; returns the new value. */
 uint32_t ring_join(struct ring *ring, uint32_t next);
 
 #endif

@@ -10,25 +10,26 @@
 #include "tcp/conn.h"
 
 /*
- * How it works. A connection is served once a turn, by tcp_run(), if something happened to it: it
- * is then on the list of those that are due. What happens only changes state:
+ * How it works. A connection is served once a turn, by tcp_run(), if it is on the list of those
+ * that are due. Events change only state and put it there:
  *
  *     segments (input.c)   ACKs free slots and open windows; payload is noted where it lies
- *     the socket (here)    became readable or writable: edge-triggered, so that an idle or a busy
- *                          connection costs no system call but its reads and writes
+ *     the socket (here)    became readable or writable: edge-triggered, so that a connection costs
+ *                          no system call but its reads and writes
  *     the timer (timer.c)  retransmission, probes, keep-alive
  *
- * and serving it does, in this order:
+ * Serving does, in this order:
  *
- *     handshake.c  opens, if it is not open yet
+ *     handshake.c  opens it, if it is not open yet
  *     up.c         one sendmsg of what the guest sent, straight from its frames
- *     recovery.c   finds what was lost, sends it again
+ *     recovery.c   finds losses, retransmits
  *     down.c       one readv into slots (block.h), which leave as frames: as much as the guest's
  *                  window, the congestion window (congestion.c) and the turn's bytes allow
  *     emit.c       an ACK, if no frame has carried it
- *     end.c        ends it, if both ends have ended
+ *     end.c        ends it, if both ends have closed
  *
- * Who could read more waits for the next turn, in front of those that were served in this one.
+ * A connection that got nothing because the turn's bytes were used up goes first next turn; those
+ * that could read more come after it.
  */
 
 void conn_due(struct tcp_conn *c)
@@ -184,7 +185,7 @@ static void serve_up(struct tcp_conn *c)
 		emit_ack(c);
 	c->n_extra_acks = 0;
 	c->need_ack = owed;
-	/* SACK blocks have no room in a segment with payload. */
+	/* A segment with payload has no room for SACK blocks. */
 	if (c->need_ack && c->ring && c->ring->n_spans)
 		emit_ack(c);
 }
@@ -212,8 +213,7 @@ static void serve_down(struct tcp_conn *c)
 	}
 }
 
-/* How long the guest may still take what the host said before it ended; 0: for as long as it
- * likes. */
+/* How long the guest may receive what the host sent before it ended; 0: unlimited. */
 static usec_t linger(const struct tcp_conn *c)
 {
 	if (c->host_dead || c->failed)
@@ -221,7 +221,7 @@ static usec_t linger(const struct tcp_conn *c)
 	return c->deaf && c->host_eof ? TCP_DEAF_LINGER : 0;
 }
 
-/* True: nothing is left to do for it, and it is gone. */
+/* True: both ends are done, and @c is freed. */
 static bool is_over(struct tcp_conn *c)
 {
 	usec_t now = tcp_now(c->tcp), most = linger(c);
@@ -242,7 +242,7 @@ static bool is_over(struct tcp_conn *c)
 	return false;
 }
 
-/* To the conn's counters, once a turn. */
+/* Adds to the conn's counters, once a turn. */
 static void count(struct tcp_conn *c)
 {
 	struct conn_table *conns = c->tcp->env.conns;

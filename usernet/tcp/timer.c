@@ -5,8 +5,8 @@
 #include "tcp/conn.h"
 
 /*
- * One timer for each connection, moved only when something is due earlier: who moves a deadline
- * back leaves it, and when it fires the deadlines are looked at. So a segment costs no timer.
+ * Each connection has one timer. It is moved only to an earlier time: when a deadline moves back,
+ * the timer stays and checks the deadlines when it fires. So segments do not set timers.
  */
 
 usec_t timer_rto(const struct tcp_conn *c)
@@ -38,7 +38,7 @@ void timer_by(struct tcp_conn *c, usec_t at)
 		loop_timer_set(&c->timer, at);
 }
 
-/* RFC 8985 7.2: when a tail that was lost should show. */
+/* RFC 8985 7.2: when to probe for a lost tail. */
 static usec_t probe_time(const struct tcp_conn *c)
 {
 	usec_t time = 2 * (usec_t)c->srtt;
@@ -73,7 +73,7 @@ static void arm_idle(struct tcp_conn *c)
 	c->rexmit = tcp_now(c->tcp) + timer_rto(c);
 }
 
-/* When the guest's silence is looked at next. */
+/* When to check next whether the guest is silent. */
 static usec_t silence_due(const struct tcp_conn *c)
 {
 	if (c->host_eof && !c->fin_taken)
@@ -103,7 +103,7 @@ void timer_arm(struct tcp_conn *c)
 
 /* --- firing --- */
 
-/* The guest does not answer: has it been long enough? (RFC 9293 3.8.3 R2) */
+/* Has the guest been silent for long enough to give up (RFC 9293 3.8.3 R2)? */
 static bool give_up(struct tcp_conn *c)
 {
 	usec_t silence = tcp_now(c->tcp) - c->heard;
@@ -131,13 +131,13 @@ static bool fire_persist(struct tcp_conn *c)
 	return true;
 }
 
-/* What timer_kind said is due. False: @c is gone. */
+/* Does what timer_kind says. False: @c is freed. */
 static bool fire_rexmit(struct tcp_conn *c)
 {
 	struct port *port = guest_port(c->tcp, c->conn->mac);
 	enum tcp_timer kind = c->timer_kind;
 
-	/* What it would wait for stands in the port's queue. */
+	/* The segment is still in the port's queue: wait. */
 	if (port && port->congested) {
 		c->rexmit = tcp_now(c->tcp) + timer_rto(c);
 		return true;
@@ -155,14 +155,14 @@ static bool fire_rexmit(struct tcp_conn *c)
 		break;
 	case TIMER_PERSIST:
 		return fire_persist(c);
-	case TIMER_REORDER: /* down_run() looks */
+	case TIMER_REORDER: /* down_run() does it */
 	case TIMER_NONE:
 		break;
 	}
 	return true;
 }
 
-/* False: @c is gone. */
+/* False: @c is freed. */
 static bool fire_silence(struct tcp_conn *c)
 {
 	bool half = c->host_eof && !c->fin_taken;
@@ -192,5 +192,5 @@ void timer_fire(struct loop_timer *timer)
 		if (now >= silence_due(c) && !fire_silence(c))
 			return;
 	}
-	conn_due(c); /* which sets the timer anew */
+	conn_due(c); /* serving it sets the timer again */
 }

@@ -6,15 +6,15 @@
 #include "tcp/conn.h"
 
 /*
- * From the guest to the host. In-order payload is noted where it lies in the guest's frames, and
- * written from there once a turn, with what waited before it. What the socket does not take, and
- * what lies beyond a gap, goes to the ring. The stream from up_nxt, the next byte for the host, to
+ * From the guest to the host. In-order payload is noted where it lies in the guest's frames and
+ * written from there once a turn, after what waited before it. Bytes that the socket does not take,
+ * and bytes after a gap, go to the ring. The stream from up_nxt, the next byte for the host, to
  * rcv_nxt:
  *
  *     up_nxt ─ ring ─ notes_seq ─ notes ─ notes_end ─ ring ─ rcv_nxt    (spans beyond gaps)
  */
 
-/* The end of what is for the host: a FIN is not. */
+/* The end of the data for the host; a FIN is not data. */
 static uint32_t up_end(const struct tcp_conn *c)
 {
 	return c->rcv_nxt - (c->fin_taken ? 1 : 0);
@@ -47,7 +47,7 @@ static bool may_note(const struct tcp_conn *c)
 	       (!c->notes_head || c->notes_end == c->rcv_nxt);
 }
 
-/* @data continues what there is. */
+/* @data continues the stream. */
 static void take_in_order(struct tcp_conn *c, const uint8_t *data, uint32_t len)
 {
 	if (may_note(c)) {
@@ -64,7 +64,7 @@ static void take_in_order(struct tcp_conn *c, const uint8_t *data, uint32_t len)
 		c->rcv_nxt = ring_join(c->ring, c->rcv_nxt);
 }
 
-/* @data lies beyond a gap. */
+/* @data comes after a gap. */
 static void take_ahead(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
 	if (c->ring && c->ring->n_spans == RING_SPANS_MAX)
@@ -92,7 +92,7 @@ void up_data(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len
 	if (!seq_before(seq, c->rcv_edge))
 		return;
 	len = MIN(len, c->rcv_edge - seq);
-	if (c->host_dead || c->deaf) { /* nobody wants it */
+	if (c->host_dead || c->deaf) { /* discard it */
 		if (seq == c->rcv_nxt)
 			c->rcv_nxt = c->up_nxt = seq + len;
 		return;
@@ -105,7 +105,7 @@ void up_data(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len
 
 /* --- writing --- */
 
-/* Those of the notes that are not below @seq; returns how many entries of @iov were used. */
+/* Gathers the notes from @seq on; returns how many entries of @iov were used. */
 static unsigned gather_notes(const struct tcp_conn *c, uint32_t seq, struct iovec *iov,
 			     unsigned room)
 {
@@ -133,7 +133,7 @@ static uint32_t iov_bytes(const struct iovec *iov, unsigned n)
 	return (uint32_t)bytes;
 }
 
-/* What waits, from up_nxt on, as it lies in memory. */
+/* Gathers everything from up_nxt on, where it lies in memory. */
 static unsigned gather(struct tcp_conn *c, uint32_t *bytes)
 {
 	struct iovec *iov = c->tcp->iov;
@@ -161,7 +161,7 @@ static unsigned gather(struct tcp_conn *c, uint32_t *bytes)
 	return n;
 }
 
-/* Returns false when the socket takes no more, or is dead. */
+/* False: the socket is full or dead. */
 static bool write_some(struct tcp_conn *c)
 {
 	struct msghdr message = {.msg_iov = c->tcp->iov};
@@ -175,7 +175,7 @@ static bool write_some(struct tcp_conn *c)
 	if (sent < 0) {
 		c->writable = false;
 		if (errno != EAGAIN && errno != ENOBUFS) {
-			/* What it sent before is still read. */
+			/* Data that the host sent before is still read. */
 			c->deaf = c->readable = c->ending = true;
 			c->host_dead = !c->is_unix;
 		}
@@ -187,8 +187,8 @@ static bool write_some(struct tcp_conn *c)
 }
 
 /*
- * The frames go with the turn: what was not written of them is kept. If no memory is left, the
- * guest must send it again; nothing of it was acknowledged yet.
+ * The frames end with the turn: copies the unwritten rest. Without memory the guest must send it
+ * again; it was not acknowledged yet.
  */
 static void keep_notes(struct tcp_conn *c)
 {

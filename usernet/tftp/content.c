@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <unistd.h>
 
-/* All of @size bytes, but for the end of the file. */
+/* Reads all of @size bytes, fewer only at the end of the file. */
 static ssize_t read_at(int fd, off_t at, uint8_t *out, size_t size)
 {
 	size_t done = 0;

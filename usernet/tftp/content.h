@@ -7,18 +7,18 @@
 #include <sys/types.h>
 
 /*
- * A file's bytes as TFTP sends them: as they are, or in netascii (RFC 1350 2, RFC 764), where a
- * line ends in CR LF and a CR alone is CR NUL.
+ * A file's bytes as TFTP sends them: unchanged, or in netascii (RFC 1350 2, RFC 764), where a line
+ * ends in CR LF and a single CR is CR NUL.
  */
 struct tftp_cursor {
 	off_t at;
-	uint8_t owed; /* netascii: the second byte of a pair is still to come */
+	uint8_t owed; /* netascii: the pair's second byte, still to be sent */
 	bool owes;
 };
 
 /*
- * Reads at most @size bytes of @fd from @cursor on into @out, and moves @cursor behind them.
- * Returns the count, which is less than @size only at the end; -1 with errno when reading fails.
+ * Reads at most @size bytes of @fd from @cursor on into @out, and advances @cursor. Returns the
+ * count, less than @size only at the end; -1 with errno: a read error.
  */
 ssize_t tftp_content_read(int fd, bool netascii, struct tftp_cursor *cursor, uint8_t *out,
 			  size_t size);

@@ -14,7 +14,7 @@ struct tftp_folder {
 	int fd;
 };
 
-/* --- openat2, or a walk where the kernel (before Linux 5.6) or valgrind has none --- */
+/* --- openat2, or a walk where it is missing (before Linux 5.6, and in valgrind) --- */
 
 static int openat2_beneath(int dir, const char *name, uint64_t flags)
 {
@@ -24,7 +24,7 @@ static int openat2_beneath(int dir, const char *name, uint64_t flags)
 	};
 	long fd;
 
-	/* EAGAIN: somebody renamed something beneath, and ".." could not be judged. */
+	/* EAGAIN: something beneath was renamed meanwhile, so ".." could not be checked. */
 	for (unsigned tries = 0; tries < 8; tries++) {
 		fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -34,8 +34,8 @@ static int openat2_beneath(int dir, const char *name, uint64_t flags)
 }
 
 /*
- * Rewrites @path without "." and "..", which is what it means where no link is followed. False: it
- * leads out.
+ * Removes "." and ".." from @path; equivalent, as no symbolic links are followed. False: it leads
+ * out of the directory.
  */
 static bool normalize(char *path)
 {
@@ -65,7 +65,7 @@ static bool normalize(char *path)
 	return true;
 }
 
-/* One name; ELOOP: it is a symbolic link. */
+/* Opens one component; ELOOP: it is a symbolic link. */
 static int open_step(int dir, const char *name, int flags)
 {
 	autofd int fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
@@ -146,7 +146,7 @@ void tftp_folder_close(struct tftp_folder *folder)
 	g_free(folder);
 }
 
-/* A directory that was removed and made again is opened anew. */
+/* Reopens the directory if it was removed and made again. */
 static void follow(struct tftp_folder *folder)
 {
 	struct stat st;
@@ -208,7 +208,7 @@ int tftp_folder_open_file(struct tftp_folder *folder, const char *name, uint64_t
 	name = path + strspn(path, "/");
 	if (!*name)
 		name = ".";
-	/* Looked at before it is opened: to open a device may set something going. */
+	/* Check before opening: opening a device may have effects. */
 	found = open_beneath(folder->fd, name, O_PATH);
 	if (found < 0 || fstat(found, &st) < 0)
 		return explain(errno, code, why);
@@ -221,7 +221,7 @@ int tftp_folder_open_file(struct tftp_folder *folder, const char *name, uint64_t
 	if (fd < 0 || fstat(fd, &opened) < 0)
 		return explain(errno, code, why);
 	if (!S_ISREG(opened.st_mode))
-		return explain(ENOENT, code, why); /* replaced in between */
+		return explain(ENOENT, code, why); /* it was replaced meanwhile */
 	*size = (uint64_t)opened.st_size;
 	return steal_fd(&fd);
 }

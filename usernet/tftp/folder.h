@@ -7,19 +7,18 @@
 #include "tftp/message.h"
 
 /*
- * The directory that is served. Files are opened beneath it and nowhere else (openat2(2),
- * RESOLVE_BENEATH, or step by step where that is missing), without following symbolic links; only
- * regular files are opened.
+ * The directory that is served. Only regular files beneath it are opened (openat2(2),
+ * RESOLVE_BENEATH, or step by step where that is missing); symbolic links are not followed.
  */
 struct tftp_folder;
 
-/* NULL, and @error names tftp=: it is not a directory. */
+/* NULL: it is not a directory; @error names tftp=. */
 struct tftp_folder *tftp_folder_open(const char *path, GError **error);
 void tftp_folder_close(struct tftp_folder *folder);
 
 /*
- * Opens @name, in which '\' stands for '/' too, and leading slashes mean the directory. Returns a
- * file descriptor that the caller owns and sets *@size, in bytes. -1: *@code and *@why tell the
+ * Opens @name, in which '\' is the same as '/' and leading slashes are ignored. Returns a file
+ * descriptor that the caller owns and sets *@size, in bytes. -1: *@code and *@why are for the
  * client.
  */
 int tftp_folder_open_file(struct tftp_folder *folder, const char *name, uint64_t *size,

@@ -6,7 +6,7 @@
 #include "base/reader.h"
 #include "packet/packet.h"
 
-/* The next string and the zero behind it; NULL: it has no end. */
+/* Reads a NUL-terminated string; NULL: it has no end. */
 static const char *read_string(struct reader *r)
 {
 	const uint8_t *end = r->rem ? memchr(r->p, 0, r->rem) : NULL;
@@ -56,7 +56,7 @@ bool tftp_request_parse(struct tftp_request *request, const uint8_t *p, size_t l
 	while (r.rem) {
 		const char *key = read_string(&r), *value = key ? read_string(&r) : NULL;
 
-		/* Some loaders send padding behind the last option. */
+		/* Some loaders pad after the last option. */
 		if (!value)
 			break;
 		take_option(request, key, value);

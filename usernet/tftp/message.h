@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * TFTP messages (RFC 1350) and the options of a request (RFC 2347, 2348, 2349, 7440): bytes to
- * struct and back. Decides nothing.
+ * TFTP messages (RFC 1350) and the options of a request (RFC 2347, 2348, 2349, 7440): parses and
+ * builds them. Makes no decisions.
  */
 enum tftp_op {
 	TFTP_RRQ = 1,
@@ -30,7 +30,7 @@ enum tftp_error {
 };
 
 enum {
-	TFTP_HEADER = 4,          /* of DATA, ACK and ERROR */
+	TFTP_HEADER = 4,          /* length of DATA, ACK and ERROR headers */
 	TFTP_BLOCK_DEFAULT = 512, /* RFC 1350 2 */
 	TFTP_BLOCK_MIN = 8,       /* RFC 2348 */
 	TFTP_BLOCK_MAX = 65464,
@@ -39,7 +39,7 @@ enum {
 
 enum tftp_mode { TFTP_OCTET, TFTP_NETASCII, TFTP_UNKNOWN_MODE };
 
-/* A read or write request. An option that is absent, or has a value out of its range, is 0. */
+/* A read or write request. An option that is absent or out of range is 0. */
 struct tftp_request {
 	char name[TFTP_NAME_MAX + 1];
 	enum tftp_mode mode;
@@ -50,12 +50,12 @@ struct tftp_request {
 };
 
 /*
- * Parses what follows the opcode of a request. False: a string has no end, the name is empty, or
+ * Parses what follows the opcode of a request. False: a string has no end, or the name is empty or
  * longer than TFTP_NAME_MAX.
  */
 bool tftp_request_parse(struct tftp_request *request, const uint8_t *p, size_t len);
 
-/* What an OACK grants; 0 and false: not said. */
+/* The options that an OACK grants; 0 and false: left out. */
 struct tftp_grant {
 	unsigned block_size, timeout, window;
 	bool says_size;
@@ -67,7 +67,7 @@ struct tftp_grant {
 
 /* Writes at most TFTP_OACK_MAX bytes. Returns the length. */
 size_t tftp_write_oack(uint8_t *out, const struct tftp_grant *grant);
-/* Writes at most TFTP_ERROR_MAX bytes; a longer @text is cut. Returns the length. */
+/* Writes at most TFTP_ERROR_MAX bytes; truncates a longer @text. Returns the length. */
 size_t tftp_write_error(uint8_t *out, enum tftp_error code, const char *text);
 
 #endif

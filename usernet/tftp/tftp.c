@@ -12,35 +12,36 @@
 #include "tftp/message.h"
 
 /*
- * A transfer: the request is answered with an OACK when it has options that are granted, else with
- * the first window. A window is window blocks behind the last acknowledged one; each ACK within it
- * moves it on, and it is read from the file again to be repeated, so nothing is kept but where it
- * begins.
+ * A transfer: the request is answered with an OACK if some of its options are granted, else with
+ * the first window. A window is the next `window` blocks after the last acknowledged one. An ACK
+ * within it moves it on; to repeat it, it is read from the file again, so only its start is stored.
  *
  *     request ──► GREETED ──ACK 0──► SENDING ──last ACK──► OVER ──LINGER──► FREE
  *        └─────── no options ────────────▲  └─ ERROR, TRIES ─▲
  *
- * Block numbers are 16 bits on the wire, and begin again with 0 behind 65535; here they count on.
+ * Block numbers have 16 bits on the wire and restart at 0 after 65535; here they count on.
  */
 enum state { FREE, GREETED, SENDING, OVER };
 
-/* A repeated ACK of a window's predecessor has the window sent again, but not faster than this:
- * copies of it may be on their way (RFC 1123 4.2.3.1). */
+/*
+ * A repeated ACK before the window resends it, but not more often than this: copies may be under
+ * way (RFC 1123 4.2.3.1).
+ */
 #define REPEAT_MIN (50 * USEC_PER_MSEC)
 
 struct transfer {
 	enum state state;
-	struct in6_addr peer, own; /* as packets have them */
+	struct in6_addr peer, own; /* as in packets */
 	struct udp_address to;
 	unsigned port_id;
-	uint64_t request; /* hash of it */
+	uint64_t request; /* hash of the request */
 	int fd;
 	bool netascii;
-	struct tftp_grant grant; /* what the OACK says */
+	struct tftp_grant grant; /* the OACK's content */
 	unsigned block_size, window;
-	uint64_t acked;          /* the last block that was acknowledged; 0: none */
-	struct tftp_cursor base; /* behind it */
-	unsigned in_flight;      /* blocks sent behind it */
+	uint64_t acked;          /* the last acknowledged block; 0: none */
+	struct tftp_cursor base; /* the file position after it */
+	unsigned in_flight;      /* blocks sent after it */
 	bool last;               /* the last of these ends the file */
 	unsigned tries;
 	usec_t heard, sent, due;
@@ -50,18 +51,18 @@ struct tftp {
 	struct tftp_folder *folder;
 	struct outbox *outbox;
 	unsigned mtu;
-	unsigned n_known; /* not FREE */
+	unsigned n_known; /* transfers not FREE */
 	struct transfer transfers[TFTP_MAX];
 	uint8_t message[TFTP_HEADER + TFTP_BLOCK_MAX];
 };
 
-/* A request being answered. */
+/* A request and where its answer goes. */
 struct asked {
 	struct port *from;
 	mac_t mac;
 	const struct packet *packet;
 	usec_t now;
-	struct udp_address to; /* sport is still to be chosen */
+	struct udp_address to; /* sport is chosen later */
 	struct tftp_request request;
 };
 
@@ -136,8 +137,7 @@ static void forget(struct tftp *tftp, struct transfer *transfer)
 	tftp->n_known--;
 }
 
-/* Of those of @port_id (0: of all) that are under way, the quiet one that was last heard of longest
- * ago, or NULL. */
+/* Of the transfers of @port_id (0: all) under way, the one quiet for longest, or NULL. */
 static struct transfer *quietest(struct tftp *tftp, unsigned port_id, usec_t now)
 {
 	struct transfer *found = NULL;
@@ -152,7 +152,7 @@ static struct transfer *quietest(struct tftp *tftp, unsigned port_id, usec_t now
 	return found;
 }
 
-/* A place for a transfer of @port_id, NULL when its share or all is used up. */
+/* A free place for a transfer of @port_id, NULL: the port's or the total bound is reached. */
 static struct transfer *take_place(struct tftp *tftp, unsigned port_id, usec_t now)
 {
 	struct transfer *free = NULL, *over = NULL, *found;
@@ -223,7 +223,7 @@ static usec_t patience(const struct transfer *t)
 	return t->grant.timeout ? t->grant.timeout * USEC_PER_SEC : MIN(wait, TFTP_RETRY_MAX);
 }
 
-/* What is under way, for the first time or again. */
+/* Sends the OACK or the window, for the first time or again. */
 static void send_state(struct tftp *tftp, struct transfer *t, usec_t now)
 {
 	if (t->state == GREETED)
@@ -273,7 +273,7 @@ static void refuse(struct tftp *tftp, struct asked *asked, enum tftp_error code,
 	send_error(tftp, &asked->to, code, why);
 }
 
-/* What is granted of the request, within what one packet holds. */
+/* Chooses the options to grant, so that blocks fit into packets. */
 static void grant(const struct tftp *tftp, struct transfer *t, const struct tftp_request *request,
 		  uint64_t size)
 {
@@ -284,7 +284,7 @@ static void grant(const struct tftp *tftp, struct transfer *t, const struct tftp
 		.block_size = MIN(request->block_size, largest),
 		.timeout = request->timeout,
 		.window = MIN(request->window, TFTP_WINDOW_MAX),
-		/* How long it is in netascii nobody knows before it is read. */
+		/* The netascii length is unknown before the file is read. */
 		.says_size = request->wants_size && !t->netascii,
 		.size = size,
 	};
@@ -292,7 +292,7 @@ static void grant(const struct tftp *tftp, struct transfer *t, const struct tftp
 	t->window = t->grant.window ? t->grant.window : 1;
 }
 
-/* The same request again means that its answer was lost; another begins anew. */
+/* A repeated request: its answer was lost. A different one starts anew. */
 static bool is_repeated(struct tftp *tftp, const struct asked *asked, uint64_t hash)
 {
 	for (unsigned i = 0; i < TFTP_MAX; i++) {
@@ -360,7 +360,7 @@ static void on_request(struct tftp *tftp, struct asked *asked)
 	unsigned op = len >= 2 ? packet_u16(message) : 0;
 
 	if (op == TFTP_ERROR || op == 0 || asked->packet->sport == 0) {
-		port_drop(asked->from, DROP_MALFORMED, 1); /* an error is never answered */
+		port_drop(asked->from, DROP_MALFORMED, 1); /* never answer an error */
 		return;
 	}
 	if ((op != TFTP_RRQ && op != TFTP_WRQ) ||
@@ -380,7 +380,7 @@ static void on_request(struct tftp *tftp, struct asked *asked)
 
 /* --- transfers --- */
 
-/* Moves the window's begin over @n blocks. False: the file cannot be read. */
+/* Advances the start of the window by @n blocks. False: the file cannot be read. */
 static bool move_base(struct tftp *tftp, struct transfer *t, unsigned n)
 {
 	t->acked += n;
@@ -405,7 +405,7 @@ static void on_ack(struct tftp *tftp, struct transfer *t, uint16_t block, usec_t
 			return;
 		t->state = SENDING;
 	} else if (n == 0) {
-		/* One block at a time: answering each copy would double all that follow. */
+		/* With one block at a time, answering each copy would double all later ones. */
 		if (t->window == 1 || now - t->sent < REPEAT_MIN)
 			return;
 	} else if (n > t->in_flight) {

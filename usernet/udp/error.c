@@ -10,13 +10,13 @@
 #include "udp/udp_priv.h"
 
 /*
- * What the network says about a guest's datagrams is in its socket's error queue (ip(7)
- * IP_RECVERR): the destination, the start of the payload, who says it, and what. The guest is told
- * the same by the same host, about a packet that has the guest's own addresses and ports. What
- * the host's own kernel says, or its loopback, comes from the gateway.
+ * The error queue of a guest's socket (ip(7) IP_RECVERR) holds what the network reports about its
+ * datagrams: destination, start of the payload, reporting host and error. The guest gets the same
+ * error from the same host, about a packet with the guest's own addresses and ports. Errors of the
+ * host's own kernel, or from its loopback, come from the gateway.
  */
 #define ERRORS_A_READ 64
-#define QUOTE_MAX     1232 /* of payload; more is never told (icmp_error.h) */
+#define QUOTE_MAX     1232 /* bytes of payload; an error quotes no more (icmp_error.h) */
 
 union name {
 	struct sockaddr sa;
@@ -76,7 +76,7 @@ void udp_tell_expired(struct udp *udp, const struct packet *packet)
 
 struct cause {
 	int error;
-	uint8_t v4_code, v6_code; /* of unreachable: RFC 1812 5.2.7.1, RFC 4443 3.1 */
+	uint8_t v4_code, v6_code; /* codes of unreachable: RFC 1812 5.2.7.1, RFC 4443 3.1 */
 };
 
 static const struct cause causes[] = {
@@ -105,7 +105,7 @@ static bool describe(struct icmp_error *error, bool v6, int cause, uint32_t mtu)
 void udp_tell_errno(struct udp *udp, const struct udp_out *out, int cause, uint32_t mtu)
 {
 	const uint8_t *ip = out->frame + ETH_HEADER;
-	bool v6 = ip[0] >> 4 == 6; /* of a forward, the client may be of the other family */
+	bool v6 = ip[0] >> 4 == 6; /* the client of a forward may be of the other family */
 	struct icmp_error error = {
 		.eth_dst = mac_read(out->frame + MAC_LEN),
 		.from = gateway_of(udp, v6),
@@ -146,7 +146,7 @@ static bool read_offender(struct report *report, const struct cmsghdr *c)
 	return true;
 }
 
-/* False: the queue is empty. A report that tells nothing has no origin. */
+/* False: the queue is empty. A report without origin is to be ignored. */
 static bool next_report(int fd, struct report *report)
 {
 	union {
@@ -179,7 +179,7 @@ static bool next_report(int fd, struct report *report)
 	return true;
 }
 
-/* The guest's packet as far as it is known: from the IP header on. Returns its length. */
+/* Rebuilds the guest's packet, as far as known, from the IP header on. Returns its length. */
 static size_t rebuild(uint8_t *ip, const struct conn *conn, const struct report *report)
 {
 	bool v6 = !address_is_v4(&conn->key.guest), ping = conn->key.proto != IPPROTO_UDP;
@@ -225,7 +225,7 @@ static size_t rebuild(uint8_t *ip, const struct conn *conn, const struct report 
 	return l4 + len;
 }
 
-/* Only errors go on (RFC 792, RFC 4443 2.1); those that say "too big" must say how big. */
+/* Only errors are told (RFC 792, RFC 4443 2.1); a "too big" needs its MTU. */
 static bool is_told(const struct sock_extended_err *error, bool v6)
 {
 	if (v6)
@@ -266,7 +266,7 @@ static void forward_report(struct udp_socket *socket, const struct report *repor
 		.code = report->error.ee_code,
 		.info = report->error.ee_info,
 	};
-	/* A router's link-local address means another machine on the guest's link. */
+	/* A router's link-local address would mean another machine on the guest's link. */
 	if (v6 && (IN6_IS_ADDR_LINKLOCAL(&error.from) || IN6_IS_ADDR_UNSPECIFIED(&error.from)))
 		error.from = gateway_of(udp, true);
 	tell(udp, &error, ip, rebuild(ip, conn, report));

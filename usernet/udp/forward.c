@@ -13,17 +13,16 @@
 /*
  * The way of a datagram:
  *
- *     udp_run()    reads a batch (row.c), unless the guest's port is congested: it waits in the
- *                  kernel then
- *     take()       without a guest it is held (hold.h), else
- *     deliver()    its session is found or opened, and it goes to the outbox as the guest sees it
+ *     udp_run()    reads a batch (row.c), unless the guest's port is congested: then it waits in
+ * the kernel take()       holds it if the guest is not there (hold.h), else deliver()    finds or
+ * opens its session, and puts it into the outbox as the guest sees it
  *
- * and back, from the gateway's serve(): udp_forwards_match(), then udp_forwards_answer().
+ * and back, from the gateway's gateway_serve(): udp_forwards_match(), then udp_forwards_answer().
  */
-#define HEARD_TRUSTED (60 * USEC_PER_SEC) /* then it is asked for again */
-#define ASK_INTERVAL  (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: no more often for one address */
+#define HEARD_TRUSTED (60 * USEC_PER_SEC) /* after which the guest is asked for again */
+#define ASK_INTERVAL  (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: limit per address */
 
-/* --- where they lead --- */
+/* --- targets --- */
 
 static bool is_known(const struct udp_target *target)
 {
@@ -39,7 +38,7 @@ static mac_t holder(const struct udp_forward *forward)
 	if (!is_known(target))
 		return 0;
 	mac = neighbour_find(forwards->neighbours, &target->addr);
-	/* Guests may have addresses beside the one in the guest table. */
+	/* Guests may have addresses that the guest table does not know. */
 	if (!mac && target->mac && udp_forwards_now(forwards) - target->heard < HEARD_TRUSTED &&
 	    vswitch_lookup(forwards->udp->env.network->vswitch, target->mac))
 		mac = target->mac;
@@ -107,7 +106,7 @@ static void drop(struct udp_forwards *forwards, enum drop_reason why, uint64_t n
 	port_drop(forwards->udp->env.outbox->port, why, n);
 }
 
-/* Sessions work even when the flow table is full. */
+/* Sessions work even when the conn table is full. */
 static void count_flow(const struct udp_forward *forward, const struct udp_session *session,
 		       unsigned n, size_t len)
 {
@@ -129,8 +128,10 @@ static void count_flow(const struct udp_forward *forward, const struct udp_sessi
 			    udp_forwards_now(forwards));
 }
 
-/* The session of @client, opened if need be, to the guest at @mac; @address: as the guest sees it.
- * NULL: there is no room. */
+/*
+ * The session of @client, opened if needed, to the guest at @mac; @address: as the guest sees it.
+ * NULL: no room.
+ */
 static struct udp_session *session_for(struct udp_forward *forward, mac_t mac,
 				       const struct udp_client *client, struct udp_address *address)
 {
@@ -157,7 +158,7 @@ static struct udp_session *session_for(struct udp_forward *forward, mac_t mac,
 	return session;
 }
 
-/* What was held. */
+/* Delivers a held datagram. */
 static void deliver_held(struct udp_forward *forward, mac_t mac, const struct udp_held *held)
 {
 	struct udp_forwards *forwards = forward->all;
@@ -173,7 +174,7 @@ static void deliver_held(struct udp_forward *forward, mac_t mac, const struct ud
 	count_flow(forward, session, 1, held->len);
 }
 
-/* The @i-th message of the batch. */
+/* Delivers message @i of the batch. */
 static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_client *client,
 		    unsigned i)
 {
@@ -192,7 +193,7 @@ static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_cli
 	count_flow(forward, session, n, message->len);
 }
 
-/* The guest may be there without having said so. */
+/* The guest may be there without having sent anything. */
 static void ask(struct udp_forward *forward)
 {
 	struct udp_forwards *forwards = forward->all;
@@ -205,7 +206,7 @@ static void ask(struct udp_forward *forward)
 	neighbour_ask(forwards->neighbours, &target->addr);
 }
 
-/* A few of the datagrams of the @i-th message are kept until the guest is known. */
+/* Holds a few of the datagrams of message @i until the guest is known. */
 static void hold(struct udp_forward *forward, const struct udp_client *client, unsigned i)
 {
 	static uint8_t data[UDP_MESSAGE_MAX];
@@ -239,7 +240,7 @@ static void take(struct udp_forward *forward, mac_t mac, unsigned i)
 		.port = message->port,
 	};
 
-	if (!client.port) /* nobody could answer it (RFC 768: none is meant) */
+	if (!client.port) /* cannot be answered (RFC 768: no reply is meant) */
 		drop(forwards, DROP_MALFORMED, udp_message_count(message));
 	else if (mac)
 		deliver(forward, mac, &client, i);
@@ -293,7 +294,7 @@ static void on_last(struct udp_host *host)
 	g_free(container_of(host, struct udp_forward, host));
 }
 
-/* The label of the forward's sessions, in the form that TCP's have (forward/hostfwd.c). */
+/* The label of the forward's sessions, in the form of TCP's (forward/hostfwd.c). */
 static char *make_rule(const struct sockaddr_any *bound, const struct sockaddr_any *guest)
 {
 	g_autofree char *where = sockaddr_format(bound);

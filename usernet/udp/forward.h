@@ -10,22 +10,22 @@
 
 /*
  * UDP from the host into guests. A forward is a socket that leads to one guest's address and port;
- * each client of it is a session (udp_session.h). The guest sees the client's own address where it
- * could answer it, else the gateway's and a port that stands for the client: with masquerade, for
- * clients on loopback, link-local addresses or the guests' own network, and where families differ.
- * The guest's answers go out by the forward's very socket, to the very client, from the address
- * that it asked.
+ * each client of it is a session (session.h). The guest sees the client's own address if it can
+ * answer it. Otherwise it sees the gateway's address and a port that stands for the client: with
+ * masquerade, for clients on loopback, link-local addresses or the guests' own network, and where
+ * families differ. The guest's answers leave by the forward's socket, to that client, from the
+ * address that it asked.
  *
- * Sessions end with the forward, with its guest, when the guest's address changes, and when idle.
+ * Sessions end with the forward, with the guest, when the guest's address changes, and when idle.
  */
 struct neighbours;
 struct udp;
 struct udp_forward;
 struct udp_forwards;
 
-/* Those of a gateway, read and answered by udp_run(). Both outlive it. */
+/* The forwards of a gateway; udp_run() reads and sends for them. Both arguments must outlive it. */
 struct udp_forwards *udp_forwards_new(struct udp *udp, struct neighbours *neighbours);
-/* Removes the forwards that are left. */
+/* Also removes the remaining forwards. */
 void udp_forwards_free(struct udp_forwards *forwards);
 
 struct udp_forward_spec {
@@ -34,25 +34,28 @@ struct udp_forward_spec {
 	bool masquerade;
 };
 
-/* NULL: @error says why, and who has the port. *@bound is where it listens. */
+/* NULL: @error says why, and which program has the port. *@bound: the address it listens at. */
 struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 				    const struct udp_forward_spec *spec, struct sockaddr_any *bound,
 				    GError **error);
 void udp_forward_remove(struct udp_forward *forward);
-/* It leads to @guest from now on; clients need not notice. */
+/* It leads to @guest from now on. Sessions end; the next datagrams open new ones. */
 void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any *guest);
 
-/* @addr has a holder now; or none, but @mac (else 0) has said that it answers to it. */
+/*
+ * @addr has a holder now; or none, but @mac (else 0) answered an ARP request or solicitation for
+ * it.
+ */
 void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr, mac_t mac);
-/* The guest at @addr went. */
+/* The guest at @addr left. */
 void udp_forwards_guest_gone(struct udp_forwards *forwards, const struct in6_addr *addr);
 
-/* The session that @packet, whole and from a guest, is an answer in; NULL: it is none. */
+/* The session that @packet, whole and from a guest, answers in; NULL: none. */
 struct udp_session *udp_forwards_match(struct udp_forwards *forwards, const struct packet *packet);
 /*
- * Sends it to the client with the next udp_run() or udp_flush(), unless @mac is not whom the
- * client's question went to. @packet's source address was found to be @mac's own, and its frame is
- * borrowed until then. What is not sent is counted at @port.
+ * Queues it to be sent to the client by the next udp_run() or udp_flush(), unless @mac is not the
+ * guest that the client's question went to. @packet's source address is verified to be @mac's; its
+ * frame is borrowed until then. What is not sent is counted at @port.
  */
 void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *session,
 			 struct port *port, mac_t mac, const struct packet *packet);

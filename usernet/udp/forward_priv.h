@@ -7,13 +7,13 @@
 #include "udp/hold.h"
 #include "udp/udp_priv.h"
 
-/* What udp_forward.c, one forward, and udp_forwards.c, all of them, share. */
+/* Shared by forward.c, one forward, and forwards.c, all of them. */
 /* An address that forwards lead to. */
 struct udp_target {
-	struct in6_addr addr; /* v4-mapped or IPv6; the any address: a guest without one */
-	usec_t asked;         /* who has it; 0: never */
-	mac_t mac;            /* said that it answers to it; 0: nobody did */
-	usec_t heard;         /* when */
+	struct in6_addr addr; /* v4-mapped or IPv6; the any address: no guest yet */
+	usec_t asked;         /* when the guest was asked for; 0: never */
+	mac_t mac;            /* which answered for the address; 0: none */
+	usec_t heard;         /* when it answered */
 	struct list forwards; /* heads udp_forward::target_link */
 };
 
@@ -32,7 +32,7 @@ struct udp_forward {
 
 struct udp_forwards {
 	struct udp *udp;
-	struct charge *charge; /* of no port: forwards are the user's */
+	struct charge *charge; /* charges no port: forwards are the user's */
 	struct neighbours *neighbours;
 	struct udp_sessions *sessions;
 	struct udp_hold hold;
@@ -45,7 +45,7 @@ static inline usec_t udp_forwards_now(const struct udp_forwards *forwards)
 	return udp_now(forwards->udp);
 }
 
-/* The session as the flow table has it. */
+/* The session's key in the conn table. */
 static inline struct conn_key udp_forward_flow(const struct udp_session *session)
 {
 	return (struct conn_key){
@@ -57,7 +57,7 @@ static inline struct conn_key udp_forward_flow(const struct udp_session *session
 	};
 }
 
-/* What was held for want of its guest goes there, if that is known now. */
+/* Delivers what was held for the guest, if it is known now. */
 void udp_forward_deliver_held(struct udp_forward *forward);
 
 #endif

@@ -3,7 +3,7 @@
 #include "packet/udp.h"
 #include "udp/forward_priv.h"
 
-/* --- guests come, answer and go --- */
+/* --- guests come, answer and leave --- */
 
 void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *addr, mac_t mac)
 {
@@ -13,7 +13,10 @@ void udp_forwards_found(struct udp_forwards *forwards, const struct in6_addr *ad
 		return;
 	target->mac = mac;
 	target->heard = udp_forwards_now(forwards);
-	/* A range is many forwards, and a guest may come and go with each packet. */
+	/*
+	 * Cheap when nothing is held: a range is many forwards, and a guest may come and go
+	 * often.
+	 */
 	if (list_empty(&forwards->hold.all))
 		return;
 	list_for_each (forward, &target->forwards, struct udp_forward, target_link)
@@ -57,7 +60,7 @@ void udp_forwards_answer(struct udp_forwards *forwards, struct udp_session *sess
 		port_drop(port, DROP_SPOOFED, 1);
 		return;
 	}
-	/* The host's kernel makes a new checksum: a wrong one must not become right by that. */
+	/* The host's kernel computes a new checksum, so drop a datagram whose checksum is wrong. */
 	if (!udp_is_intact(packet)) {
 		port_drop(port, DROP_MALFORMED, 1);
 		return;

@@ -5,20 +5,20 @@
 #include "udp/session.h"
 
 /*
- * Datagrams whose guest is not known yet: a few for each rule wait a moment, so that the first
- * question of a client is not lost while the guest's MAC address is asked for (as libslirp's if.c
- * does, for as long).
+ * Holds datagrams for guests not known yet: a few per rule for a moment, so that a client's first
+ * datagram is not lost while the guest's MAC address is asked for (libslirp's if.c does the same,
+ * for as long).
  */
 #define UDP_HOLD_TIME  (1 * USEC_PER_SEC)
-#define UDP_HOLD_RULE  4         /* datagrams of a rule */
-#define UDP_HOLD_BYTES (1 << 20) /* of all */
+#define UDP_HOLD_RULE  4         /* datagrams per rule */
+#define UDP_HOLD_BYTES (1 << 20) /* of all rules */
 
 struct udp_hold {
 	struct list all; /* heads udp_held::link, the oldest first */
 	size_t bytes;
 };
 
-/* A rule's. */
+/* The held datagrams of a rule. */
 struct udp_hold_list {
 	struct list held; /* heads udp_held::owner_link */
 	unsigned n;
@@ -37,14 +37,13 @@ struct udp_held {
 void udp_hold_init(struct udp_hold *hold);
 void udp_hold_list_init(struct udp_hold_list *owner);
 
-/* Keeps a copy. False: a bound is reached. */
+/* Stores a copy. False: a bound is reached. */
 bool udp_hold_add(struct udp_hold *hold, struct udp_hold_list *owner,
 		  const struct udp_client *client, const void *data, size_t len, usec_t now);
-/* The rule's oldest, now the caller's to g_free(); NULL: none. */
+/* Takes out the rule's oldest; the caller must g_free() it. NULL: none. */
 struct udp_held *udp_hold_take(struct udp_hold *hold, struct udp_hold_list *owner);
 void udp_hold_clear(struct udp_hold *hold, struct udp_hold_list *owner);
-/* Drops those that waited for too long and returns how many; *@next: when to ask again, 0: never.
- */
+/* Drops the expired and returns how many; *@next: when to call it again, 0: never. */
 unsigned udp_hold_expire(struct udp_hold *hold, usec_t now, usec_t *next);
 
 #endif

@@ -18,7 +18,7 @@ bool udp_host_set_dont_fragment(int fd, bool v6, bool on)
 	return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 }
 
-/* Without errors, and the rest of these, a guest would be told less than a program of the host. */
+/* Without errors and the other options, a guest would learn less than a program of the host. */
 static bool set_up(int fd, bool v6, bool ping, uint8_t ttl, uint8_t tos)
 {
 	if (v6)
@@ -42,8 +42,10 @@ int udp_host_open(const struct udp_key *key, uint8_t ttl, uint8_t tos, bool dont
 	if (fd < 0 || !set_up(fd, v6, ping, ttl, tos) ||
 	    !udp_host_set_dont_fragment(fd, v6, dont_fragment))
 		return -1;
-	/* The receive buffer is the kernel's default: what overflows a larger one in bursts is lost
-	 * in the guest, at more cost. Older kernels coalesce nothing. */
+	/*
+	 * Leave the receive buffer at the kernel's default: a larger one would only move losses of
+	 * bursts to the guest, at more cost. Older kernels have no UDP_GRO.
+	 */
 	if (!ping)
 		(void)set(fd, SOL_UDP, UDP_GRO, 1);
 	return steal_fd(&fd);

@@ -5,13 +5,14 @@
 #include "udp/udp_priv.h"
 
 /*
- * Whose is what a socket of a guest's has received, and what does the guest see?
+ * From host sockets to guests: finds the conn of what a socket received, and builds the guest's
+ * frames.
  */
 #define HOP_LIMIT 64
 
-/* --- whose --- */
+/* --- the conn --- */
 
-/* May the peer of @key, whom the guest has not written to, reach it? NULL: no. */
+/* May the peer of @key, to which the guest has not sent, reach the guest? NULL: no. */
 static struct conn *peer_opens(struct udp *udp, const struct udp_socket *socket,
 			       const struct conn_key *key)
 {
@@ -32,7 +33,7 @@ static struct conn *peer_opens(struct udp *udp, const struct udp_socket *socket,
 	return conn_find(udp->env.conns, key);
 }
 
-/* The conn that @message belongs to. NULL: it is not to reach the guest. */
+/* The conn that @message belongs to. NULL: it must not reach the guest. */
 static struct conn *conn_of(struct udp_socket *socket, const struct udp_message *message)
 {
 	struct udp *udp = socket->host.udp;
@@ -45,7 +46,9 @@ static struct conn *conn_of(struct udp_socket *socket, const struct udp_message 
 	};
 	struct conn *conn = conn_find(udp->env.conns, &key);
 
-	/* Nobody can answer port 0 (RFC 768: none is meant); an echo that comes late is of no use.
+	/*
+	 * Port 0 cannot be answered (RFC 768: no reply is meant); a late echo reply is of no
+	 * use.
 	 */
 	if (!conn && key.proto == IPPROTO_UDP && key.peer_port)
 		conn = peer_opens(udp, socket, &key);
@@ -83,7 +86,7 @@ static void deliver_udp(struct udp *udp, const struct conn *conn, unsigned i)
 	udp_message_deliver(udp->receiver, i, udp->env.outbox, &address);
 }
 
-/* An echo reply: the guest knows it by its own identifier. */
+/* An echo reply, with the guest's own identifier. */
 static void deliver_echo(struct udp *udp, const struct conn *conn, unsigned i)
 {
 	static uint8_t frame[PACKET_MAX];

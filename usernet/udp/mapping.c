@@ -18,7 +18,7 @@ gboolean udp_key_equal(gconstpointer a, gconstpointer b)
 	return !memcmp(a, b, sizeof(struct udp_key));
 }
 
-/* --- whose --- */
+/* --- shares --- */
 
 static struct udp_share *share_of(struct udp *udp, struct charge *charge)
 {
@@ -72,7 +72,7 @@ static void close_fd(struct udp_socket *socket)
 	charge_give(socket->share->charge, CHARGE_FDS, 1);
 }
 
-/* The longest silent one of @share is closed. */
+/* Closes the socket of @share that was silent for longest. */
 static bool give_way(struct udp_share *share)
 {
 	static struct log_limit limit;

@@ -6,14 +6,14 @@
 #include "udp/udp_priv.h"
 
 /*
- * What a socket sends in a turn leaves in one sendmmsg. Datagrams of one length to one destination,
- * in a row, are one message of it, cut by the kernel or the device (UDP_SEGMENT): the last may be
- * shorter. Payload is sent from where the guest's frames lie.
+ * What a socket sends in a turn leaves in one sendmmsg. Consecutive datagrams of one length to one
+ * destination form one message, which the kernel or the device cuts (UDP_SEGMENT); the last may be
+ * shorter. Payload is sent from the guest's frames.
  */
 #define MESSAGES      64
 #define VECTORS       1024
 #define SEGMENTS_MAX  64            /* linux/udp.h UDP_MAX_SEGMENTS */
-#define GSO_BYTES_MAX (65535 - 128) /* headers of any kind are counted too */
+#define GSO_BYTES_MAX (65535 - 128) /* bytes; headers of any kind count too */
 
 union control {
 	size_t align; /* as struct cmsghdr */
@@ -89,7 +89,7 @@ static char *put_local(char *at, const struct udp_out *out)
 	return put_control(at, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
 }
 
-/* What the socket is not set to. */
+/* Sets what differs from the socket's options. */
 static size_t put_controls(union control *control, const struct udp_host *host,
 			   const struct udp_out *out, unsigned n)
 {
@@ -109,7 +109,7 @@ static size_t put_controls(union control *control, const struct udp_host *host,
 	return (size_t)(at - control->room);
 }
 
-/* May @next go in the message that @first began? */
+/* Can @next be part of the message that begins with @first? */
 static bool joins(const struct udp_out *first, const struct udp_out *next)
 {
 	return next->len <= first->len && next->len > 0 && next->port == first->port &&
@@ -119,7 +119,7 @@ static bool joins(const struct udp_out *first, const struct udp_out *next)
 	       IN6_ARE_ADDR_EQUAL(&next->local, &first->local);
 }
 
-/* Makes a message of what stands at @at; returns what stands behind it. */
+/* Makes a message from entry @at on; returns the entry after it. */
 static uint16_t add_message(struct udp_sender *sender, struct udp_host *host, uint16_t at)
 {
 	const struct udp_out *all = host->udp->out, *first = &all[at], *out = first;
@@ -151,7 +151,7 @@ static uint16_t add_message(struct udp_sender *sender, struct udp_host *host, ui
 	return at;
 }
 
-/* --- what goes wrong --- */
+/* --- errors --- */
 
 static void drop(struct udp *udp, const struct udp_out *out, enum drop_reason why, unsigned n)
 {
@@ -170,10 +170,10 @@ static unsigned count_from(const struct udp_sender *sender, unsigned i)
 }
 
 enum outcome {
-	SENT_AGAIN,   /* try the same once more */
-	SENT_APART,   /* make messages of one datagram each, from the failed one on */
-	SENT_NOT,     /* go on behind it */
-	SENT_NO_MORE, /* drop it and what follows */
+	SENT_AGAIN,   /* try the same again */
+	SENT_APART,   /* split into single datagrams, from the failed message on */
+	SENT_NOT,     /* skip it */
+	SENT_NO_MORE, /* drop it and the rest */
 };
 
 static enum outcome on_failure(struct udp_host *host, unsigned i, int error, bool again)
@@ -183,7 +183,7 @@ static enum outcome on_failure(struct udp_host *host, unsigned i, int error, boo
 	const struct udp_out *out = &udp->out[message->first];
 	uint32_t mtu = 0;
 
-	/* An error that the network reported about an earlier datagram is told here once. */
+	/* A send may return the network's error about an earlier datagram, once. */
 	if (udp_read_errors(host, &mtu) > 0 && !again)
 		return SENT_AGAIN;
 	if (message->n > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
@@ -201,7 +201,7 @@ static enum outcome on_failure(struct udp_host *host, unsigned i, int error, boo
 	return SENT_NOT;
 }
 
-/* Sends all messages. False: those from *@at on are to be made anew. */
+/* Sends all messages. False: rebuild those from *@at on. */
 static bool send_messages(struct udp_host *host, uint16_t *at)
 {
 	struct udp_sender *sender = host->udp->sender;
@@ -274,7 +274,7 @@ void udp_send_queued(struct udp_host *host)
 			at = add_message(sender, host, at);
 		send_messages(host, &at);
 	}
-	/* It gave way after they were queued. */
+	/* The socket was closed after they were queued. */
 	for (; at != UDP_OUT_NONE; at = all[at].next)
 		drop(host->udp, &all[at], DROP_BUDGET, 1);
 	host->first = UDP_OUT_NONE;

@@ -6,10 +6,12 @@
 #include "net/user_config.h"
 #include "packet/packet.h"
 
-/* The gateway's own services, DHCP, DHCPv6, DNS and TFTP, are below. */
+/* Lower ports are for the gateway's own services: DHCP, DHCPv6, DNS and TFTP. */
 #define KEPT_PORT_MIN 1024
-/* Twice as many as there are sessions: half the tries hit a free one even when all are of one guest
- * and port. */
+/*
+ * Twice as many ports as sessions: half the tries hit a free one even if all sessions are of one
+ * guest and port.
+ */
 #define CHOSEN_PORT_MIN 32768
 #define CHOSEN_TRIES    64
 G_STATIC_ASSERT(65536 - CHOSEN_PORT_MIN >= 2 * UDP_SESSIONS_MAX);

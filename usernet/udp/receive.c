@@ -14,9 +14,9 @@
 #define UDP_GRO 104 /* linux/udp.h */
 #endif
 
-/* Prefix and headers; a multiple of what vectors like. */
+/* Prefix and headers, rounded up for alignment. */
 #define HEADROOM 80
-/* Payload that is read in place at most; larger MTUs are rare, and their slots would be few. */
+/* Bytes of payload read in place at most; with larger MTUs there would be few slots. */
 #define SLOT_MAX   2048
 #define SLOT_ALIGN 64
 #define PACE_FIRST 4
@@ -37,18 +37,18 @@ union name {
 struct udp_receiver {
 	struct chunk_pool *pool;
 	struct chunk *chunk;
-	size_t used; /* of the chunk */
+	size_t used; /* bytes of the chunk */
 	unsigned mtu;
-	size_t room;   /* for payload in a slot */
-	size_t stride; /* of slots */
+	size_t room;   /* bytes of payload in a slot */
+	size_t stride; /* distance of slots */
 	struct mmsghdr headers[UDP_RECEIVE_MAX];
 	struct iovec iov[UDP_RECEIVE_MAX][2];
 	union name names[UDP_RECEIVE_MAX];
 	union control controls[UDP_RECEIVE_MAX];
 	struct udp_message messages[UDP_RECEIVE_MAX];
 	uint8_t whole[PACKET_MAX];
-	uint8_t spill[UDP_RECEIVE_MAX][UDP_MESSAGE_MAX]; /* what does not fit slots; pages that no
-							  * datagram reached cost nothing */
+	/* For data that does not fit slots; unused pages cost nothing. */
+	uint8_t spill[UDP_RECEIVE_MAX][UDP_MESSAGE_MAX];
 };
 
 struct udp_receiver *udp_receiver_new(struct chunk_pool *pool, unsigned mtu)
@@ -97,8 +97,10 @@ static void read_control(struct udp_message *message, struct msghdr *header)
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 
-			/* spec_dst, not addr: who asked a broadcast address is answered by one of
-			 * the host's (ip(7)). */
+			/*
+			 * spec_dst, not addr: a datagram to a broadcast address is answered from
+			 * one of the host's (ip(7)).
+			 */
 			memcpy(&info, data, sizeof(info));
 			message->local = address_map4(info.ipi_spec_dst.s_addr);
 			continue;
@@ -145,7 +147,7 @@ static void read_message(struct udp_message *message, struct mmsghdr *received,
 		message->segment = 0;
 }
 
-/* Places @n messages behind what the chunk has. */
+/* Prepares @n messages in the free part of the chunk. */
 static void prepare(struct udp_receiver *receiver, unsigned n)
 {
 	if (receiver->chunk && receiver->used + n * receiver->stride > CHUNK_SIZE)
@@ -181,7 +183,7 @@ unsigned udp_receive(struct udp_receiver *receiver, int fd, struct udp_pace *pac
 	*more = false;
 	prepare(receiver, max);
 	n = recvmmsg(fd, receiver->headers, max, MSG_DONTWAIT, NULL);
-	/* An error that the network reported is told here once. */
+	/* A receive may return an error that the network reported, once. */
 	if (n < 0 && errno != EAGAIN)
 		n = recvmmsg(fd, receiver->headers, max, MSG_DONTWAIT, NULL);
 	if (n <= 0)
@@ -210,7 +212,7 @@ unsigned udp_message_count(const struct udp_message *message)
 	return message->segment ? (message->len + message->segment - 1) / message->segment : 1;
 }
 
-/* Copies and sums @len bytes from @at on, which may lie on both sides of the slot's end. */
+/* Copies and sums @len bytes from @at on, which may continue in the spill area. */
 static csum_t copy_out(const struct udp_receiver *receiver, unsigned i, uint32_t at, uint32_t len,
 		       uint8_t *to)
 {

@@ -5,11 +5,11 @@
 #include "udp/udp_priv.h"
 
 /*
- * Sockets that are ready stand in a row. A turn reads a batch of each until it has read its share;
- * what is beyond waits in the kernel, and the row goes on there in the next turn. A socket whose
- * guest's port is congested is parked until the port has drained.
+ * Sockets that are ready wait in a row. A turn reads a batch from each until it has read its share;
+ * the rest stays in the kernel, and the row continues there next turn. A socket whose guest's port
+ * is congested is parked until the port drains.
  */
-#define PARKED_RETRY (50 * USEC_PER_MSEC) /* a port that was removed never drains */
+#define PARKED_RETRY (50 * USEC_PER_MSEC) /* a removed port never drains */
 #define TTL_DEFAULT  64
 
 /* --- life --- */
@@ -109,12 +109,12 @@ void udp_read_ready(struct udp *udp)
 {
 	size_t read = 0;
 
-	/* Too much for this turn's outbox would be dropped. */
+	/* More than this would overflow the turn's outbox. */
 	while (!list_empty(&udp->ready) && read < UDP_TURN_BYTES &&
 	       udp->env.outbox->n_chunks <= OUTBOX_MAX_CHUNKS / 2) {
 		struct udp_host *host = list_first(&udp->ready, struct udp_host, ready_link);
 
-		udp_host_hold(host); /* a conn that its datagrams open may end those that have it */
+		udp_host_hold(host); /* reading may end its conns */
 		list_remove(&host->ready_link);
 		read += host->read(host);
 		udp_host_release(host);

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 
-/* Bursts wait in the kernel while we serve others; it cuts this to net.core.rmem_max. */
+/* Bytes. Bursts wait in the kernel during a turn; it caps this at net.core.rmem_max. */
 #define RECEIVE_BUFFER (4 << 20)
 
 static bool is_any(const struct sockaddr_any *addr)
@@ -46,7 +46,7 @@ int udp_socket_open(const struct sockaddr_any *host, struct sockaddr_any *bound,
 			    "cannot set up a UDP socket: %s", g_strerror(errno));
 		return -1;
 	}
-	/* Better than nothing where they are refused: the kernel may be without coalescing. */
+	/* Failures are ignored: the kernel may lack coalescing. */
 	(void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	(void)set(fd, SOL_UDP, UDP_GRO, 1);
 	return steal_fd(&fd);

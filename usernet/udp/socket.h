@@ -5,8 +5,8 @@
 #include "base/sockaddr.h"
 
 /*
- * A non-blocking socket at @host (inet or inet6, which never takes IPv4's port along); *@bound is
- * where it is, with the port that was chosen. -1: @error, as socket_bind() has it.
+ * A non-blocking socket bound to @host (inet or inet6; inet6 never includes IPv4); *@bound is its
+ * address, with the port that the kernel chose. -1: @error, as in socket_bind().
  */
 int udp_socket_open(const struct sockaddr_any *host, struct sockaddr_any *bound, GError **error);
 

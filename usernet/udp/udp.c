@@ -8,9 +8,9 @@
 /*
  * The way of a datagram:
  *
- *     udp_input()   finds the conn's socket, and queues the datagram there
- *     udp_run()     udp_flush(): one sendmmsg for each socket that has something queued (out.c)
- *                   udp_read_ready(): recvmmsg, and frames for the outbox (in.c); errors that the
+ *     udp_input()   finds the conn's socket and queues the datagram there
+ *     udp_run()     udp_flush(): one sendmmsg for each socket with queued datagrams (out.c)
+ *                   udp_read_ready(): recvmmsg, and frames into the outbox (in.c); errors that the
  *                   network has reported (error.c)
  */
 
@@ -54,7 +54,7 @@ struct in6_addr udp_meant(const struct udp *udp, const struct in6_addr *addr)
 
 /* --- from guests --- */
 
-/* IPv6 routers fragment nothing, but what came in fragments may leave so. */
+/* IPv6 routers do not fragment, but a datagram that came in fragments may leave in fragments. */
 static bool is_not_to_be_fragmented(const struct udp *udp, const struct packet *packet)
 {
 	if (packet->len > ETH_HEADER + user_config_mtu(udp->env.config))
@@ -95,7 +95,7 @@ bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 		*why = DROP_MALFORMED;
 		return false;
 	}
-	/* The host is behind the gateway, at its loopback in it. */
+	/* The host is one hop behind the gateway; its loopback is the gateway itself. */
 	if (!local && out.ttl <= 1) {
 		udp_tell_expired(udp, packet);
 		return true;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is measured; a new measure is a file here and a name in ALL."""
+"""The measures; a new one is a file here and a name in ALL."""
 
 from measures import idle_flows, idle_guests, latency, loss, storm, switch, tcp, udp
 
@@ -7,5 +7,5 @@ from measures import idle_flows, idle_guests, latency, loss, storm, switch, tcp,
 ALL = {"tcp": tcp, "loss": loss, "udp": udp, "latency": latency, "switch": switch,
        "idle": idle_flows, "guests": idle_guests, "storm": storm}
 
-# Those that are made with iperf3.
+# Measured with iperf3.
 WITH_IPERF3 = {"tcp", "loss", "udp", "idle", "guests"}

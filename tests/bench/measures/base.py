@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every measure has in common. A measure is a list of cases; a case does one piece of work
-through one peer, once a round, and says numbers for its rows of the table."""
+"""Shared by all measures. A measure is a list of cases; a case does one piece of work through one
+peer, once a round, and returns numbers for its rows of the table."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ class Case:
 
 
 class Bench:
-    """What the cases share: where the tools are, how long to measure."""
+    """Shared by the cases: where the tools are, how long to measure."""
 
     def __init__(self, build, seconds, quick):
         self.tools = os.path.abspath(os.path.join(build, "tests", "bench"))

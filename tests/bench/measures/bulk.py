@@ -16,7 +16,7 @@ PROBES = 3 # where limits are: one may find a bad moment
 
 
 class Bulk:
-    """What a run came to, and the measured processes' CPU seconds during it."""
+    """The result of a run, and the measured processes' CPU seconds during it."""
 
     def __init__(self, end, cpu):
         self.end = end
@@ -62,13 +62,13 @@ def tcp(bench, peer, network, guest, direction, flows=1, buffer=None):
 
 
 def controls():
-    """iperf3 sets it at both ends, and a plain user's end may only have what is allowed."""
+    """iperf3 sets it at both ends, and a plain user may set only what the kernel allows."""
     with open("/proc/sys/net/ipv4/tcp_allowed_congestion_control", encoding="ascii") as file:
         return file.read().split()
 
 
 def sending(bench, peer, direction, mtu, flows, buffer):
-    """What sends best through PEER, tried for each kind of run: options of iperf3."""
+    """The iperf3 options that send fastest through PEER, tried for each kind of run."""
     if bench.quick:
         mtu, flows = 1500, 1
     key = (peer.name, direction, mtu, flows, buffer)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What TCP connections that do nothing cost the flow that does something, and in memory. They are
-of the same guest."""
+"""What idle TCP connections cost a busy one of the same guest, and their memory."""
 
 import json
 
@@ -8,10 +7,10 @@ from measures.base import Case, Row
 from measures.bulk import DIRECTIONS, tcp
 from process import CannotDo, Failed, hard_limit
 
-# Descriptors that are not idle flows', of netload and of the peers.
+# Descriptors for other uses of netload and the peers.
 DESCRIPTORS_MORE = 600
-# One guest may hold three quarters of usernet's (nat_budget.h). The last count is what there is room
-# for where that is less.
+# One guest may hold three quarters of usernet's (conntrack/charge.h). The last count is lowered
+# to what there is room for.
 ROOM = hard_limit() * 3 // 4 - DESCRIPTORS_MORE
 COUNTS = (0, 100, 1000, 5000, min(20000, max(ROOM // 1000 * 1000, 10000)))
 QUICK_COUNTS = (0, 1000)

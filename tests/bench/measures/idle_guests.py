@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What guests that do nothing cost the guest that does something, and in memory. Each has asked
-for the gateway and pinged it."""
+"""What idle guests cost a busy one, and their memory. Each has asked for the gateway and pinged
+it."""
 
 from guests import IdleGuests
 from measures.base import Case, Row

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Requests of a byte on one connection, and connections that carry one request, from a guest to the
-host's loopback."""
+"""Requests of one byte on one connection, and connections with one request each, from a guest to
+the host's loopback."""
 
 from measures.base import Case, Row
 from process import Failed

@@ -9,9 +9,9 @@ from process import run_here
 CONNECTIONS = 20000
 QUICK_CONNECTIONS = 1000
 AT_ONCE = 200
-STORM_SECONDS = 30 # then no more are begun, and those left count as not served
+STORM_SECONDS = 30 # no more are begun then, and unfinished ones count as not served
 GUEST_PORT = 7007
-# What is closed on one side may take a while on the other.
+# The other side may take a while to close.
 SETTLE_SECONDS = 20
 
 
@@ -33,7 +33,7 @@ class Storm(Case):
             server = guest.start([bench.tool("netload"), "serve", address, str(GUEST_PORT)])
             try:
                 server.line()
-                # The first one wakes everybody up: ARP, and what is made on a first use.
+                # The first one is not measured: ARP, and allocations on first use.
                 bench.netload(["storm", LOOPBACK, port, 1, 1, 1], run_here)
                 before = settled(network, 0)
                 result = bench.netload(["storm", LOOPBACK, port, self.count, self.at_once,

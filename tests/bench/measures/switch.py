@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Guest to guest: frames of one size from one wire to another, as fast as they are taken."""
+"""Guest to guest: frames of one size from one wire to another, as fast as they are accepted."""
 
 import json
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Datagrams of 1400 bytes: as many as get through when there is no end of them, and what is lost
-at a rate that should be easy."""
+"""Datagrams of 1400 bytes: the rate that gets through a flood, and the losses at an easy rate."""
 
 from measures.base import Case, Row
 from measures.bulk import DIRECTIONS, iperf3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every peer has in common."""
+"""Shared by all peers."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from process import CannotDo
 
 
 class Wanted:
-    """What a measurement needs of a network."""
+    """The network that a measurement needs."""
 
     def __init__(self, mtu=1500, guests=1, nat=True, forward=None):
         self.mtu = mtu

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""QEMU's own NAT (-netdev user) and hub, with no machine around them."""
+"""QEMU's own NAT (-netdev user) and hub, without a machine."""
 
 import os
 

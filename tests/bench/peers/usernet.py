@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""usernet: what this is all about."""
+"""usernet, the program under test."""
 
 import json
 import os
@@ -15,7 +15,7 @@ class UsernetNetwork(Network):
         self.usernetctl = usernetctl
 
     def held(self):
-        """It does not let others look at its descriptors."""
+        """Other processes may not see its descriptors."""
         socket = os.path.join(self.folder, "run", "qmp.sock")
         said = run_here([self.usernetctl, "--socket", socket, "--json", "connections"], 30)
         return len(json.loads(said))

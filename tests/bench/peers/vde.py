@@ -48,7 +48,7 @@ class Vde(Peer):
 
     def build(self, network, wanted):
         control = os.path.join(network.folder, "vde")
-        # It ends with its input, so that is a pipe.
+        # It ends with its input, so give it a pipe.
         switch = Program(["vde_switch", "--numports", str(wanted.guests + PORTS_MORE),
                           "--sock", control], os.path.join(network.folder, "vde_switch.log"),
                          pipes=True)

@@ -15,7 +15,8 @@ GATEWAY6, DNS6 = 'fec0::2', 'fec0::3'
 
 
 def scale(n):
-    """n, or a part of it where USERNET_TEST_SCALE (a divisor) says that all is slow: valgrind."""
+    """n, or less when USERNET_TEST_SCALE (a divisor) says that the daemon is slow, as under
+    valgrind."""
     return max(1, n // int(os.environ.get('USERNET_TEST_SCALE', '1')))
 
 
@@ -25,7 +26,7 @@ class GatewayCase(unittest.TestCase):
         return thing
 
     def network(self, user='', *more, **options):
-        """user: what stands behind "user,id=nat,"."""
+        """user: the keys after "user,id=nat,"."""
         self.lan = self.keep(Network('--netdev', 'user,id=nat' + (user and ',' + user), '--netdev',
                                      LAN, *more, **options))
         return self.lan
@@ -40,12 +41,12 @@ class GatewayCase(unittest.TestCase):
         return station
 
     def dropped(self, reason):
-        """How many frames were dropped for this reason, at all ports."""
+        """Number of frames dropped for this reason, at all ports."""
         return sum(port['drops'].get(reason, 0) for netdev in self.lan.ask('query-netdevs')
                    for port in netdev['ports'])
 
     def assert_drops(self, reason, send, n=1):
-        """send() is dropped for this reason and no other."""
+        """send()'s frame is dropped for this reason and no other."""
         def all_drops():
             counts = {}
             for netdev in self.lan.ask('query-netdevs'):
@@ -55,7 +56,7 @@ class GatewayCase(unittest.TestCase):
             return counts
         before = all_drops()
         station = send()
-        # Answered after it, so the daemon has seen both.
+        # The daemon answers this ping after it has seen both.
         station.ping(GATEWAY if station.ip else GATEWAY6)
         after = all_drops()
         changed = {name: after[name] - before.get(name, 0) for name in after
@@ -88,7 +89,8 @@ class GatewayCase(unittest.TestCase):
         return self.keep(socket.create_connection((host, port), timeout=LIMIT))
 
     def assert_nobody_came(self, listener):
-        """Nothing waits at this socket; to be asked when what might come has been handled."""
+        """Nothing has come to this socket; call it after the daemon has handled what might cause
+        it."""
         listener.setblocking(False)
         try:
             with self.assertRaises(BlockingIOError):

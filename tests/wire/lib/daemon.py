@@ -21,13 +21,13 @@ import tempfile
 
 from lib.qmp import Qmp
 
-# Long, for a valgrind on a busy machine; costs nothing when all is well.
+# Long, for valgrind on a busy machine; costs nothing otherwise.
 READY_SECONDS = 60
 END_SECONDS = 60
 
 
 def become_unprivileged():
-    """Root starts the test again as a plain user: the daemon must not need more."""
+    """If root, run the test again as a plain user: the daemon must not need more."""
     if os.geteuid() != 0:
         return
     user = pwd.getpwnam(os.environ.get("USERNET_TEST_USER", "daemon"))
@@ -98,7 +98,7 @@ def words(*arguments):
 
 
 def run_daemon(folder, *arguments, **options):
-    """The daemon to its end, for what must not start."""
+    """Runs a daemon that must not start, to its end."""
     return subprocess.run(words(*arguments), env=folder.environment(), cwd=folder.path, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=END_SECONDS, check=False, **options)
@@ -158,7 +158,7 @@ class Daemon:
         return self.child.wait(END_SECONDS)
 
     def stop(self, signo=signal.SIGTERM):
-        """Ends it and returns its status; what a sanitizer or valgrind found is one too."""
+        """Ends it and returns its status; errors of a sanitizer or valgrind count."""
         if self.running():
             self.child.send_signal(signo)
         return self.wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""DNS messages, right or wrong, and a name server that does as a function says."""
+"""DNS messages, right or wrong, and a name server that answers as a function tells it."""
 import ipaddress
 import os
 import select
@@ -30,7 +30,7 @@ def header(ident, flags, *counts):
 
 
 def query(ident, text, kind=A, edns=None, flags=RD):
-    """edns: the size that the client says it takes."""
+    """edns: the size announced by the client."""
     opt = b'' if edns is None else b'\0' + struct.pack('>HHIH', OPT, edns, 0, 0)
     return header(ident, flags, 1, 0, 0, 1 if opt else 0) + question(text, kind) + opt
 
@@ -48,7 +48,7 @@ def text(*strings):
 
 
 def answer(asked, *records, rcode=NOERROR, flags=0, ident=None, asks=None):
-    """To these bytes of a query; asks: another question than it has."""
+    """Answers these bytes of a query; asks: repeat another question."""
     number, = struct.unpack_from('>H', asked)
     asks = asks if asks is not None else question_bytes(asked)
     return header(number if ident is None else ident, QR | RD | RA | flags | rcode, 1,
@@ -79,7 +79,7 @@ def question_bytes(message):
 
 
 def _value(message, kind, at, data):
-    """What people would write, where we know how."""
+    """The data as a person would write it, where supported."""
     if kind in (A, AAAA):
         return str(ipaddress.ip_address(data))
     if kind in (NS, CNAME, PTR):
@@ -161,14 +161,14 @@ class Server:
                 self.tcp = socket.create_server((host, self.port), family=family)
                 return
             except OSError:
-                # The port that was free for the one may be taken for the other.
+                # The port that is free for TCP may be taken for UDP.
                 self.udp.close()
                 if port:
                     raise
 
     def _answers(self, message, client):
         parsed = parse(message)
-        # Whoever asks may draw the case of letters; the question goes back as it came.
+        # Clients may randomize the case of letters; repeat the question as it came.
         parsed.name = parsed.name.lower()
         self.seen.append((parsed.name, parsed.kind))
         result = self.handle(message, SimpleNamespace(udp=self.udp, client=client, **vars(parsed)))

@@ -25,7 +25,7 @@ class TcpForwardCase(GatewayCase):
         return self.forwards()[0]
 
     def through(self, station, where, guest_port=22, source=None):
-        """A client's end and the guest's of a connection by this forward."""
+        """Both ends, client's and guest's, of a connection through this forward."""
         station.listen(guest_port)
         conn = self.keep(socket.create_connection(where, LIMIT, source and (source, 0)))
         return conn, station.accept(guest_port)
@@ -63,11 +63,11 @@ class TcpForwardCase(GatewayCase):
         return station
 
     def descriptors(self):
-        """Those of connections, sessions and forwards."""
+        """The descriptors of connections, sessions and forwards."""
         return self.lan.ask('query-status')['descriptors']
 
     def free_ports(self, n):
-        """The first of n free ports in a row."""
+        """The first of n consecutive free ports."""
         for first in range(20000, 30000, n):
             try:
                 socks = [self.host_listener(first + i) for i in range(n)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Guests as the wire knows them: they give frames and take frames."""
+"""Guests on the wire: they send and receive frames."""
 import itertools
 import os
 import select
@@ -15,7 +15,7 @@ _fences = itertools.count(1)
 
 
 class Guest:
-    """Frames out and in. What expect() passes over is kept in .seen."""
+    """Sends and receives frames. .seen keeps those that expect() skips."""
 
     def __init__(self, sock):
         self.socket = sock
@@ -25,7 +25,7 @@ class Guest:
         raise NotImplementedError
 
     def _receive(self, limit):
-        """The next frame, None when the limit is over; raises EOFError at the end."""
+        """The next frame, None after the time limit; raises EOFError at the end."""
         raise NotImplementedError
 
     def has_frame(self):
@@ -39,7 +39,7 @@ class Guest:
         return frame
 
     def expect(self, wanted, what='frame', limit=LIMIT):
-        """The next frame that is wanted: equal to these bytes, or chosen by this function of it."""
+        """The next frame that matches: equal to these bytes, or accepted by this function."""
         end = time.monotonic() + limit
         choose = wanted if callable(wanted) else lambda frame: frame == wanted
         while True:
@@ -104,7 +104,7 @@ class StreamGuest(Guest):
 
     @classmethod
     def listen_unix(cls, path):
-        """Where a client netdev comes to: accept_from(it) is the guest."""
+        """What a client netdev connects to: accept_from(it) is the guest."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen()
@@ -151,7 +151,7 @@ class StreamGuest(Guest):
 
 
 class DgramGuest(Guest):
-    """A bare frame in each datagram; its own name is removed with it."""
+    """One bare frame per datagram; removes its own socket file."""
 
     def __init__(self, sock, to=None, own_path=None):
         super().__init__(sock)
@@ -172,7 +172,7 @@ class DgramGuest(Guest):
 
     @classmethod
     def multicast(cls, group, interface='127.0.0.1'):
-        """As QEMU joins: bound to the group, sending from there."""
+        """Joins as QEMU does: binds to the group and sends from there."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(group)
@@ -201,7 +201,7 @@ class DgramGuest(Guest):
 
 
 def connect_when_there(path):
-    """A StreamGuest at a unix server that may still be coming."""
+    """A StreamGuest at a unix server that may not listen yet."""
     def attempt():
         try:
             return StreamGuest.unix(path)

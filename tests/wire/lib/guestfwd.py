@@ -31,7 +31,7 @@ def lives(pid):
 
 class GuestfwdCase(GatewayCase):
     def start(self, *rules, user='', more=()):
-        """A network with these rules, and a guest on it. A comma in a rule is written twice."""
+        """A network with these rules, and a guest on it. Double the commas in a rule."""
         options = [f'guestfwd={rule.replace(",", ",,")}' for rule in rules]
         self.network(','.join([user] * bool(user) + options), *more)
         self.a = self.station()
@@ -47,7 +47,7 @@ class GuestfwdCase(GatewayCase):
         return pid
 
     def read_pid(self, name='pid'):
-        """What a command wrote of itself there."""
+        """The text that a command wrote there."""
         def read():
             try:
                 with open(self.lan.path(name), encoding='ascii') as file:
@@ -58,13 +58,13 @@ class GuestfwdCase(GatewayCase):
         return until(read, 'the pid of the command')
 
     def dialled(self, dst, port):
-        """A connection that may be reset at once."""
+        """Connects; a reset is allowed."""
         flow = self.a.connect(dst, port)
         self.a.run_until(lambda: flow.opened or flow.was_reset, f'an answer of {dst}:{port}')
         return flow
 
     def read_all(self, flow):
-        """All until the end, as it comes."""
+        """All data until the end."""
         data = b''
         while True:
             part = flow.recv(1)
@@ -74,6 +74,6 @@ class GuestfwdCase(GatewayCase):
             flow.received = b''
 
     def assert_over(self):
-        """No connection is left, of any rule; nor what it was made of."""
+        """No rule has a connection left, nor its resources."""
         until(lambda: not any(e['connections'] for e in self.lan.ask('query-forwards')
                               if e['type'] == 'guestfwd'), 'the end of all connections')

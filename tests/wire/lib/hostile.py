@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two guests on links of their own: one does its worst, the other must not notice."""
+"""Two guests on separate links: one attacks, the other must not notice."""
 import itertools
 import os
 
 from . import packet as pk
 from .case import GATEWAY, GatewayCase, recv_exactly
 
-EVIL = b'\x66\xaa\x55\xaa\x55\x66'  # far from all others, also after a change of a byte
+EVIL = b'\x66\xaa\x55\xaa\x55\x66'  # far from all others, also with a byte changed
 GATEWAY_MAC = pk.mac('52:55:0a:00:02:02')
 _marks = itertools.count()
 
 
 def megabytes(n):
-    """n of them in bytes, times USERNET_TEST_MEMORY where the daemon keeps what it freed: ASan."""
+    """n of them in bytes, times USERNET_TEST_MEMORY under ASan, where the daemon keeps freed
+    memory."""
     return (n << 20) * int(os.environ.get('USERNET_TEST_MEMORY', '1'))
 
 
@@ -29,7 +30,8 @@ class HostileCase(GatewayCase):
         self.conn = self.accept(self.listener)
 
     def handled(self):
-        """All that the evil one sent has been looked at: a frame of its own to the good one came."""
+        """The daemon has handled all frames of the evil guest: one of them reached the good
+        guest."""
         mark = pk.eth(self.good.mac, EVIL, 0x88b5, b'mark %d' % next(_marks) + bytes(40))
         self.evil.send(mark)
         self.good.expect(lambda p: p.frame == mark, 'the mark')
@@ -42,7 +44,7 @@ class HostileCase(GatewayCase):
         self.assertEqual(self.flow.recv(4), b'down')
 
     def attack(self, frames, each=500):
-        """Sends them, and sees now and then that the other is served."""
+        """Sends them, and checks now and then that the good guest is served."""
         frames = iter(frames)
         while True:
             some = list(itertools.islice(frames, each))

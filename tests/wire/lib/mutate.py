@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes wrong frames of right ones: for those who read what guests send."""
+"""Makes wrong frames from right ones, for code that parses guests' frames."""
 import struct
 
 from . import packet as pk
@@ -8,7 +8,7 @@ EDGES = (0, 1, 2, 0x7f, 0x80, 0xff)
 
 
 def mend(frame):
-    """The same frame with right checksums, as far as its headers let them be found."""
+    """The same frame with right checksums, as far as its headers can be parsed."""
     frame = bytearray(frame)
 
     def put(at, header, start, end):
@@ -34,7 +34,7 @@ def mend(frame):
 
 
 def truncations(frame):
-    """Every beginning of the frame; then every one whose IP length says what is there."""
+    """Every prefix of the frame; then every prefix with an IP length that fits."""
     for length in range(1, len(frame)):
         yield frame[:length]
     for length in range(34, len(frame)):
@@ -46,14 +46,14 @@ def truncations(frame):
 
 
 def lies(frame, upto=90):
-    """Each byte of the headers made an edge value, and one more and less; checksums right."""
+    """Each header byte set to edge values, and one more and less; checksums right."""
     for at in range(14, min(len(frame), upto)):
         for value in {*EDGES, (frame[at] + 1) & 255, (frame[at] - 1) & 255} - {frame[at]}:
             yield mend(frame[:at] + bytes([value]) + frame[at + 1:])
 
 
 def mutation(random, frame):
-    """The frame, changed in a few places behind its ethernet header."""
+    """The frame with a few bytes changed after its ethernet header."""
     data = bytearray(frame)
     for _ in range(random.choice((1, 1, 2, 4, 8))):
         at = random.randrange(14, len(data)) if len(data) > 15 else 14

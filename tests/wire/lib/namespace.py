@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Namespaces that a plain user may have: an own host to be on, an own small disk."""
+"""Namespaces for a plain user: a host of its own, a small disk of its own."""
 import ctypes
 import fcntl
 import functools
@@ -15,7 +15,7 @@ SIOCSIFADDR = 0x8916
 RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_CREATE, NLM_F_ACK = 24, 1, 0x400, 4  # linux/(rt)netlink.h
 RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST, RTA_OIF = 254, 4, 1, 4
 
-# The test host's address that is no loopback one (RFC 2544, for tests).
+# An address of the test host other than loopback (RFC 2544, for tests).
 OWN = '198.18.0.1'
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,7 +33,7 @@ def _write(path, text):
 
 
 def enter(kinds):
-    """This process and those it starts from now on, still as the user that it is."""
+    """Moves this process and its future children there, still as the same user."""
     uid, gid = os.getuid(), os.getgid()
     _check(_libc.unshare(NEWUSER | kinds), 'unshare')
     _write('/proc/self/setgroups', 'deny')
@@ -64,7 +64,7 @@ def add_address(text, number):
 
 
 def _add_default_route(device):
-    """There a stranger's address leads, and nobody answers."""
+    """A foreign address is routed there, and nobody answers."""
     route = struct.pack('BBBBBBBBI', socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0,
                         RTN_UNICAST, 0) + struct.pack('HHI', 8, RTA_OIF,
                                                       socket.if_nametoindex(device))
@@ -86,7 +86,7 @@ def enter_own_host():
     _add_default_route('lo')
     _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '1024')
     _write('/proc/sys/net/ipv4/ping_group_range', f'{os.getgid()} {os.getgid()}')
-    # A plain user again, whose processes others of this user may look at, as the daemon does.
+    # Be a plain user again whose processes others of this user may inspect, as the daemon does.
     _check(_libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0), bytes(24)), 'capset')
     _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 'prctl')
 

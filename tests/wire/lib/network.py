@@ -9,7 +9,7 @@ from .wait import until
 
 
 def with_offload(option):
-    """A user netdev has the offload that the environment asks for, unless the test says which."""
+    """Unless the test says which, a user netdev gets offload= from the environment."""
     asked = os.environ.get('USERNET_TEST_OFFLOAD')
     if not asked or not option.startswith('user,') or 'offload=' in option:
         return option
@@ -59,7 +59,7 @@ class Network:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')  # proc(5)
 
     def refused(self):
-        """Starts what must not start: its status and what it said."""
+        """Starts a daemon that must not start: returns its status and output."""
         done = run_daemon(self.folder, '--name', self.name, *self.options, pass_fds=self.fds)
         return done.returncode, done.stderr
 
@@ -68,7 +68,7 @@ class Network:
             return qmp.run(command, **arguments)
 
     def ports(self, netdev):
-        """The ports of this netdev as query-netdevs has them, by name ("lan.1")."""
+        """The ports of this netdev in query-netdevs, by name ("lan.1")."""
         for entry in self.ask('query-netdevs'):
             if entry['id'] == netdev:
                 return {port['name']: port for port in entry['ports']}
@@ -88,7 +88,7 @@ class Network:
         self.daemon = None
 
     def close(self):
-        """Ends it, if it runs, as stop does; the directory goes in any case."""
+        """Ends it if it runs, as stop does, and always removes the directory."""
         try:
             if self.daemon:
                 self.stop()

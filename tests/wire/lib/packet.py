@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds frames, right or wrong, and reads them. Addresses are text outside, bytes on the wire."""
+"""Builds frames, right or wrong, and parses them. Addresses are text here, bytes on the wire."""
 import socket
 import struct
 from types import SimpleNamespace
@@ -68,7 +68,7 @@ def arp(op, sender_mac, sender_ip, target_mac, target_ip, dst=None):
 
 
 def ipv4(src, dst, proto, payload, ttl=64, ident=1, fragment=0, options=b'', total=None):
-    """fragment: the flags and offset word; total: a lie about the length."""
+    """fragment: the word with flags and offset; total: a wrong length."""
     head = 20 + len(options)
     header = struct.pack('>BBHHHBBH', 0x40 | head // 4, 0,
                          head + len(payload) if total is None else total, ident, fragment, ttl,
@@ -111,7 +111,7 @@ def icmpv6(src, dst, kind, body, code=0):
 
 
 def neighbour_solicit(src_mac, src, target):
-    """Who has target? To its solicited-node group."""
+    """A solicitation for target, to its solicited-node group."""
     group = ip6('ff02::1:ff00:0')[:13] + ip6(target)[13:]
     body = bytes(4) + ip6(target) + b'\x01\x01' + src_mac
     return eth(b'\x33\x33' + group[12:], src_mac, IPV6,
@@ -131,7 +131,7 @@ def router_solicit(src_mac, src='fe80::1'):
 
 
 def router_advert(src_mac, src, prefix='2001:db8::'):
-    """To all nodes: src is a router with the lowest metric there is, and prefix/64 is on its link."""
+    """To all nodes: src is a router with the best metric, and prefix/64 is on its link."""
     dst = 'ff02::1'
     body = (struct.pack('>BBHII', 64, 8, 1800, 0, 0) + b'\x01\x01' + src_mac +
             struct.pack('>BBBBIII', 3, 4, 64, 0xc0, 7200, 7200, 0) + ip6(prefix))
@@ -179,7 +179,8 @@ def dhcp_frame(client_mac, kind, src='0.0.0.0', dst='255.255.255.255', dst_mac=B
 # --- read ---
 
 class Packet(SimpleNamespace):
-    """What parse() found: dst src type, and of arp ip ip6 icmp icmp6 udp tcp dhcp those that are there."""
+    """The result of parse(): dst src type, and those present of arp ip ip6 icmp icmp6 udp tcp
+    dhcp."""
 
     def __getattr__(self, name):
         if name.startswith('_'):
@@ -252,7 +253,7 @@ def _parse_transport(p, proto, data, src, dst):
 
 
 def parse_fragments(first, payload):
-    """The packet that a first fragment, parsed, becomes with the payload of all."""
+    """The packet made of a parsed first fragment and the payload of all."""
     p = Packet(dst=first.dst, src=first.src, type=first.type, frame=first.frame)
     if first.ip:
         p.ip = SimpleNamespace(**{**vars(first.ip), 'payload': payload, 'fragment': 0})
@@ -265,7 +266,7 @@ def parse_fragments(first, payload):
 
 
 def parse(frame):
-    """The frame's layers, as far as they can be read."""
+    """Parses the frame's layers as far as possible."""
     p = Packet(dst=frame[:6], src=frame[6:12], type=struct.unpack_from('>H', frame, 12)[0],
                frame=frame)
     data = frame[14:]

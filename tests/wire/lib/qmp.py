@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A QMP client that looks at every byte: answers, events, greeting as they came."""
+"""A QMP client that checks every byte: replies, events, greeting as received."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Qmp:
         return json.loads(line)
 
     def answer(self):
-        """The next message that is not an event; those are kept."""
+        """The next message that is not an event; events are kept."""
         while True:
             message = self.read()
             if message is None or "event" not in message:
@@ -59,7 +59,7 @@ class Qmp:
         return self.answer()
 
     def run(self, command, **arguments):
-        """What COMMAND returns; "_" in a name of an argument stands for "-"."""
+        """Runs COMMAND and returns its result; "_" in an argument's name stands for "-"."""
         request = {"execute": command}
         if arguments:
             request["arguments"] = {key.replace("_", "-"): value
@@ -75,7 +75,7 @@ class Qmp:
         return self.run("human-monitor-command", command_line=line)
 
     def event(self, name):
-        """Waits for the next event called NAME and returns it; those before it are dropped."""
+        """Waits for the next event called NAME and returns it; earlier ones are dropped."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             message = self.events.pop(0) if self.events else self.read()
@@ -86,7 +86,7 @@ class Qmp:
         raise TimeoutError(name)
 
     def at_end(self):
-        """True when the other side has closed; what it sent before is dropped."""
+        """True when the other side has closed; its data before that is dropped."""
         while True:
             if self.read() is None:
                 return True

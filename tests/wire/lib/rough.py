@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A wire that loses, doubles and disorders frames, and a TCP that gets everything across it."""
+"""A wire that loses, duplicates and reorders frames, and a TCP that works across it."""
 import random
 import struct
 import time
@@ -12,13 +12,13 @@ RESEND = 0.3  # seconds without progress
 
 
 class RoughWire:
-    """In the place of a Guest. Trouble begins when trouble() is called, and is the same for a seed."""
+    """Replaces a Guest. Trouble begins with trouble(), and is the same for the same seed."""
 
     def __init__(self, guest, seed):
         self.guest = guest
         self.random = random.Random(seed)
         self.loss = self.double = self.disorder = 0.0
-        self.late = []  # frames that others overtake
+        self.late = []  # frames overtaken by others
         self.come = []  # received already
         self.lost = self.doubled = self.delayed = 0  # frames
 
@@ -26,7 +26,7 @@ class RoughWire:
         self.loss, self.double, self.disorder = loss, double, disorder
 
     def _fate(self):
-        """How often a frame arrives, and whether others overtake it."""
+        """Sets how often a frame arrives, and whether others overtake it."""
         if self.random.random() < self.loss:
             self.lost += 1
             return 0, False
@@ -73,7 +73,7 @@ class RoughWire:
 
 
 class SureTcp(Tcp):
-    """Sends again what was lost; scales windows when SHIFT is set; may begin at SEQ."""
+    """Retransmits losses; scales windows when SHIFT is set; may begin at SEQ."""
     SHIFT = None
     SEQ = None
     CAPACITY = None
@@ -82,7 +82,7 @@ class SureTcp(Tcp):
         super().__init__(*args, **more)
         if self.SEQ is not None:
             self.seq = self.acked = self.SEQ
-        self.top = self.seq       # the highest that was sent ends here
+        self.top = self.seq       # the end of the highest byte sent
         self.capacity = self.CAPACITY or (1 << 20 if self.SHIFT is not None else 65535)
         self.peer_shift = 0
         self.peer_scaled = False
@@ -92,7 +92,7 @@ class SureTcp(Tcp):
         self.duplicates = 0
         self.progress = time.monotonic()
 
-    # --- what it says ---
+    # --- output ---
 
     def segment(self, flags, payload=b'', seq=None, **more):
         scaled = self.SHIFT is not None and self.peer_scaled and not flags & pk.SYN
@@ -115,7 +115,7 @@ class SureTcp(Tcp):
         self.seq = (self.seq + 1) % WORD
         self.top = self.seq
 
-    # --- what comes in ---
+    # --- input ---
 
     def take(self, t):
         acked = self.acked
@@ -146,15 +146,15 @@ class SureTcp(Tcp):
         if before(self.top, self.seq):
             self.top = self.seq
 
-    # --- the test's ---
+    # --- for tests ---
 
     def begin(self, data, fin=True):
-        """What is to be sent, then the end."""
+        """Sets the data to be sent, followed by a FIN."""
         self.stream, self.start, self.fin = data, self.seq, fin
         self.progress = time.monotonic()
 
     def _send_at(self, seq):
-        """A segment from seq on; what it took of the sequence."""
+        """Sends a segment from seq on; returns the sequence numbers it used."""
         at = (seq - self.start) % WORD if self.start is not None else 0
         if self.start is None or at > len(self.stream):
             return 0
@@ -167,7 +167,7 @@ class SureTcp(Tcp):
         return len(part) + fin
 
     def skip(self):
-        """Sends all that the window lets through but the first segment, as if that were lost."""
+        """Sends all that the window allows except the first segment, as if that were lost."""
         self.seq = (self.seq + min(self.peer_mss, self.mss)) % WORD
         while took := self._send_at(self.seq):
             self.seq = (self.seq + took) % WORD
@@ -177,7 +177,7 @@ class SureTcp(Tcp):
             self.acked == (self.start + len(self.stream) + self.fin) % WORD
 
     def run(self, condition, what, limit=LIMIT):
-        """Sends, receives and sends again until condition() is true or the peer resets."""
+        """Sends, receives and retransmits until condition() is true or the peer resets."""
         end = time.monotonic() + limit
         while not condition() and not self.was_reset:
             if time.monotonic() > end:
@@ -196,14 +196,14 @@ class SureTcp(Tcp):
                 if self.start is not None and not self.sent_all():
                     self.seq = self.acked
                 elif self.opened:
-                    self.segment(pk.ACK)  # the window's last word may have been lost
+                    self.segment(pk.ACK)  # the last window update may have been lost
 
     def exchange(self, data, n):
-        """Sends data and its end, and returns the n bytes and the end that come meanwhile."""
+        """Sends data and a FIN, and returns the n bytes and the FIN that come meanwhile."""
         self.begin(data)
         def done():
             return self.sent_all() and self.ended and len(self.received) >= n
         self.run(done, 'exchange')
-        if not done(): # what comes late to a peer that has forgotten it all is reset, rightly
+        if not done(): # a peer that has forgotten the connection rightly resets late segments
             self._check()
         return self.received

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What query-qmp-schema says of events, held against events that came."""
+"""Checks events that came against query-qmp-schema."""
 
 
 class Schema:
@@ -10,7 +10,7 @@ class Schema:
         return {name for name, each in self.types.items() if each['meta-type'] == 'event'}
 
     def check(self, event):
-        """Raises where EVENT has a member that it should not have, or lacks one, or of another type."""
+        """Raises if EVENT lacks a member, or has an unknown one or one of another type."""
         members = {each['name']: each
                    for each in self.types[self.types[event['event']]['arg-type']]['members']}
         kinds = {'str': str, 'int': int, 'bool': bool, '[str]': list, 'any': object}

@@ -27,10 +27,10 @@ class Station:
         self.guest = guest
         self.mac = mac or b'\x52\x54\0\x57' + next(_macs).to_bytes(2, 'big')
         self.ip = None
-        self.net = None     # what is on the link
-        self.router = None  # who takes what is not
+        self.net = None     # guests on the link
+        self.router = None  # listeners
         self.lease = None   # the last ACK
-        self.routed = set() # addresses behind us: we answer for them
+        self.routed = set() # addresses behind this station: it answers for them
         self.ip6 = None
         self.net6 = None
         self.router6 = None
@@ -53,7 +53,7 @@ class Station:
     # --- what comes in ---
 
     def step(self, limit=0.0):
-        """Handles the next frame, if one comes within the limit; False when none did."""
+        """Handles the next frame if one comes within the limit; False: none came."""
         frame = self.guest._receive(limit)  # pylint: disable=protected-access
         if frame is None:
             return False
@@ -65,7 +65,7 @@ class Station:
         return True
 
     def run_until(self, condition, what, limit=LIMIT):
-        """Handles frames until condition() is true, and returns what it returned."""
+        """Handles frames until condition() is true, and returns its result."""
         end = time.monotonic() + limit
         while True:
             result = condition()
@@ -76,7 +76,7 @@ class Station:
                 raise Never(f'{what} did not come; last seen: {kept or "nothing"}')
 
     def expect(self, choose, what='a packet', limit=LIMIT):
-        """The first packet that choose takes, of those kept and those that come."""
+        """The first packet that choose accepts, of those kept and those to come."""
         looked = 0
 
         def look():
@@ -89,7 +89,7 @@ class Station:
         return self.run_until(look, what, limit)
 
     def _whole(self, p):
-        """The packet, put together if it is a fragment; None while parts are missing."""
+        """The packet, reassembled if it is a fragment; None while fragments are missing."""
         if p.ip and p.ip.fragment & 0x3fff:
             key = p.ip.src, p.ip.ident
             start, more, data = (p.ip.fragment & 0x1fff) * 8, p.ip.fragment & 0x2000, p.ip.payload
@@ -156,7 +156,8 @@ class Station:
     # --- addresses ---
 
     def dhcp_exchange(self, kind, answer=None, xid=None, options=b'', **more):
-        """Sends one message and takes its answer, of any kind or of this one. options: bytes or a dict."""
+        """Sends one message and returns the answer, of any kind or of this one. options: bytes or a
+        dict."""
         xid = xid or next(_xids)
         if isinstance(options, dict):
             options = b''.join(pk.dhcp_option(code, data) for code, data in options.items())
@@ -181,14 +182,14 @@ class Station:
         return ack.options
 
     def send_release(self):
-        """Gives the lease back."""
+        """Releases the lease."""
         server = pk.ip4_text(self.lease.options[54])
         self.send(pk.dhcp_frame(self.mac, pk.RELEASE, src=self.ip, dst=server, ciaddr=self.ip,
                                 dst_mac=self.resolve(server),
                                 options=pk.dhcp_option(54, pk.ip4(server))))
 
     def autoconfigure(self, link_local=None):
-        """An IPv6 address by the router's advertisement, which is returned."""
+        """Takes an IPv6 address from the router's advertisement, which is returned."""
         self.send(pk.router_solicit(self.mac, link_local or '::'))
         p = self.expect(lambda p: p.icmp6 and p.icmp6.kind == 134, 'a router advertisement')
         for code, data in pk.nd_options(p.icmp6.body[12:]):
@@ -202,7 +203,7 @@ class Station:
         return p
 
     def resolve_later(self, ip):
-        """Asks for the MAC of a neighbour; the answer is noted when it comes."""
+        """Asks for the MAC of a neighbour; the answer is handled when it comes."""
         if ':' in ip:
             self.send(pk.neighbour_solicit(self.mac, self.ip6, ip))
         else:
@@ -219,7 +220,7 @@ class Station:
         return self.neighbours[ip]
 
     def hop_to(self, ip):
-        """Where a packet for ip is sent: the MAC of that neighbour, or of the router."""
+        """The MAC to which packets for ip are sent: the neighbour's or the router's."""
         if ip in self.neighbours:
             return self.neighbours[ip]
         if ':' in ip:
@@ -229,7 +230,7 @@ class Station:
     # --- IP ---
 
     def send_ip(self, dst, proto, payload, src=None, hop=None, **more):
-        """hop: the MAC to send it to, when the table should not say."""
+        """hop: the MAC to send it to, instead of the table's."""
         six = ':' in dst
         src = src or (self.ip6 if six else self.ip)
         build = pk.ipv6 if six else pk.ipv4
@@ -237,7 +238,7 @@ class Station:
                          build(src, dst, proto, payload, **more)))
 
     def send_ping(self, dst, payload=b'hello', **more):
-        """Sends an echo request; its identifier and sequence number."""
+        """Sends an echo request; returns its identifier and sequence number."""
         number = next(_idents)
         ident, seq = number >> 16 & 0xffff, number & 0xffff
         if ':' in dst:
@@ -249,7 +250,7 @@ class Station:
         return ident, seq
 
     def ping(self, dst, payload=b'hello', limit=LIMIT, **more):
-        """A ping and its answer, which must be right."""
+        """Pings and checks the reply."""
         ident, seq = self.send_ping(dst, payload, **more)
         wanted = struct.pack('>HH', ident, seq)
 
@@ -263,7 +264,7 @@ class Station:
         return p
 
     def send_udp(self, dst, dport, payload, sport=None, src=None, **more):
-        """One datagram, in fragments if it is large; its source port."""
+        """Sends one datagram, in fragments if it is large; returns its source port."""
         sport = sport or next(_ports)
         own = src or (self.ip6 if ':' in dst else self.ip)
         data = pk.udp(own, dst, sport, dport, payload)
@@ -286,7 +287,7 @@ class Station:
         return p
 
     def udp_exchange(self, dst, dport, payload, **more):
-        """Sends a datagram; the payload of the answer."""
+        """Sends a datagram; returns the payload of the answer."""
         p = self.expect_udp(self.send_udp(dst, dport, payload, **more),
                             f'a UDP answer of {dst}:{dport}')
         if (p.net.src, p.udp.sport) != (dst, dport):
@@ -296,14 +297,14 @@ class Station:
     # --- TCP ---
 
     def connect(self, dst, dport, sport=None, **more):
-        """Sends the SYN; the connection, not open yet."""
+        """Sends the SYN; returns the connection, which is not open yet."""
         flow = self.tcp_class(self, dst, dport, sport or next(_ports), **more)
         self.flows[dst, dport, flow.port] = flow
         flow.open()
         return flow
 
     def tcp(self, dst, dport, **more):
-        """An open connection; ConnectionRefusedError when it is reset."""
+        """Opens a connection; ConnectionRefusedError when it is reset."""
         flow = self.connect(dst, dport, **more)
         self.run_until(lambda: flow.opened or flow.was_reset, f'a SYN-ACK of {dst}:{dport}')
         if flow.was_reset:
@@ -314,7 +315,7 @@ class Station:
         self.listening.add(port)
 
     def accept(self, port):
-        """The next connection to a port listened on, once it is open."""
+        """The next connection to a listening port, once it is open."""
         def find():
             for flow in self.accepted:
                 if flow.port == port and flow.opened:
@@ -325,7 +326,7 @@ class Station:
 
 
 def run_all(stations, condition, what, limit=LIMIT):
-    """Handles the frames of all of them, as they come, until condition() is true."""
+    """Handles the frames of all these stations, as they come, until condition() is true."""
     end = time.monotonic() + limit
     by_socket = {station.guest.socket: station for station in stations}
     while not condition():

@@ -11,7 +11,7 @@ VARIABLE = 'USERNET_STRANGER_FD'
 
 
 def start_stranger():
-    """To be called while still root; else there is none."""
+    """Call it while still root; otherwise there is no stranger."""
     if os.geteuid() != 0 or VARIABLE in os.environ:
         return
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -34,7 +34,7 @@ def _serve(sock):
 
 
 def _connect(path):
-    """What a client sees: an errno, or the bytes it is sent before the end."""
+    """The client's result: an errno, or the bytes received before the end."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         try:
@@ -45,7 +45,8 @@ def _connect(path):
 
 
 def ask_stranger(path):
-    """An errno, or bytes: what another user gets who connects to PATH. None: there is no such user."""
+    """What another user gets when connecting to PATH: an errno, or bytes. None: there is no such
+    user."""
     if VARIABLE not in os.environ:
         return None
     with socket.socket(fileno=os.dup(int(os.environ[VARIABLE]))) as sock:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One TCP connection of a Station. What comes is acknowledged at once; nothing is sent twice."""
+"""One TCP connection of a Station. Data is acknowledged at once; nothing is retransmitted."""
 import random
 import struct
 
@@ -23,17 +23,17 @@ class Tcp:
         self.station, self.peer, self.peer_port, self.port = station, peer, peer_port, port
         self.own = own or (station.ip6 if ':' in peer else station.ip)
         self.mss, self.window, self.hop = mss, window, hop
-        self.seq = random.randrange(WORD)  # next to send
-        self.acked = self.seq              # of that, what the peer has
-        self.ack = 0                       # next to come
+        self.seq = random.randrange(WORD)  # the next sequence number to send
+        self.acked = self.seq              # acknowledged by the peer
+        self.ack = 0                       # the next expected from the peer
         self.peer_window = 0
         self.peer_mss = 536
         self.received = b''
-        self.held = {}                     # came too early: by sequence number
+        self.held = {}                     # received ahead: by sequence number
         self.opened = self.ended = self.was_reset = False
 
     def segment(self, flags, payload=b'', seq=None, **more):
-        """Any segment; counts for nothing."""
+        """Sends any segment, without changing the state."""
         self.station.send_ip(
             self.peer, pk.TCP,
             pk.tcp(self.own, self.peer, self.port, self.peer_port,
@@ -44,7 +44,7 @@ class Tcp:
         self.segment(pk.SYN, options=struct.pack('>BBH', 2, 4, self.mss))
         self.seq = (self.seq + 1) % WORD
 
-    # --- what comes in ---
+    # --- input ---
 
     def take(self, t):
         if not t.good:
@@ -72,7 +72,7 @@ class Tcp:
             self.opened = True
             self.segment(pk.ACK)
         elif self.opened or self.seq != self.acked:
-            return  # a SYN sent again; ours is on its way
+            return  # a repeated SYN; our SYN,ACK is under way
         else:
             self.segment(pk.SYN | pk.ACK, options=struct.pack('>BBH', 2, 4, self.mss))
             self.seq = (self.seq + 1) % WORD
@@ -94,14 +94,14 @@ class Tcp:
                 self.ended = True
         self.segment(pk.ACK)
 
-    # --- the test's ---
+    # --- for tests ---
 
     def _check(self):
         if self.was_reset:
             raise ConnectionResetError(f'{self.peer}:{self.peer_port}')
 
     def wait(self, condition, what):
-        """Handles frames until condition() is true; ConnectionResetError when a reset comes first."""
+        """Handles frames until condition() is true; ConnectionResetError if a reset comes first."""
         self.station.run_until(lambda: condition() or self.was_reset,
                                f'{what} of {self.peer}:{self.peer_port}')
         if not condition():
@@ -125,7 +125,7 @@ class Tcp:
         self.wait(lambda: self.acked == self.seq, 'the acknowledgement')
 
     def recv(self, n):
-        """n bytes, or what came until the end."""
+        """n bytes, or fewer at the end."""
         self.wait(lambda: len(self.received) >= n or self.ended, f'{n} bytes')
         data, self.received = self.received[:n], self.received[n:]
         return data
@@ -137,13 +137,13 @@ class Tcp:
         self.station.run_until(lambda: self.was_reset, f'a reset of {self.peer}:{self.peer_port}')
 
     def shutdown(self):
-        """Our end; the peer may go on sending."""
+        """Sends our FIN; the peer may go on sending."""
         self.segment(pk.FIN | pk.ACK)
         self.seq = (self.seq + 1) % WORD
         self.wait(lambda: self.acked == self.seq, "our FIN's acknowledgement")
 
     def close(self):
-        """Our end, and the peer's."""
+        """Sends our FIN and waits for the peer's."""
         self.shutdown()
         self.expect_end()
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Waiting for what must happen: a limit that only a failure reaches decides nothing else."""
+"""Waits for events; the time limit only decides that a test has failed."""
 import os
 import time
 
-# Under valgrind everything takes its time.
+# Everything takes longer under valgrind.
 LIMIT = 100.0 if os.environ.get('USERNET_WRAPPER') else 15.0
 
 
 class Never(AssertionError):
-    """What must happen did not."""
+    """An event did not happen in time."""
 
 
 def until(condition, what='condition', limit=LIMIT):

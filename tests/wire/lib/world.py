@@ -31,7 +31,7 @@ _libc = ctypes.CDLL(None)
 
 
 def _keep_capabilities():
-    """What a process of this namespace starts may set up links too."""
+    """Allows children of a process of this namespace to set up links."""
     low = 1 << CAP_NET_ADMIN | 1 << CAP_SYS_ADMIN
     _libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0),
                  struct.pack('IIIIII', low, low, low, 0, 0, 0))
@@ -45,7 +45,7 @@ def _run(*words):
 
 
 class World:
-    """Of the network namespace that this process is in."""
+    """Acts on the network namespace of this process."""
 
     def __init__(self, pings=True):
         self.router = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'],
@@ -65,7 +65,7 @@ class World:
 
     @staticmethod
     def _allow_pings():
-        """A new network namespace lets nobody open ping sockets."""
+        """A new network namespace allows nobody to open ping sockets."""
         with open('/proc/sys/net/ipv4/ping_group_range', 'w', encoding='ascii') as file:
             file.write(f'{os.getgid()} {os.getgid()}')
 
@@ -105,5 +105,5 @@ def in_a_world(method, pings=True):
 
 
 def without_pings(method):
-    """The same, where this user may open no ping sockets."""
+    """The same, where this user may not open ping sockets."""
     return in_a_world(method, pings=False)

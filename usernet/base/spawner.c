@@ -15,13 +15,13 @@
 #include "base/spawner_helper.h"
 
 struct spawner {
-	GHashTable *commands; /* text -> its place in the list, and one */
+	GHashTable *commands; /* command -> its position in the list + 1 */
 	bool live;
 	int control; /* -1: the helper is gone */
 	pid_t pid;
 	uint32_t next_id;
 	struct loop_io io;
-	GArray *unsaid; /* of uint32_t: ends that the socket did not take */
+	GArray *unsaid; /* of uint32_t: SPAWNER_END messages not sent yet, socket full */
 };
 
 static bool fail(GError **error, const char *what, int err)
@@ -100,7 +100,7 @@ void spawner_free(struct spawner *spawner)
 	g_free(spawner);
 }
 
-/* --- the helper speaks --- */
+/* --- messages to and from the helper --- */
 
 static bool say_end(struct spawner *spawner, uint32_t id)
 {
@@ -151,7 +151,7 @@ void spawner_attach(struct spawner *spawner, struct loop *loop)
 	loop_io_add(loop, &spawner->io, spawner->control, EPOLLIN, on_ready);
 }
 
-/* --- the door --- */
+/* --- public functions --- */
 
 bool spawner_takes(const struct spawner *spawner, const char *command, GError **error)
 {
@@ -175,7 +175,7 @@ static void put(GByteArray *text, const char *value)
 			    value ? (guint)strlen(value) + 1 : 1);
 }
 
-/* The request, with @fd. */
+/* Sends the request, with @fd. */
 static bool ask(struct spawner *spawner, const struct spawner_message *message,
 		const GByteArray *text, int fd)
 {

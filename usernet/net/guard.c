@@ -10,8 +10,8 @@
 
 struct guard {
 	struct network *network;
-	mac_t gateway_mac; /* 0: the network has no gateway of its own */
-	GArray *v4;        /* of struct in_addr: the gateway's */
+	mac_t gateway_mac; /* 0: the network has no gateway */
+	GArray *v4;        /* of struct in_addr: the gateway's addresses */
 	GArray *v6;        /* of struct in6_addr */
 };
 
@@ -103,7 +103,8 @@ static usec_t now_of(const struct guard *guard)
 	return loop_now(guard->network->loop);
 }
 
-/* @mac at @from claims @addr. @holder: the guest that has it; NULL: the gateway, or a reservation.
+/*
+ * @mac at @from claims @addr. @holder: the guest that has it; NULL: the gateway or a reservation.
  */
 static void note_conflict(struct guard *guard, struct port *from, mac_t mac,
 			  const struct in6_addr *addr, const struct guest *holder)
@@ -137,7 +138,7 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 
 	if (guard->gateway_mac && d->mac == guard->gateway_mac)
 		return refuse(from, DROP_SPOOFED);
-	/* A probe asks, it claims nothing (RFC 5227 1.1). */
+	/* A probe claims nothing (RFC 5227 1.1). */
 	if (!d->v4.s_addr)
 		return true;
 	guest = guest_by_v4(guests, d->v4);
@@ -146,7 +147,7 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 		return refuse_address(guard, from, d, NULL);
 	if (guest && guest->v4_leased && guest->mac != d->mac)
 		return refuse_address(guard, from, d, guest);
-	/* Whoever speaks for another says nothing of where that one is; nor does another VLAN. */
+	/* A proxy answer, or one in another VLAN, does not show where the sender is. */
 	if (d->tagged || d->mac != src)
 		return true;
 	if (guest && guest->mac != src) {
@@ -166,7 +167,7 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	struct guest_table *guests = guard->network->guests;
 	struct guest *guest;
 
-	/* Duplicate address detection speaks from :: (RFC 4862 5.4.2). */
+	/* Duplicate address detection uses the source :: (RFC 4862 5.4.2). */
 	if (IN6_IS_ADDR_UNSPECIFIED(&d->v6))
 		return true;
 	if (is_protected_v6(guard, &d->v6)) {

@@ -9,43 +9,46 @@
 #include "net/port.h"
 
 /*
- * What a port may send. Frames of a trusted port pass unseen; of the others guard_pass() sees each
- * that guard_must_see() or that differs in its addresses from the one before it:
- *   - the source MAC is a single, non-zero address, and not the gateway's, nor one reserved for a
- *     guest at another netdev;
- *   - DHCP and DHCPv6 server messages, router advertisements and redirects come only from the
- *     gateway; on a network without one, whoever serves it sits behind some port, and they pass;
- *   - ARP or neighbour discovery claims neither the gateway's addresses nor one leased to another
- *     or reserved for another;
- *   - all this behind VLAN tags (two at most) and IPv6 extension headers too (RFC 7113);
- *   - flooded frames stay in the port's flood budget.
- * What ARP and neighbour discovery show of guests is noted in the guest table on the way.
+ * Checks what a port may send. Frames of a trusted port are not checked. Of other ports,
+ * guard_pass() checks each frame for which guard_must_see() is true or whose addresses differ from
+ * those of the frame before it:
+ * - The source MAC is a single, non-zero address; it is neither the gateway's nor reserved for a
+ *   guest at another netdev.
+ * - DHCP and DHCPv6 server messages, router advertisements and redirects come only from the
+ *   gateway. On a network without a gateway they pass.
+ * - ARP or neighbour discovery does not claim an address of the gateway, nor one leased to or
+ *   reserved for another guest.
+ * - The same holds after VLAN tags (two at most) and IPv6 extension headers (RFC 7113).
+ * - Flooded frames stay within the port's flood budget.
+ * The guard also records in the guest table what ARP and neighbour discovery show of guests.
  */
 struct guard;
 struct network;
 
-#define GUARD_FLOOD_RATE  20000.0 /* flooded frames a second and port */
-#define GUARD_FLOOD_BURST 40000.0 /* and at once */
+#define GUARD_FLOOD_RATE  20000.0 /* flooded frames per second and port */
+#define GUARD_FLOOD_BURST 40000.0 /* burst */
 
-/* Conflicts of addresses are noted (troubles.h) so often at most for each port. */
+/* Address conflicts are noted (troubles.h) at most this often per port. */
 #define GUARD_CONFLICT_PAUSE (1 * USEC_PER_SEC)
 
 struct guard *guard_new(struct network *network);
 void guard_free(struct guard *guard);
-/* The gateway's MAC and addresses; zero when there is none. Several addresses may be added. */
+/*
+ * The gateway's MAC and addresses; the MAC is 0 without a gateway. Several addresses may be added.
+ */
 void guard_set_gateway_mac(struct guard *guard, mac_t mac);
 void guard_protect_v4(struct guard *guard, struct in_addr addr);
 void guard_protect_v6(struct guard *guard, const struct in6_addr *addr);
-/* No more, of those of a guard_protect. */
+/* Removes an address that guard_protect_v4() or guard_protect_v6() added. */
 void guard_unprotect_v4(struct guard *guard, struct in_addr addr);
 void guard_unprotect_v6(struct guard *guard, const struct in6_addr *addr);
-/* Forgets the three above: the user netdev went. */
+/* Forgets MAC and addresses of the gateway: the user netdev was removed. */
 void guard_clear_gateway(struct guard *guard);
 
 /* vswitch_guard_fn; @data is the guard. @frame has at least FRAME_MIN bytes. */
 bool guard_pass(void *data, struct port *from, const struct frame *frame);
 
-/* How many of @n frames @from may flood now; they are charged to it. */
+/* How many of @n frames @from may flood now; charged to its budget. */
 size_t guard_flood_budget(struct port *from, size_t n, usec_t now);
 
 static inline uint16_t guard_load16(const uint8_t *p)
@@ -54,8 +57,8 @@ static inline uint16_t guard_load16(const uint8_t *p)
 }
 
 /*
- * False for the common frame, of which the addresses say all: TCP, most UDP, most ICMP. In doubt
- * true, and dissect() looks closer. Inline, because it is all that most frames cost.
+ * False for the usual frame, for which checking the addresses is enough: TCP, most UDP, most ICMP.
+ * When unsure true: guard_pass() then parses the frame. Inline, because it runs for every frame.
  */
 static inline bool guard_must_see(const struct frame *frame)
 {
@@ -88,7 +91,7 @@ static inline bool guard_must_see(const struct frame *frame)
 			return true;
 		}
 	}
-	/* Below 1536 it is a length (IEEE 802.3), and SNAP may say more. */
+	/* Below 1536 it is a length (IEEE 802.3), and a SNAP header may follow. */
 	return type == ETHERTYPE_ARP_ || type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG ||
 	       type < 1536;
 }

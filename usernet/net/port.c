@@ -132,7 +132,7 @@ void port_stalled(struct loop_timer *timer)
 {
 	struct port *port = container_of(timer, struct port, stall);
 
-	/* A short credit that was used up is gone, however short. */
+	/* Credit that was used up is gone, even if it was small. */
 	port->stall_credit = 0;
 	port->dropping = true;
 	cease_to_hold(port);

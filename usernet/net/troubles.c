@@ -45,7 +45,7 @@ void troubles_free(struct troubles *troubles)
 	g_free(troubles);
 }
 
-/* Two guests with one MAC address are one trouble, whichever of them was heard last. */
+/* Two guests with one MAC address are one trouble, whichever sent last. */
 static bool is_about(const struct trouble *trouble, const struct trouble_facts *facts)
 {
 	if (trouble->kind != facts->kind || trouble->mac != facts->mac)

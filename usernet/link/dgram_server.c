@@ -14,7 +14,7 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 
-#define PROBE_MAX 64 /* peers asked at a time */
+#define PROBE_MAX 64 /* peers probed at a time */
 
 struct dgram_peer {
 	struct dgram_port base;
@@ -30,12 +30,12 @@ struct dgram_server {
 	struct netdev *netdev;
 	struct loop *loop;
 	int fd;
-	GHashTable *by_addr; /* sockaddr_any -> dgram_peer, both of the peer */
-	struct list peers;   /* heads dgram_peer::link; the one asked longest ago first */
+	GHashTable *by_addr; /* sockaddr_any -> dgram_peer; the key is in the peer */
+	struct list peers;   /* heads dgram_peer::link, the least recently probed first */
 	struct loop_timer probe;
 };
 
-/* --- a peer's life --- */
+/* --- peers --- */
 
 static void reap_peer(struct loop_task *task)
 {
@@ -153,11 +153,11 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 		input(last, run, n_run);
 }
 
-/* --- are they still there? --- */
+/* --- probing --- */
 
 /*
- * Datagrams know no end: a peer that was killed is noticed when a frame for it is refused. One that
- * is silent is asked with a connect, which says the same and sends nothing.
+ * Datagram sockets have no end of connection: a peer that died is noticed when a frame to it is
+ * refused. A silent peer is probed with connect(), which fails the same way and sends nothing.
  */
 static bool is_dead(const struct dgram_peer *peer)
 {
@@ -184,7 +184,7 @@ static void probe(struct loop_timer *timer)
 	loop_timer_set(timer, now + DGRAM_PROBE);
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static guint addr_hash(gconstpointer addr)
 {

@@ -48,8 +48,8 @@ static void failed(struct dialer *dialer, int error)
 }
 
 /*
- * Dialling a port of this host's ephemeral range over and over, TCP may in the end pick that very
- * port as its own and meet itself (simultaneous open, RFC 9293 3.5).
+ * Redialling a local port in the ephemeral range can make TCP pick that very port as its own and
+ * connect the socket to itself (simultaneous open, RFC 9293 3.5).
  */
 static bool met_itself(int fd)
 {

@@ -22,7 +22,7 @@ static struct conntrack *find_gate(struct network *network)
 	return gateway ? gateway_conntrack(gateway) : NULL;
 }
 
-/* Newly allocated; NULL: one is wrong. */
+/* Newly allocated; NULL: a rule is invalid. */
 static struct policy *read_policy(const struct optstr *opts, GError **error)
 {
 	struct policy *policy = policy_new();
@@ -149,9 +149,9 @@ void policies_forget(struct network *network, const char *guest)
 	conntrack_rejudge(conntrack);
 }
 
-/* --- by command --- */
+/* --- commands --- */
 
-/* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
+/* Common checks of add and remove; moves *@text past "allow=" or "deny=". */
 static struct conntrack *prepare(struct control *control, const char *guest, const char *rule,
 				 bool *allow, const char **text, GError **error)
 {

@@ -70,7 +70,7 @@ static void describe_attachment(GString *out, const struct attachment *attachmen
 		g_string_append_printf(out, "    guestfwd %s\n", entry->text);
 }
 
-/* What becomes of the guest when usernet is restarted (measured with QEMU 7.2, 10.0, 11.1). */
+/* What happens to the guest when usernet restarts (measured with QEMU 7.2, 10.0, 11.1). */
 static const char *restart_note(const struct attachment *attachment)
 {
 	bool stream = !strcmp(attachment->netdev->ops->kind, "stream");
@@ -107,7 +107,7 @@ char *ready_text(struct control *control)
 	if (control->doors_added)
 		g_string_append(out, "  no netdev for guests was given: the default ones are "
 				     "there (--no-default-netdevs leaves them out)\n");
-	/* First the line that serves every guest best. */
+	/* Print the best line for guests first. */
 	for (int pass = 0; pass < 2; pass++) {
 		list_for_each (attachment, &control->attachments, struct attachment, link) {
 			if ((attachment->role == ATTACHMENT_DIALS_DIR) == (pass == 0))

@@ -7,7 +7,7 @@
 #include "ctl/options/help.h"
 #include "ctl/options/settings.h"
 
-/* A check's "KEY 'VALUE': …" speaks of an option here; "Parameter 'KEY' …" says so already. */
+/* Turns a check's "KEY 'VALUE': …" into an option; "Parameter 'KEY' …" stays as it is. */
 static bool blame_option(GError **error)
 {
 	if (error && *error && !g_str_has_prefix((*error)->message, "Parameter"))
@@ -24,7 +24,7 @@ static bool usage(GError **error, const char *format, const char *what)
 	return false;
 }
 
-/* What the options of one value each came to; keys of settings.h. */
+/* Values of the options that take one; the keys are those of settings.h. */
 struct words {
 	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file;
 	char **qmp;
@@ -77,7 +77,7 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		  GError **error)
 {
 	gboolean help = FALSE, version = FALSE;
-	/* FILENAME: bytes as they are, whatever the locale. */
+	/* FILENAME: raw bytes in any locale. */
 	GOptionEntry entries[] = {
 		{"netdev", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->netdevs,
 		 "Attach NETDEV; may be given several times", "NETDEV"},

@@ -5,7 +5,7 @@ const char help_summary[] =
 	"usernet is a network for QEMU guests, run by an ordinary user: a switch that guests plug\n"
 	"into, and a gateway that gives them addresses, names and the internet.";
 
-/* A key stands at the beginning of its line, four blanks in, or in the grammar of its netdev. */
+/* A key starts a line, after four blanks, or is part of its netdev's grammar. */
 const char help_netdevs[] =
 	"NETDEV is written as QEMU's -netdev and means the same; id=ID is always needed. Keys marked\n"
 	"* may be repeated.\n"

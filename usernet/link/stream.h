@@ -30,8 +30,7 @@ struct stream_config {
 	const char *id;
 	enum stream_mode mode;
 	struct sockaddr_any addr; /* STREAM_DIR: unix, the path of the directory */
-	int fd; /* STREAM_FD, or a bound listening fd passed in (LISTEN_FDS); owned by the netdev on
-		   success only. -1: none */
+	int fd;           /* STREAM_FD or LISTEN_FDS; taken over on success only. -1: none */
 	bool listens;     /* STREAM_FD: the fd is a server's; listen() is called if needed */
 	usec_t reconnect; /* client: wait between attempts; 0: default, with back-off */
 	bool once;        /* client: try only once */

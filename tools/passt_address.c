@@ -47,7 +47,7 @@ static void add_v6(GPtrArray *user, const char *key, const struct in6_addr *addr
 	g_ptr_array_add(user, g_strdup_printf("%s=%s%s", key, text, after));
 }
 
-/* The lowest address of the network that is none of @a, @b. */
+/* The lowest address of the network that is neither @a nor @b. */
 static uint32_t pick(uint32_t net, uint32_t from, uint32_t a, uint32_t b)
 {
 	uint32_t addr = net + from;

@@ -132,7 +132,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* Why an option has no effect, by its name or short letter. */
+/* Why an option has no effect, by name or short letter. */
 static const struct {
 	const char *name, *why;
 } ignored[] =
@@ -196,7 +196,7 @@ static bool read_number(const char *option, const char *text, guint64 max, guint
 			   text, max);
 }
 
-/* A key of the user netdev, with the commas in @value doubled as option strings want it. */
+/* A key of the user netdev; doubles the commas in @value for the option string. */
 static bool user_key(struct passt_options *options, const char *key, const char *value)
 {
 	g_autoptr(GString) text = g_string_new(value);
@@ -254,7 +254,7 @@ static void add_search(struct passt_options *options, const char *text)
 	}
 }
 
-/* The guest's name is one label; of a domain name the first. */
+/* The guest's name is one label: the first of a domain name. */
 static bool set_guest(struct passt_options *options, const char *name, GError **error)
 {
 	size_t len = strcspn(name, ".");
@@ -284,11 +284,11 @@ static bool take_fd(struct passt_options *options, const char *text, GError **er
 	if (fd < 3)
 		return error_usage(error, "--fd '%s' should be 3 or more", text);
 	options->fd = (int)fd;
-	options->one_off = true; /* there is no other guest to wait for */
+	options->one_off = true; /* with --fd no other guest can connect */
 	return true;
 }
 
-/* What belongs to the network, and to the addresses on it. */
+/* Options of the network and its addresses. */
 static bool take_network(struct passt_options *options, struct passt_addresses *addresses, int c,
 			 GError **error)
 {
@@ -326,7 +326,7 @@ static bool take_network(struct passt_options *options, struct passt_addresses *
 	case OPT_MAP_HOST_LOOPBACK:
 		if (!strcmp(optarg, "none"))
 			return user_key(options, "host-loopback", "off");
-		/* The host's loopback is at the gateway's address here. */
+		/* Here the host's loopback is at the gateway's address. */
 		return passt_address_note("--map-host-loopback", optarg, &addresses->gateway,
 					  &addresses->gateway6, error);
 	case OPT_MAP_GUEST_ADDR:
@@ -341,7 +341,7 @@ static bool take_network(struct passt_options *options, struct passt_addresses *
 	}
 }
 
-/* What belongs to the process; false without @error: not one of these. */
+/* Options of the process; false without @error: not one of them. */
 static bool take_process(struct passt_options *options, int c, bool *known, GError **error)
 {
 	*known = true;
@@ -453,7 +453,7 @@ bool passt_options_parse(struct passt_options *options, int argc, char **argv, G
 	options->user = g_ptr_array_new_with_free_func(g_free);
 	options->specs = g_ptr_array_new();
 	options->warnings = g_ptr_array_new_with_free_func(g_free);
-	optind = 0; /* getopt(3): scan anew */
+	optind = 0; /* getopt(3): restart the scan */
 	while ((c = getopt_long(argc, argv, short_options, long_options, &index)) != -1) {
 		if (c == '?')
 			return error_usage(error, "%s: there is no such option (see --help)",

@@ -14,8 +14,10 @@
 #include "ctl_session.h"
 #include "ctl_table.h"
 
-/* The command-line client of a running usernet: every command is a QMP request and a way to show
- * the answer. */
+/*
+ * The command-line client of a running usernet: every command is a QMP request and a way to print
+ * the answer.
+ */
 
 #define ANY_PARAMS INT_MIN
 
@@ -23,12 +25,12 @@ struct verb {
 	const char *words; /* "hostfwd add" */
 	const char *params;
 	const char *help;
-	int n_params; /* -N: at least N; ANY_PARAMS */
-	bool offline; /* the network need not run */
+	int n_params; /* -N: at least N; or ANY_PARAMS */
+	bool offline; /* needs no running network */
 	int (*run)(struct ctl_session *session, char **params);
 };
 
-/* --- what looks --- */
+/* --- queries --- */
 
 static int run_status(struct ctl_session *session, char **params)
 {
@@ -79,7 +81,7 @@ static int run_netdevs(struct ctl_session *session, char **params)
 	return status;
 }
 
-/* A line for each thing that is wrong, after the table of guests. */
+/* Prints one line per trouble after the table of guests. */
 static int show_troubles(struct ctl_session *session)
 {
 	g_autoptr(JsonNode) result = NULL;
@@ -90,7 +92,7 @@ static int show_troubles(struct ctl_session *session)
 		JsonObject *trouble = json_array_get_object_element(troubles, i);
 		g_autofree char *text = ctl_table_text(json_object_get_member(trouble, "text"));
 
-		/* "usernetctl forwards" shows these. */
+		/* `usernetctl forwards` prints these. */
 		if (!json_object_has_member(trouble, "rule"))
 			printf("trouble: %s\n", text);
 	}
@@ -132,7 +134,7 @@ static int run_leases(struct ctl_session *session, char **params)
 	return ctl_show_table(session, "query-leases", columns, "no leases");
 }
 
-/* Where a forward leads, for people: a guest that nobody has seen has no address. */
+/* The guest's side of a forward for display; an unknown guest has no address. */
 static void add_leads_to(JsonArray *rows)
 {
 	for (guint i = 0; i < json_array_get_length(rows); i++) {
@@ -181,7 +183,7 @@ static int run_forwards(struct ctl_session *session, char **params)
 	return status;
 }
 
-/* --- what changes --- */
+/* --- changes --- */
 
 static int run_hostfwd(struct ctl_session *session, const char *command, const char *rule)
 {
@@ -195,7 +197,7 @@ static int run_hostfwd(struct ctl_session *session, const char *command, const c
 	status = ctl_request(session, command, args, &result);
 	if (status != CTL_DONE || ctl_print_json(session, result))
 		return status;
-	/* Port 0 was asked for: say which it became. */
+	/* For port 0, print the port that was chosen. */
 	if (json_object_has_member(json_node_get_object(result), "rule"))
 		puts(json_object_get_string_member(json_node_get_object(result), "rule"));
 	return status;
@@ -250,7 +252,7 @@ static int run_hmp_line(struct ctl_session *session, const char *line, bool sile
 	return status;
 }
 
-/* An option string is read by usernet itself, by way of HMP. */
+/* usernet parses the option string, through HMP. */
 static int run_netdev_add(struct ctl_session *session, char **params)
 {
 	g_autoptr(GString) line = g_string_new(params[0]);
@@ -288,7 +290,7 @@ static int run_quit(struct ctl_session *session, char **params)
 	return ctl_change(session, "quit", NULL, NULL);
 }
 
-/* --- what passes through --- */
+/* --- events and raw requests --- */
 
 static void print_event(JsonObject *event)
 {
@@ -313,7 +315,7 @@ static int run_events(struct ctl_session *session, char **params)
 			return ctl_lost(error);
 		if (!ctl_print_json(session, node))
 			print_event(json_node_get_object(node));
-		/* The network ends, as it was told to. */
+		/* The network quit as requested. */
 		if (!g_strcmp0(json_object_get_string_member_with_default(
 				       json_node_get_object(node), "event", NULL),
 			       "SHUTDOWN"))
@@ -398,7 +400,7 @@ static const struct verb verbs[] = {
 	{"quit", "", "end the network", 0, false, run_quit},
 };
 
-/* The verb that @args begin with; *@params is left behind its words. */
+/* Finds the verb at the start of @args; *@params points after its words. */
 static const struct verb *find_verb(char **args, char ***params)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {

@@ -13,7 +13,7 @@ int ctl_usage(const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fputs("; usernetctl --help shows what there is\n", stderr);
+	fputs("; see usernetctl --help\n", stderr);
 	return CTL_USAGE;
 }
 

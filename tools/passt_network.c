@@ -278,7 +278,7 @@ bool passt_network_lead(struct passt_network *network)
 				      "mac", json_object_get_string_member(guest, "mac"), "ip",
 				      json_object_get_string_member(guest, "ipv4"), NULL));
 	if (!network->named)
-		passt_log_say(network->log, "the forwards lead nowhere: %s", error->message);
+		passt_log_say(network->log, "the forwards have no guest: %s", error->message);
 	return true;
 }
 
@@ -333,7 +333,7 @@ static bool open_own(struct passt_network *network, const struct passt_options *
 
 	if (join)
 		passt_log_say(network->log,
-			      "network %s does not run; the guest gets one of its own", join);
+			      "network %s is not running; the guest gets its own network", join);
 	network->guest = g_strdup("");
 	if (!find_rules(network->rules, options, "", error) || !start_own(network, options, error))
 		return false;

@@ -17,12 +17,12 @@ const char passt_options_help[] =
 	"  -s, --socket, --socket-path PATH  listen here (default: the first free of\n"
 	"                            /tmp/passt_1.socket, /tmp/passt_2.socket, ...)\n"
 	"  -F, --fd FD               use this connected socket; implies --one-off\n"
-	"  -1, --one-off             end when the first guest has gone\n"
+	"  -1, --one-off             exit when the first guest has disconnected\n"
 	"  -f, --foreground          do not go to the background once ready\n"
 	"  -P, --pid FILE            write the process id to FILE\n"
 	"  -l, --log-file FILE       log to FILE, not to syslog\n"
-	"      --log-size BYTES      begin FILE anew beyond this (1048576)\n"
-	"  -q, --quiet               warnings and errors alone\n"
+	"      --log-size BYTES      truncate FILE when it is larger (1048576)\n"
+	"  -q, --quiet               log only warnings and errors\n"
 	"  -d, --debug, --trace      log more\n"
 	"  -t, --tcp-ports SPEC      forward TCP ports of the host to the guest; may be repeated\n"
 	"  -u, --udp-ports SPEC      the same for UDP\n"
@@ -41,10 +41,10 @@ const char passt_options_help[] =
 	"  -4, --ipv4-only   -6, --ipv6-only\n"
 	"      --no-tcp  --no-udp  --no-icmp    deny the guest this protocol\n"
 	"      --no-dhcp             give no addresses\n"
-	"      --no-map-gw, --map-host-loopback none    nothing of the host's loopback\n"
+	"      --no-map-gw, --map-host-loopback none    no access to the host's loopback\n"
 	"      --version  -h, --help\n"
 	"\n"
-	"Taken, with a warning, and without effect: --interface, --mac-addr, --stderr,\n"
+	"Accepted with a warning, without effect: --interface, --mac-addr, --stderr,\n"
 	"--no-dhcpv6, --no-ndp, --no-ra, --no-dhcp-dns, --dhcp-dns, --no-dhcp-search,\n"
 	"--dhcp-search, --freebind, --repair-path. On a network that runs already: --address,\n"
 	"--dns and the others that say what a network is like.\n"
@@ -140,14 +140,14 @@ static const struct {
 		{"interface", "traffic follows the host's routes"},
 		{"mac-addr", "the gateway's MAC address follows from its address"},
 		{"stderr", "messages go to stderr until the guest's network is ready"},
-		{"no-dhcpv6", "guests that ask are answered"},
+		{"no-dhcpv6", "guests that send requests are answered"},
 		{"no-ndp", "the gateway answers neighbour solicitations; --ipv4-only ends IPv6"},
 		{"no-ra", "the gateway sends router advertisements; --ipv4-only ends IPv6"},
 		{"no-dhcp-dns", "guests are told the name server"},
-		{"dhcp-dns", "guests are told the name server in any case"},
-		{"no-dhcp-search", "guests are told the search domains there are"},
-		{"dhcp-search", "guests are told the search domains there are in any case"},
-		{"freebind", "forwards bind to addresses that the host has"},
+		{"dhcp-dns", "the name server is always announced to guests"},
+		{"no-dhcp-search", "search domains are announced to guests"},
+		{"dhcp-search", "search domains are always announced to guests"},
+		{"freebind", "forwards bind only to addresses of the host"},
 },
   refused[] = {
 	  {"vhost-user", "usernet serves stream sockets; it has no vhost-user device"},
@@ -434,8 +434,8 @@ static bool check_all(struct passt_options *options, struct passt_addresses *add
 	if (options->fd >= 0 && options->socket)
 		return error_usage(error, "--socket and --fd cannot both be given");
 	if (!strcmp(options->any, "[::]") && options->specs->len)
-		return error_usage(error, "--ipv6-only: a forward needs an IPv4 guest, for the "
-					  "guest chooses its IPv6 address itself");
+		return error_usage(error, "--ipv6-only: a forward needs an IPv4 guest, because the "
+					  "guest chooses its own IPv6 address");
 	if (!passt_address_keys(addresses, options->user, options->warnings, error))
 		return false;
 	if (options->user->len > n_user)
@@ -456,7 +456,7 @@ bool passt_options_parse(struct passt_options *options, int argc, char **argv, G
 	optind = 0; /* getopt(3): restart the scan */
 	while ((c = getopt_long(argc, argv, short_options, long_options, &index)) != -1) {
 		if (c == '?')
-			return error_usage(error, "%s: there is no such option (see --help)",
+			return error_usage(error, "unknown option %s (see --help)",
 					   argv[optind - 1]);
 		if (c == ':')
 			return error_usage(error, "%s needs a value", argv[optind - 1]);

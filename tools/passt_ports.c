@@ -54,13 +54,14 @@ static bool include(struct port_map *map, const char *part, GError **error)
 
 	if (!sides[0] || !parse_range(sides[0], &from) || (sides[1] && !parse_range(sides[1], &to)))
 		return error_usage(error,
-				   "'%s' should be PORT or FIRST-LAST, from 1 to 65535, maybe with "
-				   ":PORT or :FIRST-LAST for the guest's side",
+				   "'%s' should be PORT or FIRST-LAST, from 1 to 65535, optionally "
+				   "with :PORT or :FIRST-LAST for the guest's side",
 				   part);
 	if (!sides[1])
 		to = from;
 	if (port_range_count(from) != port_range_count(to))
-		return error_usage(error, "'%s' should have as many ports on both sides", part);
+		return error_usage(error, "'%s' should have equally many ports on both sides",
+				   part);
 	for (unsigned i = 0; i < port_range_count(from); i++) {
 		if (map->to[from.first + i])
 			return error_usage(error, "'%s': port %u is already in the list", part,
@@ -131,7 +132,7 @@ static char *parse_address(const char *text, GError **error)
 		return g_strdup_printf("[%s]", text);
 	if (scope)
 		error_usage(error,
-			    "'%s': usernet binds no forward to an interface; name an address of it",
+			    "'%s': usernet cannot bind a forward to an interface; use its address",
 			    text);
 	else
 		error_usage(error, "'%s' should be an IPv4 or IPv6 address of this host", text);

@@ -34,10 +34,10 @@ static bool look_or_make(const char *path, struct stat *st, GError **error)
 	if (lstat(path, st) == 0)
 		return true;
 	if (errno == ENOENT && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail(error, errno, "cannot make directory '%s': %s", path,
+		return fail(error, errno, "cannot create directory '%s': %s", path,
 			    g_strerror(errno));
 	if (lstat(path, st) < 0)
-		return fail(error, errno, "cannot look at directory '%s': %s", path,
+		return fail(error, errno, "cannot access directory '%s': %s", path,
 			    g_strerror(errno));
 	return true;
 }
@@ -181,7 +181,7 @@ int file_lock(const char *path, GError **error)
 		}
 		return steal_fd(&fd);
 	}
-	fail(error, EAGAIN, "lock file '%s' is removed again and again", path);
+	fail(error, EAGAIN, "lock file '%s' is removed repeatedly by another process", path);
 	return -1;
 }
 

@@ -221,7 +221,7 @@ struct loop *loop_new(GError **error)
 
 	if (fd < 0) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-			    "cannot make an epoll set: %s", g_strerror(errno));
+			    "cannot create an epoll set: %s", g_strerror(errno));
 		return NULL;
 	}
 	loop = g_new0(struct loop, 1);

@@ -101,8 +101,8 @@ bool sockaddr_inet(struct sockaddr_any *out, const char *host, const char *port,
 	}
 	if (!parse_in6(text, &out->in6))
 		return invalid(error,
-			       "'%s' is not an address: IPv4 or IPv6 in numbers, or 'localhost', "
-			       "is needed (names are not looked up)",
+			       "'%s' is not an address: numeric IPv4 or IPv6, or 'localhost', is "
+			       "needed (names are not looked up)",
 			       host);
 	out->in6.sin6_family = AF_INET6;
 	out->in6.sin6_port = htons((uint16_t)number);

@@ -55,7 +55,7 @@ static bool clear_stale(const struct sockaddr_any *addr, int type, GError **erro
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ||
-		       fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+		       fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return fail(error, EEXIST, "'%s' exists and is not a socket", path);
 	err = probe(addr, type);
@@ -97,16 +97,16 @@ static bool bind_unix_path(int fd, const struct sockaddr_any *addr, int type, GE
 	case EADDRINUSE:
 		return fail(error, err, "socket '%s' is in use by another process", path);
 	case ENOENT:
-		return fail(error, err, "cannot make socket '%s': no directory '%s'", path, dir);
+		return fail(error, err, "cannot create socket '%s': no directory '%s'", path, dir);
 	case ENOTDIR:
-		return fail(error, err, "cannot make socket '%s': '%s' is not a directory", path,
+		return fail(error, err, "cannot create socket '%s': '%s' is not a directory", path,
 			    dir);
 	case EACCES:
 	case EROFS:
 		return fail(error, err, "cannot make socket '%s': no right to write in '%s' (%s)",
 			    path, dir, g_strerror(err));
 	default:
-		return fail(error, err, "cannot make socket '%s': %s", path, g_strerror(err));
+		return fail(error, err, "cannot create socket '%s': %s", path, g_strerror(err));
 	}
 }
 
@@ -155,7 +155,7 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 	autofd int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0) {
-		fail(error, errno, "cannot make a socket: %s", g_strerror(errno));
+		fail(error, errno, "cannot create a socket: %s", g_strerror(errno));
 		return -1;
 	}
 	if (inet && (type == SOCK_STREAM || is_multicast(addr)) &&
@@ -254,13 +254,13 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 	/* Check through a descriptor: the path may meanwhile be another file. */
 	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+		return fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
 		return fail(error, EPERM, "'%s' is not our socket any more", path);
 	if (file->has_group && fchownat(fd, "", (uid_t)-1, file->group, AT_EMPTY_PATH) < 0)
 		return fail(error, errno,
-			    "cannot give socket '%s' to group %u: %s (a user may choose among "
-			    "the groups he is in)",
+			    "cannot give socket '%s' to group %u: %s (use a group of which you are "
+			    "a member)",
 			    path, (unsigned)file->group, g_strerror(errno));
 	/* fchmod() does not take an O_PATH descriptor (open(2)). */
 	g_snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);

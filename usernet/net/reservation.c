@@ -123,25 +123,25 @@ static bool check(const struct reservation_table *table, const struct reservatio
 
 	if (!make_label(label, spec->name))
 		return refuse(error, spec->name,
-			      "not a host name: 1 to 63 letters, digits and '-', which neither "
-			      "begins nor ends it");
+			      "not a host name: 1 to 63 letters, digits and '-', with no '-' at "
+			      "either end");
 	if (is_ours(label))
 		return refuse(error, label, "the name is the network's own; choose another");
 	if (reservation_by_name(table, label))
 		return refuse(error, label, "there is a guest of this name already");
 	if (spec->mac && mac_is_multicast(spec->mac))
-		return refuse(error, label, "mac=" MAC_FMT " is not a single machine's",
+		return refuse(error, label, "mac=" MAC_FMT " is not a unicast address",
 			      MAC_ARGS(spec->mac));
 	other = spec->mac ? reservation_by_mac(table, spec->mac) : NULL;
 	if (other)
-		return refuse(error, label, "mac=" MAC_FMT " is guest '%s' already",
+		return refuse(error, label, "mac=" MAC_FMT " already belongs to guest '%s'",
 			      MAC_ARGS(spec->mac), other->name);
 	other = spec->addr.s_addr ? reservation_by_v4(table, spec->addr) : NULL;
 	if (other)
-		return refuse(error, label, "ip=%s is guest '%s' already",
+		return refuse(error, label, "ip=%s already belongs to guest '%s'",
 			      inet_ntop(AF_INET, &spec->addr, text, sizeof(text)), other->name);
 	if (reservation_count(table) >= RESERVATION_MAX)
-		return refuse(error, label, "there are %d named guests already", RESERVATION_MAX);
+		return refuse(error, label, "there are already %d named guests", RESERVATION_MAX);
 	return true;
 }
 

@@ -151,8 +151,8 @@ static bool resolve_range6(struct user_config *config, GError **error)
 	last = ntohl(config->dhcp6_end.s6_addr32[3]);
 	if (memcmp(&config->dhcp6_start, &config->dhcp6_end, 12) != 0 || first > last || first == 0)
 		return refuse(error, "dhcpv6-range",
-			      "the first address must not be zero or above the last, and the two "
-			      "differ in their last 32 bits alone");
+			      "the first address must not be zero or above the last, and they may "
+			      "differ only in the last 32 bits");
 	return true;
 }
 
@@ -192,7 +192,7 @@ bool user_config_resolve(struct user_config *config, GError **error)
 		return refuse(error, "mtu", "%u; use 576 to 65535", config->mtu);
 	if (config->ipv6 && config->mtu && config->mtu < 1280)
 		return refuse(error, "mtu",
-			      "%u is below IPv6's smallest, 1280; raise it, or ipv6=off",
+			      "%u is below the IPv6 minimum 1280; raise it, or set ipv6=off",
 			      config->mtu);
 	if (config->lease_time < 60)
 		return refuse(error, "lease-time", "%u seconds; use 60 or more",

@@ -69,14 +69,14 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 
 	if (!addr->len) {
 		log_limited(&limit,
-			    "netdev %s: frames from a socket without a name cannot be answered; "
+			    "netdev %s: an unnamed socket sends frames but cannot receive any; "
 			    "give QEMU's dgram a local.path",
 			    self->netdev->id);
 		return NULL;
 	}
 	if (g_hash_table_size(self->by_addr) >= DGRAM_MAX_PEERS) {
 		self->netdev->n_refused++;
-		log_limited(&limit, "netdev %s: %s is refused: %d peers are the most",
+		log_limited(&limit, "netdev %s: %s is refused: the limit is %d peers",
 			    self->netdev->id, name, DGRAM_MAX_PEERS);
 		return NULL;
 	}
@@ -92,8 +92,8 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 	dgram_out_connect(&peer->base.out, self->loop, self->fd, addr, dgram_port_room);
 	if (!dgram_out_reach(&peer->base.out)) {
 		log_limited(&limit,
-			    "netdev %s: %s sends frames but is not to be found there (%s); "
-			    "QEMU's local.path should be absolute",
+			    "netdev %s: %s sends frames but cannot be reached (%s); QEMU's "
+			    "local.path should be absolute",
 			    self->netdev->id, name, g_strerror(errno));
 		dgram_out_clear(&peer->base.out);
 		g_free(peer);

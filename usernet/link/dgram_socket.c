@@ -86,8 +86,8 @@ static bool open_multicast(struct dgram_socket *self, int given, GError **error)
 		if (errno == ENODEV)
 			return fail(
 				error, ENODEV,
-				"no interface has a way to groups (a local address names one), so "
-				"none joins",
+				"no interface has a route to multicast groups; name one by a local "
+				"address",
 				&self->remote);
 		return fail(error, errno, "cannot join the group", &self->remote);
 	}

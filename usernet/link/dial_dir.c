@@ -74,8 +74,8 @@ static void add(struct dial_dir *dir, const char *name)
 	struct dialled *dialled;
 
 	if (dir->n_sockets >= DIAL_DIR_MAX) {
-		log_limited(&limit, "%s: %s is ignored: at most %u sockets are dialled", dir->path,
-			    name, DIAL_DIR_MAX);
+		log_limited(&limit, "%s: %s is ignored: the limit is %u sockets", dir->path, name,
+			    DIAL_DIR_MAX);
 		return;
 	}
 	if (!sockaddr_unix(&addr, path, false, &why)) {
@@ -144,7 +144,8 @@ static void on_event(struct dial_dir *dir, const struct inotify_event *event)
 	if (event->mask & IN_Q_OVERFLOW)
 		scan(dir);
 	else if (event->mask & IN_DELETE_SELF)
-		log_warning("directory %s was removed: no new guest is dialled there", dir->path);
+		log_warning("directory %s was removed: new guests there are not detected",
+			    dir->path);
 	else if (event->len && event->mask & (IN_CREATE | IN_MOVED_TO))
 		appeared(dir, event->name);
 	else if (event->len)

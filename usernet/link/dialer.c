@@ -42,7 +42,7 @@ static void failed(struct dialer *dialer, int error)
 	if (dialer->most)
 		log_debug("cannot connect to %s: %s", to, g_strerror(error));
 	else
-		log_warning("cannot connect to %s: %s; not tried again, as reconnect is 0", to,
+		log_warning("cannot connect to %s: %s; not retried because reconnect is 0", to,
 			    g_strerror(error));
 	dialer_redial(dialer);
 }

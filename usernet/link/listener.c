@@ -67,7 +67,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 			return;
 		if (is_passing(errno))
 			continue;
-		log_limited(&limit, "cannot take a connection: %s; it waits", g_strerror(errno));
+		log_limited(&limit, "cannot accept a connection: %s; it waits", g_strerror(errno));
 		rest(listener);
 		return;
 	}

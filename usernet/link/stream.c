@@ -139,7 +139,7 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr_an
 	add_peer(self, fd);
 	if (self->n_peers < self->max_peers)
 		return;
-	log_limited(&limit, "netdev %s: %u peers, the most it takes; others wait", self->netdev.id,
+	log_limited(&limit, "netdev %s: %u peers, the limit; others wait", self->netdev.id,
 		    self->n_peers);
 	listener_hold(listener, true);
 }
@@ -246,7 +246,8 @@ static bool check_fd(int fd, bool listens, bool *listening, GError **error)
 	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len);
 	*listening = accepts;
 	if (accepts || !getpeername(fd, &peer.sa, &peer.len))
-		return !listens || accepts || fail_fd(error, fd, "is connected; server=on listens");
+		return !listens || accepts ||
+		       fail_fd(error, fd, "is connected; server=on needs a listening socket");
 	if (!listens)
 		return fail_fd(error, fd, "neither listens nor is connected");
 	/* QEMU also listens on a bound socket (util/qemu-sockets.c, socket_listen). */

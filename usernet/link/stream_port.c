@@ -156,8 +156,8 @@ static void bound_rests(struct stream_rests *rests)
 			list_first(&rests->ports, struct stream_port, rest_link);
 
 		log_limited(&limit,
-			    "%s (%s): unfinished frames of netdev %s hold more than %u bytes, and "
-			    "this link's was begun first; closing it",
+			    "%s (%s): incomplete frames of netdev %s use more than %u bytes; "
+			    "closing this link, whose frame began first",
 			    oldest->port.name, oldest->port.peer ? oldest->port.peer : "unknown",
 			    oldest->port.netdev->id, STREAM_RESTS_MAX);
 		oldest->port.netdev->n_refused++;

@@ -42,7 +42,7 @@ bool background_fork(struct background *background, int *status, GError **error)
 
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-			    "--daemon: cannot make a pipe: %s", g_strerror(errno));
+			    "--daemon: cannot create a pipe: %s", g_strerror(errno));
 		return false;
 	}
 	child = fork();
@@ -119,11 +119,11 @@ void background_ready(struct background *background)
 	/* Close stdout: a pipe reader waiting for EOF must not wait for the daemon. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-		log_warning("cannot let go of the terminal: %s", g_strerror(errno));
+		log_warning("cannot detach from the terminal: %s", g_strerror(errno));
 	if (null >= 0)
 		close(null);
 	if (write(background->ready_fd, "", 1) < 0)
-		log_debug("nobody waits for --daemon any more: %s", g_strerror(errno));
+		log_debug("--daemon: the parent process is gone: %s", g_strerror(errno));
 	close(background->ready_fd);
 	background->ready_fd = -1;
 }

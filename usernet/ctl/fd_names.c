@@ -115,7 +115,8 @@ static int take_number(struct fd_source *source, const char *name, GError **erro
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
 		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-			    "file descriptor %d is not open: whoever starts usernet must pass it",
+			    "file descriptor %d is not open: the process that starts usernet must "
+			    "pass it",
 			    fd);
 		return -1;
 	}

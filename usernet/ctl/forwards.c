@@ -90,7 +90,7 @@ static bool check_family(const struct forwards *forwards, const struct sockaddr_
 	if (v6 ? config->ipv6 : config->ipv4)
 		return true;
 	g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID,
-		    "the guest's address is of IPv%c, which is off on this network",
+		    "the guest's address is IPv%c, which is disabled on this network",
 		    v6 ? '6' : '4');
 	return false;
 }
@@ -381,8 +381,8 @@ static bool find_guest(const struct forwards *forwards, const char *text, uint16
 	g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 		    reservation_by_name(network->reservations, name)
 			    ? "Guest '%s' has no address yet"
-			    : "Guest '%s' not found: neither an address, nor the name of a guest "
-			      "that is known",
+			    : "Guest '%s' not found: not an address, and not the name of a known "
+			      "guest",
 		    text);
 	return false;
 }

@@ -47,8 +47,8 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 	if (local->type == ADDRESS_FD) {
 		if (remote->type != ADDRESS_NONE)
 			return error_usage(error,
-					   "don't set remote with local.type=fd: the descriptor "
-					   "is connected already");
+					   "don't set remote with local.type=fd: the descriptor is "
+					   "already connected");
 		config->mode = DGRAM_FD;
 		attachment->role = ATTACHMENT_FD;
 		return true;

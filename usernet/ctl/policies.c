@@ -165,9 +165,7 @@ static struct conntrack *prepare(struct control *control, const char *guest, con
 	*text = strchr(rule, '=') + 1;
 	if (guest && !guests_find(control, guest)) {
 		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
-			    "Guest '%s' not found; rules are for guests that were named "
-			    "(guest-add)",
-			    guest);
+			    "Guest '%s' not found; rules need a named guest (guest-add)", guest);
 		return NULL;
 	}
 	if (!conntrack)

@@ -43,12 +43,12 @@ static void describe_gateway(GString *out, struct gateway *gateway)
 				       config->net6_len, host, dns6);
 	}
 	if (config->no_dhcp)
-		g_string_append(out, "  DHCP is off: guests need an address of their own\n");
+		g_string_append(out, "  DHCP is off: guests need static addresses\n");
 	if (config->restricted)
 		g_string_append_printf(out,
-				       "  restricted: guests reach each other, the name server "
-				       "%s, guestfwd servers and what allow= names; clients of "
-				       "forwards reach guests; nothing else passes\n",
+				       "  restricted: guests reach only each other, the name "
+				       "server %s, guestfwd servers and destinations of allow=; "
+				       "clients of forwards reach guests; nothing else passes\n",
 				       config->ipv4 ? dns : dns6);
 }
 
@@ -132,7 +132,7 @@ static void notify_socket(const char *network)
 	if (fd < 0)
 		return;
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len) < 0)
-		log_warning("cannot tell $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
+		log_warning("cannot notify $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
 	close(fd);
 }
 

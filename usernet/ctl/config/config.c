@@ -210,8 +210,7 @@ static bool add_named(struct config *config, GPtrArray *to, const struct config_
 
 		if (!strcmp(at->name, key))
 			return config_file_fail(config->file, at->line, error,
-						"[%s] %s is unexpected: it stands in the [%s %s] "
-						"already",
+						"[%s] %s is unexpected: [%s %s] already gives it",
 						group->header, key, group->kind, group->name);
 	}
 	entry = g_new0(struct config_entry, 1);
@@ -402,7 +401,7 @@ static bool check_default_name(const struct config *config, const struct options
 	if (!strcmp(config->settings.name, name ? name : "default"))
 		return true;
 	g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-		    "it is '%s', but this is the file of network '%s'; give it with --config",
+		    "it is '%s', but this is the file of network '%s'; use --config for this file",
 		    config->settings.name, name ? name : "default");
 	config_file_blame_key(config->file, "network", "name", error);
 	return false;

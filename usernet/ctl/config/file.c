@@ -226,8 +226,7 @@ struct config_file *config_file_read(const char *path, GError **error)
 	if (!S_ISREG(st.st_mode))
 		return refuse(error, EINVAL, path, "it is not a plain file");
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return refuse(error, EPERM, path,
-			      "it belongs to another user, neither us nor root");
+		return refuse(error, EPERM, path, "its owner is neither you nor root");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return refuse(error, EPERM, path, "others may write to it; chmod go-w is needed");
 	text = read_all(fd, path, &len, error);
@@ -249,7 +248,7 @@ char **config_file_values(const struct config_file *file, const struct config_gr
 	}
 	if (why) {
 		config_file_fail(file, key->line, error,
-				 "[%s] %s: after '\\' only s, n, t, r and '\\' are known%s",
+				 "[%s] %s: only s, n, t, r and '\\' may follow '\\'%s",
 				 group->header, key->name,
 				 list ? ", and ';'" : " (a ';' is itself here)");
 		return NULL;
@@ -258,8 +257,8 @@ char **config_file_values(const struct config_file *file, const struct config_gr
 		if (g_strstrip(values[i])[0])
 			continue;
 		config_file_fail(file, key->line, error,
-				 "[%s] %s: an empty value; values stand between ';'", group->header,
-				 key->name);
+				 "[%s] %s: an empty value; values are separated by ';'",
+				 group->header, key->name);
 		return NULL;
 	}
 	if (n == 0) {

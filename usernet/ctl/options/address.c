@@ -136,8 +136,8 @@ static bool parse_tcp(struct address *out, const struct optstr *opts, const char
 	out->listen.mptcp = get_switch(opts, prefix, "mptcp") == 1;
 	if (out->listen.mptcp && !socket_has_mptcp())
 		return error_usage(error,
-				   "Parameter '%s.mptcp': this kernel makes no multipath TCP "
-				   "sockets (sysctl net.mptcp.enabled)",
+				   "Parameter '%s.mptcp': this kernel does not support multipath "
+				   "TCP sockets (sysctl net.mptcp.enabled)",
 				   prefix);
 	return true;
 }

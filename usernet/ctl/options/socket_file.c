@@ -21,7 +21,7 @@ static bool parse_group(gid_t *gid, const char *text, GError **error)
 	}
 	err = getgrnam_r(text, &entry, buf, ENTRY_MAX, &found);
 	if (!found)
-		return error_usage(error, "Parameter 'group': there is no group '%s'%s%s", text,
+		return error_usage(error, "Parameter 'group': no such group '%s'%s%s", text,
 				   err ? ": " : "", err ? g_strerror(err) : "");
 	*gid = entry.gr_gid;
 	return true;
@@ -52,8 +52,8 @@ bool socket_file_parse(struct socket_file *out, const struct optstr *opts,
 		return true;
 	if (!file)
 		return error_usage(error,
-				   "Parameter '%s' is unexpected: it is for a unix socket that is "
-				   "made here, with a path",
+				   "Parameter '%s' is unexpected: it needs a unix socket that "
+				   "usernet creates at a path",
 				   mode ? "mode" : "group");
 	if (mode && !parse_mode(&out->mode, mode, error))
 		return false;

@@ -52,7 +52,7 @@ static JsonNode *reload(struct command_call *call, GError **error)
 {
 	if (call->control->options)
 		return reload_run(call->control, error);
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "there is no configuration to read again");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "there is no configuration to reload");
 	return NULL;
 }
 

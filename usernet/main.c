@@ -152,7 +152,7 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 	/* The parent may have exited before the prctl(). */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
 		return true;
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "the parent is gone");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "the parent process has exited");
 	return blame(daemon, "exit-with-parent", 0, error);
 }
 
@@ -279,7 +279,8 @@ static void stage_run(struct daemon *daemon)
 
 	fputs(text, stdout);
 	if (daemon->background.ready_fd >= 0)
-		printf("in the background as pid %d; usernetctl --name %s quit ends it\n",
+		printf("running in the background as pid %d; stop it with: usernetctl --name %s "
+		       "quit\n",
 		       (int)getpid(), daemon->network->name);
 	if (daemon->background.log)
 		printf("messages go to %s\n", daemon->background.log);

@@ -21,12 +21,11 @@
 struct passt_network {
 	struct ctl_client *client;
 	struct passt_log *log;
-	char *name;  /* the network's name */
-	char *id;    /* id of our netdev; also the name given to an unnamed guest */
-	char *guest; /* guest of the forwards on a network that was already running; "" on our own
-		      */
-	pid_t pid;   /* the usernet we started; 0: it was already running */
-	int err;     /* its stderr; -1: none */
+	char *name;       /* the network's name */
+	char *id;         /* id of our netdev; also the name given to an unnamed guest */
+	char *guest;      /* guest of the forwards when joining a network; "" on our own */
+	pid_t pid;        /* the usernet we started; 0: it was already running */
+	int err;          /* its stderr; -1: none */
 	GPtrArray *rules; /* hostfwd rules added to a network that was already running */
 	bool attached;
 	bool named; /* we gave the guest its name */

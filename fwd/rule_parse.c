@@ -38,7 +38,7 @@ static bool take_v6(struct fwd_cursor *c, struct sockaddr_any *out, const char *
 	c->p++;
 	part = fwd_cursor_take(c, ']');
 	if (!part)
-		return fwd_cursor_fail(c, bad, "the %s address '[%s' has no closing ]", side, c->p);
+		return fwd_cursor_fail(c, bad, "the %s address '[%s' lacks its ]", side, c->p);
 	if (!fwd_parse_v6(part, out))
 		return fwd_cursor_fail(c, bad,
 				       "'[%s]' should be an IPv6 address in brackets, such as "

@@ -134,11 +134,11 @@ static bool check(const struct reservation_table *table, const struct reservatio
 			      MAC_ARGS(spec->mac));
 	other = spec->mac ? reservation_by_mac(table, spec->mac) : NULL;
 	if (other)
-		return refuse(error, label, "mac=" MAC_FMT " already belongs to guest '%s'",
+		return refuse(error, label, "mac=" MAC_FMT " is guest '%s' already",
 			      MAC_ARGS(spec->mac), other->name);
 	other = spec->addr.s_addr ? reservation_by_v4(table, spec->addr) : NULL;
 	if (other)
-		return refuse(error, label, "ip=%s already belongs to guest '%s'",
+		return refuse(error, label, "ip=%s is guest '%s' already",
 			      inet_ntop(AF_INET, &spec->addr, text, sizeof(text)), other->name);
 	if (reservation_count(table) >= RESERVATION_MAX)
 		return refuse(error, label, "there are already %d named guests", RESERVATION_MAX);

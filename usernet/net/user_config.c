@@ -192,7 +192,7 @@ bool user_config_resolve(struct user_config *config, GError **error)
 		return refuse(error, "mtu", "%u; use 576 to 65535", config->mtu);
 	if (config->ipv6 && config->mtu && config->mtu < 1280)
 		return refuse(error, "mtu",
-			      "%u is below the IPv6 minimum 1280; raise it, or set ipv6=off",
+			      "%u is below IPv6's smallest, 1280; raise it, or set ipv6=off",
 			      config->mtu);
 	if (config->lease_time < 60)
 		return refuse(error, "lease-time", "%u seconds; use 60 or more",

@@ -136,8 +136,8 @@ static bool check_records(struct config *config, GError **error)
 		return true;
 	first = g_ptr_array_index(config->records, 0);
 	if (!user) {
-		error_usage(error, "DNS records need a user netdev, whose name server answers for "
-				   "them; there is none");
+		error_usage(error, "names are told by the name server of a user netdev, and "
+				   "there is none");
 		config_blame(config, first, error);
 		return false;
 	}

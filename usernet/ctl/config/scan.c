@@ -45,12 +45,10 @@ static bool take_group(struct config_scan *scan, GHashTable *seen, char *line, G
 	char *blank;
 
 	if (line[len - 1] != ']')
-		return error_usage(error, "'%s': a group is written [NAME] on a line of its own",
-				   line);
+		return error_usage(error, "'%s': a group is [NAME], alone on its line", line);
 	header = g_strstrip(g_strndup(line + 1, len - 2));
 	if (!header[0] || strpbrk(header, "[]"))
-		return error_usage(error, "'%s': a group is written [NAME] on a line of its own",
-				   line);
+		return error_usage(error, "'%s': a group is [NAME], alone on its line", line);
 	for (const char *p = header; *p; p++) {
 		if (g_ascii_iscntrl(*p))
 			return error_usage(error, "a control character in a group's name");

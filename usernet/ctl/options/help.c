@@ -99,7 +99,7 @@ const char help_links[] =
 	"\n";
 
 const char help_rest[] =
-	"GUEST reserves name and addresses for a guest: NAME, followed by\n"
+	"GUEST is NAME, then keys; it reserves name and addresses for a guest:\n"
 	"    name=NAME                      name for DHCP, DNS and rules; name= may be omitted\n"
 	"    mac=ADDR                       MAC address (default: see usernetctl mac NAME)\n"
 	"    ip=ADDR                        IPv4 address\n"

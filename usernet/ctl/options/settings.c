@@ -88,8 +88,7 @@ bool settings_check(struct optstr *opts, GError **error)
 		return refuse(error, "ready-fd", fd, "the number of an open descriptor");
 	if (optstr_bool(opts, "daemon", false) && optstr_bool(opts, "exit-with-parent", false))
 		return error_usage(error,
-				   "exit-with-parent 'on': not possible with daemon, which has no "
-				   "parent");
+				   "exit-with-parent 'on': not with daemon, which has no parent");
 	for (unsigned i = 0; qmp[i]; i++) {
 		if (!check_qmp(qmp[i], error))
 			return false;

@@ -21,7 +21,7 @@ static bool parse_group(gid_t *gid, const char *text, GError **error)
 	}
 	err = getgrnam_r(text, &entry, buf, ENTRY_MAX, &found);
 	if (!found)
-		return error_usage(error, "Parameter 'group': no such group '%s'%s%s", text,
+		return error_usage(error, "Parameter 'group': there is no group '%s'%s%s", text,
 				   err ? ": " : "", err ? g_strerror(err) : "");
 	*gid = entry.gr_gid;
 	return true;

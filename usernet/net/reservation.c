@@ -130,7 +130,7 @@ static bool check(const struct reservation_table *table, const struct reservatio
 	if (reservation_by_name(table, label))
 		return refuse(error, label, "there is a guest of this name already");
 	if (spec->mac && mac_is_multicast(spec->mac))
-		return refuse(error, label, "mac=" MAC_FMT " is not a unicast address",
+		return refuse(error, label, "mac=" MAC_FMT " is not a single machine's",
 			      MAC_ARGS(spec->mac));
 	other = spec->mac ? reservation_by_mac(table, spec->mac) : NULL;
 	if (other)

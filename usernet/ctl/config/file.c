@@ -248,7 +248,7 @@ char **config_file_values(const struct config_file *file, const struct config_gr
 	}
 	if (why) {
 		config_file_fail(file, key->line, error,
-				 "[%s] %s: only s, n, t, r and '\\' may follow '\\'%s",
+				 "[%s] %s: after '\\' only s, n, t, r and '\\' are known%s",
 				 group->header, key->name,
 				 list ? ", and ';'" : " (a ';' is itself here)");
 		return NULL;

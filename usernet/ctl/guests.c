@@ -35,7 +35,8 @@ bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GErro
 	out->netdev = optstr_get(opts, "port");
 	if (mac && !guest_mac_parse(mac, &out->mac))
 		return error_usage(error,
-				   "mac=%s is not a unicast MAC address such as 52:54:00:12:34:02",
+				   "mac=%s is not the MAC address of one machine, such as "
+				   "52:54:00:12:34:02",
 				   mac);
 	if (ip && (inet_pton(AF_INET, ip, &out->addr) != 1 || !out->addr.s_addr))
 		return error_usage(error, "ip=%s is not an IPv4 address, such as 10.0.2.20", ip);

@@ -98,7 +98,7 @@ static char *describe(const struct trouble *t)
 				       "%s",
 				       who, t->address, t->what);
 	case TROUBLE_NO_ADDRESS:
-		return g_strdup_printf("the guest at %s sends frames but has no IPv4 address: it "
+		return g_strdup_printf("the guest at %s sends frames and has no IPv4 address: it "
 				       "has not requested one by DHCP",
 				       t->port);
 	case TROUBLE_BUDGET:

@@ -42,7 +42,7 @@ static int change(struct ctl_session *session, const char *command, char **param
 		return status;
 	n = json_object_get_int_member(json_node_get_object(result), "cut");
 	if (n)
-		printf("%" G_GINT64_FORMAT " %s now denied and closed\n", n,
+		printf("%" G_GINT64_FORMAT " %s denied now and closed\n", n,
 		       n == 1 ? "connection is" : "connections are");
 	return status;
 }

@@ -332,7 +332,7 @@ static bool open_own(struct passt_network *network, const struct passt_options *
 
 	if (join)
 		passt_log_say(network->log,
-			      "network %s is not running; the guest gets its own network", join);
+			      "network %s does not run; the guest gets its own network", join);
 	network->guest = g_strdup("");
 	if (!find_rules(network->rules, options, "", error) || !start_own(network, options, error))
 		return false;

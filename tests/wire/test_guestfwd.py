@@ -74,7 +74,7 @@ class Sockets(GuestfwdCase):
     def test_a_full_backlog_is_waited_for(self):
         self.start(f'tcp:{SERVER}:7-unix:{{dir}}/server.sock')
         listener = self.unix_server(self.lan.path('server.sock'), backlog=1)
-        flows = [self.dialled(SERVER, 7) for _ in range(8)]
+        flows = [self.a.connect(SERVER, 7) for _ in range(8)]
         conns = [self.accept(listener) for _ in flows]
         for n, flow in enumerate(flows):
             self.a.run_until(lambda: flow.opened, 'a SYN-ACK')  # pylint: disable=cell-var-from-loop

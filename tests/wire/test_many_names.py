@@ -106,7 +106,7 @@ class Costs:
 
 class ManyGuests(GatewayCase):
     def crowd(self, n):
-        self.network('net=10.0.0.0/16,dhcpstart=10.0.0.15,dhcpend=10.0.255.254')
+        self.network('net=10.0.0.0/16,dhcpstart=10.0.0.15,dhcpend=10.0.255.254,leases-per-port=5000')
         crowd = Crowd(self.lan, [self.guest() for _ in range(LINKS)], n)
         before = self.lan.memory()
         for _ in range(n):

@@ -224,7 +224,7 @@ class Saving(CtlCase):
             self.assertEqual([self.ctl(*words) for words in (["policy"], ["dns", "list"],
                                                              ["guests"])], shown)
             self.assertEqual([each["id"] for each in json.loads(self.ctl("--json", "netdevs"))],
-                             ["nat", "lan", "lan-dgram"])
+                             ["nat", "lan", "lan-dgram", "lan-dial"])
             self.assertEqual(self.ctl("save"), f"nothing changed: {self.path}\n")
 
     def test_file_of_ones_own_choice_can_be_started_from(self):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/vswitch.h"
 
+#include "net/fair.h"
 #include "net/guard.h"
 
 struct vswitch {
@@ -8,6 +9,7 @@ struct vswitch {
 	struct list ports; /* heads port::link */
 	struct station_table *stations;
 	struct loop_timer sweep;
+	struct fair fair;
 	vswitch_guard_fn guard;
 	void *guard_data;
 	vswitch_moved_fn moved;
@@ -30,6 +32,7 @@ struct vswitch *vswitch_new(struct loop *loop)
 	struct vswitch *vswitch = g_new0(struct vswitch, 1);
 
 	vswitch->loop = loop;
+	fair_init(&vswitch->fair, loop);
 	list_init(&vswitch->ports);
 	vswitch->stations = station_table_new();
 	loop_timer_init(loop, &vswitch->sweep, sweep);
@@ -72,6 +75,7 @@ void vswitch_add_port(struct vswitch *vswitch, struct port *port)
 	port->stall_since = port->since;
 	port->flood_at = port->since;
 	loop_timer_init(vswitch->loop, &port->stall, port_stalled);
+	loop_timer_init(vswitch->loop, &port->rest, port_rested);
 	loop_task_init(vswitch->loop, &port->flush_task, LOOP_FLUSH, flush_port);
 	list_append(&vswitch->ports, &port->link);
 }
@@ -232,6 +236,8 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 		port_drop(from, DROP_LINK_DOWN, n);
 		return;
 	}
+	if (!from->trusted)
+		fair_active(&vswitch->fair, from);
 	guarded = vswitch->guard && !from->trusted;
 	from->count.rx_frames += n;
 	for (size_t i = 0; i < n; i++) {
@@ -279,6 +285,11 @@ usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac)
 struct list *vswitch_ports(struct vswitch *vswitch)
 {
 	return &vswitch->ports;
+}
+
+struct fair *vswitch_fair(struct vswitch *vswitch)
+{
+	return &vswitch->fair;
 }
 
 struct loop *vswitch_loop(struct vswitch *vswitch)

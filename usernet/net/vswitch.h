@@ -12,6 +12,7 @@
  * Consecutive frames for one port are passed in one send. Broadcast, multicast and unknown unicast
  * go to every other port. A frame is never sent back to its own port.
  */
+struct fair;
 struct vswitch;
 
 /*
@@ -47,6 +48,7 @@ struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac);
 usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac);
 struct list *vswitch_ports(struct vswitch *vswitch); // heads port::link
 struct loop *vswitch_loop(struct vswitch *vswitch);
+struct fair *vswitch_fair(struct vswitch *vswitch);
 unsigned vswitch_n_stations(const struct vswitch *vswitch);
 
 #endif

@@ -23,6 +23,9 @@
 #define TCP_WINDOW_SHIFT  5
 /* Bytes under way to one guest's connection: more only wait in queues. */
 #define TCP_INFLIGHT_MAX (500u << 10)
+/* With more than this under way less than this is not read: the next ACK makes room for more, and
+ * each read wakes two other processes. */
+#define TCP_READ_LEAST (128u << 10)
 /* Read for all connections in a turn, so that frames stay in the cache until they are written. */
 #define TCP_TURN_BYTES (256u << 10)
 /* A connection with nothing under way may read this much when the turn's bytes are used up. */
@@ -197,6 +200,15 @@ void refuse(struct tcp_conn *c, int error);
 
 /* emit.c */
 void emit_init(struct tcp_conn *c);
+/* The headers of full segments sent now, of which each slot of a read changes a few bytes. */
+struct emit_run {
+	uint8_t head[ETH_HEADER + 40 + TCP_HEADER + TCP_OPTION_STAMPS_LEN];
+	uint32_t len, payload;
+	uint64_t sum; /* of what is the same in all */
+};
+void emit_run_begin(struct tcp_conn *c, struct emit_run *run);
+void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i);
+/* One slot, alone. */
 void emit_slot(struct tcp_conn *c, struct block *block, unsigned i);
 void emit_ack(struct tcp_conn *c);
 /* An empty segment at @seq: keep-alive, window probe. */

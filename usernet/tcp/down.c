@@ -95,7 +95,8 @@ static void make_offer(struct tcp_conn *c, struct offer *offer, uint32_t want)
 
 /* --- what was read --- */
 
-static void send_slot(struct tcp_conn *c, struct block *block, uint32_t len, uint8_t flags)
+static void send_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block,
+		      uint32_t len, uint8_t flags)
 {
 	unsigned i = block->used++;
 	const uint8_t *payload = block_frame(block, i) + emit_header_len(c);
@@ -107,18 +108,19 @@ static void send_slot(struct tcp_conn *c, struct block *block, uint32_t len, uin
 		.flags = flags,
 	};
 	c->snd_nxt += slot_span(&block->slots[i]);
-	emit_slot(c, block, i);
+	emit_run_slot(c, run, block, i);
 	c->sent_new = true;
 }
 
 /* *@left bytes stand in the slots of @block, and of those behind it. */
-static void send_filled(struct tcp_conn *c, struct block *block, uint32_t *left)
+static void send_filled(struct tcp_conn *c, const struct emit_run *run, struct block *block,
+			uint32_t *left)
 {
 	while (*left && block->used < block->n_slots) {
 		uint32_t len = MIN(block->room, *left);
 
 		*left -= len;
-		send_slot(c, block, len, *left ? 0 : SLOT_PUSH);
+		send_slot(c, run, block, len, *left ? 0 : SLOT_PUSH);
 	}
 }
 
@@ -134,15 +136,18 @@ static void append_block(struct tcp_conn *c, struct block *block)
 
 static void take_read(struct tcp_conn *c, struct offer *offer, uint32_t bytes)
 {
+	struct emit_run run;
 	struct block *next;
 
+	if (bytes)
+		emit_run_begin(c, &run);
 	if (c->last)
-		send_filled(c, c->last, &bytes);
+		send_filled(c, &run, c->last, &bytes);
 	for (struct block *block = offer->fresh; block; block = next) {
 		next = block->next;
 		if (bytes) {
 			append_block(c, block);
-			send_filled(c, block, &bytes);
+			send_filled(c, &run, block, &bytes);
 		} else {
 			conn_uncharge(c, block_size(block->class));
 			block_put(c->tcp->pool, block);
@@ -152,12 +157,15 @@ static void take_read(struct tcp_conn *c, struct offer *offer, uint32_t bytes)
 
 static void send_fin(struct tcp_conn *c)
 {
+	struct emit_run run;
+
 	if (!c->last || c->last->used == c->last->n_slots) {
 		conn_charge_force(c, block_size(BLOCK_SMALL));
 		append_block(c, fresh_block(c, BLOCK_SMALL));
 	}
 	c->host_eof = true;
-	send_slot(c, c->last, 0, SLOT_FIN);
+	emit_run_begin(c, &run);
+	send_slot(c, &run, c->last, 0, SLOT_FIN);
 }
 
 /* Bytes read, 0 when nothing came. */
@@ -202,7 +210,7 @@ enum down_more down_run(struct tcp_conn *c)
 	if (!c->readable || c->host_eof)
 		return DOWN_WAITS;
 	want = send_room(c);
-	if (!want)
+	if (!want || (want < TCP_READ_LEAST && down_out(c) > TCP_READ_LEAST))
 		return DOWN_WAITS;
 	if (!c->first)
 		limit = MAX(limit, TCP_QUIET_BYTES);

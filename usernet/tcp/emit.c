@@ -177,22 +177,49 @@ static void send_bare(struct tcp_conn *c, const struct segment *segment)
 	loop_task_defer(c->tcp->env.service);
 }
 
-void emit_slot(struct tcp_conn *c, struct block *block, unsigned i)
+void emit_run_begin(struct tcp_conn *c, struct emit_run *run)
+{
+	const struct segment segment = {.flags = TCP_FLAG_ACK, .payload = c->mss};
+	uint8_t *tcp = run->head + c->head_len;
+	uint32_t header;
+
+	run->payload = c->mss;
+	put_headers(c, run->head, &segment);
+	header = (tcp[12] >> 4) * 4u;
+	run->len = c->head_len + header;
+	memset(tcp + 16, 0, 2);
+	run->sum = csum_add(c->tcp_sum, tcp, header);
+}
+
+void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i)
 {
 	struct slot *slot = &block->slots[i];
-	uint8_t *frame = block_frame(block, i);
-	const struct segment segment = {
-		.seq = slot->seq,
-		.flags = (uint8_t)(TCP_FLAG_ACK | (slot->flags & SLOT_PUSH ? TCP_FLAG_PSH : 0) |
-				   (slot->flags & SLOT_FIN ? TCP_FLAG_FIN : 0)),
-		.payload = slot->len,
-		.sum = slot->sum,
-	};
+	uint8_t *frame = block_frame(block, i), *tcp = frame + c->head_len;
+	uint32_t seq = htonl(slot->seq);
+	uint8_t more = (uint8_t)((slot->flags & SLOT_PUSH ? TCP_FLAG_PSH : 0) |
+				 (slot->flags & SLOT_FIN ? TCP_FLAG_FIN : 0));
+	uint16_t check;
 
+	memcpy(frame, run->head, run->len);
+	if (G_UNLIKELY(slot->len != run->payload))
+		put_ip_len(c, frame + ETH_HEADER, run->len - c->head_len + slot->len);
+	memcpy(tcp + 4, &seq, sizeof(seq));
+	tcp[13] |= more;
+	check = csum_fold(run->sum + seq + htons(more) +
+			  htons((uint16_t)(run->len - c->head_len + slot->len)) + slot->sum);
+	memcpy(tcp + 16, &check, sizeof(check));
 	slot->sent = (uint32_t)tcp_now(c->tcp);
-	outbox_append(c->tcp->env.outbox, frame, put_headers(c, frame, &segment));
+	outbox_append(c->tcp->env.outbox, frame, run->len + slot->len);
 	c->down_segments++;
 	c->down_bytes += slot->len;
+}
+
+void emit_slot(struct tcp_conn *c, struct block *block, unsigned i)
+{
+	struct emit_run run;
+
+	emit_run_begin(c, &run);
+	emit_run_slot(c, &run, block, i);
 }
 
 /* Which spans the guest is told of: those that grew last, newest first (RFC 2018 section 4). */

@@ -67,7 +67,7 @@ void port_set_link(struct port *port, bool up)
 
 /* --- waiting --- */
 
-/* Read or not: a port is paused while it waits for another, and while it rests. */
+/* A port is paused while it waits for another port and while it rests. */
 static void set_pause(struct port *port)
 {
 	bool pause = port->waits_for || loop_timer_is_set(&port->rest);

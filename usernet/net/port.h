@@ -85,8 +85,8 @@ struct port {
 	bool congested;  /* see port_set_congested */
 	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
-	struct loop_timer rest;      /* runs while it is not read for its cost (fair.h) */
-	bool paused;                 /* what ops->pause() was told last */
+	struct loop_timer rest;      /* runs while the port rests because of its cost (fair.h) */
+	bool paused;                 /* last argument of ops->pause() */
 	struct port *waits_for;      /* the congested port this one is paused for */
 	struct list waiting;         // port::waiters of waits_for
 	struct list waiters;         /* heads port::waiting: the ports paused for this one */
@@ -139,9 +139,9 @@ void port_wait_for(struct port *port, struct port *receiver);
 void port_leave_waiters(struct port *port);
 /* callback of port::stall */
 void port_stalled(struct loop_timer *timer);
-/* @port is not read for @time; what its peer sends waits. */
+/* Stops reading from @port for @time; its peer's frames wait in the socket. */
 void port_rest(struct port *port, usec_t time);
-/* port::rest's */
+/* callback of port::rest */
 void port_rested(struct loop_timer *timer);
 
 #endif

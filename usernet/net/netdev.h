@@ -35,9 +35,11 @@ struct netdev_ops {
 struct netdev {
 	const struct netdev_ops *ops;
 	struct network *network;
-	char *id;          /* owned */
-	char *description; /* owned; for display: "unix:/run/lan.sock (server)" */
-	bool link_up;      /* set_link on the netdev's id: applies to present and future ports */
+	char *id;              /* owned */
+	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
+	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
+	bool unguarded;        /* guard=off: guard.h */
+	unsigned group;        /* isolate=: of its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
 	uint64_t n_refused;    /* links delayed or closed because a limit was reached */
 	struct list link;      // network::netdevs
@@ -56,6 +58,10 @@ void netdev_init(struct netdev *netdev, const struct netdev_ops *ops, struct net
 /* For destroy: removes the netdev from the network. */
 void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
+/* @isolate: "on", "off" or the name of a group; NULL: as the network. Which: vswitch.h. */
+void netdev_set_isolate(struct netdev *netdev, const char *isolate);
+/* The same text; NULL: as the network. */
+const char *netdev_isolate(const struct netdev *netdev);
 
 /*
  * Adds a port: initialises it with @ops and the netdev's next name ("lan.1"), adds it to the switch

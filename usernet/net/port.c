@@ -24,6 +24,7 @@ static const char *const drop_names[] = {
 	[DROP_FRAGMENT] = "fragment",
 	[DROP_UNSUPPORTED] = "unsupported",
 	[DROP_BUDGET] = "budget",
+	[DROP_ISOLATED] = "isolated",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(drop_names) == DROP_N_REASONS);
 

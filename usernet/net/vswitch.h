@@ -2,6 +2,8 @@
 #ifndef USERNET_NET_VSWITCH_H
 #define USERNET_NET_VSWITCH_H
 
+#include <limits.h>
+
 #include "net/port.h"
 #include "net/station.h"
 
@@ -16,9 +18,17 @@ struct fair;
 struct vswitch;
 
 /*
- * Checks a frame between a port's reader and the switch. False drops it; the guard counts the
- * reason. Not called for trusted ports, nor for a frame with the same addresses as the one before
- * it unless guard_must_see().
+ * isolate=: frames pass between two ports that are not trusted only if both are of one group.
+ * Beside those of names (GQuark) there are:
+ */
+#define PORT_GROUP_NONE  0              /* nothing was said: OPEN, or ALONE while isolated */
+#define PORT_GROUP_OPEN  (UINT_MAX - 1) /* isolate=off */
+#define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches not even its like */
+
+/*
+ * What stands between a port's reader and the switch; false drops the frame, reason counted by it.
+ * Not asked for frames of trusted ports, nor for one with the same MAC and source IP addresses as
+ * the frame before it unless guard_must_see().
  */
 typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct frame *frame);
 
@@ -30,6 +40,9 @@ struct vswitch *vswitch_new(struct loop *loop);
 void vswitch_free(struct vswitch *vswitch);
 void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *data);
 void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *data);
+
+/* Guests reach only trusted ports, unless their netdev has a group (isolate=on of the gateway). */
+void vswitch_set_isolated(struct vswitch *vswitch, bool isolated);
 
 void vswitch_add_port(struct vswitch *vswitch, struct port *port);
 /* Forgets its stations and resumes the ports that wait for it. Does nothing when not added. */

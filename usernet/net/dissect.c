@@ -71,7 +71,7 @@ static struct dissect dissect_v4(struct reader r)
 
 	if (!ip)
 		return bad(DROP_TRUNCATED);
-	/* No host takes another version, nor a header shorter than itself. */
+	/* Hosts ignore other versions and headers shorter than the minimum. */
 	if (ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5 || (ip[9] != IPPROTO_UDP && ip[9] != IPPROTO_ICMP))
 		return kind(DISSECT_NOTHING);
 	if (!read_skip(&r, (size_t)(ip[0] & 0xf) * 4 - 20))

@@ -39,7 +39,7 @@ enum {
 enum dissect_kind {
 	DISSECT_NOTHING,   /* nothing for the guard to check */
 	DISSECT_BAD,       /* why */
-	DISSECT_CLIENT,    /* of DHCP: may send from an address that it lost */
+	DISSECT_CLIENT,    /* DHCP client: may send from an address that it lost */
 	DISSECT_ARP,       /* mac, v4 */
 	DISSECT_NEIGHBOUR, /* v6 */
 	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, ICMP redirect */
@@ -48,16 +48,16 @@ enum dissect_kind {
 struct dissect {
 	enum dissect_kind kind;
 	enum drop_reason why;
-	bool tagged;         /* there was a VLAN tag */
+	bool tagged;         /* the frame has a VLAN tag */
 	mac_t mac;           /* ARP: the sender's hardware address */
 	struct in_addr v4;   /* ARP: the sender's; 0 in a probe (RFC 5227 1.1) */
-	struct in6_addr v6;  /* what its sender says is its own; :: when it says nothing */
-	struct in6_addr src; /* source of the IP packet, IPv4 v4-mapped; ::: it is none */
+	struct in6_addr v6;  /* the address that the sender claims; :: when none */
+	struct in6_addr src; /* source of the IP packet, IPv4 v4-mapped; "::": none */
 };
 
 /* @frame has at least FRAME_MIN bytes. */
 struct dissect dissect_frame(const struct frame *frame);
-/* dissect::src alone, of a frame without VLAN tag and SNAP. */
+/* Only dissect::src, of a frame without VLAN tag and SNAP. */
 struct in6_addr dissect_source(const struct frame *frame);
 
 #endif

@@ -104,7 +104,7 @@ static usec_t now_of(const struct guard *guard)
 	return loop_now(guard->network->loop);
 }
 
-/* Is @guest's address, which another MAC at @from claims, to stay where it is? */
+/* Must @guest's address, which another MAC at @from claims, stay with @guest? */
 static bool holds(const struct guard *guard, const struct guest *guest, const struct port *from,
 		  bool leased)
 {
@@ -120,7 +120,7 @@ static bool holds(const struct guard *guard, const struct guest *guest, const st
 	       vswitch_lookup(guard->network->vswitch, guest->mac) == port;
 }
 
-/* The living port that keeps @mac from @from, or NULL. */
+/* The active port that keeps @mac from @from, or NULL. */
 static const struct port *mac_holder(const struct guard *guard, const struct port *from, mac_t mac)
 {
 	const struct network *network = guard->network;
@@ -131,7 +131,7 @@ static const struct port *mac_holder(const struct guard *guard, const struct por
 	if (!holder) {
 		const struct guest *guest = guest_by_mac(network->guests, mac);
 
-		/* Silent for long, but there. */
+		/* Silent for long, but still present. */
 		if (guest && guest->port->n_guests < GUEST_FEW)
 			holder = guest->port;
 	}
@@ -246,7 +246,7 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	return true;
 }
 
-/* Whose is the source address of the packet? Unknown ones pass: a guest may route for others. */
+/* Checks the packet's source address. Unknown addresses pass: a guest may be a router. */
 static bool pass_source(struct guard *guard, struct port *from, mac_t src, const struct dissect *d)
 {
 	struct guest_table *guests = guard->network->guests;
@@ -268,7 +268,7 @@ static bool pass_source(struct guard *guard, struct port *from, mac_t src, const
 	}
 	if (guest && (guest->mac == src || !holds(guard, guest, from, leased)))
 		guest = NULL;
-	/* The server tells a client that its address is another's now (RFC 2131 4.3.2, DHCPNAK). */
+	/* The server tells a client that it lost its address (RFC 2131 4.3.2, DHCPNAK). */
 	if (!ours && (d->kind == DISSECT_CLIENT || (!others && !guest)))
 		return true;
 	note_conflict(guard, from, src, &d->src, ours ? NULL : guest);

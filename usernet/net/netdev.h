@@ -36,10 +36,10 @@ struct netdev {
 	const struct netdev_ops *ops;
 	struct network *network;
 	char *id;              /* owned */
-	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
-	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
+	char *description;     /* owned; for display: "unix:/run/lan.sock (server)" */
+	bool link_up;          /* set_link on the netdev's id: of present and future ports */
 	bool unguarded;        /* guard=off: guard.h */
-	unsigned group;        /* isolate=: of its ports, those to come too */
+	unsigned group;        /* isolate=: of present and future ports */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
 	uint64_t n_refused;    /* links delayed or closed because a limit was reached */
 	struct list link;      // network::netdevs
@@ -58,9 +58,9 @@ void netdev_init(struct netdev *netdev, const struct netdev_ops *ops, struct net
 /* For destroy: removes the netdev from the network. */
 void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
-/* @isolate: "on", "off" or the name of a group; NULL: as the network. Which: vswitch.h. */
+/* @isolate: "on", "off" or a group name; NULL: the network's setting. See vswitch.h. */
 void netdev_set_isolate(struct netdev *netdev, const char *isolate);
-/* The same text; NULL: as the network. */
+/* The current setting; NULL: the network's. */
 const char *netdev_isolate(const struct netdev *netdev);
 
 /*

@@ -46,7 +46,7 @@ enum drop_reason {
 	DROP_OVERSIZE,     /* longer than FRAME_MAX, or than the medium allows */
 	DROP_TRUNCATED,    /* a header claims more bytes than there are */
 	DROP_BAD_SOURCE,   /* multicast, zero, or the gateway's address as source */
-	DROP_SPOOFED,      /* claims an address that is another's */
+	DROP_SPOOFED,      /* claims another guest's address */
 	DROP_ROGUE_SERVER, /* DHCP server reply, router advertisement or redirect from a guest */
 	DROP_STATIONS,     /* the port's share of the station table is used up */
 	DROP_FLOOD,        /* the port's flood budget is used up */
@@ -55,10 +55,10 @@ enum drop_reason {
 	DROP_NO_RECEIVER,  /* no other port is on the network */
 	DROP_WRITE_ERROR,  /* the socket refused it */
 	DROP_POLICY,       /* destination not allowed */
-	DROP_MALFORMED,    /* not a frame its protocol allows */
-	DROP_FRAGMENT,     /* fragments over the bound */
-	DROP_UNSUPPORTED,  /* a protocol the gateway does not speak */
-	DROP_BUDGET,       /* the guest's share of flows, leases or instances is used up */
+	DROP_MALFORMED,    /* not a valid frame of its protocol */
+	DROP_FRAGMENT,     /* too many fragments */
+	DROP_UNSUPPORTED,  /* a protocol that the gateway does not support */
+	DROP_BUDGET,       /* the guest has used its share of flows, leases or instances */
 	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
 	DROP_N_REASONS,
 };
@@ -95,12 +95,12 @@ struct port {
 	usec_t stall_since;          /* when it last began or stopped pausing them */
 	usec_t stall_credit;         /* how long it was allowed to pause them at stall_since */
 	struct loop_task flush_task; /* LOOP_FLUSH */
-	unsigned group;              /* who may reach whom: vswitch.h, PORT_GROUP_ALONE */
+	unsigned group;              /* isolation group: vswitch.h, PORT_GROUP_ALONE */
 	struct list guests;          /* heads guest::port_link */
 	unsigned n_guests;
-	usec_t conflict_at;     /* guard: when a conflict of addresses was last noted */
-	usec_t mac_conflict_at; /* guard: the same, of MAC addresses */
-	mac_t first_mac;        /* guard: the first that sent from here; 0: none has */
+	usec_t conflict_at;     /* guard: when an address conflict was last noted */
+	usec_t mac_conflict_at; /* guard: the same for MAC addresses */
+	mac_t first_mac;        /* guard: first source MAC of this port; 0: none */
 	double flood_tokens;
 	usec_t flood_at;
 	struct port_counters count;

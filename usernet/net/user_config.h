@@ -47,9 +47,9 @@ struct user_config {
 	bool dhcp6_managed;       /* guests are told to use DHCPv6 (RA M flag, RFC 4861 4.2) */
 	unsigned lease_time;      /* seconds */
 	unsigned leases_per_port; /* 0: lease.h LEASE_SHARE */
-	bool dhcp_strict;         /* only clients that send from the MAC address they name */
-	bool isolated;            /* guests reach the gateway only; vswitch.h */
-	unsigned mtu;             /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
+	bool dhcp_strict;         /* only clients whose source MAC is in the message */
+	bool isolated;            /* guests reach only the gateway; vswitch.h */
+	unsigned mtu;             /* announced to guests (DHCP 26, RA); 0: not; 68-65535 */
 	enum loopback_mode loopback;
 	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */
 	bool host_addresses; /* guests can reach the host at its other addresses; QEMU's default */

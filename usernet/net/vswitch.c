@@ -112,8 +112,8 @@ struct run {
 	uint64_t bytes;
 	bool known;       /* there was a frame already */
 	uint64_t address; /* destination and the first two bytes of the source */
-	uint32_t source;  /* the rest of it */
-	/* The last source address that the guard let pass behind these; ip_type 0: none. */
+	uint32_t source;  /* the rest of the source */
+	/* The last source IP address that passed the guard with these MACs; ip_type 0: none. */
 	uint16_t ip_type;
 	uint8_t ip[16];
 };
@@ -134,7 +134,7 @@ static inline uint32_t load_source(const struct frame *f)
 	return v;
 }
 
-/* Is the packet's source that of the one before it? True of what is no IP packet. */
+/* Does the packet have the source of the one before it? True if it is not IP. */
 static inline bool is_same_ip(const struct run *run, const struct frame *f)
 {
 	uint16_t type = frame_ethertype(f);
@@ -146,7 +146,7 @@ static inline bool is_same_ip(const struct run *run, const struct frame *f)
 	return true;
 }
 
-/* The guard let @f pass. What it must see it may have let pass whatever the source. */
+/* The guard passed @f. For frames that it always checks, the source may not have been checked. */
 static void note_ip(struct run *run, const struct frame *f, bool same)
 {
 	uint16_t type = frame_ethertype(f);

@@ -18,17 +18,17 @@ struct fair;
 struct vswitch;
 
 /*
- * isolate=: frames pass between two ports that are not trusted only if both are of one group.
- * Beside those of names (GQuark) there are:
+ * isolate=: frames pass between two untrusted ports only if both are in one group. A group is a
+ * name's GQuark or one of these:
  */
-#define PORT_GROUP_NONE  0              /* nothing was said: OPEN, or ALONE while isolated */
+#define PORT_GROUP_NONE  0              /* not set: OPEN, or ALONE while isolated */
 #define PORT_GROUP_OPEN  (UINT_MAX - 1) /* isolate=off */
-#define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches not even its like */
+#define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches no other guest */
 
 /*
- * What stands between a port's reader and the switch; false drops the frame, reason counted by it.
- * Not asked for frames of trusted ports, nor for one with the same MAC and source IP addresses as
- * the frame before it unless guard_must_see().
+ * Checks a frame between a port's reader and the switch. False drops it; the guard counts the
+ * reason. Not called for trusted ports, nor for a frame with the same MAC and source IP addresses
+ * as the one before it unless guard_must_see().
  */
 typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct frame *frame);
 
@@ -41,7 +41,7 @@ void vswitch_free(struct vswitch *vswitch);
 void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *data);
 void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *data);
 
-/* Guests reach only trusted ports, unless their netdev has a group (isolate=on of the gateway). */
+/* Guests reach only trusted ports, unless their netdev has a group (the gateway's isolate=on). */
 void vswitch_set_isolated(struct vswitch *vswitch, bool isolated);
 
 void vswitch_add_port(struct vswitch *vswitch, struct port *port);

@@ -60,7 +60,7 @@ static bool take_server(struct fwd_cursor *c, struct fwd_guestfwd *rule)
 	return true;
 }
 
-/* Decimal: digits alone, from 1 on. */
+/* Decimal digits only, 1 or more. */
 static bool parse_port(const char *text, uint16_t *port)
 {
 	guint64 value;
@@ -90,7 +90,7 @@ static bool take_port(struct fwd_cursor *c, struct fwd_guestfwd *rule)
 
 static bool take_command(struct fwd_cursor *c, struct fwd_guestfwd *rule)
 {
-	/* What the shell would take for nothing is a mistake. */
+	/* A command of blanks only is a mistake: the shell would do nothing. */
 	if (!c->p[strspn(c->p, " \t\n")])
 		return fwd_cursor_fail(c, "Missing command", "cmd: should be followed by one");
 	rule->target = FWD_TARGET_COMMAND;

@@ -12,7 +12,7 @@ struct sockaddr_any fwd_twin(const struct sockaddr_any *v4)
 	return twin;
 }
 
-/* Of one family, ports aside. */
+/* @a and @b have one family; ports are ignored. */
 static bool addresses_meet(struct sockaddr_any a, struct sockaddr_any b)
 {
 	if (a.sa.sa_family != b.sa.sa_family)

@@ -21,12 +21,12 @@ static void append_inet(GString *out, const struct sockaddr_any *addr, struct po
 	char range[PORT_RANGE_TEXT];
 
 	port_range_format(range, ports);
-	/* sockaddr_format ends with the port. */
+	/* sockaddr_format() ends with the port: omit it. */
 	g_string_append_len(out, text, strrchr(text, ':') + 1 - text);
 	g_string_append(out, range);
 }
 
-/* In brackets where it has what ends it in a rule. */
+/* In brackets when it contains a character that would end it in a rule. */
 static void append_path(GString *out, const char *path)
 {
 	if (!strchr(path, '-')) {
@@ -71,7 +71,7 @@ static void append_guest(GString *out, const struct fwd_rule *rule)
 		append_inet(out, &rule->guest, ports);
 		return;
 	}
-	/* A name, or the default guest, who has no address to print. */
+	/* A name or the default guest: no address to print. */
 	port_range_format(range, ports);
 	g_string_append_printf(out, "%s:%s", rule->guest_name, range);
 }

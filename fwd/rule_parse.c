@@ -29,7 +29,7 @@ static bool take_protocol(struct fwd_cursor *c, enum protocol *protocol, const c
 	return true;
 }
 
-/* What stands between "[" and the next "]:"; both are skipped. */
+/* Parses the text between "[" and the next "]:"; skips both. */
 static bool take_v6(struct fwd_cursor *c, struct sockaddr_any *out, const char *side,
 		    const char *bad, const char *missing)
 {
@@ -58,7 +58,7 @@ static void set_both(struct fwd_rule *rule, in_addr_t v4)
 	rule->both = true;
 }
 
-/* HOST and its colon */
+/* HOST and its colon. */
 static bool take_host(struct fwd_cursor *c, struct fwd_rule *rule, struct in_addr otherwise)
 {
 	static const char bad[] = "Bad host address", missing[] = "Missing : separator";
@@ -101,7 +101,7 @@ static bool set_host_ports(struct fwd_cursor *c, struct fwd_rule *rule, const ch
 	return true;
 }
 
-/* PATH up to the first "-", or within brackets; @end: to the end of the text. */
+/* PATH up to the first "-", or in brackets; @end: up to the end of the text. */
 static bool take_path(struct fwd_cursor *c, struct fwd_rule *rule, bool end)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
@@ -141,7 +141,7 @@ static bool take_path(struct fwd_cursor *c, struct fwd_rule *rule, bool end)
 	return true;
 }
 
-/* RFC 1123 2.1, and no number: inet_aton would read some of those as addresses. */
+/* RFC 1123 2.1, but not a number: inet_aton() would read some numbers as addresses. */
 static bool take_name(const char *part, char name[FWD_NAME_MAX + 1])
 {
 	size_t len = strlen(part);
@@ -160,7 +160,7 @@ static bool take_name(const char *part, char name[FWD_NAME_MAX + 1])
 	return letter;
 }
 
-/* GUEST and its colon */
+/* GUEST and its colon. */
 static bool take_guest(struct fwd_cursor *c, struct fwd_rule *rule)
 {
 	static const char bad[] = "Bad guest address", missing[] = "Missing guest address";
@@ -195,7 +195,7 @@ static bool take_guest(struct fwd_cursor *c, struct fwd_rule *rule)
 	return true;
 }
 
-/* Where the options begin: at a "+" that is no number's sign. */
+/* Finds the start of the options: a "+" that is not a number's sign. */
 static char *split_options(char *part)
 {
 	for (char *p = part; *p; p++) {
@@ -219,7 +219,7 @@ static bool take_option(struct fwd_cursor *c, struct fwd_rule *rule, const char 
 	return true;
 }
 
-/* The guest's ports and the options: all that is left. */
+/* The guest's ports and the options: the rest of the text. */
 static bool take_rest(struct fwd_cursor *c, struct fwd_rule *rule)
 {
 	g_autofree char *part = g_strdup(c->p);
@@ -253,7 +253,7 @@ static bool take_rest(struct fwd_cursor *c, struct fwd_rule *rule)
 	return true;
 }
 
-/* Without an address of its own the host's side follows the guest's family. */
+/* If the rule names no host address, the host side follows the guest's family. */
 static void follow_family(struct fwd_rule *rule)
 {
 	uint16_t port = fwd_get_port(&rule->host);

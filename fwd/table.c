@@ -13,10 +13,7 @@ struct fwd_table {
 	struct list entries; /* heads fwd_entry::link */
 };
 
-/*
- * "*" with port 0: the port that IPv4 was given may be somebody's in IPv6; then another is asked
- * for.
- */
+/* "*" with port 0: the port chosen for IPv4 may be in use for IPv6; then try another. */
 #define PORT_TRIES 16
 
 struct fwd_table *fwd_table_new(const struct fwd_backend *backend, void *data,
@@ -61,7 +58,7 @@ void fwd_table_free(struct fwd_table *table)
 	g_free(table);
 }
 
-/* The rule as it really listens. */
+/* The rule with its actual port. */
 static struct fwd_rule bound_rule(const struct fwd_entry *entry)
 {
 	struct fwd_rule rule = entry->rule;
@@ -77,9 +74,9 @@ char *fwd_entry_format(const struct fwd_entry *entry)
 	return fwd_rule_format(&rule);
 }
 
-/* --- where listeners lead --- */
+/* --- guest addresses --- */
 
-/* @host's family where the guest has it, else the other; the any address when it has none. */
+/* @host's family if the guest has it, else the other; the any address when it has neither. */
 static struct sockaddr_any choose_address(const struct sockaddr_any *host,
 					  const struct fwd_guest *guest)
 {
@@ -94,8 +91,8 @@ static struct sockaddr_any choose_address(const struct sockaddr_any *host,
 }
 
 /*
- * Listeners stand in the order of ports, for "*" each IPv4 one before its twin, so @i tells which
- * port of the range it is.
+ * Listeners are in port order, for "*" each IPv4 listener before its twin, so @i gives the port's
+ * position in the range.
  */
 static struct sockaddr_any lead_to(const struct fwd_entry *entry, unsigned i,
 				   const struct fwd_guest *guest)
@@ -153,7 +150,7 @@ static struct fwd_entry *entry_new(const struct fwd_rule *rule, const struct fwd
 	return entry;
 }
 
-/* All of them or none; *@bound is how many came to be before the one that did not. */
+/* Binds all listeners or none; *@bound is the number bound before the failure. */
 static bool bind_once(struct fwd_table *table, struct fwd_entry *entry, unsigned *bound,
 		      GError **error)
 {
@@ -162,7 +159,7 @@ static bool bind_once(struct fwd_table *table, struct fwd_entry *entry, unsigned
 	for (*bound = 0; *bound < entry->n_listeners; ++*bound) {
 		struct fwd_listener *listener = &entry->listeners[*bound];
 
-		if (chosen && *bound) /* the twin, at the port its brother was given */
+		if (chosen && *bound) /* the IPv6 twin, at the port chosen for IPv4 */
 			fwd_set_port(&listener->bound, fwd_get_port(&entry->listeners[0].bound));
 		if (!table->backend->bind(table->data, listener, error)) {
 			unbind_first(table, entry, *bound);
@@ -184,7 +181,7 @@ static bool bind_all(struct fwd_table *table, struct fwd_entry *entry, GError **
 			entry->bound = entry->listeners[0].bound;
 			return true;
 		}
-		/* A first one that fails would again. */
+		/* If the first listener failed, another port would not help. */
 		if (tries <= 1 || !bound) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
@@ -244,8 +241,7 @@ const struct fwd_entry *fwd_table_add(struct fwd_table *table, const struct fwd_
 
 static struct fwd_entry *find_host(const struct fwd_table *table, const struct fwd_rule *host)
 {
-	/* Where one listens tells more than what was asked for: port 0 may stand in several rules.
-	 */
+	/* Prefer a match by the actual port: several rules may have asked for port 0. */
 	list_for_each (entry, &table->entries, struct fwd_entry, link) {
 		struct fwd_rule bound = bound_rule(entry);
 

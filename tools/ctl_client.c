@@ -11,10 +11,10 @@
 
 struct ctl_client {
 	int fd;
-	GString *in; /* read, not yet handed out */
+	GString *in; /* received, not yet returned */
 };
 
-/* Anyone may make a directory in /tmp: what is in another user's is not ours. */
+/* Anyone may create a directory in /tmp: ignore directories of other users. */
 static bool is_ours(const char *base)
 {
 	struct stat st;
@@ -22,7 +22,7 @@ static bool is_ours(const char *base)
 	return lstat(base, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
-/* Each once, the one first that usernet would choose in our environment. NULL-terminated. */
+/* Each directory once; first the one that usernet would use in our environment. NULL-terminated. */
 static char **list_bases(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -96,7 +96,7 @@ JsonNode *ctl_client_read(struct ctl_client *client, GError **error)
 	char *end;
 	JsonNode *node;
 
-	/* usernet ends every message with a line end, and has none within. */
+	/* usernet ends every message with a newline and uses none within. */
 	while (!(end = memchr(client->in->str, '\n', client->in->len))) {
 		char buf[65536];
 		ssize_t n = read(client->fd, buf, sizeof(buf));
@@ -123,7 +123,7 @@ JsonNode *ctl_client_read(struct ctl_client *client, GError **error)
 	return node;
 }
 
-/* With the first byte goes @fd, unless it is -1. */
+/* Passes @fd with the first byte, unless it is -1. */
 static ssize_t send_some(const struct ctl_client *client, char *text, size_t len, int fd)
 {
 	union {

@@ -14,9 +14,9 @@
 #include "ctl_client.h"
 
 /*
- * One end of a socket pair goes to usernet, which leads it into the guest; the bytes of the other
- * end are ours to carry. Each way is a process, so that neither waits for the other; an end on one
- * is passed on, and the other goes on.
+ * One end of a socket pair goes to usernet, which connects it to the guest; we copy to and from the
+ * other end. Each direction is a process, so that neither blocks the other. The end of one
+ * direction is passed on, and the other continues.
  */
 #define BUFFER (256 * 1024)
 
@@ -35,7 +35,7 @@ static bool write_all(int fd, const char *data, size_t len)
 	return true;
 }
 
-/* To the end of @from, or as long as @to takes it. Errors are the ends of connections here. */
+/* Copies until the end of @from, or until @to fails. Errors count as end of the connection. */
 static void carry(int from, int to)
 {
 	g_autofree char *buffer = g_malloc(BUFFER);
@@ -50,7 +50,7 @@ static void carry(int from, int to)
 	}
 }
 
-/* Until the child is done with our input, which closes @done, or nobody wants it any more. */
+/* Waits until the child has copied all input and closed @done, or until @sock is closed. */
 static void wait_for_input(int sock, int done)
 {
 	struct pollfd fds[] = {{.fd = done, .events = POLLIN}, {.fd = sock}};
@@ -78,7 +78,7 @@ static int carry_both(int sock)
 	close(done[1]);
 	close(STDIN_FILENO);
 	carry(sock, STDOUT_FILENO);
-	/* It may be a socket, and our input too. */
+	/* stdout may be a socket, and the same one as stdin. */
 	shutdown(STDOUT_FILENO, SHUT_WR);
 	close(STDOUT_FILENO);
 	wait_for_input(sock, done[0]);

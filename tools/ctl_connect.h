@@ -4,7 +4,7 @@
 
 #include "ctl_session.h"
 
-/* connect GUEST PORT: standard input and output become a connection into a guest. */
+/* connect GUEST PORT: connects standard input and output to a guest. */
 int ctl_run_connect(struct ctl_session *session, char **params);
 
 #endif

@@ -7,7 +7,7 @@
 #include "ctl_table.h"
 #include "net/mac.h"
 
-/* NAME[,KEY=VALUE]…: the keys are checked by usernet. */
+/* NAME[,KEY=VALUE]…: usernet checks the keys. */
 static JsonObject *guest_arguments(const char *text, GError **error)
 {
 	g_auto(GStrv) words = g_strsplit(text, ",", -1);
@@ -61,7 +61,7 @@ static bool is_host_name(const char *name)
 	       strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-") == len;
 }
 
-/* Two networks may have a guest of one name each: --name tells which. */
+/* Several networks may have a guest of this name: --name selects one. */
 int ctl_run_mac(struct ctl_session *session, char **params)
 {
 	char text[GUEST_MAC_TEXT];
@@ -144,7 +144,7 @@ int ctl_run_dns_status(struct ctl_session *session, char **params)
 	return status;
 }
 
-/* "netdev lan: added", and so on; returns how many. */
+/* Prints "netdev lan: added", and so on; returns the number of lines. */
 static unsigned print_changes(JsonObject *result, const char *list, const char *member,
 			      const char *format, FILE *to)
 {
@@ -160,7 +160,7 @@ static unsigned print_changes(JsonObject *result, const char *list, const char *
 	return json_array_get_length(array);
 }
 
-/* What could not be applied is a refusal, so that a script sees it. */
+/* Changes that failed give exit status 1, for scripts. */
 int ctl_run_reload(struct ctl_session *session, char **params)
 {
 	g_autoptr(JsonNode) result = NULL;

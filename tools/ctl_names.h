@@ -4,7 +4,7 @@
 
 #include "ctl_session.h"
 
-/* Commands for guests that are known by name, the name server, and the configuration file. */
+/* Commands for named guests, the name server, and the configuration file. */
 int ctl_run_guest_add(struct ctl_session *session, char **params);
 int ctl_run_guest_remove(struct ctl_session *session, char **params);
 int ctl_run_mac(struct ctl_session *session, char **params);

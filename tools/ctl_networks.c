@@ -18,7 +18,7 @@ static JsonNode *ask(struct ctl_client *client, const char *command)
 		       : NULL;
 }
 
-/* What is shown of the network at @socket; NULL: nobody answers. */
+/* Describes the network at @socket; NULL: no answer. */
 static JsonObject *describe(const char *socket)
 {
 	static const char *const taken[] = {"name", "pid", "uptime"};

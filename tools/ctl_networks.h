@@ -6,7 +6,7 @@
 
 /* The networks of this user: each has a control socket in one of ctl_client_bases(). */
 
-/* "default, lab": the names of those that run; NULL: none does. Newly allocated. */
+/* "default, lab": the names of the running networks; NULL: none. Newly allocated. */
 char *ctl_networks_names(void);
 /* `usernetctl list`. */
 int ctl_run_list(struct ctl_session *session, char **params);

@@ -32,7 +32,7 @@ static int change(struct ctl_session *session, const char *command, char **param
 	int status;
 
 	if (params[1] && params[2])
-		return ctl_usage("'%s': one rule, and perhaps one guest", params[2]);
+		return ctl_usage("'%s': expected one rule and optionally one guest", params[2]);
 	args = json_object_new();
 	json_object_set_string_member(args, "rule", params[0]);
 	if (params[1])
@@ -42,7 +42,7 @@ static int change(struct ctl_session *session, const char *command, char **param
 		return status;
 	n = json_object_get_int_member(json_node_get_object(result), "cut");
 	if (n)
-		printf("%" G_GINT64_FORMAT " %s denied now and cut\n", n,
+		printf("%" G_GINT64_FORMAT " %s denied now and closed\n", n,
 		       n == 1 ? "connection is" : "connections are");
 	return status;
 }

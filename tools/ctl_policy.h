@@ -4,7 +4,7 @@
 
 #include "ctl_session.h"
 
-/* Commands for what guests may reach, and what they have reached. */
+/* Commands for what guests may reach and have reached. */
 int ctl_run_policy(struct ctl_session *session, char **params);
 int ctl_run_policy_add(struct ctl_session *session, char **params);
 int ctl_run_policy_remove(struct ctl_session *session, char **params);

@@ -10,8 +10,8 @@
 #include "base/file.h"
 
 /*
- * usernet says what the file's text would be; the file is read and written here, by the one who
- * asked. So usernet need not be able to write where configuration is.
+ * usernet returns the file's new text; this program reads and writes the file as the user. So
+ * usernet needs no write access to configuration.
  */
 static int fail(const char *format, const char *path, const char *why)
 {
@@ -38,7 +38,7 @@ static void warn_left_out(JsonObject *result)
 	}
 }
 
-/* A link stays one: what it leads to is written. Newly allocated. */
+/* Follows symlinks, so that the target is written. Newly allocated. */
 static char *resolve(const char *path)
 {
 	char *real = realpath(path, NULL);
@@ -64,7 +64,7 @@ static int write_file(const char *path, const char *text)
 	return CTL_DONE;
 }
 
-/* "" when there is no such file. NULL: @status. */
+/* "" when there is no such file. NULL: error, see @status. */
 static char *read_file(const char *path, int *status)
 {
 	g_autoptr(GError) error = NULL;
@@ -84,7 +84,7 @@ static char *read_file(const char *path, int *status)
 	return NULL;
 }
 
-/* Where to; NULL: @status. */
+/* The path to write; NULL: error, see @status. */
 static char *find_path(struct ctl_session *session, char **params, int *status)
 {
 	g_autoptr(JsonNode) result = NULL;

@@ -4,7 +4,7 @@
 
 #include "ctl_session.h"
 
-/* `usernetctl save [FILE]`: writes the configuration file so that a restart keeps what is now. */
+/* `usernetctl save [FILE]`: writes the current state to the configuration file, for a restart. */
 int ctl_run_save(struct ctl_session *session, char **params);
 
 #endif

@@ -13,7 +13,7 @@ int ctl_usage(const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fputs("; usernetctl --help shows what there is\n", stderr);
+	fputs("; see usernetctl --help\n", stderr);
 	return CTL_USAGE;
 }
 
@@ -24,7 +24,7 @@ int ctl_lost(GError *error)
 	return CTL_UNREACHABLE;
 }
 
-/* Takes @answer over; NULL, with @error: there is none. */
+/* Takes ownership of @answer; NULL: the request failed with @error. */
 static int take_answer(const struct ctl_session *session, JsonNode *answer, GError *error,
 		       JsonNode **result)
 {
@@ -49,7 +49,7 @@ static int take_answer(const struct ctl_session *session, JsonNode *answer, GErr
 	return CTL_DONE;
 }
 
-/* Runs a request; *@result is its "return". An error answer is shown, and is the status. */
+/* Runs a request; *@result is its "return". Prints an error answer and returns its status. */
 int ctl_request_node(struct ctl_session *session, JsonNode *request, JsonNode **result)
 {
 	GError *error = NULL;
@@ -69,7 +69,7 @@ int ctl_pass_fd(struct ctl_session *session, int fd, const char *name)
 	return take_answer(session, answer, error, &result);
 }
 
-/* @args is taken over; may be NULL. */
+/* Takes ownership of @args, which may be NULL. */
 int ctl_request(struct ctl_session *session, const char *command, JsonObject *args,
 		JsonNode **result)
 {

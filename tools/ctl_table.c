@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* What guests call themselves is shown: it must not steer the terminal. */
+/* Guests choose their names: escape what could control the terminal. */
 static char *printable(const char *text)
 {
 	GString *out = g_string_new(NULL);

@@ -4,17 +4,17 @@
 
 #include <json-glib/json-glib.h>
 
-/* Answers for people: aligned columns, and "key: value" lines. */
+/* Human-readable output: aligned columns, and "key: value" lines. */
 struct ctl_column {
 	const char *title; /* NULL ends the list */
 	const char *key;
 };
 
-/* One line for each object of @rows; "-" where it has no such member. */
+/* One line for each object of @rows; "-" for a missing member. */
 void ctl_table_print(JsonArray *rows, const struct ctl_column *columns);
-/* The members of @object, those of objects within it further to the right. */
+/* The members of @object; nested objects are indented. */
 void ctl_table_print_object(JsonObject *object, int indent);
-/* A value as people read it: no quotes, yes and no, lists with commas. Newly allocated. */
+/* A value for display: no quotes, yes and no, lists with commas. Newly allocated. */
 char *ctl_table_text(JsonNode *node);
 
 #endif

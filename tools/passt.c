@@ -19,26 +19,26 @@
 #include "passt_options.h"
 
 /*
- * usernet-passt: a guest's whole life in one process. It listens where passt would (or is given the
- * guest's socket), has a network, hands each guest that comes to it, and ends with the guest
- * (--one-off), by a signal, or with the network. Our own copy of the guest's socket stays open to
- * see the guest's end; usernet reads and writes the frames.
+ * usernet-passt serves a guest in one process. It listens where passt would (or is given the
+ * guest's socket), starts or joins a network, attaches each guest that connects, and ends with the
+ * guest (--one-off), on a signal, or with the network. It keeps a copy of the guest's socket open
+ * to detect when the guest leaves; usernet reads and writes the frames.
  *
- * In the background it is the process whose id is in the pid file: whoever started us waits for
- * the exit of its parent, which reports how the start went.
+ * In the background, its pid is in the pid file: the caller waits for the parent, whose exit status
+ * reports the start.
  */
 struct door {
 	struct passt_options options;
 	struct passt_log log;
 	struct passt_network *network;
 	struct sockaddr_any addr;
-	int listener; /* -1: none (any more) */
-	int guest;    /* -1: none is there */
+	int listener; /* -1: none */
+	int guest;    /* -1: no guest is attached */
 	int signals;
-	bool led; /* the forwards of this guest are settled */
+	bool led; /* the forwards lead to this guest */
 };
 
-enum { LEAD_INTERVAL = 250 }; /* ms between looks for the guest's address */
+enum { LEAD_INTERVAL = 250 }; /* ms between checks for the guest's address */
 
 /* --- start --- */
 
@@ -50,7 +50,7 @@ static bool listen_at(struct door *door, const char *path, GError **error)
 	return door->listener >= 0;
 }
 
-/* As passt: the first of its default paths that nobody listens on. */
+/* Like passt, uses the first of its default paths that is free. */
 static bool listen_at_default(struct door *door, GError **error)
 {
 	for (int n = 1; n <= 256; n++) {
@@ -108,7 +108,7 @@ static bool write_pid(const struct door *door, GError **error)
 
 	if (!path)
 		return true;
-	/* In place: QEMU made the file, and its folder may not be ours to write in. */
+	/* Write in place: QEMU made the file, and we may not be allowed to write its directory. */
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text))
 		return true;
@@ -220,8 +220,8 @@ static void leave(struct door *door)
 /* --- to the background --- */
 
 /*
- * The parent stays until the child says on the pipe that it is ready, or ends without, and exits
- * with what came of it. Returns the child's end of the pipe.
+ * The parent waits until the child reports on the pipe that it is ready, or exits; it exits with
+ * that result. Returns the child's end of the pipe.
  */
 static int go_to_background(void)
 {

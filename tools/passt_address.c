@@ -47,7 +47,7 @@ static void add_v6(GPtrArray *user, const char *key, const struct in6_addr *addr
 	g_ptr_array_add(user, g_strdup_printf("%s=%s%s", key, text, after));
 }
 
-/* The lowest address of the network that is none of @a, @b. */
+/* The lowest address of the network that is neither @a nor @b. */
 static uint32_t pick(uint32_t net, uint32_t from, uint32_t a, uint32_t b)
 {
 	uint32_t addr = net + from;
@@ -75,8 +75,8 @@ static bool keys_v4(const struct passt_addresses *addresses, GPtrArray *user, GE
 		return error_usage(error, "--gateway should not be the guest's own address");
 	if ((gateway && (gateway & mask) != net) || (dns && (dns & mask) != net))
 		return error_usage(error,
-				   "--address, --gateway and --dns-forward should be addresses of "
-				   "one network (/%u; --netmask says its length)",
+				   "--address, --gateway and --dns-forward should be in one "
+				   "network (/%u; set its length with --netmask)",
 				   len);
 	if (!gateway)
 		gateway = pick(net, 2, guest, dns);
@@ -115,8 +115,8 @@ static void keys_v6(const struct passt_addresses *addresses, GPtrArray *user, GP
 	memcpy(&net, some, 8);
 	add_v6(user, "ipv6-net", &net, "/64");
 	if (some == &addresses->guest6)
-		g_ptr_array_add(warnings, g_strdup("--address: of an IPv6 address the guest is "
-						   "told the /64 network, and chooses the rest"));
+		g_ptr_array_add(warnings, g_strdup("--address: the guest gets only the /64 prefix "
+						   "of an IPv6 address and chooses the rest"));
 }
 
 bool passt_address_keys(const struct passt_addresses *addresses, GPtrArray *user,

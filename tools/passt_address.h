@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /*
- * passt's --address, --netmask, --gateway and --dns-forward as keys of the user netdev. passt gives
- * the guest an address of any network; usernet's guest is on one with a gateway and a name server
- * of their own, which must not be the guest's address.
+ * passt's --address, --netmask, --gateway and --dns-forward as keys of the user netdev. passt
+ * allows any guest address. usernet's network has a gateway and a name server with their own
+ * addresses, which must differ from the guest's.
  */
 struct passt_addresses {
 	struct in_addr guest, gateway, dns; /* 0: not given */
@@ -17,11 +17,11 @@ struct passt_addresses {
 	struct in6_addr guest6, gateway6, dns6;
 };
 
-/* Notes @text in the member of its family at @v4 or @v6. */
+/* Stores @text in @v4 or @v6, depending on its family. */
 bool passt_address_note(const char *option, const char *text, struct in_addr *v4,
 			struct in6_addr *v6, GError **error);
 bool passt_netmask_note(const char *text, unsigned *len, GError **error);
-/* Appends "net=…", "host=…" and so on to @user; what is as by default is left out. */
+/* Appends "net=…", "host=…" and so on to @user; omits defaults. */
 bool passt_address_keys(const struct passt_addresses *addresses, GPtrArray *user,
 			GPtrArray *warnings, GError **error);
 

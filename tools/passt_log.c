@@ -48,7 +48,7 @@ static void write_line(struct passt_log *log, const char *line)
 	if (log->on_stderr)
 		fputs(whole, stderr);
 	if (log->fd < 0) {
-		/* Until then stderr is where it is read. */
+		/* Until detached, also write to stderr. */
 		if (!log->on_stderr)
 			syslog(LOG_INFO, "%s", line);
 		return;

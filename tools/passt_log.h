@@ -6,25 +6,25 @@
 #include <stdbool.h>
 
 /*
- * Where usernet-passt and the usernet it starts speak: the log file, which begins anew when it is
- * full, or syslog; until passt_log_detach() on stderr too, which whoever started us reads.
+ * The log of usernet-passt and of the usernet it starts: a log file, which is truncated when full,
+ * or syslog. Until passt_log_detach() messages also go to stderr, for the caller.
  */
 struct passt_log {
 	int fd;        /* of the file; -1: syslog */
 	guint64 size;  /* bytes in the file */
-	guint64 limit; /* bytes it may have */
+	guint64 limit; /* limit in bytes */
 	bool on_stderr;
-	GString *partial; /* of usernet's stderr, what has no line's end yet */
+	GString *partial; /* incomplete line of usernet's stderr */
 };
 
 /* @path: NULL for syslog. */
 bool passt_log_open(struct passt_log *log, const char *path, guint64 limit, GError **error);
 void passt_log_close(struct passt_log *log);
-/* One line, "usernet-passt: " in front. */
+/* Logs one line, prefixed with "usernet-passt: ". */
 void passt_log_say(struct passt_log *log, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Passes on lines that usernet wrote to @fd, as they are. False: its end. */
+/* Passes on lines that usernet wrote to @fd, unchanged. False: end of file. */
 bool passt_log_relay(struct passt_log *log, int fd);
-/* From now on not on stderr; 0 to 2 become /dev/null. */
+/* Stops writing to stderr; 0 to 2 become /dev/null. */
 void passt_log_detach(struct passt_log *log);
 
 #endif

@@ -21,19 +21,19 @@
 struct passt_network {
 	struct ctl_client *client;
 	struct passt_log *log;
-	char *name;       /* of the network */
-	char *id;         /* of our netdev; also the guest's name where it has no other */
-	char *guest;      /* where forwards lead on a network that ran already; "" on our own */
-	pid_t pid;        /* usernet, started by us; 0: it ran already */
-	int err;          /* its stderr; -1 */
-	GPtrArray *rules; /* hostfwd rules that were added to a network that ran already */
+	char *name;       /* the network's name */
+	char *id;         /* id of our netdev; also the name given to an unnamed guest */
+	char *guest;      /* guest of the forwards when joining a network; "" on our own */
+	pid_t pid;        /* the usernet we started; 0: it was already running */
+	int err;          /* its stderr; -1: none */
+	GPtrArray *rules; /* hostfwd rules added to a network that was already running */
 	bool attached;
 	bool named; /* we gave the guest its name */
 };
 
 /* --- requests --- */
 
-/* "desc" of an error answer becomes @error. */
+/* Sets @error to "desc" of an error answer. */
 static JsonNode *take_answer(JsonNode *answer, GError **error)
 {
 	g_autoptr(JsonNode) owned = answer;
@@ -51,7 +51,7 @@ static JsonNode *take_answer(JsonNode *answer, GError **error)
 	return json_node_copy(json_object_get_member(object, "return"));
 }
 
-/* The arguments are pairs of a key and a string value, ended by NULL. NULL: @error. */
+/* The arguments are pairs of key and string value, terminated by NULL. NULL: @error. */
 static G_GNUC_NULL_TERMINATED JsonNode *request(struct passt_network *network, int fd,
 						GError **error, const char *command, ...)
 {
@@ -77,7 +77,7 @@ static bool done(JsonNode *result)
 	return result != NULL;
 }
 
-/* At the end: what is gone already need not go. */
+/* Removes something at the end; ignores what is already gone. */
 static void undo(struct passt_network *network, const char *command, const char *key,
 		 const char *value)
 {
@@ -86,7 +86,7 @@ static void undo(struct passt_network *network, const char *command, const char 
 
 /* --- a network of our own --- */
 
-/* Beside this program, as built and as installed; else where PATH has it. */
+/* Looks beside this program, as built and as installed, then in PATH. */
 static char *find_usernet(void)
 {
 	const char *given = getenv("USERNET");
@@ -101,7 +101,7 @@ static char *find_usernet(void)
 	return g_strdup("usernet");
 }
 
-/* In the child. */
+/* Runs in the child. */
 static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 {
 	sigset_t none;
@@ -109,7 +109,7 @@ static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	fcntl(ready, F_SETFD, 0);
-	/* What it prints is for a person: the lines to give QEMU. */
+	/* Its standard output is for a user: the QEMU command lines. */
 	dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDIN_FILENO);
 	dup2(STDIN_FILENO, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
@@ -141,7 +141,7 @@ static bool start(struct passt_network *network, const struct passt_options *opt
 	return false;
 }
 
-/* Until usernet says that guests may come, or ends; what it says meanwhile is passed on. */
+/* Waits until usernet is ready or exits; passes on its messages. */
 static bool wait_until_ready(struct passt_network *network, int ready)
 {
 	struct pollfd fds[] = {{.fd = ready, .events = POLLIN},
@@ -186,12 +186,12 @@ static bool start_own(struct passt_network *network, const struct passt_options 
 	}
 	if (ready[0] >= 0)
 		close(ready[0]);
-	/* No rule is taken away one by one: they end with the network. */
+	/* The rules end with the network: no need to remove them one by one. */
 	g_ptr_array_set_size(network->rules, 0);
 	return ok;
 }
 
-/* --- a network that runs --- */
+/* --- a running network --- */
 
 static bool add_forwards(struct passt_network *network, GPtrArray *rules, GError **error)
 {
@@ -205,7 +205,7 @@ static bool add_forwards(struct passt_network *network, GPtrArray *rules, GError
 	return true;
 }
 
-/* The host's side: what hostfwd-remove takes. */
+/* The host side of @rule, for hostfwd-remove. */
 static char *host_side(const char *rule)
 {
 	const char *dash = strchr(rule, '-');
@@ -220,7 +220,7 @@ static void remove_forward(struct passt_network *network, const char *rule)
 	undo(network, "hostfwd-remove", "rule", side);
 }
 
-/* Makes each rule lead to the guest called @name. */
+/* Makes every rule lead to the guest @name. */
 static void lead_to(struct passt_network *network, const char *name)
 {
 	for (guint i = 0; i < network->rules->len; i++) {
@@ -237,7 +237,7 @@ static void lead_to(struct passt_network *network, const char *name)
 	}
 }
 
-/* The guest at our netdev that has an IPv4 address; borrowed from @guests. */
+/* The guest at our netdev with an IPv4 address; borrowed from @guests. */
 static JsonObject *find_guest(const struct passt_network *network, JsonArray *guests)
 {
 	for (guint i = 0; i < json_array_get_length(guests); i++) {
@@ -272,16 +272,16 @@ bool passt_network_lead(struct passt_network *network)
 		network->guest = g_strdup(name);
 		return true;
 	}
-	/* It goes by no name: ours, which the rules wait for. */
+	/* The guest has no name: give it the one that the rules use. */
 	network->named = done(request(network, -1, &error, "guest-add", "name", network->guest,
 				      "mac", json_object_get_string_member(guest, "mac"), "ip",
 				      json_object_get_string_member(guest, "ipv4"), NULL));
 	if (!network->named)
-		passt_log_say(network->log, "the forwards lead nowhere: %s", error->message);
+		passt_log_say(network->log, "the forwards have no guest: %s", error->message);
 	return true;
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static bool find_rules(GPtrArray *rules, const struct passt_options *options, const char *guest,
 		       GError **error)
@@ -303,7 +303,7 @@ static bool find_rules(GPtrArray *rules, const struct passt_options *options, co
 	return true;
 }
 
-/* Joins @join; false without @error: it does not run. */
+/* Joins the network @join; false without @error: it is not running. */
 static bool join_running(struct passt_network *network, const struct passt_options *options,
 			 const char *join, GError **error)
 {
@@ -332,7 +332,7 @@ static bool open_own(struct passt_network *network, const struct passt_options *
 
 	if (join)
 		passt_log_say(network->log,
-			      "network %s does not run; the guest gets one of its own", join);
+			      "network %s does not run; the guest gets its own network", join);
 	network->guest = g_strdup("");
 	if (!find_rules(network->rules, options, "", error) || !start_own(network, options, error))
 		return false;

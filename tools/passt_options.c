@@ -17,12 +17,12 @@ const char passt_options_help[] =
 	"  -s, --socket, --socket-path PATH  listen here (default: the first free of\n"
 	"                            /tmp/passt_1.socket, /tmp/passt_2.socket, ...)\n"
 	"  -F, --fd FD               use this connected socket; implies --one-off\n"
-	"  -1, --one-off             end when the first guest has gone\n"
+	"  -1, --one-off             exit when the first guest has disconnected\n"
 	"  -f, --foreground          do not go to the background once ready\n"
 	"  -P, --pid FILE            write the process id to FILE\n"
 	"  -l, --log-file FILE       log to FILE, not to syslog\n"
-	"      --log-size BYTES      begin FILE anew beyond this (1048576)\n"
-	"  -q, --quiet               warnings and errors alone\n"
+	"      --log-size BYTES      truncate FILE when it is larger (1048576)\n"
+	"  -q, --quiet               log only warnings and errors\n"
 	"  -d, --debug, --trace      log more\n"
 	"  -t, --tcp-ports SPEC      forward TCP ports of the host to the guest; may be repeated\n"
 	"  -u, --udp-ports SPEC      the same for UDP\n"
@@ -41,10 +41,10 @@ const char passt_options_help[] =
 	"  -4, --ipv4-only   -6, --ipv6-only\n"
 	"      --no-tcp  --no-udp  --no-icmp    deny the guest this protocol\n"
 	"      --no-dhcp             give no addresses\n"
-	"      --no-map-gw, --map-host-loopback none    nothing of the host's loopback\n"
+	"      --no-map-gw, --map-host-loopback none    no access to the host's loopback\n"
 	"      --version  -h, --help\n"
 	"\n"
-	"Taken, with a warning, and without effect: --interface, --mac-addr, --stderr,\n"
+	"Accepted with a warning, without effect: --interface, --mac-addr, --stderr,\n"
 	"--no-dhcpv6, --no-ndp, --no-ra, --no-dhcp-dns, --dhcp-dns, --no-dhcp-search,\n"
 	"--dhcp-search, --freebind, --repair-path. On a network that runs already: --address,\n"
 	"--dns and the others that say what a network is like.\n"
@@ -132,7 +132,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* Why an option has no effect, by its name or short letter. */
+/* Why an option has no effect, by name or short letter. */
 static const struct {
 	const char *name, *why;
 } ignored[] =
@@ -140,14 +140,14 @@ static const struct {
 		{"interface", "traffic follows the host's routes"},
 		{"mac-addr", "the gateway's MAC address follows from its address"},
 		{"stderr", "messages go to stderr until the guest's network is ready"},
-		{"no-dhcpv6", "guests that ask are answered"},
+		{"no-dhcpv6", "guests that send requests are answered"},
 		{"no-ndp", "the gateway answers neighbour solicitations; --ipv4-only ends IPv6"},
 		{"no-ra", "the gateway sends router advertisements; --ipv4-only ends IPv6"},
 		{"no-dhcp-dns", "guests are told the name server"},
-		{"dhcp-dns", "guests are told the name server in any case"},
-		{"no-dhcp-search", "guests are told the search domains there are"},
-		{"dhcp-search", "guests are told the search domains there are in any case"},
-		{"freebind", "forwards bind to addresses that the host has"},
+		{"dhcp-dns", "the name server is always announced to guests"},
+		{"no-dhcp-search", "search domains are announced to guests"},
+		{"dhcp-search", "search domains are always announced to guests"},
+		{"freebind", "forwards bind only to addresses of the host"},
 },
   refused[] = {
 	  {"vhost-user", "usernet serves stream sockets; it has no vhost-user device"},
@@ -196,7 +196,7 @@ static bool read_number(const char *option, const char *text, guint64 max, guint
 			   text, max);
 }
 
-/* A key of the user netdev, with the commas in @value doubled as option strings want it. */
+/* A key of the user netdev; doubles the commas in @value for the option string. */
 static bool user_key(struct passt_options *options, const char *key, const char *value)
 {
 	g_autoptr(GString) text = g_string_new(value);
@@ -254,7 +254,7 @@ static void add_search(struct passt_options *options, const char *text)
 	}
 }
 
-/* The guest's name is one label; of a domain name the first. */
+/* The guest's name is one label: the first of a domain name. */
 static bool set_guest(struct passt_options *options, const char *name, GError **error)
 {
 	size_t len = strcspn(name, ".");
@@ -284,11 +284,11 @@ static bool take_fd(struct passt_options *options, const char *text, GError **er
 	if (fd < 3)
 		return error_usage(error, "--fd '%s' should be 3 or more", text);
 	options->fd = (int)fd;
-	options->one_off = true; /* there is no other guest to wait for */
+	options->one_off = true; /* with --fd no other guest can connect */
 	return true;
 }
 
-/* What belongs to the network, and to the addresses on it. */
+/* Options of the network and its addresses. */
 static bool take_network(struct passt_options *options, struct passt_addresses *addresses, int c,
 			 GError **error)
 {
@@ -326,7 +326,7 @@ static bool take_network(struct passt_options *options, struct passt_addresses *
 	case OPT_MAP_HOST_LOOPBACK:
 		if (!strcmp(optarg, "none"))
 			return user_key(options, "host-loopback", "off");
-		/* The host's loopback is at the gateway's address here. */
+		/* Here the host's loopback is at the gateway's address. */
 		return passt_address_note("--map-host-loopback", optarg, &addresses->gateway,
 					  &addresses->gateway6, error);
 	case OPT_MAP_GUEST_ADDR:
@@ -341,7 +341,7 @@ static bool take_network(struct passt_options *options, struct passt_addresses *
 	}
 }
 
-/* What belongs to the process; false without @error: not one of these. */
+/* Options of the process; false without @error: not one of them. */
 static bool take_process(struct passt_options *options, int c, bool *known, GError **error)
 {
 	*known = true;
@@ -434,8 +434,8 @@ static bool check_all(struct passt_options *options, struct passt_addresses *add
 	if (options->fd >= 0 && options->socket)
 		return error_usage(error, "--socket and --fd cannot both be given");
 	if (!strcmp(options->any, "[::]") && options->specs->len)
-		return error_usage(error, "--ipv6-only: a forward needs an IPv4 guest, for the "
-					  "guest chooses its IPv6 address itself");
+		return error_usage(error, "--ipv6-only: a forward needs an IPv4 guest, because the "
+					  "guest chooses its own IPv6 address");
 	if (!passt_address_keys(addresses, options->user, options->warnings, error))
 		return false;
 	if (options->user->len > n_user)
@@ -453,10 +453,10 @@ bool passt_options_parse(struct passt_options *options, int argc, char **argv, G
 	options->user = g_ptr_array_new_with_free_func(g_free);
 	options->specs = g_ptr_array_new();
 	options->warnings = g_ptr_array_new_with_free_func(g_free);
-	optind = 0; /* getopt(3): scan anew */
+	optind = 0; /* getopt(3): restart the scan */
 	while ((c = getopt_long(argc, argv, short_options, long_options, &index)) != -1) {
 		if (c == '?')
-			return error_usage(error, "%s: there is no such option (see --help)",
+			return error_usage(error, "unknown option %s (see --help)",
 					   argv[optind - 1]);
 		if (c == ':')
 			return error_usage(error, "%s needs a value", argv[optind - 1]);

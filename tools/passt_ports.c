@@ -16,12 +16,12 @@
 struct port_map {
 	uint16_t to[N_PORTS];
 	bool excluded[N_PORTS];
-	bool has_ports; /* a part of the list is no exclusion */
+	bool has_ports; /* the list has parts that are not exclusions */
 };
 
 /* --- the list --- */
 
-/* "22" or "22-80", from 1 on. */
+/* "22" or "22-80"; ports from 1. */
 static bool parse_range(const char *text, struct port_range *range)
 {
 	g_auto(GStrv) ends = g_strsplit(text, "-", 2);
@@ -54,13 +54,14 @@ static bool include(struct port_map *map, const char *part, GError **error)
 
 	if (!sides[0] || !parse_range(sides[0], &from) || (sides[1] && !parse_range(sides[1], &to)))
 		return error_usage(error,
-				   "'%s' should be PORT or FIRST-LAST, from 1 to 65535, maybe with "
-				   ":PORT or :FIRST-LAST for the guest's side",
+				   "'%s' should be PORT or FIRST-LAST, from 1 to 65535, optionally "
+				   "with :PORT or :FIRST-LAST for the guest's side",
 				   part);
 	if (!sides[1])
 		to = from;
 	if (port_range_count(from) != port_range_count(to))
-		return error_usage(error, "'%s' should have as many ports on both sides", part);
+		return error_usage(error, "'%s' should have equally many ports on both sides",
+				   part);
 	for (unsigned i = 0; i < port_range_count(from); i++) {
 		if (map->to[from.first + i])
 			return error_usage(error, "'%s': port %u is already in the list", part,
@@ -93,7 +94,7 @@ static bool parse_list(struct port_map *map, const char *list, GError **error)
 	return true;
 }
 
-/* A rule for each run of ports that keep their distance to the guest's. */
+/* Adds one rule per run of ports with the same distance to the guest's. */
 static void add_rules(GPtrArray *rules, const struct port_map *map, bool udp, const char *side,
 		      const char *guest)
 {
@@ -117,7 +118,7 @@ static void add_rules(GPtrArray *rules, const struct port_map *map, bool udp, co
 
 /* --- the address --- */
 
-/* What stands before "/", as the host's side of a rule. NULL: @error. */
+/* The part before "/", as the host side of a rule. NULL: @error. */
 static char *parse_address(const char *text, GError **error)
 {
 	struct in_addr v4;
@@ -131,7 +132,7 @@ static char *parse_address(const char *text, GError **error)
 		return g_strdup_printf("[%s]", text);
 	if (scope)
 		error_usage(error,
-			    "'%s': usernet binds no forward to an interface; name an address of it",
+			    "'%s': usernet cannot bind a forward to an interface; use its address",
 			    text);
 	else
 		error_usage(error, "'%s' should be an IPv4 or IPv6 address of this host", text);
@@ -164,7 +165,7 @@ bool passt_ports_rules(GPtrArray *rules, const char *spec, bool udp, const char 
 	return true;
 }
 
-/* --- this machine --- */
+/* --- the local host --- */
 
 static bool can_bind(const struct sockaddr_any *addr, bool udp)
 {
@@ -173,7 +174,7 @@ static bool can_bind(const struct sockaddr_any *addr, bool udp)
 
 	if (fd < 0)
 		return false;
-	/* As usernet's listeners are made: one per family, and past connections do not count. */
+	/* Bind like usernet's listeners: one per family; old connections do not conflict. */
 	if (!udp)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (addr->sa.sa_family == AF_INET6)
@@ -196,7 +197,7 @@ static bool is_free(const char *host, bool udp, uint16_t port)
 void passt_host_init(struct passt_host *host)
 {
 	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-	unsigned first = 32768, last = 60999; /* Linux's own */
+	unsigned first = 32768, last = 60999; /* Linux defaults */
 
 	if (file) {
 		if (fscanf(file, "%u %u", &first, &last) != 2 || last > 65535) {

@@ -15,22 +15,22 @@
  *     LIST   PORT | FIRST-LAST, with :PORT or :FIRST-LAST for the guest's side; ~PORT, ~FIRST-LAST
  *            exclude; separated by commas
  *
- * "all", and a list of exclusions alone, mean every port that is free at the moment and outside
- * the range from which the kernel takes ephemeral ports.
+ * "all", and a list with only exclusions, mean every port that is free now and outside the kernel's
+ * ephemeral range.
  */
 struct passt_host {
 	struct port_range ephemeral;
-	/* Can @port be bound now? @host as in a rule: "*", "127.0.0.1", "[::1]". */
+	/* Can @port be bound now? @host is as in a rule: "*", "127.0.0.1", "[::1]". */
 	bool (*is_free)(const char *host, bool udp, uint16_t port);
 };
 
-/* This machine: /proc/sys/net/ipv4/ip_local_port_range, and bind(2). */
+/* The local host: /proc/sys/net/ipv4/ip_local_port_range, and bind(2). */
 void passt_host_init(struct passt_host *host);
 
 /*
- * Appends to @rules (of newly allocated strings) what @spec asks for. @any: the host's side of a
- * spec without an address, "*" or "0.0.0.0" or "[::]". @guest: the guest's name, or "" for the
- * first address of the pool. The error names the part of @spec that is wrong, and what is right.
+ * Appends the rules for @spec to @rules (newly allocated strings). @any: host side of a spec
+ * without an address, "*", "0.0.0.0" or "[::]". @guest: the guest's name, or "" for the first
+ * address of the pool. The error names the wrong part of @spec and the correct form.
  */
 bool passt_ports_rules(GPtrArray *rules, const char *spec, bool udp, const char *any,
 		       const char *guest, const struct passt_host *host, GError **error);

@@ -14,8 +14,10 @@
 #include "ctl_session.h"
 #include "ctl_table.h"
 
-/* The command-line client of a running usernet: every command is a QMP request and a way to show
- * the answer. */
+/*
+ * The command-line client of a running usernet: every command is a QMP request and a way to print
+ * the answer.
+ */
 
 #define ANY_PARAMS INT_MIN
 
@@ -23,12 +25,12 @@ struct verb {
 	const char *words; /* "hostfwd add" */
 	const char *params;
 	const char *help;
-	int n_params; /* -N: at least N; ANY_PARAMS */
-	bool offline; /* the network need not run */
+	int n_params; /* -N: at least N; or ANY_PARAMS */
+	bool offline; /* needs no running network */
 	int (*run)(struct ctl_session *session, char **params);
 };
 
-/* --- what looks --- */
+/* --- queries --- */
 
 static int run_status(struct ctl_session *session, char **params)
 {
@@ -74,12 +76,12 @@ static int run_netdevs(struct ctl_session *session, char **params)
 		if (json_array_get_length(ports))
 			ctl_table_print(ports, columns);
 		else
-			puts("no ports: nobody is connected");
+			puts("no ports: no guest is connected");
 	}
 	return status;
 }
 
-/* A line for each thing that is wrong, after the table of guests. */
+/* Prints one line per trouble after the table of guests. */
 static int show_troubles(struct ctl_session *session)
 {
 	g_autoptr(JsonNode) result = NULL;
@@ -90,7 +92,7 @@ static int show_troubles(struct ctl_session *session)
 		JsonObject *trouble = json_array_get_object_element(troubles, i);
 		g_autofree char *text = ctl_table_text(json_object_get_member(trouble, "text"));
 
-		/* "usernetctl forwards" shows these. */
+		/* `usernetctl forwards` prints these. */
 		if (!json_object_has_member(trouble, "rule"))
 			printf("trouble: %s\n", text);
 	}
@@ -132,7 +134,7 @@ static int run_leases(struct ctl_session *session, char **params)
 	return ctl_show_table(session, "query-leases", columns, "no leases");
 }
 
-/* Where a forward leads, for people: a guest that nobody has seen has no address. */
+/* The guest's side of a forward for display; an unknown guest has no address. */
 static void add_leads_to(JsonArray *rows)
 {
 	for (guint i = 0; i < json_array_get_length(rows); i++) {
@@ -181,7 +183,7 @@ static int run_forwards(struct ctl_session *session, char **params)
 	return status;
 }
 
-/* --- what changes --- */
+/* --- changes --- */
 
 static int run_hostfwd(struct ctl_session *session, const char *command, const char *rule)
 {
@@ -195,7 +197,7 @@ static int run_hostfwd(struct ctl_session *session, const char *command, const c
 	status = ctl_request(session, command, args, &result);
 	if (status != CTL_DONE || ctl_print_json(session, result))
 		return status;
-	/* Port 0 was asked for: say which it became. */
+	/* For port 0, print the port that was chosen. */
 	if (json_object_has_member(json_node_get_object(result), "rule"))
 		puts(json_object_get_string_member(json_node_get_object(result), "rule"));
 	return status;
@@ -250,7 +252,7 @@ static int run_hmp_line(struct ctl_session *session, const char *line, bool sile
 	return status;
 }
 
-/* An option string is read by usernet itself, by way of HMP. */
+/* usernet parses the option string, through HMP. */
 static int run_netdev_add(struct ctl_session *session, char **params)
 {
 	g_autoptr(GString) line = g_string_new(params[0]);
@@ -288,7 +290,7 @@ static int run_quit(struct ctl_session *session, char **params)
 	return ctl_change(session, "quit", NULL, NULL);
 }
 
-/* --- what passes through --- */
+/* --- events and raw requests --- */
 
 static void print_event(JsonObject *event)
 {
@@ -313,7 +315,7 @@ static int run_events(struct ctl_session *session, char **params)
 			return ctl_lost(error);
 		if (!ctl_print_json(session, node))
 			print_event(json_node_get_object(node));
-		/* The network ends, as it was told to. */
+		/* The network quit as requested. */
 		if (!g_strcmp0(json_object_get_string_member_with_default(
 				       json_node_get_object(node), "event", NULL),
 			       "SHUTDOWN"))
@@ -345,60 +347,59 @@ static int run_qmp(struct ctl_session *session, char **params)
 }
 
 static const struct verb verbs[] = {
-	{"list", "", "the networks of this user that run", 0, true, ctl_run_list},
-	{"status", "", "the network, its addresses, how many are on it", 0, false, run_status},
-	{"netdevs", "", "netdevs, their ports, what passed and what was dropped", 0, false,
+	{"list", "", "the running networks of this user", 0, true, ctl_run_list},
+	{"status", "", "the network, its addresses, the number of guests", 0, false, run_status},
+	{"netdevs", "", "netdevs and their ports, frames passed and dropped", 0, false,
 	 run_netdevs},
-	{"guests", "", "the machines on the network", 0, false, run_guests},
+	{"guests", "", "the guests on the network", 0, false, run_guests},
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
 	{"forwards", "", "the port forwards", 0, false, run_forwards},
 	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
 	{"policy add", "RULE [GUEST]",
 	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
 	 ctl_run_policy_add},
-	{"policy remove", "RULE [GUEST]", "end a rule", -1, false, ctl_run_policy_remove},
-	{"policy host-loopback", "on|off|PORTS", "what of the host's loopback guests reach", 1,
-	 false, ctl_run_host_loopback},
-	{"policy host-addresses", "on|off", "whether guests reach the host's other addresses", 1,
-	 false, ctl_run_host_addresses},
-	{"policy", "", "what guests may reach, and how often it was asked", 0, false,
-	 ctl_run_policy},
+	{"policy remove", "RULE [GUEST]", "remove a rule", -1, false, ctl_run_policy_remove},
+	{"policy host-loopback", "on|off|PORTS",
+	 "set which loopback ports of the host guests reach", 1, false, ctl_run_host_loopback},
+	{"policy host-addresses", "on|off", "set whether guests reach the host's other addresses",
+	 1, false, ctl_run_host_addresses},
+	{"policy", "", "the rules, and how often each matched", 0, false, ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
 	 false, run_hostfwd_add},
-	{"hostfwd remove", "[--id NETDEV] RULE", "end a forward: RULE as added, or its host side",
-	 1, false, run_hostfwd_remove},
+	{"hostfwd remove", "[--id NETDEV] RULE",
+	 "remove a forward: RULE as added, or its host side", 1, false, run_hostfwd_remove},
 	{"guestfwd add", "[--id NETDEV] RULE",
 	 "a server for guests: [tcp]:[ADDR]:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT", 1,
 	 false, run_guestfwd_add},
-	{"guestfwd remove", "[--id NETDEV] RULE", "end one: [tcp]:[ADDR]:PORT", 1, false,
+	{"guestfwd remove", "[--id NETDEV] RULE", "remove one: [tcp]:[ADDR]:PORT", 1, false,
 	 run_guestfwd_remove},
-	{"connect", "[--id NETDEV] GUEST PORT",
-	 "standard input and output become a connection into a guest", 2, false, ctl_run_connect},
-	{"netdev add", "NETDEV", "attach, as --netdev of usernet does", 1, false, run_netdev_add},
+	{"connect", "[--id NETDEV] GUEST PORT", "connect standard input and output to a guest", 2,
+	 false, ctl_run_connect},
+	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
+	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
 	{"link", "GUEST up|down", "plug or unplug a guest, port or netdev", 2, false, run_link},
 	{"guest add", "NAME[,mac=ADDR][,ip=ADDR][,port=NETDEV]",
-	 "keep name and addresses for a guest", 1, false, ctl_run_guest_add},
-	{"guest remove", "NAME", "keep them no more", 1, false, ctl_run_guest_remove},
-	{"mac", "NAME", "the MAC address of a guest of that name; usernet need not run", 1, true,
+	 "reserve name and addresses for a guest", 1, false, ctl_run_guest_add},
+	{"guest remove", "NAME", "remove the reservation", 1, false, ctl_run_guest_remove},
+	{"mac", "NAME", "print the MAC address for a guest's name; works offline", 1, true,
 	 ctl_run_mac},
-	{"dns add", "NAME ADDRESS", "a name for an address; *.NAME for all below", 2, false,
-	 ctl_run_dns_add},
-	{"dns remove", "NAME [ADDRESS]", "end one, or all of the name", -1, false,
+	{"dns add", "NAME ADDRESS", "add a name for an address; *.NAME for all subdomains", 2,
+	 false, ctl_run_dns_add},
+	{"dns remove", "NAME [ADDRESS]", "remove one, or all of the name", -1, false,
 	 ctl_run_dns_remove},
-	{"dns status", "", "its servers, and what it was asked", 0, false, ctl_run_dns_status},
-	{"dns list", "", "the names added so", 0, false, ctl_run_dns_list},
+	{"dns status", "", "its upstream servers and query counts", 0, false, ctl_run_dns_status},
+	{"dns list", "", "the names added", 0, false, ctl_run_dns_list},
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
-	{"save", "[FILE]",
-	 "write what was changed live to the configuration file; its comments stay", ANY_PARAMS,
-	 false, ctl_run_save},
-	{"events", "", "show what happens, until interrupted", 0, false, run_events},
-	{"hmp", "LINE", "a line of QEMU's human monitor", -1, false, run_hmp},
-	{"qmp", "JSON", "a QMP request; prints what it returns", -1, false, run_qmp},
-	{"quit", "", "end the network", 0, false, run_quit},
+	{"save", "[FILE]", "write the current state to the configuration file; keeps its comments",
+	 ANY_PARAMS, false, ctl_run_save},
+	{"events", "", "print events until interrupted", 0, false, run_events},
+	{"hmp", "LINE", "run a line of QEMU's human monitor", -1, false, run_hmp},
+	{"qmp", "JSON", "run a QMP request; print its result", -1, false, run_qmp},
+	{"quit", "", "stop the network", 0, false, run_quit},
 };
 
-/* The verb that @args begin with; *@params is left behind its words. */
+/* Finds the verb at the start of @args; *@params points after its words. */
 static const struct verb *find_verb(char **args, char ***params)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
@@ -497,13 +498,14 @@ int main(int argc, char **argv)
 	g_auto(GStrv) args = NULL;
 	gboolean json = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
-		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Which network (default: default)",
+		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
 		 "NAME"},
-		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket, "Its QMP socket", "PATH"},
+		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket, "The network's QMP socket",
+		 "PATH"},
 		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd, guestfwd: on this user netdev",
 		 "NETDEV"},
-		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON, for programs", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Say the version and end", NULL},
+		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
 		{0},
 	};

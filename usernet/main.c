@@ -30,34 +30,35 @@
 #include "net/network.h"
 
 /*
- * One process, one network. It lives in stages, each with less power than the one before:
+ * One process, one network. It runs through stages, each with fewer rights than the one before:
  *
- *   start    argv and the configuration file are read and checked; with --daemon a fork; stray
- *            descriptors closed, umask, no core, signals blocked. The helper that runs the commands
- * of guestfwd is forked, where there are any. Nothing a guest or peer says is read. open     run
- * and state directory with their locks, guests' reservations, netdevs with their sockets and
- * forwards, control socket. confine  still one thread, everything is open: what the process may
- * reach by path is narrowed here. Comes with the sandbox; nothing is confined yet. lock
- * no-new-privs now; capabilities and system calls are narrowed with the sandbox. run      the loop,
- * until a signal or `quit`. Only from here on are peers listened to.
+ *   start    Read and check argv and the configuration file; fork with --daemon; close stray
+ *            descriptors; set umask, no core dumps, block signals. Fork the helper that runs
+ *            guestfwd commands, if there are any. No input of guests or peers is read.
+ *   open     Run and state directories with their locks, reservations of guests, netdevs with their
+ *            sockets and forwards, control socket.
+ *   confine  Still one thread, everything is open: restrict access by path. Comes with the sandbox;
+ *            does nothing yet.
+ *   lock     Set no-new-privs. Capabilities and system calls are restricted with the sandbox.
+ *   run      The loop, until a signal or `quit`. Input of peers is read only here.
  *
- * Leaving goes back the same way, from wherever a failure was: what was opened is closed and
+ * Leaving undoes the stages in reverse order, also after a failure: what was opened is closed and
  * removed.
  */
 struct daemon {
 	struct options options;
-	struct config *config; /* until control has it */
+	struct config *config; /* until control takes it */
 	pid_t parent;
 	struct background background;
 	struct loop *loop;
-	struct spawner *spawner; /* NULL: no commands are run */
+	struct spawner *spawner; /* NULL: commands are disabled */
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
 	struct events events;
 	struct rundir rundir;
 	struct statedir statedir;
-	char *pidfile; /* that was written; owned */
+	char *pidfile; /* the pid file written; owned */
 	bool observing;
 };
 
@@ -109,7 +110,7 @@ static void close_stray_fds(const struct daemon *daemon)
 	close_range(from, ~0U, 0);
 }
 
-/* Descriptors 0 to 2 must be something, else the next file opened is our stdout. */
+/* Descriptors 0 to 2 must be open, or the next file opened would become stdout. */
 static bool fill_standard_fds(GError **error)
 {
 	for (int fd = 0; fd <= 2; fd++) {
@@ -124,7 +125,7 @@ static bool fill_standard_fds(GError **error)
 	return true;
 }
 
-/* Every flow of a guest is a descriptor. */
+/* Every flow of a guest uses a descriptor. */
 static void raise_fd_limit(void)
 {
 	struct rlimit limit;
@@ -135,7 +136,7 @@ static void raise_fd_limit(void)
 	}
 }
 
-/* @error is about what a setting asked for: says where that stands. Returns false. */
+/* @error concerns a setting: adds where it was set. Returns false. */
 static bool blame(const struct daemon *daemon, const char *key, unsigned nth, GError **error)
 {
 	const struct config *config = daemon->config ? daemon->config : daemon->control->config;
@@ -148,14 +149,14 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 {
 	if (!daemon->config->settings.exit_with_parent)
 		return true;
-	/* The parent may have gone before the kernel was asked. */
+	/* The parent may have exited before the prctl(). */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
 		return true;
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "the parent is gone");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "the parent process has exited");
 	return blame(daemon, "exit-with-parent", 0, error);
 }
 
-/* As the user started us: umask, limits and signals too. Only where there are commands to run. */
+/* With umask, limits and signals as the user set them. Only if there are commands to run. */
 static bool start_spawner(struct daemon *daemon, GError **error)
 {
 	g_autoptr(GPtrArray) commands = g_ptr_array_new_with_free_func(g_free);
@@ -190,7 +191,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	close_stray_fds(daemon);
 	if (!fill_standard_fds(error))
 		return false;
-	/* Before the helper is forked, which writes to the same place. */
+	/* Open the log before forking the helper, which also writes to it. */
 	if (!background_open_log(&daemon->background, &daemon->config->settings, error))
 		return blame(daemon, "log-file", 0, error);
 	if (!start_spawner(daemon, error))
@@ -278,7 +279,8 @@ static void stage_run(struct daemon *daemon)
 
 	fputs(text, stdout);
 	if (daemon->background.ready_fd >= 0)
-		printf("in the background as pid %d; usernetctl --name %s quit ends it\n",
+		printf("running in the background as pid %d; stop it with: usernetctl --name %s "
+		       "quit\n",
 		       (int)getpid(), daemon->network->name);
 	if (daemon->background.log)
 		printf("messages go to %s\n", daemon->background.log);
@@ -325,7 +327,7 @@ static int fail(struct daemon *daemon, GError *error)
 	return status;
 }
 
-/* False: this process has no more to do, and exits with *@status. */
+/* False: this process is done and exits with *@status. */
 static bool go_to_background(struct daemon *daemon, int *status, GError **error)
 {
 	if (!daemon->config->settings.daemon)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The guest of tools/quickstart: shows what its network gives it, then leaves a shell.
+# The guest of tools/quickstart: shows its network, then starts a shell.
 
 word() {
 	sed -n "s/.*usernet\.$1=\([^ ]*\).*/\1/p" /proc/cmdline
 }
 
-# show WHAT COMMAND...: its output indented, and a plain word when it fails.
+# show WHAT COMMAND...: prints the output indented, and a message when the command fails.
 show() {
 	local what="$1" status
 	shift
@@ -36,7 +36,7 @@ if timeout 20 wget -q -O /tmp/page http://example.com/ 2>/tmp/error; then
 	echo "    $(wc -c </tmp/page) bytes"
 else
 	sed 's/^/    /' /tmp/error
-	echo "    not fetched: this host has no way to it, or needs a proxy. The network above works."
+	echo "    not fetched: this host has no internet access, or needs a proxy. The network above works."
 fi
 [ $failed = 0 ] && echo && echo "--- usernet: all shown" || echo "--- usernet: something failed"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# For tools/quickstart and tools/check, which source it: packages, an unprivileged user, a place to
-# build. Needs bash. Only what these functions say on the terminal is changed on the machine.
+# Sourced by tools/quickstart and tools/check: packages, an unprivileged user, a build folder. Needs
+# bash. These functions print every change they make to the machine.
 
 usernet_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 default_user=usernet-test
@@ -14,18 +14,18 @@ die() {
 	exit 1
 }
 
-# Runs a command as root: we are, or sudo lets us.
+# Runs a command as root, directly or with sudo.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
 	elif ! command -v sudo >/dev/null; then
-		die "needs root once, and there is no sudo; as root run: $*"
+		die "this step needs root, and there is no sudo; run as root: $*"
 	else
 		sudo "$@"
 	fi
 }
 
-# missing_packages GROUP...: prints those of the list that are not installed.
+# missing_packages GROUP...: prints the packages of these groups that are not installed.
 missing_packages() {
 	local group package
 	while read -r group package; do
@@ -41,19 +41,19 @@ missing_packages() {
 # install_packages GROUP...
 install_packages() {
 	local missing
-	command -v apt-get >/dev/null || die "needs Debian's apt-get; elsewhere, install what tools/lib/packages lists"
+	command -v apt-get >/dev/null || die "needs Debian's apt-get; elsewhere install the packages in tools/lib/packages"
 	missing=$(missing_packages "$@")
 	[ -n "$missing" ] || return 0
 	say "installing:" $missing
 	as_root apt-get -q update || die "apt-get update failed"
-	# A pty cannot be counted on, and questions are not answered.
+	# There may be no terminal, so apt must not ask questions.
 	as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -y --no-install-recommends install $missing ||
 		die "apt-get could not install:" $missing
 }
 
-# choose_user [NAME]: sets $run_user, who builds and runs everything. Root gets a plain user: the one
-# named, else the one who called sudo, else one made for this.
+# choose_user [NAME]: sets $run_user, the user who builds and runs everything. For root it is NAME,
+# else the user who called sudo, else a system user created here.
 choose_user() {
 	run_user=${1:-}
 	if [ "$(id -u)" != 0 ]; then
@@ -65,12 +65,12 @@ choose_user() {
 	elif [ -z "$run_user" ]; then
 		run_user=$default_user
 		if ! id "$run_user" >/dev/null 2>&1; then
-			say "making the system user $run_user (home /var/tmp/$run_user)"
+			say "creating the system user $run_user (home /var/tmp/$run_user)"
 			useradd --system --create-home --home-dir "/var/tmp/$run_user" \
-				--shell /bin/bash "$run_user" || die "cannot make the user $run_user"
+				--shell /bin/bash "$run_user" || die "cannot create the user $run_user"
 		fi
 	fi
-	run_uid=$(id -u "$run_user") || die "no user is called $run_user"
+	run_uid=$(id -u "$run_user") || die "there is no user $run_user"
 	[ "$run_uid" != 0 ] || die "$run_user is root; name a plain user with --user"
 	run_home=$(getent passwd "$run_user" | cut -d: -f6)
 }
@@ -87,17 +87,17 @@ as_user() {
 	fi
 }
 
-# choose_folder NAME: sets $work_folder, made for and writable by $run_user.
+# choose_folder NAME: creates $work_folder, writable by $run_user.
 choose_folder() {
 	work_folder=/var/tmp/usernet-$run_uid/$1
 	as_user mkdir -p -m 700 "/var/tmp/usernet-$run_uid" || die "cannot make /var/tmp/usernet-$run_uid"
 	[ "$(stat -c %u "/var/tmp/usernet-$run_uid")" = "$run_uid" ] ||
-		die "/var/tmp/usernet-$run_uid belongs to somebody else"
+		die "/var/tmp/usernet-$run_uid belongs to another user"
 	as_user mkdir -p "$work_folder" || die "cannot make $work_folder"
 }
 
-# copy_source: the tree as it stands to $work_folder/source, so that the user can read it and nothing
-# is written into yours.
+# copy_source: copies the tree to $work_folder/source, so that $run_user can read it and nothing is
+# written into the original.
 copy_source() {
 	as_user rm -rf "$work_folder/source" || die "cannot clear $work_folder/source"
 	as_user mkdir -p "$work_folder/source"
@@ -107,8 +107,8 @@ copy_source() {
 		die "cannot copy the source to $work_folder/source"
 }
 
-# prepare_guest_kernel: sets $kernel_root, a folder with a kernel for the guest when the machine's own
-# will not do. Unpacked, never installed: what the machine boots is not our business.
+# prepare_guest_kernel: sets $kernel_root, a folder with a kernel for the guest if the machine's own
+# is unsuitable. The kernel is unpacked but not installed, so the machine's boot is unchanged.
 prepare_guest_kernel() {
 	local package
 	kernel_root=

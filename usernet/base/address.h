@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * An IP address in one form: IPv6, or IPv4 mapped into it (::ffff:a.b.c.d, RFC 4291 2.5.5.2). All
- * tables that are keyed by addresses use these functions.
+ * An IP address in one form: IPv6, or IPv4 mapped into IPv6 (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
+ * Every table keyed by address uses these functions.
  */
 
 /* @addr: IPv4 in network byte order. */
@@ -22,7 +22,7 @@ static inline struct in6_addr address_map4(uint32_t addr)
 	return mapped;
 }
 
-/* The IPv4 address, in network byte order, of a v4-mapped one. */
+/* The IPv4 address of a v4-mapped one, in network byte order. */
 static inline struct in_addr address_v4(const struct in6_addr *mapped)
 {
 	struct in_addr addr;
@@ -36,7 +36,7 @@ static inline bool address_is_v4(const struct in6_addr *addr)
 	return IN6_IS_ADDR_V4MAPPED(addr);
 }
 
-/* Do the first @len bits of both agree? @len: 0-128, 96 more than an IPv4 prefix has. */
+/* Do the first @len bits of both agree? @len: 0-128; for an IPv4 prefix add 96. */
 static inline bool address_in_prefix(const struct in6_addr *addr, const struct in6_addr *prefix,
 				     unsigned len)
 {

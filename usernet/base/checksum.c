@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* Two 64-bit lanes: every CPU of ours has them, and the compiler knows how to do without. */
+/* Two 64-bit lanes. On a CPU without vectors the compiler emits scalar code. */
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
-#define BLOCK 64 /* bytes that are added in one step */
+#define BLOCK 64 /* bytes added in one step */
 
 static inline lanes load_lanes(const uint8_t *p)
 {
@@ -16,17 +16,17 @@ static inline lanes load_lanes(const uint8_t *p)
 	return v;
 }
 
-/* Below 2^33, so that sums may be added with plain + by the thousand. */
+/* The result is below 2^33, so thousands of sums can be added with a plain +. */
 static csum_t narrow(csum_t sum)
 {
 	return (sum & UINT32_MAX) + (sum >> 32);
 }
 
 /*
- * Words of 32 bits are as good as of 16, for 2^16 is 1 modulo 2^16 - 1. Each lane adds up whole
- * words of 64 bits, whose overflow is lost, and their high halves: what overflowed can be told from
- * these (add_sums). So a vector costs two additions and a shift, and there is no carry to wait
- * for. Right below 2^32 words.
+ * Adding 32-bit words gives the same checksum as 16-bit words, because 2^16 is 1 modulo 2^16 - 1.
+ * Each lane adds whole 64-bit words and loses their overflow; it also adds the words' high halves,
+ * from which add_sums() computes the overflow. A vector costs two additions and a shift, with no
+ * carry chain. Correct below 2^32 words.
  */
 struct sums {
 	lanes all, high;
@@ -45,7 +45,7 @@ static inline csum_t add_sums(csum_t sum, const struct sums *sums)
 	return sum + narrow(low[0]) + narrow(low[1]) + narrow(high[0]) + narrow(high[1]);
 }
 
-/* Four vectors, and by hand: the compiler keeps them in registers. */
+/* Four vectors, unrolled by hand so that the compiler keeps them in registers. */
 struct block {
 	lanes a, b, c, d;
 };
@@ -64,7 +64,7 @@ static inline void add_block(struct sums *even, struct sums *odd, struct block b
 	add_vector(odd, block.d);
 }
 
-/* What is left behind the blocks. */
+/* Adds the bytes after the last block. */
 static csum_t add_rest(csum_t sum, const uint8_t *p, size_t len)
 {
 	uint64_t word;
@@ -73,7 +73,7 @@ static csum_t add_rest(csum_t sum, const uint8_t *p, size_t len)
 		memcpy(&word, p, sizeof(word));
 		sum += narrow(word);
 	}
-	/* A last odd byte counts as one followed by a zero (RFC 1071 section 1). */
+	/* A last odd byte is padded with a zero (RFC 1071 section 1). */
 	if (len) {
 		word = 0;
 		memcpy(&word, p, len);

@@ -9,8 +9,8 @@
 #endif
 
 /*
- * Idle chunks beyond CHUNK_KEEP that nobody needed for a whole TRIM_PERIOD are freed. Freeing
- * them sooner would cost 84 page faults each in every turn with many busy ports.
+ * Idle chunks beyond CHUNK_KEEP are freed when they were not used for a whole TRIM_PERIOD. Freeing
+ * them sooner costs 84 page faults each in every turn with many busy ports.
  */
 #define CHUNK_KEEP  4
 #define TRIM_PERIOD USEC_PER_SEC
@@ -19,8 +19,8 @@ struct chunk_pool {
 	struct list idle;    // chunk::link, most recently used first
 	struct list retired; // chunk::link
 	unsigned n_idle;
-	unsigned low_idle; /* the lowest n_idle of this trim period */
-	unsigned n_out;    /* taken and not retired */
+	unsigned low_idle; /* fewest idle chunks in this trim period */
+	unsigned n_out;    /* taken and not yet retired */
 	struct loop *loop;
 	struct loop_task reap;
 	struct loop_timer trim;
@@ -43,12 +43,12 @@ static void pool_trim(struct loop_timer *timer)
 		loop_timer_set(&pool->trim, loop_now(pool->loop) + TRIM_PERIOD);
 }
 
-/* The most recently used comes first. */
+/* Most recently used first. */
 static void put_idle(struct chunk_pool *pool, struct chunk *chunk)
 {
 	list_append(pool->idle.next, &chunk->link);
 	pool->n_idle++;
-	/* Whoever still reads a borrowed frame is told so by the sanitizer. */
+	/* Lets AddressSanitizer report a read of a frame borrowed in an earlier turn. */
 	ASAN_POISON_MEMORY_REGION(chunk->data, sizeof(chunk->data));
 }
 

@@ -9,12 +9,12 @@
 #include "base/loop.h"
 
 /*
- * Large buffers for a turn's frames. Readers read into one, the NAT writes its output into one;
- * frames borrowed from it stay valid until the end of the turn. Freed chunks are kept, most
- * recently used first, so the same warm memory serves every port; an idle port holds none.
- * What nobody needed for a second is given back to the system.
+ * Large buffers for the frames of one turn. Readers read into a chunk and the NAT writes its output
+ * into one. Frames borrowed from a chunk stay valid until the end of the turn. Returned chunks are
+ * kept, most recently used first, so that all ports share the same cached memory; an idle port
+ * holds none. Chunks not used for a second are freed.
  */
-#define CHUNK_SIZE (256 * 1024 + 80 * 1024) /* one 256 KB read behind the largest partial frame */
+#define CHUNK_SIZE (256 * 1024 + 80 * 1024) /* a 256 KB read after the largest partial frame */
 
 struct chunk {
 	struct list link; // chunk_pool::idle or chunk_pool::retired
@@ -24,15 +24,15 @@ struct chunk {
 struct chunk_pool;
 
 struct chunk_pool *chunk_pool_new(struct loop *loop);
-/* All chunks must have come back (retired is enough). Before loop_free(). */
+/* All chunks must have been retired or returned. Call before loop_free(). */
 void chunk_pool_free(struct chunk_pool *pool);
-/* Bytes held for later are this many times CHUNK_SIZE. */
+/* Number of idle chunks kept, CHUNK_SIZE bytes each. */
 unsigned chunk_pool_idle(const struct chunk_pool *pool);
 /* Never NULL. The contents are undefined. */
 struct chunk *chunk_take(struct chunk_pool *pool);
-/* Gives @chunk back when the turn ends (LOOP_REAP): frames in it stay readable till then. */
+/* Returns @chunk at the end of the turn (LOOP_REAP); frames in it stay readable until then. */
 void chunk_retire(struct chunk_pool *pool, struct chunk *chunk);
-/* Gives @chunk back at once: no frame was borrowed from it. */
+/* Returns @chunk at once; no frame may have been borrowed from it. */
 void chunk_return(struct chunk_pool *pool, struct chunk *chunk);
 
 #endif

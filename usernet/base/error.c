@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/error.h"
 
-/* G_DEFINE_QUARK is a riddle to cppcheck and clang-format. */
+/* cppcheck and clang-format cannot parse G_DEFINE_QUARK. */
 GQuark usernet_error_quark(void)
 {
 	return g_quark_from_static_string("usernet-ctl-error-quark");

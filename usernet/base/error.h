@@ -7,8 +7,8 @@
 #include <glib.h>
 
 /*
- * Errors of the control layer. The code says what class QMP gives them (QEMU qapi/error.json), and
- * whether the caller's words were wrong (exit status 2) or the world was (1).
+ * Errors of the control layer. The code selects the QMP error class (QEMU qapi/error.json) and the
+ * exit status: 2 for wrong usage, 1 for anything else.
  */
 #define USERNET_ERROR usernet_error_quark()
 enum usernet_error {
@@ -22,7 +22,7 @@ GQuark usernet_error_quark(void);
 /* Sets ERROR_USAGE. Always false. */
 bool error_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* A lower layer found the caller's words wrong: the error becomes ERROR_USAGE. Returns false. */
+/* Changes the error of a lower layer to ERROR_USAGE. Returns false. */
 bool error_blame_usage(GError **error);
 
 #endif

@@ -28,25 +28,26 @@ static bool not_ours(const char *what, const char *path, uid_t owner, GError **e
 		    (unsigned)owner, (unsigned)geteuid());
 }
 
-/* Looks at @path, which is made a directory where there is nothing yet. */
+/* Stats @path; creates the directory if nothing is there. */
 static bool look_or_make(const char *path, struct stat *st, GError **error)
 {
 	if (lstat(path, st) == 0)
 		return true;
 	if (errno == ENOENT && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail(error, errno, "cannot make directory '%s': %s", path,
+		return fail(error, errno, "cannot create directory '%s': %s", path,
 			    g_strerror(errno));
 	if (lstat(path, st) < 0)
-		return fail(error, errno, "cannot look at directory '%s': %s", path,
+		return fail(error, errno, "cannot access directory '%s': %s", path,
 			    g_strerror(errno));
 	return true;
 }
 
 /*
- * Makes sure of the directory @path, a proper prefix of what is asked for. In a directory where
- * anyone may create names (/tmp) one that was there before us may be a trap: it must be ours or
- * root's.
- * *@shared: the parent is such a directory; on return: @path is.
+ * Checks or creates the directory @path, a proper prefix of the requested path. In a directory
+ * where anyone may create names (/tmp) an existing one may be a trap, so it must be owned by us or
+ * by root.
+ *
+ * *@shared: whether the parent is such a directory; on return, whether @path is.
  */
 static bool parent_dir(const char *path, bool *shared, GError **error)
 {
@@ -108,7 +109,7 @@ bool file_private_dir(const char *path, GError **error)
 	return last_dir(prefix, error);
 }
 
-/* Says who has @path locked, from the pid the holder wrote there. */
+/* Sets the error: @path is locked, by the pid that the holder wrote there. */
 static void held_by(const char *path, int fd, GError **error)
 {
 	char text[32];
@@ -123,7 +124,7 @@ static void held_by(const char *path, int fd, GError **error)
 		fail(error, EAGAIN, "'%s' is locked by another process", path);
 }
 
-/* Is the file at @path still the one that @fd is? */
+/* Is the file at @path still the one that @fd has open? */
 static bool is_still_there(const char *path, int fd)
 {
 	struct stat open_file, there;
@@ -170,7 +171,7 @@ int file_lock(const char *path, GError **error)
 				fail(error, errno, "cannot lock '%s': %s", path, g_strerror(errno));
 			return -1;
 		}
-		/* Somebody removed the file between open and lock: that lock excludes nobody. */
+		/* The file was removed between open and lock: this lock excludes nobody. */
 		if (!is_still_there(path, fd))
 			continue;
 		if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, len, 0) != (ssize_t)len) {
@@ -180,19 +181,19 @@ int file_lock(const char *path, GError **error)
 		}
 		return steal_fd(&fd);
 	}
-	fail(error, EAGAIN, "lock file '%s' is removed again and again", path);
+	fail(error, EAGAIN, "lock file '%s' is removed repeatedly by another process", path);
 	return -1;
 }
 
 void file_unlock(int fd)
 {
-	/* The pid in it is nobody's from now on. A failure leaves a pid that is not believed. */
+	/* Clear the pid. If this fails the pid stays, which is harmless: only the lock counts. */
 	if (ftruncate(fd, 0) < 0)
 		errno = 0;
 	close(fd);
 }
 
-/* false: errno tells */
+/* False: see errno. */
 static bool write_all(int fd, const char *data, size_t len)
 {
 	while (len) {
@@ -208,10 +209,10 @@ static bool write_all(int fd, const char *data, size_t len)
 	return true;
 }
 
-/* Writes the new contents beside @path and moves them over it. false: errno tells */
+/* Writes the new contents to @beside and renames it over @path. False: see errno. */
 static bool replace(const char *path, const char *beside, const void *data, size_t len, bool sync)
 {
-	/* One fixed name, cleared first: what a crash left is not kept for ever. */
+	/* The name is fixed and unlinked first, so a crash leaves at most one file. */
 	autofd int fd = -1;
 	int err;
 

@@ -9,7 +9,7 @@ static const uint64_t *process_key(void)
 {
 	static uint64_t key[2];
 
-	/* Sixteen bytes are never cut short once the kernel's pool is up (getrandom(2)). */
+	/* getrandom(2) never returns fewer than 16 bytes once the kernel's pool is initialised. */
 	while (!key[0] && getrandom(key, sizeof(key), 0) != sizeof(key))
 		key[0] = 0;
 	return key;
@@ -42,7 +42,7 @@ static inline void sip_round(uint64_t v[4])
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len)
 {
 	const uint64_t other = process_key()[1];
-	/* "somepseudorandomlygeneratedbytes", as the paper has it. */
+	/* "somepseudorandomlygeneratedbytes", the constants of the SipHash paper. */
 	uint64_t v[4] = {
 		seed ^ UINT64_C(0x736f6d6570736575),
 		other ^ UINT64_C(0x646f72616e646f6d),

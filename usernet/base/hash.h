@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 /*
- * Hashing of what guests choose (MAC addresses, IP addresses, names). Seeded by the kernel's random
- * numbers, so that nobody can choose keys that collide.
+ * Hashes of values that guests choose (MAC addresses, IP addresses, names). The seed is random, so
+ * that nobody can choose keys that collide.
  */
 
 /* The process's seed, drawn on first use: half of SipHash's key. */
 uint64_t hash_seed(void);
 
-/* Murmur3's finalizer: every bit of the input reaches every bit of the output. */
+/* Murmur3's finalizer: every input bit affects every output bit. */
 static inline uint64_t hash_mix(uint64_t v)
 {
 	v ^= v >> 33;
@@ -25,7 +25,7 @@ static inline uint64_t hash_mix(uint64_t v)
 
 /*
  * SipHash-1-3 (Aumasson and Bernstein 2012) of @len bytes. @seed is hash_seed(), to which a caller
- * may add what tells its tables apart; the other half of the key is the process's own.
+ * may add a constant of its own table. The other half of the key is internal.
  */
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len);
 

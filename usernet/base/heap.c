@@ -4,14 +4,14 @@
 #include <malloc.h>
 
 /*
- * A connection has two buffers of 128 KB in libslirp (tcp.h TCP_SNDSPACE, TCP_RCVSPACE), most of
- * which are never touched. From that size on glibc gives each a mapping of its own, until the first
- * is freed: then its threshold grows by itself (mallopt(3), M_MMAP_THRESHOLD). A process has at
- * most vm.max_map_count mappings, 65530 where nobody has set it (Linux mm.h DEFAULT_MAX_MAP_COUNT),
- * and a connection would pay for two of them. On the heap they cost none, all of them together.
+ * libslirp allocates two buffers of 128 KB per connection (tcp.h TCP_SNDSPACE, TCP_RCVSPACE) and
+ * mostly leaves them untouched. By default glibc maps each block of that size separately until the
+ * first one is freed, then raises its threshold (mallopt(3), M_MMAP_THRESHOLD). A process may have
+ * vm.max_map_count mappings, 65530 by default (Linux mm.h DEFAULT_MAX_MAP_COUNT), and each
+ * connection would use two. A higher threshold puts the buffers on the heap, which uses none.
  */
 #define MAPPED_FROM (1024 * 1024)
-/* Free memory at the heap's end that is kept, for connections that come and go: of some 120. */
+/* Free memory kept at the end of the heap: the buffers of about 120 connections. */
 #define TRIM_FROM (32 * 1024 * 1024)
 
 void heap_set_up(void)

@@ -2,7 +2,7 @@
 #ifndef USERNET_BASE_HEAP_H
 #define USERNET_BASE_HEAP_H
 
-/* Sets malloc up for very many connections. Once, before there is any. */
+/* Tunes malloc for very many connections. Call once, before the first allocation of one. */
 void heap_set_up(void);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Intrusive circular doubly-linked list. A head and a detached link look alike: both point at
- * themselves. The comment beside a link says whose list it is on: `// vswitch::ports`.
+ * Intrusive circular doubly linked list. A head and a detached link both point to themselves. The
+ * comment beside a link names its list: `// vswitch::ports`.
  */
 struct list {
 	struct list *prev;
@@ -36,7 +36,7 @@ static inline void list_append(struct list *head, struct list *link)
 	head->prev = link;
 }
 
-/* Detaches @link; harmless when it is detached. */
+/* Detaches @link; does nothing when it is detached. */
 static inline void list_remove(struct list *link)
 {
 	link->prev->next = link->next;
@@ -62,7 +62,7 @@ static inline void list_splice(struct list *to, struct list *from)
 	for (type *pos = container_of((head)->next, type, member); &pos->member != (head);         \
 	     pos = container_of(pos->member.next, type, member))
 
-/* As list_for_each, and @pos itself may be removed or freed in the body. */
+/* As list_for_each, but the body may remove or free @pos. */
 #define list_for_each_safe(pos, head, type, member)                                                \
 	for (type *pos = container_of((head)->next, type, member),                                 \
 		  *pos##_next = container_of(pos->member.next, type, member);                      \

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 static enum log_level log_level = LOG_LEVEL_INFO;
-static bool is_file;        /* stderr is a file that log_to_file() opened: lines have their time */
+static bool is_file;        /* stderr is the file of log_to_file(): lines get a time stamp */
 static int copy_fd = -1;    /* of log_copy_to() */
-static int is_journal = -1; /* -1: not looked yet */
+static int is_journal = -1; /* -1: not checked yet */
 
 static const struct {
 	const char *name;
@@ -44,7 +44,7 @@ static bool stderr_is_journal(void)
 	return is_journal;
 }
 
-/* A message may quote a peer: nothing in it may steer the terminal or forge a line. */
+/* A message may quote a peer: escape what could control the terminal or forge a line. */
 static void append_escaped(GString *line, const char *text)
 {
 	while (*text) {
@@ -70,10 +70,10 @@ static void prepend_time(GString *line)
 	g_string_prepend(line, text);
 }
 
-/* In one write, so that lines of several processes do not mix. */
+/* One write per line, so that lines of several processes do not mix. */
 static void put(int fd, const GString *line)
 {
-	/* There is nobody to tell if it fails. */
+	/* A failed write to the log cannot be reported anywhere. */
 	if (write(fd, line->str, line->len) < 0)
 		return;
 }
@@ -172,7 +172,7 @@ void log_limited(struct log_limit *limit, const char *format, ...)
 		log_warning("(%u more like this were kept back before)", suppressed);
 }
 
-/* What libraries say: libslirp warns of what guests send, so it is limited. */
+/* Library messages are rate-limited: guests can provoke libslirp's warnings. */
 static GLogWriterOutput write_library(GLogLevelFlags flags, const GLogField *fields, gsize n_fields,
 				      gpointer data)
 {

@@ -6,22 +6,22 @@
 #include <stdbool.h>
 
 /*
- * Messages for the person who runs us, on stderr, "usernet: warning: …" (with <3>… priorities
- * instead when stderr is the journal's, sd-daemon(3)). Never called per frame; what a hostile peer
- * can provoke goes through log_limited(). Control characters are escaped: a message is a line.
+ * Messages for the user, on stderr: "usernet: warning: …", or with <3>… priorities when stderr is
+ * the journal (sd-daemon(3)). Never log per frame; messages that a hostile peer can provoke go
+ * through log_limited(). Control characters are escaped, so a message is always one line.
  */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Messages above @level are dropped. Default: LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
-/* For what costs something to format: would a message of @level be written? */
+/* Would a message of @level be written? Check this before expensive formatting. */
 bool log_would(enum log_level level);
 /*
- * Appends to @path (made 0600) from now on: stderr becomes that file, also for processes that are
- * started later. Each line begins with the local time.
+ * Redirects stderr to @path (created 0600, appended to), also for child processes started later.
+ * Each line begins with the local time.
  */
 bool log_to_file(const char *path, GError **error);
-/* Every message also goes to @fd, which is the caller's; -1 ends that. */
+/* Copies every message to @fd, which stays owned by the caller; -1 stops copying. */
 void log_copy_to(int fd);
 void log_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -29,8 +29,8 @@ void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_debug(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /*
- * At most LOG_LIMIT_BURST warnings per LOG_LIMIT_PERIOD seconds for each @limit (a static of the
- * caller); how many were kept back is said when the next one passes.
+ * Allows LOG_LIMIT_BURST warnings per LOG_LIMIT_PERIOD seconds for each @limit (a static variable
+ * of the caller). The next warning allowed reports how many were suppressed.
  */
 #define LOG_LIMIT_BURST  5
 #define LOG_LIMIT_PERIOD 10
@@ -41,7 +41,7 @@ struct log_limit {
 };
 void log_limited(struct log_limit *limit, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* What libraries say through g_log() comes out here from now on, limited. Call it once. */
+/* Routes g_log() messages of libraries here, rate-limited. Call once. */
 void log_take_libraries(void);
 
 #endif

@@ -13,11 +13,12 @@
 #include "base/timerheap.h"
 
 /*
- * epoll hands back a slot number and its generation, never a pointer: a source removed earlier in
- * the turn, freed, or replaced by a new one on the same fd or slot, is told apart by them.
+ * epoll returns a slot number and its generation, never a pointer. The generation shows that a
+ * source was removed or freed earlier in the turn, or replaced by another on the same fd or slot.
  *
- * Descriptors beyond EVENTS_PER_TURN keep the epoll fd readable, so the next turn comes at
- * once; the kernel moves what it reported to the end of its ready list, so none is starved.
+ * When more than EVENTS_PER_TURN descriptors are ready, the epoll fd stays readable and the next
+ * turn follows at once. The kernel moves reported descriptors to the end of its ready list, so none
+ * is starved.
  */
 #define EVENTS_PER_TURN 256
 
@@ -27,7 +28,7 @@ struct slot {
 	struct loop_io *io; /* NULL: free */
 	uint32_t generation;
 	unsigned next_free; // the free list of loop::slots
-	bool in_epoll;      /* only while it waits for something: see loop_io_events() */
+	bool in_epoll;      /* false while it waits for no event: see loop_io_events() */
 };
 
 struct loop {
@@ -71,7 +72,7 @@ static usec_t clock_now(void)
 
 /* --- the turn --- */
 
-/* @n of loop->events have come. */
+/* Dispatches the first @n entries of loop->events. */
 static void run_ios(struct loop *loop, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -82,7 +83,7 @@ static void run_ios(struct loop *loop, int n)
 
 		if (!io || slot->generation != data >> 32)
 			continue;
-		/* Interest may have been dropped by an earlier callback of this turn. */
+		/* An earlier callback of this turn may have cleared the events. */
 		if (!slot->in_epoll)
 			continue;
 		revents = loop->events[i].events & (io->events | EPOLLERR | EPOLLHUP);
@@ -93,7 +94,7 @@ static void run_ios(struct loop *loop, int n)
 
 static void run_timers(struct loop *loop)
 {
-	/* What is set from now on waits for the next turn, however long it has been due. */
+	/* Timers set from now on wait for the next turn, even when they are overdue. */
 	uint64_t before = loop->timers.seq;
 	struct loop_timer *timer;
 
@@ -135,7 +136,7 @@ static bool tasks_pending(const struct loop *loop)
 	return false;
 }
 
-/* Sets the clock, and says for how long nothing is to do, in milliseconds; -1: for ever. */
+/* Sets the clock. Returns how long to sleep, in milliseconds; -1: no limit. */
 static int sleep_time(struct loop *loop)
 {
 	usec_t at, msec;
@@ -147,7 +148,7 @@ static int sleep_time(struct loop *loop)
 		return -1;
 	if (at <= loop->now)
 		return 0;
-	/* Rounded up: waking early would only make us sleep again. */
+	/* Round up: waking early only means sleeping again. */
 	msec = (at - loop->now - 1) / USEC_PER_MSEC + 1;
 	return (int)MIN(msec, INT_MAX);
 }
@@ -171,13 +172,13 @@ void loop_quit(struct loop *loop)
 /* --- the GSource --- */
 
 /*
- * A callback that iterates the context must not start a turn within its turn. GLib's own way to
- * forbid it (g_source_set_can_recurse) takes the epoll fd out of the context and back for every
- * dispatch, and each of these wakes the context by a write to itself (gmain.c block_source): three
- * system calls a turn. So the three functions say themselves that nothing is to do then.
+ * A callback that iterates the context must not start a turn within a turn. GLib can forbid that
+ * (g_source_set_can_recurse), but then it removes the epoll fd from the context and adds it back at
+ * every dispatch, and wakes the context by a write to itself each time (gmain.c block_source):
+ * three system calls a turn. Instead, the three functions below report nothing to do during a turn.
  *
- * Outside a turn prepare() and check() set the clock: other sources of the context that call us
- * after a long sleep then find it right.
+ * Outside a turn prepare() and check() set the clock, so that other sources of the context see the
+ * right time after a long sleep.
  */
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
@@ -220,7 +221,7 @@ struct loop *loop_new(GError **error)
 
 	if (fd < 0) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-			    "cannot make an epoll set: %s", g_strerror(errno));
+			    "cannot create an epoll set: %s", g_strerror(errno));
 		return NULL;
 	}
 	loop = g_new0(struct loop, 1);
@@ -296,7 +297,7 @@ static unsigned slot_take(struct loop *loop)
 	return slot;
 }
 
-/* Makes the kernel's interest that of @io. */
+/* Updates the kernel's event mask for @io. */
 static void io_arm(struct loop_io *io)
 {
 	struct loop *loop = io->loop;
@@ -314,7 +315,7 @@ static void io_arm(struct loop_io *io)
 	else if (!io->events)
 		op = EPOLL_CTL_DEL;
 	slot->in_epoll = io->events != 0;
-	/* A descriptor closed before its time has left the set by itself. */
+	/* A descriptor that was closed too early has already left the set. */
 	if (epoll_ctl(loop->epoll_fd, op, io->fd, &event) < 0 && op != EPOLL_CTL_DEL)
 		g_error("epoll_ctl on descriptor %d: %s", io->fd, g_strerror(errno));
 }

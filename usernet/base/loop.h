@@ -9,17 +9,17 @@
 #include "base/list.h"
 
 /*
- * The event loop: one epoll set. It runs by itself, with one system call to wait in each turn, or
- * as one GSource in a GMainContext, beside what else is there, with two.
+ * The event loop: one epoll set. It runs alone, with one system call to wait per turn, or as a
+ * GSource in a GMainContext together with other sources, with two.
  *
- * A turn is: the ready descriptors, each callback once; the timers that are due;
- * then what was deferred, phase by phase:
+ * A turn handles the ready descriptors, each callback once; then the timers that are due; then the
+ * deferred tasks, phase by phase:
  *
  *     ready fds -> timers -> LOOP_SERVICE -> LOOP_FLUSH -> LOOP_REAP
  *
- * Within a turn loop_now() stands still. Every callback may add and remove any
- * source, its own included: a source removed in the middle of a turn is not called
- * again. Memory that holds a source may be freed at once after its removal.
+ * loop_now() does not change within a turn. A callback may add and remove any source, including its
+ * own. A source removed during a turn is not called again. Memory that holds a source may be freed
+ * at once after its removal.
  *
  * Single-threaded; starts no thread. Signals come through loop_signals().
  */
@@ -30,22 +30,22 @@ typedef int64_t usec_t;
 #define USEC_PER_MSEC INT64_C(1000)
 #define USEC_PER_SEC  INT64_C(1000000)
 
-/* Owned by the caller. NULL and @error (G_FILE_ERROR) when epoll is not to be had. */
+/* Owned by the caller. Returns NULL and sets @error (G_FILE_ERROR) when epoll fails. */
 struct loop *loop_new(GError **error);
-/* Turns, until loop_quit(), which may have been called before. Not for a loop that is attached. */
+/* Runs until loop_quit(), which may already have been called. Not for an attached loop. */
 void loop_run(struct loop *loop);
-/* loop_run() returns at the end of the turn. */
+/* Makes loop_run() return at the end of the turn. */
 void loop_quit(struct loop *loop);
-/* Attaches to @context (NULL: the default one), which then runs it. */
+/* Attaches to @context (NULL: the default context), which then runs the loop. */
 void loop_attach(struct loop *loop, GMainContext *context);
 /*
- * All descriptors and timers must have been removed. Runs what is deferred to LOOP_REAP first and
- * forgets what is deferred to other phases. Signals stay blocked.
+ * All descriptors and timers must have been removed. Runs the tasks deferred to LOOP_REAP and drops
+ * those of other phases. Signals stay blocked.
  */
 void loop_free(struct loop *loop);
-/* The time this turn began; between turns, of the last wake-up. */
+/* The time this turn began; between turns, the time of the last wake-up. */
 usec_t loop_now(const struct loop *loop);
-/* Turns since the loop was made; equal values mean the same turn. */
+/* Number of turns since the loop was made; equal values mean the same turn. */
 uint64_t loop_turn(const struct loop *loop);
 
 /* --- descriptors --- */
@@ -53,23 +53,23 @@ uint64_t loop_turn(const struct loop *loop);
 struct loop_io {
 	struct loop *loop; /* NULL while not added */
 	int fd;            /* borrowed: never closed here */
-	uint32_t events;   /* EPOLLIN | EPOLLOUT …; level-triggered unless EPOLLET is in it */
+	uint32_t events;   /* EPOLLIN | EPOLLOUT …; level-triggered unless it has EPOLLET */
 	void (*ready)(struct loop_io *io, uint32_t revents);
-	unsigned slot; /* loop's */
+	unsigned slot; /* private to the loop */
 };
 
 /*
- * @io is zeroed or was removed. @fd is one that epoll takes (a regular file is not), on no other
- * @io. Aborts only on ENOMEM/ENOSPC of the kernel.
+ * @io must be zeroed or removed. @fd must be supported by epoll (regular files are not) and on no
+ * other @io. Aborts only when the kernel returns ENOMEM or ENOSPC.
  */
 void loop_io_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
 		 void (*ready)(struct loop_io *io, uint32_t revents));
 /*
- * Cheap when nothing changes. 0 parks @io: nothing at all is reported, not even EPOLLERR or
- * EPOLLHUP (which would make every turn run at once). Otherwise both may come unasked for.
+ * Cheap when nothing changes. 0 parks @io: nothing is reported, not even EPOLLERR or EPOLLHUP,
+ * which would otherwise wake every turn. With any other value both may be reported.
  */
 void loop_io_events(struct loop_io *io, uint32_t events);
-/* Harmless when not added. Remove before closing the fd. */
+/* Does nothing when not added. Remove before closing the fd. */
 void loop_io_remove(struct loop_io *io);
 
 /* --- timers --- */
@@ -78,14 +78,14 @@ struct loop_timer {
 	struct loop *loop;
 	usec_t at;
 	void (*fire)(struct loop_timer *timer);
-	unsigned slot; /* loop's: position in the heap + 1, 0 when idle */
+	unsigned slot; /* private to the loop: position in the heap + 1, 0 when idle */
 };
 
 void loop_timer_init(struct loop *loop, struct loop_timer *timer,
 		     void (*fire)(struct loop_timer *timer));
 /*
- * One shot at absolute time @at, to the millisecond above; set again to move it. O(log n). One set
- * by a timer's callback waits for the next turn even when it is due.
+ * One shot at absolute time @at, rounded up to a millisecond; call again to move it. O(log n). A
+ * timer set by a timer callback waits for the next turn even when it is due.
  */
 void loop_timer_set(struct loop_timer *timer, usec_t at);
 void loop_timer_cancel(struct loop_timer *timer);
@@ -97,15 +97,15 @@ static inline bool loop_timer_is_set(const struct loop_timer *timer)
 /* --- end of turn --- */
 
 enum loop_phase {
-	LOOP_SERVICE, /* services answer what came in: the gateway, the NAT */
-	LOOP_FLUSH,   /* ports write what they were given */
-	LOOP_REAP,    /* closing things are freed, borrowed buffers go back */
+	LOOP_SERVICE, /* services answer input: the gateway, the NAT */
+	LOOP_FLUSH,   /* ports write queued frames */
+	LOOP_REAP,    /* closed objects are freed, borrowed buffers returned */
 	LOOP_N_PHASES,
 };
 
 /*
- * A piece of work for the end of the turn. Deferring it twice runs it once. Deferred from a
- * callback of its own or a later phase it runs next turn, which then comes without sleeping.
+ * Work for the end of the turn. Deferring a task twice runs it once. A task deferred from a
+ * callback of its own or a later phase runs in the next turn, which then starts without sleeping.
  */
 struct loop_task {
 	struct loop *loop;
@@ -122,8 +122,8 @@ void loop_task_cancel(struct loop_task *task);
 /* --- signals --- */
 
 /*
- * Blocks the signals of @set (a zero-terminated array) and calls @caught for each that arrives,
- * from the loop (signalfd). Once per loop.
+ * Blocks the signals of @set (a zero-terminated array) and calls @caught from the loop for each
+ * that arrives (signalfd). Once per loop.
  */
 bool loop_signals(struct loop *loop, const int *set, void (*caught)(int signo, void *data),
 		  void *data, GError **error);

@@ -19,9 +19,8 @@ struct held {
 };
 
 /*
- * Addresses stand in /proc as the hexadecimal of each 32-bit word read in host order, so comparing
- * words compares addresses. A v4 one is taken as its v4-mapped self, which is how a v6 socket holds
- * it.
+ * /proc prints an address as the hexadecimal of each 32-bit word read in host order, so comparing
+ * words compares addresses. An IPv4 address is taken as v4-mapped, as IPv6 sockets hold it.
  */
 static void address_words(const struct sockaddr_any *addr, uint32_t words[4])
 {
@@ -39,7 +38,7 @@ static bool words_are_any(const uint32_t words[4])
 	return !words[0] && !words[1] && !words[3] && (!words[2] || words[2] == htonl(0xffff));
 }
 
-/* Searches one table; @columns is how many words its addresses have. */
+/* Searches one table; its addresses have @columns words. */
 static bool search_table(const char *path, unsigned columns, const uint32_t want[4], unsigned port,
 			 unsigned state, struct held *held)
 {
@@ -68,7 +67,7 @@ static bool search_table(const char *path, unsigned columns, const uint32_t want
 			continue;
 		if (memcmp(w, want, sizeof(w)) != 0 && !words_are_any(w) && !words_are_any(want))
 			continue;
-		/* A v4 address and a specific v6 one never meet. */
+		/* An IPv4 address and a specific IPv6 address never conflict. */
 		if (columns == 4 && want_v4 && !words_are_any(w) && memcmp(w, want, 12) != 0)
 			continue;
 		found = sscanf(line, "%*u: %*s %*s %*s %*s %*s %*s %u %*s %" SCNu64, &held->uid,
@@ -98,7 +97,7 @@ static bool process_holds(const char *pid, const char *link)
 	return false;
 }
 
-/* "pid 1234 (nginx)", or NULL: others' descriptors are hidden from us. */
+/* "pid 1234 (nginx)"; NULL when we may not see the process's descriptors. */
 static char *find_process(uint64_t inode)
 {
 	g_autofree char *link = g_strdup_printf("socket:[%" PRIu64 "]", inode);

@@ -5,9 +5,9 @@
 #include "base/sockaddr.h"
 
 /*
- * Who has an inet address of SOCK_STREAM (listening) or SOCK_DGRAM @type in use, such that @addr
- * cannot be bound: "pid 1234 (nginx)", newly allocated; "a process of user 33" when /proc does not
- * show us which; NULL when it does not even show that.
+ * Finds the process that prevents binding @addr; @type is SOCK_STREAM (listening) or SOCK_DGRAM.
+ * Returns "pid 1234 (nginx)", newly allocated; "a process of user 33" when /proc hides the process;
+ * NULL when it shows neither.
  */
 char *port_holder(const struct sockaddr_any *addr, int type);
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A run of TCP or UDP ports, both ends included, as people write it: "80", "8000..8010". */
+/* A range of TCP or UDP ports, both ends included, written "80" or "8000..8010". */
 struct port_range {
 	uint16_t first, last;
 };
@@ -15,12 +15,14 @@ static inline unsigned port_range_count(struct port_range range)
 	return (unsigned)range.last - range.first + 1;
 }
 
-/* Decimal, 0x hexadecimal or 0 octal, as strtol base 0 has it (QEMU net/slirp.c); a sign or blanks
- * in front are let pass, as there. */
+/*
+ * Decimal, 0x hexadecimal or 0 octal, like strtol() with base 0 (QEMU net/slirp.c). Like there, a
+ * leading sign or blanks are accepted.
+ */
 bool port_parse(const char *text, unsigned min, uint16_t *port);
 /*
- * One port from @min (0 or 1) to 65535, or FIRST..LAST: a range of any length begins at 1 at least.
- * NULL, or what would be right, to follow "should be": borrowed, static.
+ * Parses one port from @min (0 or 1) to 65535, or FIRST..LAST. A range begins at port 1 or higher.
+ * Returns NULL, or a static string that completes "should be".
  */
 const char *port_range_parse(const char *text, unsigned min, struct port_range *range);
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 /*
- * Reads bytes that are not ours. Every verb checks what remains first; one that would read
- * past the end returns false (NULL), reads nothing, and leaves the reader where it was.
- * Numbers are big-endian, as on the wire.
+ * Reads untrusted bytes. Every function checks the remaining length first; one that would read past
+ * the end returns false (NULL), reads nothing, and does not move the reader. Numbers are
+ * big-endian.
  */
 struct reader {
 	const uint8_t *p;
@@ -74,7 +74,7 @@ static inline bool read_u32(struct reader *r, uint32_t *v)
 	return true;
 }
 
-/* Splits off the next @len bytes as a reader of their own. */
+/* Splits off the next @len bytes as a separate reader. */
 static inline bool read_sub(struct reader *r, size_t len, struct reader *sub)
 {
 	const uint8_t *p = read_bytes(r, len);

@@ -31,13 +31,13 @@ bool sockaddr_unix(struct sockaddr_any *out, const char *path, bool abstract, GE
 		return invalid(error, "socket path too long: '%s' has %zu bytes, the limit is %zu",
 			       path, len, UN_PATH_MAX);
 	*out = (struct sockaddr_any){.un.sun_family = AF_UNIX};
-	/* A name's length is exact (QEMU's abstract-tight=on); a path is followed by its NUL. */
+	/* A name's length is exact (QEMU's abstract-tight=on); a path ends with a NUL. */
 	memcpy(out->un.sun_path + (abstract ? 1 : 0), path, len);
 	out->len = (socklen_t)(UN_PATH_OFFSET + len + 1);
 	return true;
 }
 
-/* Plain digits no greater than @max: no sign, no blanks, no other base. */
+/* Decimal digits only, at most @max: no sign, blanks or other base. */
 static bool parse_decimal(const char *text, unsigned max, unsigned *value)
 {
 	unsigned v = 0;
@@ -53,7 +53,7 @@ static bool parse_decimal(const char *text, unsigned max, unsigned *value)
 	return !*text;
 }
 
-/* fe80::1%eth0: the scope's name or number is split off. */
+/* fe80::1%eth0: splits off the scope's name or number. */
 static bool parse_in6(const char *host, struct sockaddr_in6 *in6)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -101,8 +101,8 @@ bool sockaddr_inet(struct sockaddr_any *out, const char *host, const char *port,
 	}
 	if (!parse_in6(text, &out->in6))
 		return invalid(error,
-			       "'%s' is not an address: IPv4 or IPv6 in numbers, or 'localhost', "
-			       "is needed (names are not looked up)",
+			       "'%s' is not an address: numeric IPv4 or IPv6, or 'localhost', is "
+			       "needed (names are not looked up)",
 			       host);
 	out->in6.sin6_family = AF_INET6;
 	out->in6.sin6_port = htons((uint16_t)number);
@@ -111,8 +111,8 @@ bool sockaddr_inet(struct sockaddr_any *out, const char *host, const char *port,
 }
 
 /*
- * The bytes that tell unix addresses apart. The kernel counts a path's NUL or not, as the one who
- * bound it did; an abstract name begins with its NUL and may hold more.
+ * The bytes that identify a unix address. The kernel counts the NUL of a path or not, depending on
+ * who bound it. An abstract name begins with a NUL and may contain more.
  */
 static size_t un_bytes(const struct sockaddr_any *addr)
 {
@@ -150,7 +150,7 @@ char *sockaddr_format(const struct sockaddr_any *addr)
 			len--;
 		if (addr->un.sun_path[0])
 			return g_strndup(addr->un.sun_path, len);
-		/* NULs within the name would end the text. */
+		/* A NUL within the name would end the text. */
 		for (size_t i = 1; i < len; i++) {
 			if (!addr->un.sun_path[i]) {
 				struct sockaddr_any shown = *addr;
@@ -215,7 +215,7 @@ guint sockaddr_hash(const struct sockaddr_any *a)
 	}
 }
 
-/* Splits @text at its '/'; *@len is @max where there is none. */
+/* Splits @text at its '/'; *@len is @max if there is none. */
 static bool parse_prefix(int family, const char *text, void *addr, unsigned max, unsigned *len)
 {
 	const char *slash = strchr(text, '/');
@@ -228,7 +228,7 @@ static bool parse_prefix(int family, const char *text, void *addr, unsigned max,
 	*len = max;
 	if (!slash || parse_decimal(slash + 1, max, len))
 		return true;
-	/* QEMU takes 10.0.2.0/255.255.255.0 too (net/slirp.c); ones, then zeros. */
+	/* QEMU also takes 10.0.2.0/255.255.255.0 (net/slirp.c): ones, then zeros. */
 	if (family != AF_INET || inet_pton(AF_INET, slash + 1, &mask) != 1)
 		return false;
 	hole = ~ntohl(mask.s_addr);

@@ -12,9 +12,9 @@
 #include <sys/un.h>
 
 /*
- * Socket addresses, and sockets on them: non-blocking, close-on-exec. Names are not looked up (no
- * resolver in this process): hosts are numeric, "localhost", or empty for any. Errors are
- * G_FILE_ERROR, for a text that cannot be right G_FILE_ERROR_INVAL.
+ * Socket addresses, and sockets on them: non-blocking, close-on-exec. Names are not resolved: hosts
+ * are numeric, "localhost", or empty for any. Errors are G_FILE_ERROR; for malformed text
+ * G_FILE_ERROR_INVAL.
  */
 struct sockaddr_any {
 	socklen_t len;
@@ -27,13 +27,14 @@ struct sockaddr_any {
 	};
 };
 
-/* "path too long" names the path, its length and the limit (107 bytes; abstract: 107 after the
- * NUL). */
+/*
+ * The error "path too long" names the path, its length and the limit (107 bytes; abstract: 107
+ * after the NUL).
+ */
 bool sockaddr_unix(struct sockaddr_any *out, const char *path, bool abstract, GError **error);
 /*
- * @host: IPv4; IPv6 with or without brackets, with %scope where it needs one; "localhost"
- * (127.0.0.1);
- * "" (0.0.0.0). @port: decimal 0-65535.
+ * @host: IPv4; IPv6 with or without brackets, with %scope if needed; "localhost" (127.0.0.1); ""
+ * (0.0.0.0). @port: decimal 0-65535.
  */
 bool sockaddr_inet(struct sockaddr_any *out, const char *host, const char *port, GError **error);
 /* "127.0.0.1:22", "[::1]:22", "/run/lan.sock", "@abstract", "(unnamed)". Newly allocated. */
@@ -42,29 +43,28 @@ bool sockaddr_equal(const struct sockaddr_any *a, const struct sockaddr_any *b);
 guint sockaddr_hash(const struct sockaddr_any *a);
 
 /*
- * A prefix: "10.0.2.0/24", "10.0.2.0/255.255.255.0", "fec0::/64"; without "/": the whole address.
- * Host bits are kept as given.
+ * A prefix: "10.0.2.0/24", "10.0.2.0/255.255.255.0", "fec0::/64". Without "/" it is the whole
+ * address. Host bits are kept.
  */
 bool inet_parse_prefix4(const char *text, struct in_addr *addr, unsigned *len, GError **error);
 bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, GError **error);
 
 /*
- * A bound socket of @type (SOCK_STREAM | SOCK_DGRAM), listening when it is a stream (backlog
- * SOMAXCONN). A stale unix socket of ours (nobody answers a connect) is unlinked first; a live one,
- * another user's, or a file that is not a socket is an error that says so. Unix sockets are made
- * with mode 0600. inet: SO_REUSEADDR for streams and multicast groups; IPv6 never takes IPv4's
- * ports along. -1 on error; "in use" errors name the address and, where it can be seen, who holds
- * it.
+ * A bound socket of @type (SOCK_STREAM | SOCK_DGRAM); a stream socket listens (backlog SOMAXCONN).
+ * A stale unix socket of ours (connect is refused) is unlinked first. A live socket, another user's
+ * socket, or another kind of file is an error. Unix sockets get mode 0600. inet: SO_REUSEADDR for
+ * streams and multicast groups; IPv6 sockets do not take the IPv4 port. Returns -1 on error; "in
+ * use" errors name the address and, if /proc shows it, the process.
  */
 int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
 
-/* A TCP listener that socket_bind() cannot make. All zeroes: what socket_bind() makes. */
+/* A TCP listener with options that socket_bind() lacks. All zeroes: as socket_bind(). */
 struct tcp_listen {
-	unsigned last_port; /* the first free port from @addr's to this one is taken; 0: no range */
-	bool dual;          /* "::" takes IPv4 too, unless the port is taken there */
+	unsigned last_port; /* take the first free port from @addr's to this one; 0: no range */
+	bool dual;          /* "::" also takes IPv4, unless the port is in use there */
 	bool mptcp;         /* multipath TCP */
 };
-/* Listens, and writes the port that was taken into @addr. -1 on error. */
+/* Listens, and writes the bound port into @addr. -1 on error. */
 int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, GError **error);
 
 /* Who may use a unix socket's file. All zeroes: its owner alone, mode 0600. */
@@ -73,23 +73,23 @@ struct socket_file {
 	bool has_group;
 	gid_t group;
 };
-/* Gives the unix path @addr, bound by us, to others. Nothing changes for other addresses. */
+/* Sets owner and mode of the unix socket @addr, which we bound. Ignores other addresses. */
 bool socket_share(const struct sockaddr_any *addr, const struct socket_file *file, GError **error);
 
-/* Starts to connect; *@in_progress says whether EPOLLOUT must be awaited. -1: errno tells. */
+/* Starts to connect; *@in_progress: wait for EPOLLOUT. -1: see errno. */
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress);
 /* Closes @fd so that a TCP peer sees a reset. */
 void socket_reset(int fd);
-/* The same by multipath TCP. EPROTONOSUPPORT, or ENOPROTOOPT: the kernel has none. */
+/* The same with multipath TCP. EPROTONOSUPPORT or ENOPROTOOPT: the kernel lacks it. */
 int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress);
-/* Can this kernel make multipath TCP sockets? */
+/* Does this kernel support multipath TCP sockets? */
 bool socket_has_mptcp(void);
-/* Unlinks a unix path that we bound; nothing for other addresses. */
+/* Unlinks a unix path that we bound; ignores other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
 
 /*
- * Does @err of accept(2), socket(2) or connect(2) say that descriptors or memory ran out? Whoever
- * listens rests then, as epoll would report the same client at once again.
+ * Does @err of accept(2), socket(2) or connect(2) mean that descriptors or memory ran out? A
+ * listener must then pause, because epoll would report the same client again at once.
  */
 static inline bool socket_is_exhaustion(int err)
 {

@@ -34,7 +34,7 @@ static bool is_multicast(const struct sockaddr_any *addr)
 	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&addr->in6.sin6_addr);
 }
 
-/* What a connect to the unix socket says of the one behind it: 0 (it lives) or an errno. */
+/* Tries to connect to a unix socket: 0 when a process serves it, else an errno. */
 static int probe(const struct sockaddr_any *addr, int type)
 {
 	bool in_progress;
@@ -42,11 +42,11 @@ static int probe(const struct sockaddr_any *addr, int type)
 
 	if (fd >= 0)
 		return 0;
-	/* Its queue is full, or it is of another type: it lives. */
+	/* The queue is full, or the type differs: a process serves it. */
 	return errno == EAGAIN || errno == EPROTOTYPE ? 0 : errno;
 }
 
-/* Makes way for a bind: unlinks what is at @path when it is a socket of ours that nobody serves. */
+/* Unlinks the socket at @path when it is ours and no process serves it. */
 static bool clear_stale(const struct sockaddr_any *addr, int type, GError **error)
 {
 	const char *path = addr->un.sun_path;
@@ -55,7 +55,7 @@ static bool clear_stale(const struct sockaddr_any *addr, int type, GError **erro
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ||
-		       fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+		       fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return fail(error, EEXIST, "'%s' exists and is not a socket", path);
 	err = probe(addr, type);
@@ -80,7 +80,7 @@ static bool bind_unix_path(int fd, const struct sockaddr_any *addr, int type, GE
 	mode_t mask;
 	int err = 0;
 
-	/* Bind first: only what stands in its way is looked at, and only once. */
+	/* Bind first; check for a stale socket only when that fails, and only once. */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		mask = umask(0177);
 		err = bind(fd, &addr->sa, addr->len) < 0 ? errno : 0;
@@ -97,20 +97,20 @@ static bool bind_unix_path(int fd, const struct sockaddr_any *addr, int type, GE
 	case EADDRINUSE:
 		return fail(error, err, "socket '%s' is in use by another process", path);
 	case ENOENT:
-		return fail(error, err, "cannot make socket '%s': no directory '%s'", path, dir);
+		return fail(error, err, "cannot create socket '%s': no directory '%s'", path, dir);
 	case ENOTDIR:
-		return fail(error, err, "cannot make socket '%s': '%s' is not a directory", path,
+		return fail(error, err, "cannot create socket '%s': '%s' is not a directory", path,
 			    dir);
 	case EACCES:
 	case EROFS:
 		return fail(error, err, "cannot make socket '%s': no right to write in '%s' (%s)",
 			    path, dir, g_strerror(err));
 	default:
-		return fail(error, err, "cannot make socket '%s': %s", path, g_strerror(err));
+		return fail(error, err, "cannot create socket '%s': %s", path, g_strerror(err));
 	}
 }
 
-/* Says why @addr cannot be bound, or listened on, as @err. */
+/* Sets the error for a failed bind or listen on @addr; @err is the errno. */
 static bool address_failed(const struct sockaddr_any *addr, int type, int err, GError **error)
 {
 	g_autofree char *name = sockaddr_format(addr);
@@ -133,7 +133,7 @@ static bool address_failed(const struct sockaddr_any *addr, int type, int err, G
 			"no right to bind %s %s: a port below sysctl "
 			"net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE, or that "
 			"sysctl lowered to %u",
-			proto, name, ntohs(addr->in.sin_port)); /* in6's is at the same place */
+			proto, name, ntohs(addr->in.sin_port)); /* same offset in in6 */
 	default:
 		return fail(error, err, "cannot bind %s %s: %s", proto, name, g_strerror(err));
 	}
@@ -155,13 +155,13 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 	autofd int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0) {
-		fail(error, errno, "cannot make a socket: %s", g_strerror(errno));
+		fail(error, errno, "cannot create a socket: %s", g_strerror(errno));
 		return -1;
 	}
 	if (inet && (type == SOCK_STREAM || is_multicast(addr)) &&
 	    !set_option(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", error))
 		return -1;
-	/* "::" means IPv6: 0.0.0.0 beside it, ours or another's, must not stand in its way. */
+	/* "::" means IPv6 only: a bound 0.0.0.0, ours or another's, must not conflict. */
 	if (family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY", error))
 		return -1;
 	if (is_unix_path(addr)) {
@@ -171,7 +171,7 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 		address_failed(addr, type, errno, error);
 		return -1;
 	}
-	/* Two that bound with SO_REUSEADDR meet only here. */
+	/* With SO_REUSEADDR a conflict shows only at listen(). */
 	if (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) {
 		address_failed(addr, type, errno, error);
 		return -1;
@@ -184,7 +184,7 @@ static in_port_t *port_of(struct sockaddr_any *addr)
 	return addr->sa.sa_family == AF_INET6 ? &addr->in6.sin6_port : &addr->in.sin_port;
 }
 
-/* -1: errno tells. */
+/* -1: see errno. */
 static int try_listen(const struct sockaddr_any *addr, const struct tcp_listen *options)
 {
 	autofd int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -199,7 +199,7 @@ static int try_listen(const struct sockaddr_any *addr, const struct tcp_listen *
 	if (bind(fd, &addr->sa, addr->len) < 0) {
 		if (errno != EADDRINUSE || !v6 || only)
 			return -1;
-		/* The port may be taken in IPv4 alone (QEMU util/qemu-sockets.c, try_bind). */
+		/* The port may be in use for IPv4 only (QEMU util/qemu-sockets.c, try_bind). */
 		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ||
 		    bind(fd, &addr->sa, addr->len) < 0)
 			return -1;
@@ -251,18 +251,18 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 
 	if (!is_unix_path(addr) || (!file->mode && !file->has_group))
 		return true;
-	/* Not by its path: that may be another's by now. */
+	/* Check through a descriptor: the path may meanwhile be another file. */
 	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(error, errno, "cannot look at '%s': %s", path, g_strerror(errno));
+		return fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
 		return fail(error, EPERM, "'%s' is not our socket any more", path);
 	if (file->has_group && fchownat(fd, "", (uid_t)-1, file->group, AT_EMPTY_PATH) < 0)
 		return fail(error, errno,
-			    "cannot give socket '%s' to group %u: %s (a user may choose among "
-			    "the groups he is in)",
+			    "cannot give socket '%s' to group %u: %s (use a group of which you are "
+			    "a member)",
 			    path, (unsigned)file->group, g_strerror(errno));
-	/* fchmod() takes no O_PATH descriptor (open(2)). */
+	/* fchmod() does not take an O_PATH descriptor (open(2)). */
 	g_snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
 	if (chmod(by_fd, mode) < 0)
 		return fail(error, errno, "cannot set mode %04o of socket '%s': %s", (unsigned)mode,

@@ -15,13 +15,13 @@
 #include "base/spawner_helper.h"
 
 struct spawner {
-	GHashTable *commands; /* text -> its place in the list, and one */
+	GHashTable *commands; /* command -> its position in the list + 1 */
 	bool live;
 	int control; /* -1: the helper is gone */
 	pid_t pid;
 	uint32_t next_id;
 	struct loop_io io;
-	GArray *unsaid; /* of uint32_t: ends that the socket did not take */
+	GArray *unsaid; /* of uint32_t: SPAWNER_END messages not sent yet, socket full */
 };
 
 static bool fail(GError **error, const char *what, int err)
@@ -49,13 +49,12 @@ struct spawner *spawner_new(const char *const *commands, bool live, GError **err
 
 	helper.n_commands = g_strv_length((char **)commands);
 	if (helper.n_commands > SPAWNER_COMMANDS) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-			    "%u commands, and at most %d can be run", helper.n_commands,
-			    SPAWNER_COMMANDS);
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%u commands; the limit is %d",
+			    helper.n_commands, SPAWNER_COMMANDS);
 		return NULL;
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		fail(error, "cannot make a socket pair for the helper", errno);
+		fail(error, "cannot create a socket pair for the helper", errno);
 		return NULL;
 	}
 	sigprocmask(SIG_SETMASK, NULL, &helper.signals);
@@ -100,7 +99,7 @@ void spawner_free(struct spawner *spawner)
 	g_free(spawner);
 }
 
-/* --- the helper speaks --- */
+/* --- messages to and from the helper --- */
 
 static bool say_end(struct spawner *spawner, uint32_t id)
 {
@@ -132,10 +131,9 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 	ssize_t n = recv(spawner->control, &message, sizeof(message), MSG_DONTWAIT);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		log_error(
-			"the helper that runs commands (pid %d) has ended: guests' connections to "
-			"commands are refused until usernet is started anew",
-			(int)spawner->pid);
+		log_error("the helper that runs commands (pid %d) has exited: connections to "
+			  "commands are refused until usernet restarts",
+			  (int)spawner->pid);
 		lose(spawner);
 		return;
 	}
@@ -151,21 +149,21 @@ void spawner_attach(struct spawner *spawner, struct loop *loop)
 	loop_io_add(loop, &spawner->io, spawner->control, EPOLLIN, on_ready);
 }
 
-/* --- the door --- */
+/* --- public functions --- */
 
 bool spawner_takes(const struct spawner *spawner, const char *command, GError **error)
 {
 	if (strlen(command) > SPAWNER_COMMAND_MAX) {
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-			    "the command has %zu bytes, at most %d are run", strlen(command),
+			    "the command has %zu bytes; the limit is %d", strlen(command),
 			    SPAWNER_COMMAND_MAX);
 		return false;
 	}
 	if (spawner && (spawner->live || g_hash_table_contains(spawner->commands, command)))
 		return true;
 	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM,
-		    "commands are fixed when usernet starts, and this one was not among them; "
-		    "--live-commands allows others");
+		    "only commands known at start may run, and this one was not; --live-commands "
+		    "allows others");
 	return false;
 }
 
@@ -175,7 +173,7 @@ static void put(GByteArray *text, const char *value)
 			    value ? (guint)strlen(value) + 1 : 1);
 }
 
-/* The request, with @fd. */
+/* Sends the request, with @fd. */
 static bool ask(struct spawner *spawner, const struct spawner_message *message,
 		const GByteArray *text, int fd)
 {
@@ -209,11 +207,11 @@ int spawner_run(struct spawner *spawner, const char *command, const struct spawn
 	int pair[2];
 
 	if (spawner->control < 0) {
-		fail(error, "the helper that runs commands has ended", EPIPE);
+		fail(error, "the helper that runs commands has exited", EPIPE);
 		return -1;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		fail(error, "cannot make a socket pair for a command", errno);
+		fail(error, "cannot create a socket pair for a command", errno);
 		return -1;
 	}
 	ours = pair[0];
@@ -225,7 +223,7 @@ int spawner_run(struct spawner *spawner, const char *command, const struct spawn
 	if (!g_unix_set_fd_nonblocking(ours, TRUE, error))
 		return -1;
 	if (!ask(spawner, &message, text, theirs)) {
-		fail(error, "the helper that runs commands does not listen", errno);
+		fail(error, "the helper that runs commands does not respond", errno);
 		return -1;
 	}
 	*id = spawner->next_id++;

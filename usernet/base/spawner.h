@@ -7,27 +7,27 @@
 #include <stdint.h>
 
 /*
- * Runs commands of the configuration from a process of its own, the helper, which is forked before
- * this one reads anything of a guest's and gives up its rights. So this process needs no exec, and
- * cannot choose what is run: the helper has the list of commands since before, and is asked by
- * number. Only one that was started with @live takes other commands.
+ * Runs commands of the configuration from a separate process, the helper. It is forked before this
+ * process reads any guest data and drops its rights. This process then needs no exec and cannot
+ * choose what is run: the helper has the list of commands and is asked by number. Only a helper
+ * started with @live takes other commands.
  *
  *     spawner_run ──► [helper] ── fork ──► sh -c COMMAND   a process group of its own
- *          fd ◄────────── socketpair ────────► stdin, stdout; stderr is this process's
+ *         fd ◄────────── socketpair ────────► stdin, stdout; stderr is this process's
  *     spawner_end ──► [helper] ── SIGTERM, then SIGKILL ──► the group
  *
- * When this process ends, in whichever way, the helper sees its socket end, and ends all commands
- * and itself. When the helper is killed the kernel kills the commands.
+ * When this process exits, for whatever reason, the helper sees its socket close, ends all commands
+ * and exits. When the helper is killed, the kernel kills the commands.
  */
 struct loop;
 struct spawner;
 
-#define SPAWNER_COMMAND_MAX 16384 /* bytes of a command */
-#define SPAWNER_COMMANDS    1024  /* of the list */
-#define SPAWNER_RUNNING     4096  /* commands at a time */
+#define SPAWNER_COMMAND_MAX 16384 /* bytes per command */
+#define SPAWNER_COMMANDS    1024  /* commands in the list */
+#define SPAWNER_RUNNING     4096  /* commands running at once */
 #define SPAWNER_GRACE       2000  /* ms between SIGTERM and SIGKILL */
 
-/* What a command finds in its environment; values may be NULL: unset. */
+/* Environment of a command; NULL leaves a variable unset. */
 struct spawner_env {
 	const char *network;    /* USERNET_NETWORK */
 	const char *guest;      /* USERNET_GUEST */
@@ -35,24 +35,24 @@ struct spawner_env {
 };
 
 /*
- * Forks the helper; before there is a second thread. It keeps standard error, the working directory
- * and the environment, as they are now. @commands: NULL-terminated.
+ * Forks the helper. Call while the process has one thread. The helper keeps the current standard
+ * error, working directory and environment. @commands: NULL-terminated.
  */
 struct spawner *spawner_new(const char *const *commands, bool live, GError **error);
-/* Ends all commands, and the helper. May take SPAWNER_GRACE. NULL is fine. */
+/* Ends all commands and the helper; takes up to SPAWNER_GRACE. NULL is allowed. */
 void spawner_free(struct spawner *spawner);
-/* From now on the helper's end is noticed, and logged, when it happens. */
+/* From now on the loop detects and logs the exit of the helper. */
 void spawner_attach(struct spawner *spawner, struct loop *loop);
 
-/* Would it be run? Errors say what to do. */
+/* Would @command be run? The error says how to allow it. */
 bool spawner_takes(const struct spawner *spawner, const char *command, GError **error);
 /*
  * Starts @command. Returns our end of its stdin and stdout, non-blocking; *@id is for
- * spawner_end(). -1: the helper is gone or too busy, or there are no descriptors left.
+ * spawner_end(). -1: the helper is gone or too busy, or no descriptors are left.
  */
 int spawner_run(struct spawner *spawner, const char *command, const struct spawner_env *env,
 		uint32_t *id, GError **error);
-/* To be called once for each that was started, when it is not needed any more, ended or not. */
+/* Call once for each started command when it is no longer needed, even if it has exited. */
 void spawner_end(struct spawner *spawner, uint32_t id);
 
 #endif

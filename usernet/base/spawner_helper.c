@@ -16,14 +16,14 @@
 #include "base/sockaddr.h"
 
 /*
- * A command that exits stays a zombie until it is ended: its process group, which may have other
- * members, keeps its number till then, so that no signal can hit a stranger.
+ * A command that exits stays a zombie until it is ended. Its process group may have other members,
+ * and the zombie keeps the group's number in use, so that no signal hits another process.
  */
 struct child {
 	uint32_t id;
-	pid_t pid;        /* and its process group */
+	pid_t pid;        /* also its process group */
 	bool ended;       /* SIGTERM was sent */
-	int64_t kill_at;  /* ended: ms, then SIGKILL */
+	int64_t kill_at;  /* ended: when to send SIGKILL, in ms */
 	struct list link; // state::children
 };
 
@@ -77,7 +77,7 @@ static void fail(const struct state *state, uint32_t id, int err)
 {
 	struct spawner_message message = {SPAWNER_FAILED, id, (uint32_t)err};
 
-	/* Lost when the other side does not read: it is told for a log line only. */
+	/* May be lost when the daemon does not read: it serves only for a log line. */
 	(void)!send(state->helper->control, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -98,7 +98,7 @@ static void start(struct state *state, uint32_t id, int fd, const char *command,
 		fail(state, id, errno);
 		return;
 	}
-	setpgid(pid, pid); /* whoever of the two comes first */
+	setpgid(pid, pid); /* parent and child both call this; whichever runs first sets it */
 	child = g_new0(struct child, 1);
 	child->id = id;
 	child->pid = pid;
@@ -114,7 +114,7 @@ static bool has_exited(const struct child *child)
 	       info.si_pid == child->pid;
 }
 
-/* When it is over with @child: the rest of its group goes, and its number is free. */
+/* Frees @child if it has exited and was ended: kills the rest of its group, then reaps it. */
 static bool bury(struct state *state, struct child *child)
 {
 	if (!child->ended || !has_exited(child))
@@ -147,7 +147,10 @@ static void end_by_id(struct state *state, uint32_t id)
 	}
 }
 
-/* Buries who may be; kills who had its time. Returns how long to sleep, in ms; -1: for ever. */
+/*
+ * Reaps ended children and kills those past their deadline. Returns how long to sleep, in ms; -1:
+ * no limit.
+ */
 static int tend(struct state *state)
 {
 	int64_t now = now_ms(), next = INT64_MAX;
@@ -157,7 +160,7 @@ static int tend(struct state *state)
 			continue;
 		if (child->kill_at <= now) {
 			kill(-child->pid, SIGKILL);
-			child->kill_at = now + SPAWNER_GRACE; /* and again, if need be */
+			child->kill_at = now + SPAWNER_GRACE; /* kill again later if it survives */
 		}
 		next = MIN(next, child->kill_at);
 	}
@@ -166,7 +169,7 @@ static int tend(struct state *state)
 
 /* --- messages --- */
 
-/* The string that begins at *@p, before @end; NULL: it has none. */
+/* Takes the string at *@p, which must end before @end; NULL: no NUL found. */
 static const char *take(const char **p, const char *end)
 {
 	const char *text = *p, *zero = memchr(text, '\0', (size_t)(end - text));
@@ -205,7 +208,7 @@ static int received_fd(struct msghdr *header)
 	return fd;
 }
 
-/* False at the end. */
+/* False: the daemon closed the socket. */
 static bool on_message(struct state *state)
 {
 	struct spawner_message message;
@@ -253,7 +256,7 @@ static void set_up(struct state *state)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Whoever waits for the end of our output waits for the daemon's. */
+	/* Close stdin and stdout: a pipe reader waiting for EOF waits for the daemon only. */
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
@@ -277,7 +280,7 @@ static void wait_for(struct state *state, int limit, bool control)
 		;
 }
 
-/* No longer than it takes: twice the grace, for what does not even heed SIGKILL. */
+/* Ends all children; waits at most four times SPAWNER_GRACE. */
 static void end_all(struct state *state)
 {
 	int64_t until = now_ms() + 2 * INT64_C(2) * SPAWNER_GRACE;

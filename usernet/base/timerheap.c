@@ -12,7 +12,7 @@ static void place(struct timerheap *heap, unsigned pos, struct timerheap_entry e
 	entry.timer->slot = pos + 1;
 }
 
-/* Puts @entry where it belongs, given that the hole at @pos is free and the rest is in order. */
+/* Places @entry. The slot at @pos is free and the rest of the heap is in order. */
 static void sift(struct timerheap *heap, unsigned pos, struct timerheap_entry entry)
 {
 	while (pos > 0) {

@@ -5,12 +5,12 @@
 #include "base/loop.h"
 
 /*
- * The loop's timers, earliest first: a binary heap in an array. loop_timer::slot is a timer's
- * position + 1. Only loop.c includes this.
+ * The loop's timers, earliest first: a binary heap in an array. loop_timer::slot is the position +
+ * 1. Only loop.c includes this.
  */
 struct timerheap_entry {
-	usec_t key;   /* loop_timer::at, but no earlier than the turn it was set in */
-	uint64_t seq; /* equal keys: first set, first fired */
+	usec_t key;   /* loop_timer::at, but not before the turn in which it was set */
+	uint64_t seq; /* among equal keys the timer set first fires first */
 	struct loop_timer *timer;
 };
 
@@ -18,15 +18,15 @@ struct timerheap {
 	struct timerheap_entry *entries;
 	unsigned n;
 	unsigned allocated;
-	uint64_t seq; /* of the next timer set */
+	uint64_t seq; /* for the next timer set */
 };
 
 /* Frees the array; no timer may be set. */
 void timerheap_clear(struct timerheap *heap);
-/* Adds or moves @timer. @now bounds the key from below, so that one timer cannot starve others. */
+/* Adds or moves @timer. The key is at least @now, so that one timer cannot starve others. */
 void timerheap_set(struct timerheap *heap, struct loop_timer *timer, usec_t at, usec_t now);
 void timerheap_remove(struct timerheap *heap, struct loop_timer *timer);
-/* Takes out and returns a timer with key <= @now that was set before @before (a seq), or NULL. */
+/* Removes and returns a timer with key <= @now and seq < @before, or NULL. */
 struct loop_timer *timerheap_pop(struct timerheap *heap, usec_t now, uint64_t before);
 
 static inline bool timerheap_next(const struct timerheap *heap, usec_t *at)

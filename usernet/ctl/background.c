@@ -16,7 +16,7 @@ void background_init(struct background *background)
 	*background = (struct background){.ready_fd = -1, .terminal = -1};
 }
 
-/* The exit status for the one who started us. */
+/* The exit status of the parent. */
 static int wait_for(pid_t child, int fd)
 {
 	int status;
@@ -42,7 +42,7 @@ bool background_fork(struct background *background, int *status, GError **error)
 
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-			    "--daemon: cannot make a pipe: %s", g_strerror(errno));
+			    "--daemon: cannot create a pipe: %s", g_strerror(errno));
 		return false;
 	}
 	child = fork();
@@ -69,7 +69,7 @@ static char *log_in(char *dir, GError **error)
 	return dir && file_private_dir(dir, error) ? g_build_filename(dir, "log", NULL) : NULL;
 }
 
-/* As statedir_open(): a state directory that nobody asked for may be missing. NULL: @error. */
+/* Like statedir_open(): the default state directory may be missing. NULL: @error. */
 static char *default_log(const struct settings *settings, GError **error)
 {
 	bool asked = settings->state_dir != NULL;
@@ -116,14 +116,14 @@ void background_ready(struct background *background)
 	end_copy(background);
 	if (background->ready_fd < 0)
 		return;
-	/* Whoever waits for the end of our output must not wait for ours. */
+	/* Close stdout: a pipe reader waiting for EOF must not wait for the daemon. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-		log_warning("cannot let go of the terminal: %s", g_strerror(errno));
+		log_warning("cannot detach from the terminal: %s", g_strerror(errno));
 	if (null >= 0)
 		close(null);
 	if (write(background->ready_fd, "", 1) < 0)
-		log_debug("nobody waits for --daemon any more: %s", g_strerror(errno));
+		log_debug("--daemon: the parent process is gone: %s", g_strerror(errno));
 	close(background->ready_fd);
 	background->ready_fd = -1;
 }

@@ -8,33 +8,33 @@
 #include "ctl/options/settings.h"
 
 /*
- * --daemon and --log-file. The process that was started forks before anything is opened, and ends
- * once its child says that guests may come, or with the child's exit status. Until then messages
- * go to the terminal and to the log.
+ * --daemon and --log-file. The first process forks before anything is opened. It exits when its
+ * child is ready for guests, or with the child's exit status. Until then messages go to both the
+ * terminal and the log.
  *
- *     background_fork()       child and parent
- *     background_open_log()   before the first process is started by us
- *     background_ready()      the terminal is let go of
+ *     background_fork()       in child and parent
+ *     background_open_log()   before the first child process is started
+ *     background_ready()      detaches from the terminal
  */
 struct background {
-	int ready_fd; /* the child's, to the parent; -1: not in the background */
-	int terminal; /* where messages also go until we are ready; -1: nowhere */
-	char *log;    /* of the log file; NULL: standard error */
+	int ready_fd; /* pipe of the child to the parent; -1: not in the background */
+	int terminal; /* second copy of messages until ready; -1: none */
+	char *log;    /* path of the log file; NULL: standard error */
 };
 
 void background_init(struct background *background);
 /*
- * True in the child. False in the parent, when *@status is what to exit with, or when fork failed,
- * which is @error.
+ * True in the child. False in the parent, with *@status to exit with, or, if fork failed, with
+ * @error.
  */
 bool background_fork(struct background *background, int *status, GError **error);
 /*
- * --log-file, or for a daemon without one: log in the state directory, or in the run directory if
- * no state is kept. Directories of the default are made.
+ * Opens --log-file; a daemon without it logs to `log` in the state directory, or in the run
+ * directory if there is no state. Creates the default directories.
  */
 bool background_open_log(struct background *background, const struct settings *settings,
 			 GError **error);
-/* Guests may come. */
+/* Call when guests can connect. */
 void background_ready(struct background *background);
 void background_clear(struct background *background);
 

@@ -65,7 +65,7 @@ bool fd_names_getfd(struct fd_names *names, const char *name, GError **error)
 			    "No file descriptor supplied via SCM_RIGHTS");
 		return false;
 	}
-	/* Names that are numbers would be taken for descriptors (QEMU monitor/fds.c). */
+	/* Refuse numeric names, which would be taken for descriptors (QEMU monitor/fds.c). */
 	if (!name[0] || g_ascii_isdigit(name[0])) {
 		close(take_oldest(names));
 		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
@@ -97,7 +97,7 @@ bool fd_number_parse(const char *text, int *fd)
 {
 	guint64 number;
 
-	/* 0 to 2 are our own input and output. */
+	/* 0 to 2 are standard input and output. */
 	if (!g_ascii_string_to_unsigned(text, 10, 3, 1 << 20, &number, NULL))
 		return false;
 	*fd = (int)number;
@@ -115,7 +115,8 @@ static int take_number(struct fd_source *source, const char *name, GError **erro
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
 		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-			    "file descriptor %d is not open: whoever starts usernet must pass it",
+			    "file descriptor %d is not open: the process that starts usernet must "
+			    "pass it",
 			    fd);
 		return -1;
 	}

@@ -8,14 +8,14 @@
 #include "ctl/attachment.h"
 
 /*
- * Descriptors a QMP client has passed (SCM_RIGHTS): first waiting, then named by `getfd`, then
- * taken by fd=NAME of a netdev. They belong to the client's session and are closed with it.
+ * Descriptors that a QMP client has passed (SCM_RIGHTS): first pending, then named by `getfd`, then
+ * used by fd=NAME of a netdev. They belong to the client's session and are closed with it.
  */
 #define FD_NAMES_MAX         64
 #define FD_NAMES_PENDING_MAX 8
 
 struct fd_names {
-	struct fd_source source; /* takes by name */
+	struct fd_source source; /* takes a descriptor by name */
 	GHashTable *named;       /* char * -> fd */
 	int pending[FD_NAMES_PENDING_MAX];
 	unsigned n_pending;
@@ -23,15 +23,18 @@ struct fd_names {
 
 void fd_names_init(struct fd_names *names);
 void fd_names_clear(struct fd_names *names);
-/* @fd came with a message; taken over. Over FD_NAMES_PENDING_MAX the oldest is closed. */
+/*
+ * Takes ownership of @fd, which came with a message. Above FD_NAMES_PENDING_MAX the oldest is
+ * closed.
+ */
 void fd_names_receive(struct fd_names *names, int fd);
-/* The oldest that waits gets @name, replacing another of that name (QEMU monitor/fds.c). */
+/* Gives @name to the oldest pending one; replaces one of that name (QEMU monitor/fds.c). */
 bool fd_names_getfd(struct fd_names *names, const char *name, GError **error);
 bool fd_names_closefd(struct fd_names *names, const char *name, GError **error);
 
-/* The command line's: numbers of inherited descriptors. */
+/* The command line's source: numbers of inherited descriptors. */
 struct fd_source *fd_numbers(void);
-/* "7" -> 7; false when @text is not the number of a descriptor that may be used. */
+/* "7" -> 7; false when @text is not the number of a usable descriptor. */
 bool fd_number_parse(const char *text, int *fd);
 
 #endif

@@ -18,11 +18,11 @@ struct forwards {
 	struct netdev *netdev;
 	struct backlog *backlog;
 	struct udp_forwards *udp;
-	struct in_addr host, guest; /* of rules that name none */
+	struct in_addr host, guest; /* defaults of rules that name no address */
 	struct fwd_table *table;
 	struct network_observer observer;
 	struct reservation_observer reservations;
-	struct loop_task follow; /* names may mean another address */
+	struct loop_task follow; /* updates the addresses of names */
 };
 
 /* --- TCP, and unix on the host's side --- */
@@ -80,7 +80,7 @@ static void retarget_udp(struct fwd_listener *listener)
 
 /* --- the table's backend --- */
 
-/* Of a family that the network does not have. */
+/* Refuses a family that the network lacks. */
 static bool check_family(const struct forwards *forwards, const struct sockaddr_any *guest,
 			 GError **error)
 {
@@ -90,14 +90,14 @@ static bool check_family(const struct forwards *forwards, const struct sockaddr_
 	if (v6 ? config->ipv6 : config->ipv4)
 		return true;
 	g_set_error(error, FWD_ERROR, FWD_ERROR_INVALID,
-		    "the guest's address is of IPv%c, which is off on this network",
+		    "the guest's address is IPv%c, which is disabled on this network",
 		    v6 ? '6' : '4');
 	return false;
 }
 
 static bool bind_rule(void *data, struct fwd_listener *listener, GError **error)
 {
-	/* A name without an address yet is taken for IPv4's. */
+	/* A name without an address is assumed to be IPv4. */
 	if (!listener->entry->rule.guest_name[0] && !check_family(data, &listener->guest, error))
 		return false;
 	return listener->entry->rule.udp ? bind_udp(data, listener, error)
@@ -127,7 +127,10 @@ static void add_guest(struct fwd_guest *out, const struct guest *guest)
 {
 	if (guest->v4.s_addr)
 		out->v4 = guest->v4;
-	/* The one seen last stands last; link-local ones the gateway cannot be answered from. */
+	/*
+	 * The last entry is the most recently seen. The gateway's replies cannot come from
+	 * link-local.
+	 */
 	for (unsigned i = 0; i < guest->n_v6; i++) {
 		if (!IN6_IS_ADDR_LINKLOCAL(&guest->v6[i]))
 			out->v6 = guest->v6[i];
@@ -135,8 +138,8 @@ static void add_guest(struct fwd_guest *out, const struct guest *guest)
 }
 
 /*
- * A name of the configuration has an address as long as it stands there; any other while a guest
- * goes by it.
+ * A reserved name has its address as long as the reservation exists; any other name while a guest
+ * uses it.
  */
 static bool resolve_name(void *data, const char *name, struct fwd_guest *out, GError **error)
 {
@@ -165,7 +168,7 @@ static void on_network_event(struct network_observer *observer, const struct net
 {
 	struct forwards *forwards = container_of(observer, struct forwards, observer);
 
-	/* Once a turn, when what the guest table says is whole again. */
+	/* Once per turn, when the guest table is consistent again. */
 	if (event->kind == NETWORK_GUEST_CHANGED || event->kind == NETWORK_GUEST_LEFT)
 		loop_task_defer(&forwards->follow);
 }
@@ -178,7 +181,7 @@ static void on_reservation(struct reservation_observer *observer,
 	loop_task_defer(&forwards->follow);
 }
 
-/* --- the whole --- */
+/* --- public functions --- */
 
 static void emit(struct forwards *forwards, enum network_event_kind kind,
 		 const struct fwd_entry *entry)
@@ -243,7 +246,7 @@ const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule
 	return entry;
 }
 
-/* The entry that is written @rule in full, as it was asked for or as it listens; NULL: none. */
+/* Finds the entry that matches @rule in full, as requested or as bound; NULL: none. */
 static const struct fwd_entry *find_whole(struct forwards *forwards, const char *rule)
 {
 	g_autofree char *canonical = forwards_canonical(forwards, rule, NULL);
@@ -271,7 +274,7 @@ bool forwards_remove(struct forwards *forwards, const char *rule, GError **error
 		parsed = whole->rule;
 		parsed.host = whole->bound;
 	} else if (!fwd_rule_parse_host(&parsed, rule, forwards->host, is_whole ? NULL : error)) {
-		/* A whole rule that is right, but nobody added it. */
+		/* A complete, valid rule that does not exist. */
 		if (is_whole)
 			g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 				    "host forwarding rule for %s not found", rule);
@@ -313,7 +316,7 @@ void forwards_drop(struct forwards *forwards, const char *canonical)
 
 		if (strcmp(text, canonical))
 			continue;
-		/* Where it listens is its own; what was asked for, port 0, may be others' too. */
+		/* Match by the actual port: other rules may also have asked for port 0. */
 		bound.host = entry->bound;
 		fwd_table_remove(forwards->table, &bound);
 		return;
@@ -327,7 +330,7 @@ struct list *forwards_entries(struct forwards *forwards)
 
 /* --- connections without a rule --- */
 
-/* A connected stream socket, non-blocking then. */
+/* Checks for a connected stream socket; makes it non-blocking. */
 static bool check_stream(int fd, struct sockaddr_any *peer, GError **error)
 {
 	int type = 0;
@@ -378,8 +381,8 @@ static bool find_guest(const struct forwards *forwards, const char *text, uint16
 	g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
 		    reservation_by_name(network->reservations, name)
 			    ? "Guest '%s' has no address yet"
-			    : "Guest '%s' not found: neither an address, nor the name of a guest "
-			      "that is known",
+			    : "Guest '%s' not found: not an address, and not the name of a known "
+			      "guest",
 		    text);
 	return false;
 }

@@ -33,7 +33,7 @@ static uint16_t server_port(const struct fwd_guestfwd *rule)
 							   : rule->server.in.sin_port);
 }
 
-/* QEMU's words (QEMU net/slirp.c slirp_guestfwd), in front of the reason. */
+/* Prefixes QEMU's message (QEMU net/slirp.c slirp_guestfwd) to the reason. */
 static bool blame(const char *rule, GError **error)
 {
 	g_prefix_error(error,
@@ -41,7 +41,7 @@ static bool blame(const char *rule, GError **error)
 	return false;
 }
 
-/* Fills in the server's address where it is left out. */
+/* Fills in the default server address. */
 static bool resolve(const struct user_config *config, struct fwd_guestfwd *rule, GError **error)
 {
 	struct in6_addr addr = server_addr(rule);
@@ -116,7 +116,7 @@ void guest_forwards_commands(const struct optstr *opts, GPtrArray *commands)
 	}
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 struct guest_forwards *guest_forwards_new(struct netdev *user)
 {

@@ -10,8 +10,8 @@
 #include "net/reservation.h"
 
 /*
- * The guests that somebody named: --guest, [guest NAME], guest-add. The reservations themselves are
- * the network's (net/reservation.h); here is who asked for them and in which words.
+ * The named guests: --guest, [guest NAME], guest-add. The reservations belong to the network
+ * (net/reservation.h); this table stores who asked for them, and the option strings.
  */
 struct control;
 
@@ -26,12 +26,14 @@ GHashTable *guests_new(void);
 /* The implied key of a guest's option string is "name". */
 extern const struct opt_spec guest_specs[];
 
-/* Keys and values, not yet whether they collide with others'. @out points into @opts. */
+/*
+ * Parses keys and values; does not check for conflicts with other guests. @out points into @opts.
+ */
 bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GError **error);
 
 /*
- * Takes @opts over in any case. ERROR_USAGE, or of net/reservation.h: name, MAC or address are
- * another's.
+ * Always takes ownership of @opts. ERROR_USAGE, or an error of net/reservation.h: name, MAC or
+ * address is in use.
  */
 const struct reservation *guests_add(struct control *control, struct optstr *opts,
 				     enum origin origin, GError **error);

@@ -21,7 +21,7 @@ static bool is_multicast(const struct address *addr)
 	       IN_MULTICAST(ntohl(addr->addr.in.sin_addr.s_addr));
 }
 
-/* QEMU net/dgram.c net_init_dgram, and unix without remote, which is ours. */
+/* QEMU net/dgram.c net_init_dgram; unix without remote is our extension. */
 static bool choose_mode(struct attachment *attachment, struct dgram_config *config,
 			const struct optstr *opts, const struct address *local,
 			const struct address *remote, GError **error)
@@ -45,8 +45,8 @@ static bool choose_mode(struct attachment *attachment, struct dgram_config *conf
 	if (local->type == ADDRESS_FD) {
 		if (remote->type != ADDRESS_NONE)
 			return error_usage(error,
-					   "don't set remote with local.type=fd: the descriptor "
-					   "is connected already");
+					   "don't set remote with local.type=fd: the descriptor is "
+					   "already connected");
 		config->mode = DGRAM_FD;
 		attachment->role = ATTACHMENT_FD;
 		return true;

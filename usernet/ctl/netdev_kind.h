@@ -6,14 +6,14 @@
 #include "ctl/options/optstr.h"
 
 /*
- * One file per kind turns checked options into the kind's configuration and calls its constructor.
- * A builder sets netdev, role and addr of the attachment, whose opts stay for as long as the
- * netdev.
+ * Each kind has a file that turns checked options into the kind's configuration and calls its
+ * constructor. build sets netdev, role and addr of the attachment, whose opts stay valid as long as
+ * the netdev.
  */
 struct netdev_kind {
 	const char *name;
 	const struct opt_spec *specs;
-	/* What can be said of the options before anything is opened; build says it too. */
+	/* Checks the options without opening anything; build does the same checks. */
 	bool (*check)(const struct optstr *opts, GError **error);
 	bool (*build)(struct attachment *attachment, struct network *network, struct fd_source *fds,
 		      GError **error);
@@ -26,7 +26,7 @@ extern const struct netdev_kind netdev_kind_socket; /* netdev_socket.c */
 
 /* All of them, NULL-terminated. */
 extern const struct netdev_kind *const netdev_kinds[];
-/* NULL and ERROR_USAGE: the options do not say which, or one that there is not. */
+/* NULL and ERROR_USAGE: the type is missing or unknown. */
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error);
 
 #endif

@@ -67,7 +67,7 @@ static bool read_dgram(struct dgram_config *config, const struct optstr *opts, c
 					   "mcast=%s: not an IPv4 multicast address (224.0.0.0 to "
 					   "239.255.255.255)",
 					   optstr_get(opts, key));
-		/* The interface to send from: an address without a port (QEMU net/socket.c). */
+		/* The interface for sending: an address without a port (QEMU net/socket.c). */
 		if (local && !sockaddr_inet(&config->local, local, "0", error)) {
 			g_prefix_error(error, "localaddr=%s: ", local);
 			return error_blame_usage(error);
@@ -94,7 +94,7 @@ static bool build_dgram(struct attachment *attachment, struct network *network, 
 	return attachment->netdev != NULL;
 }
 
-/* The socket's own type decides, as in QEMU. */
+/* The type of the passed socket decides, as in QEMU. */
 static bool build_fd(struct attachment *attachment, struct network *network, struct fd_source *fds,
 		     GError **error)
 {
@@ -134,7 +134,7 @@ static bool is_dgram(const char *way)
 	return !strcmp(way, "mcast") || !strcmp(way, "udp");
 }
 
-/* The key that says what kind of socket it is. */
+/* Finds the key that selects the kind of socket. */
 static const char *find_way(const struct optstr *opts, GError **error)
 {
 	static const char *const ways[] = {"listen", "connect", "mcast", "udp", "fd"};

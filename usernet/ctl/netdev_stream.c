@@ -53,8 +53,8 @@ static bool read_options(struct stream_config *config, struct address *addr,
 				   seconds ? "reconnect" : "reconnect-ms");
 	if (addr->type == ADDRESS_FD && (seconds || msec))
 		return error_usage(error,
-				   "Parameter '%s' is unexpected: a descriptor cannot be dialled "
-				   "again",
+				   "Parameter '%s' is unexpected: a passed descriptor cannot be "
+				   "reconnected",
 				   seconds ? "reconnect" : "reconnect-ms");
 	config->reconnect = optstr_number(opts, "reconnect", 0) * USEC_PER_SEC +
 			    optstr_number(opts, "reconnect-ms", 0) * USEC_PER_MSEC;

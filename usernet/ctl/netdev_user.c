@@ -11,7 +11,7 @@
 #include "gateway/gateway.h"
 #include "net/netdev.h"
 
-/* What the gateway would say when it is made: addresses that fit together, servers, the domain. */
+/* Checks what the gateway checks when it is made: addresses, servers, domain. */
 static bool check_config(const struct user_config *said, GError **error)
 {
 	struct user_config config = *said;

@@ -22,7 +22,7 @@ static struct conntrack *find_gate(struct network *network)
 	return gateway ? gateway_conntrack(gateway) : NULL;
 }
 
-/* Newly allocated; NULL: one is wrong. */
+/* Newly allocated; NULL: a rule is invalid. */
 static struct policy *read_policy(const struct optstr *opts, GError **error)
 {
 	struct policy *policy = policy_new();
@@ -149,9 +149,9 @@ void policies_forget(struct network *network, const char *guest)
 	conntrack_rejudge(conntrack);
 }
 
-/* --- by command --- */
+/* --- commands --- */
 
-/* Checks what both have in common; *@text is left behind "allow=" or "deny=". */
+/* Common checks of add and remove; moves *@text past "allow=" or "deny=". */
 static struct conntrack *prepare(struct control *control, const char *guest, const char *rule,
 				 bool *allow, const char **text, GError **error)
 {
@@ -165,9 +165,7 @@ static struct conntrack *prepare(struct control *control, const char *guest, con
 	*text = strchr(rule, '=') + 1;
 	if (guest && !guests_find(control, guest)) {
 		g_set_error(error, USERNET_ERROR, ERROR_NOT_FOUND,
-			    "Guest '%s' not found; rules are for guests that were named "
-			    "(guest-add)",
-			    guest);
+			    "Guest '%s' not found; rules need a named guest (guest-add)", guest);
 		return NULL;
 	}
 	if (!conntrack)

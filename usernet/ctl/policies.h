@@ -6,36 +6,37 @@
 #include <stdbool.h>
 
 /*
- * The allow= and deny= of options (of `user`, and of guests), and of commands, brought to the
- * gateway's conntrack (conntrack/conntrack.h).
+ * Passes the allow= and deny= of options (`user` and guests) and commands to the gateway's
+ * conntrack (conntrack/conntrack.h).
  */
 struct control;
 struct network;
 struct optstr;
 
-/* The rules in @opts by themselves. Errors are ERROR_USAGE. */
+/* Checks the rules in @opts. Errors are ERROR_USAGE. */
 bool policies_check(const struct optstr *opts, GError **error);
-/*
- * For `user`: also that allow= would not allow what nobody denies.
- */
+/* The same for `user`; also refuses allow= when nothing is denied. */
 bool policies_check_user(const struct optstr *opts, bool restricted, GError **error);
-/* Of @guest, or of the network (NULL); @opts was checked. Nothing without a gateway. */
+/*
+ * Sets the rules of @guest, or (NULL) of the network; @opts was checked. Does nothing without a
+ * gateway.
+ */
 void policies_apply(struct network *network, const char *guest, const struct optstr *opts);
-/* Those of all guests that were named, when the gateway comes after them. */
+/* Sets the rules of all named guests; for a gateway added after them. */
 void policies_apply_guests(struct control *control);
 /*
- * What @old says and @next does not goes, what only @next says comes, what was added by command
- * stays. @told, which may be NULL, hears "deny=10.0.0.0/8 removed". Flows are judged again.
+ * Removes the rules only in @old, adds those only in @next, keeps those added by command. @told
+ * (may be NULL) gets "deny=10.0.0.0/8 removed". Existing flows are checked again.
  */
 void policies_change(struct network *network, const char *guest, const struct optstr *old,
 		     const struct optstr *next, void (*told)(void *data, const char *what),
 		     void *data);
-/* @guest is not named any more. */
+/* Removes the rules of @guest, which is no longer named. */
 void policies_forget(struct network *network, const char *guest);
 
 /*
- * @rule: "deny=10.0.0.0/8". Flows are judged again; *@n_cut of them were cut. ERROR_USAGE,
- * ERROR_NOT_FOUND: no such guest, ERROR_FAILED: no gateway.
+ * @rule: "deny=10.0.0.0/8". Existing flows are checked again; *@n_cut were closed. ERROR_USAGE;
+ * ERROR_NOT_FOUND: no such guest; ERROR_FAILED: no gateway.
  */
 bool policies_add(struct control *control, const char *guest, const char *rule, unsigned *n_cut,
 		  GError **error);

@@ -5,7 +5,7 @@
 #include "net/frame.h"
 #include "net/netdev.h"
 
-/* A path in an option string: commas are doubled; and for a shell, when it needs that. */
+/* Quotes a path for an option string (commas doubled) and, if needed, for a shell. */
 static char *quote(const char *text)
 {
 	g_autoptr(GString) doubled = g_string_new(text);
@@ -17,7 +17,7 @@ static char *quote(const char *text)
 	return g_shell_quote(doubled->str);
 }
 
-/* An abstract name that is NULs to the end. */
+/* Is it an abstract name padded with NULs? */
 static bool is_filled(const struct sockaddr_any *addr)
 {
 	return addr->len == sizeof(addr->un) && !addr->un.sun_path[sizeof(addr->un.sun_path) - 1];
@@ -27,7 +27,7 @@ static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
 {
 	bool abstract = addr->un.sun_path[0] == '\0';
 	g_autofree char *text = sockaddr_format(addr);
-	/* An abstract name is formatted with '@' in front. */
+	/* sockaddr_format() puts '@' before an abstract name. */
 	g_autofree char *path = quote(abstract ? text + 1 : text);
 
 	if (abstract)
@@ -38,7 +38,7 @@ static char *unix_address(const char *prefix, const struct sockaddr_any *addr)
 	return g_strdup_printf("%s.type=unix,%s.path=%s", prefix, prefix, path);
 }
 
-/* A server on any address is reached at the loopback one. */
+/* A server on the any address is reachable at the loopback address. */
 static struct sockaddr_any reachable_address(const struct sockaddr_any *addr)
 {
 	struct sockaddr_any to = *addr;
@@ -50,7 +50,7 @@ static struct sockaddr_any reachable_address(const struct sockaddr_any *addr)
 	return to;
 }
 
-/* QEMU listens, in the directory whose sockets we dial: a socket named after the MAC. */
+/* QEMU listens in the directory that we watch, on a socket named after the MAC. */
 static char *listening_argument(const struct sockaddr_any *addr, mac_t mac)
 {
 	g_autofree char *path =
@@ -77,7 +77,7 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 	if (!strcmp(kind, "socket"))
 		return g_strdup_printf("socket,id=net0,connect=%s", text);
 	if (addr->sa.sa_family == AF_UNIX && !strcmp(kind, "dgram")) {
-		/* The guest's own end: QEMU binds it, and wants one for itself. */
+		/* The guest's own address: QEMU binds it, so each guest needs one. */
 		g_autofree char *own =
 			g_strdup_printf("%s/%s.guest-%06x", run_dir, attachment->netdev->id,
 					(unsigned)(mac & 0xffffff));
@@ -91,7 +91,7 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 		address = unix_address("addr", addr);
 		return g_strdup_printf("stream,id=net0,%s", address);
 	}
-	/* "HOST:PORT"; a host of IPv6 stands in brackets. */
+	/* "HOST:PORT"; an IPv6 host is in brackets. */
 	text[strrchr(text, ':') - text] = '\0';
 	g_strdelimit(text, "[]", ' ');
 	return g_strdup_printf("stream,id=net0,addr.type=inet,addr.host=%s,addr.port=%u",
@@ -102,7 +102,7 @@ static char *netdev_argument(const struct attachment *attachment, const char *ru
 
 char *attachment_qemu_line(const struct attachment *attachment, const char *run_dir)
 {
-	/* QEMU gives every guest the same MAC when none is named; 52:54:00 is its prefix. */
+	/* QEMU gives every guest the same default MAC; 52:54:00 is its prefix. */
 	mac_t mac = UINT64_C(0x525400000000) | (g_random_int() & 0xffffff);
 	g_autofree char *netdev = netdev_argument(attachment, run_dir, mac);
 

@@ -43,12 +43,12 @@ static void describe_gateway(GString *out, struct gateway *gateway)
 				       config->net6_len, host, dns6);
 	}
 	if (config->no_dhcp)
-		g_string_append(out, "  DHCP is off: guests need an address of their own\n");
+		g_string_append(out, "  DHCP is off: guests need static addresses\n");
 	if (config->restricted)
 		g_string_append_printf(out,
-				       "  restricted: guests reach each other, the name server "
-				       "%s, guestfwd servers and what allow= names; clients of "
-				       "forwards reach guests; nothing else passes\n",
+				       "  restricted: guests reach only each other, the name "
+				       "server %s, guestfwd servers and destinations of allow=; "
+				       "clients of forwards reach guests; nothing else passes\n",
 				       config->ipv4 ? dns : dns6);
 }
 
@@ -70,7 +70,7 @@ static void describe_attachment(GString *out, const struct attachment *attachmen
 		g_string_append_printf(out, "    guestfwd %s\n", entry->text);
 }
 
-/* What becomes of the guest when usernet is restarted (measured with QEMU 7.2, 10.0, 11.1). */
+/* What happens to the guest when usernet restarts (measured with QEMU 7.2, 10.0, 11.1). */
 static const char *restart_note(const struct attachment *attachment)
 {
 	bool stream = !strcmp(attachment->netdev->ops->kind, "stream");
@@ -107,7 +107,7 @@ char *ready_text(struct control *control)
 	if (control->doors_added)
 		g_string_append(out, "  no netdev for guests was given: the default ones are "
 				     "there (--no-default-netdevs leaves them out)\n");
-	/* First the line that serves every guest best. */
+	/* Print the best line for guests first. */
 	for (int pass = 0; pass < 2; pass++) {
 		list_for_each (attachment, &control->attachments, struct attachment, link) {
 			if ((attachment->role == ATTACHMENT_DIALS_DIR) == (pass == 0))
@@ -132,7 +132,7 @@ static void notify_socket(const char *network)
 	if (fd < 0)
 		return;
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len) < 0)
-		log_warning("cannot tell $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
+		log_warning("cannot notify $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
 	close(fd);
 }
 

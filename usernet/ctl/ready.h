@@ -4,14 +4,14 @@
 
 #include <glib.h>
 
-/* Saying that guests may come: to the person, and to whoever supervises us. */
+/* Reports that the network is ready, to the user and to the supervisor. */
 struct control;
 
-/* The network, its addresses, and the line to give QEMU for each netdev that guests come to. */
+/* The network, its addresses, and the QEMU arguments for each netdev that guests can use. */
 char *ready_text(struct control *control);
 /*
- * Writes "READY\n" to @fd and closes it (s6's notification: a line); -1: nothing.
- * Tells $NOTIFY_SOCKET (sd_notify(3)) where it is set.
+ * Writes "READY\n" to @fd and closes it (s6 notification); -1: no fd. Notifies $NOTIFY_SOCKET
+ * (sd_notify(3)) if set.
  */
 void ready_notify(int fd, const char *network);
 

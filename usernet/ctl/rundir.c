@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 
-/* The directory of all networks of this user. */
+/* The parent directory of all networks of this user. */
 static char *base_dir(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -30,7 +30,7 @@ bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_p
 
 	rundir->lock_fd = -1;
 	rundir->path = rundir_path(name, explicit_path);
-	/* The default's parent is ours too and must be checked: /tmp is everybody's. */
+	/* For the default, check the parent too: anyone may create names in /tmp. */
 	if ((!explicit_path && !file_private_dir(base, error)) ||
 	    !file_private_dir(rundir->path, error)) {
 		g_prefix_error(error, "run directory: ");

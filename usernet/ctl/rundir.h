@@ -6,9 +6,8 @@
 #include <stdbool.h>
 
 /*
- * The run directory of a network: $XDG_RUNTIME_DIR/usernet/NAME, or /tmp/usernet-UID/NAME where
- * there is no such variable. It holds the sockets, and the lock that makes a name belong to one
- * process.
+ * The run directory of a network: $XDG_RUNTIME_DIR/usernet/NAME, or /tmp/usernet-UID/NAME if the
+ * variable is unset. It holds the sockets, and the lock that reserves the name for one process.
  */
 struct rundir {
 	char *path;
@@ -16,12 +15,12 @@ struct rundir {
 	int lock_fd; /* -1: not held */
 };
 
-/* Where it is, absolute. @explicit_path: --run-dir, or NULL. Newly allocated. */
+/* The absolute path. @explicit_path: --run-dir, or NULL. Newly allocated. */
 char *rundir_path(const char *name, const char *explicit_path);
-/* Makes, checks and locks it. */
+/* Creates, checks and locks it. */
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path,
 		 GError **error);
-/* Gives the lock up. Directory and lock file stay (file_lock()). */
+/* Releases the lock. Directory and lock file stay (file_lock()). */
 void rundir_close(struct rundir *rundir);
 /* PATH/@file, newly allocated. */
 char *rundir_file(const struct rundir *rundir, const char *file);

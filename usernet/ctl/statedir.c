@@ -18,8 +18,7 @@ char *statedir_path(const char *name, const char *explicit_path, GError **error)
 		return g_strdup_printf("%s/usernet/%s", state, name);
 	if (home && home[0] == '/')
 		return g_strdup_printf("%s/.local/state/usernet/%s", home, name);
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED,
-		    "neither $XDG_STATE_HOME nor $HOME says where it is");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "neither $XDG_STATE_HOME nor $HOME is set");
 	return NULL;
 }
 
@@ -46,7 +45,7 @@ bool statedir_open(struct statedir *statedir, const char *name, const char *expl
 		g_propagate_prefixed_error(error, g_steal_pointer(&why), "state directory: ");
 		return false;
 	}
-	log_warning("leases will not outlive this process: state directory: %s", why->message);
+	log_warning("leases will not be saved: state directory: %s", why->message);
 	return true;
 }
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * Where a network keeps what outlives its process, the leases: $XDG_STATE_HOME/usernet/NAME
- * (~/.local/state without that variable), or --state-dir. One process has it at a time.
+ * The directory of a network's persistent data, the leases: $XDG_STATE_HOME/usernet/NAME
+ * (~/.local/state if the variable is unset), or --state-dir. Locked by one process.
  */
 struct statedir {
 	char *path; /* NULL: there is none */
@@ -15,15 +15,15 @@ struct statedir {
 	int lock_fd; /* -1: not held */
 };
 
-/* Where it is, absolute, newly allocated. NULL: @error, nothing says where. */
+/* The absolute path, newly allocated. NULL: @error, no variable gives a place. */
 char *statedir_path(const char *name, const char *explicit_path, GError **error);
 /*
- * Makes, checks and locks it. Where nobody asked for it by name (@explicit_path NULL) a network
- * goes on without, and says so in the log; else that is an error.
+ * Creates, checks and locks it. If the default (@explicit_path NULL) cannot be used, the network
+ * runs without and a message is logged; an explicit path that fails is an error.
  */
 bool statedir_open(struct statedir *statedir, const char *name, const char *explicit_path,
 		   GError **error);
-/* Gives the lock up; directory and lock file stay. Harmless when it was never opened. */
+/* Releases the lock; directory and lock file stay. Does nothing when it was not opened. */
 void statedir_close(struct statedir *statedir);
 
 #endif

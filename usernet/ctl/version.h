@@ -4,8 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
-/* Our version in the shape of QEMU's VersionInfo (QEMU qapi/control.json), as greeting and
- * query-version have it. */
+/* Our version as QEMU's VersionInfo (QEMU qapi/control.json), for greeting and query-version. */
 JsonObject *version_json(void);
 
 #endif

@@ -20,16 +20,16 @@ struct watch {
 	struct network_observer observer;
 	struct loop_timer timer;
 	GHashTable *ports;  /* port::id -> struct port_watch */
-	GHashTable *waited; /* rule -> how many clients of it had waited, a uint64_t */
+	GHashTable *waited; /* rule -> number of its clients that had waited, a uint64_t */
 };
 
-/* What was already noted of a port. */
+/* What was last noted about a port. */
 struct port_watch {
 	uint64_t drops[DROP_N_REASONS];
 	bool no_address;
 };
 
-/* Drops that mean "over a limit", not "wrong". */
+/* Drops that mean "limit reached", not "invalid". */
 static const enum drop_reason budgets[] = {DROP_STATIONS, DROP_FLOOD, DROP_BUDGET, DROP_FRAGMENT};
 
 /* --- ports --- */
@@ -50,7 +50,7 @@ static void check_budgets(struct watch *watch, const struct port *port, struct p
 	}
 }
 
-/* Another switch with many guests may stand behind a port: one that has an address is enough. */
+/* A port may lead to another switch with many guests: one guest with an address is enough. */
 static bool has_address(const struct port *port)
 {
 	list_for_each (guest, &port->guests, struct guest, port_link) {
@@ -137,7 +137,7 @@ static void on_timer(struct loop_timer *timer)
 	loop_timer_set(timer, loop_now(network->loop) + WATCH_PERIOD);
 }
 
-/* --- what happens --- */
+/* --- network events --- */
 
 static void check_subnet(const struct watch *watch, const struct guest *guest)
 {

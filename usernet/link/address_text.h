@@ -5,8 +5,8 @@
 #include "base/sockaddr.h"
 
 /*
- * Addresses as QEMU writes them in `info network`: IPv6 without brackets, abstract names without
- * '@', unnamed ones empty. All newly allocated.
+ * Addresses as QEMU prints them in `info network`: IPv6 without brackets, abstract names without
+ * '@', unnamed sockets empty. All newly allocated.
  */
 
 /* "127.0.0.1:5000", "::1:5000". */

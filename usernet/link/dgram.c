@@ -17,12 +17,12 @@ struct dgram_netdev {
 	struct dgram_socket socket;
 	struct dgram_in *in;
 	struct loop_io io;
-	struct dgram_server *server; /* its peers; NULL for the other modes, which have one: */
+	struct dgram_server *server; /* its peers; NULL for the other modes, which have one peer: */
 	struct dgram_port port;
 	struct loop_task reap;
 };
 
-/* Is @from the one whose frames are the port's? */
+/* Do frames from @from belong to this port? */
 static bool is_welcome(struct dgram_netdev *self, const struct sockaddr_any *from)
 {
 	struct dgram_socket *socket = &self->socket;
@@ -42,7 +42,7 @@ static void input(struct dgram_netdev *self, const struct dgram_in_frame *in, si
 
 	for (size_t i = 0; i < n; i++) {
 		if (!is_welcome(self, in[i].from)) {
-			/* Our own frames come back from every group: that is no drop. */
+			/* A multicast group returns our own frames: do not count them as drops. */
 			if (self->socket.mode != DGRAM_MULTICAST)
 				port_drop(port, DROP_SPOOFED, 1);
 		} else if (in[i].truncated) {
@@ -64,8 +64,8 @@ static void ready(struct loop_io *io, uint32_t revents)
 	size_t n;
 
 	/*
-	 * An error is that of a former send (nobody at the other port), and gone with this call;
-	 * dgram_out counts what it loses.
+	 * An error belongs to an earlier send (nothing listens at the peer) and is cleared by this
+	 * call; dgram_out counts the lost frames.
 	 */
 	if (!dgram_in_read(self->in, io->fd, &frames, &n) || !n)
 		return;
@@ -82,7 +82,7 @@ static void pause_port(struct dgram_port *port, bool pause)
 	loop_io_events(&self->io, pause ? 0 : EPOLLIN);
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static void reap(struct loop_task *task)
 {
@@ -120,7 +120,7 @@ static char *socket_info(const struct netdev *netdev, const struct port *port)
 	g_autofree char *text = dgram_info(netdev, port);
 	const char *local = strstr(text, "/");
 
-	/* The older netdev tells only where frames go. */
+	/* For `socket`, the older netdev, QEMU prints only the destination. */
 	if (g_str_has_prefix(text, "udp=") && local)
 		return g_strdup_printf("socket: udp=%s", local + 1);
 	return g_strdup_printf("socket: %s", text);

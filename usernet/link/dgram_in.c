@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 
 /*
- * From slot to slot. The odd 25 cache lines keep the beginnings of the frames from falling into the
- * same cache sets, as they would at a multiple of the page size.
+ * Distance between slots. The odd 25 cache lines keep the starts of the frames out of the same
+ * cache sets, into which a multiple of the page size would put them.
  */
 #define SLOT_STRIDE (64 * 1024 + 25 * 64)
 G_STATIC_ASSERT(SLOT_STRIDE >= FRAME_PREFIX + FRAME_MAX);
@@ -30,7 +30,7 @@ struct dgram_in *dgram_in_new(void)
 
 	if (arena == MAP_FAILED)
 		return NULL;
-	/* A huge page would be memory for frames that never come. */
+	/* A huge page would allocate memory that no frame uses. */
 	madvise(arena, ARENA_SIZE, MADV_NOHUGEPAGE);
 	in = g_new0(struct dgram_in, 1);
 	in->arena = arena;
@@ -69,7 +69,7 @@ bool dgram_in_read(struct dgram_in *in, int fd, const struct dgram_in_frame **fr
 		struct dgram_in_frame *f = &in->frames[i];
 		socklen_t len = msg->msg_namelen;
 
-		/* A family alone is how the kernel names a unix sender that has no name. */
+		/* For an unnamed unix sender the kernel returns only the family. */
 		in->from[i].len = len > sizeof(sa_family_t) ? len : 0;
 		f->truncated = msg->msg_flags & MSG_TRUNC;
 		f->frame.len = in->msgs[i].msg_len;

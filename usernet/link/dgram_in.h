@@ -12,28 +12,28 @@
 #include "net/frame.h"
 
 /*
- * Takes many datagrams in one system call, each into a slot of its own that has room for the
- * largest frame and for the length prefix in front of it. The slots are address space: of each only
- * the pages that a frame reached are memory, and small frames reach one.
+ * Receives many datagrams in one system call. Each goes into its own slot, which has room for the
+ * largest frame and for the length prefix before it. Slots are reserved address space: only pages
+ * that a frame has reached use memory, and a small frame reaches one.
  *
- * The frames stay until the next dgram_in_read, which must be in another turn.
+ * Frames stay valid until the next dgram_in_read(), which must be in another turn.
  */
-#define DGRAM_IN_MAX 128 /* datagrams a turn */
+#define DGRAM_IN_MAX 128 /* datagrams per turn */
 
 struct dgram_in;
 
 struct dgram_in_frame {
-	struct frame frame; /* with its prefix; shorter than FRAME_MIN when a runt */
-	bool truncated;     /* it was longer than FRAME_MAX: not whole, not to be used */
+	struct frame frame;              /* with its prefix; shorter than FRAME_MIN: a runt */
+	bool truncated;                  /* it was longer than FRAME_MAX: incomplete, do not use */
 	const struct sockaddr_any *from; /* len 0: an unnamed sender */
 };
 
-/* NULL when there is no address space (errno). */
+/* NULL when the address space is used up; see errno. */
 struct dgram_in *dgram_in_new(void);
 void dgram_in_free(struct dgram_in *in);
 /*
- * What waits at @fd, borrowed, *@n of it. False when the socket reported an error (errno) instead;
- * errors of former sends come this way too.
+ * Reads the datagrams waiting at @fd; *@frames is borrowed. False when the socket reported an error
+ * (errno) instead; errors of earlier sends are reported here too.
  */
 bool dgram_in_read(struct dgram_in *in, int fd, const struct dgram_in_frame **frames, size_t *n);
 

@@ -8,12 +8,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define BATCH       64 /* messages of one system call */
+#define BATCH       64 /* messages per system call */
 #define NOTED_FIRST 16
-#define NOTED_MAX   8192 /* frames noted before they are sent early */
-#define NOTED_KEEP  64   /* a longer list is not kept over the turn */
+#define NOTED_MAX   8192 /* frames queued before they are sent early */
+#define NOTED_KEEP  64   /* a longer list is freed after the turn */
 #define RETRY       (1 * USEC_PER_MSEC)
-/* The kernel cuts it to net.core.wmem_max; it bounds the largest frame, too. */
+/* The kernel limits it to net.core.wmem_max. It also limits the frame size. */
 #define SNDBUF (1024 * 1024)
 
 /* --- sockets --- */
@@ -26,7 +26,7 @@ static void close_own(struct dgram_out *out)
 	out->own = -1;
 }
 
-/* Connects, or connects anew, to the receiver. False when it is not there; errno. */
+/* Connects to the receiver, or reconnects. False when it does not exist; see errno. */
 static bool open_own(struct dgram_out *out)
 {
 	int size = SNDBUF;
@@ -34,7 +34,7 @@ static bool open_own(struct dgram_out *out)
 
 	close_own(out);
 	if (!out->to.len || out->to.sa.sa_family != AF_UNIX) {
-		/* Polled under a number of its own: epoll knows an fd once. */
+		/* A duplicate, because epoll takes an fd only once. */
 		out->own = fcntl(out->named, F_DUPFD_CLOEXEC, 0);
 		return out->own >= 0;
 	}
@@ -44,7 +44,10 @@ static bool open_own(struct dgram_out *out)
 		out->use_named = !out->prefer_own;
 		return true;
 	}
-	/* EPERM: it is connected to our named socket and takes from no other (unix(7), connect). */
+	/*
+	 * EPERM: the receiver is connected to our named socket and accepts no other (unix(7),
+	 * connect).
+	 */
 	if (errno == EPERM || socket_is_exhaustion(errno))
 		out->use_named = true;
 	else
@@ -57,7 +60,7 @@ bool dgram_out_reach(struct dgram_out *out)
 	return out->use_named || out->own >= 0 || open_own(out);
 }
 
-/* After an error that says nobody is there: may another try help? */
+/* After an error that means the receiver is gone: could another try succeed? */
 static bool repair(struct dgram_out *out)
 {
 	bool unix_path = out->to.len && out->to.sa.sa_family == AF_UNIX;
@@ -66,7 +69,7 @@ static bool repair(struct dgram_out *out)
 		return open_own(out);
 	if (unix_path)
 		close_own(out);
-	/* UDP reports the refusal of a former datagram; this one was not sent. */
+	/* UDP reports that an earlier datagram was refused; this one was not sent. */
 	return !unix_path;
 }
 
@@ -83,8 +86,8 @@ static void set_address(struct dgram_out *out, struct mmsghdr *msgs, unsigned n)
 }
 
 /*
- * Returns how many of @msgs are dealt with: sent, or lost and counted. Fewer than @n when the
- * receiver has no room.
+ * Returns how many of @msgs are done: sent, or lost and counted. Fewer than @n when the receiver
+ * has no room.
  */
 static unsigned push(struct dgram_out *out, struct mmsghdr *msgs, unsigned n)
 {
@@ -145,8 +148,8 @@ static void retry_fired(struct loop_timer *timer)
 }
 
 /*
- * A socket that was writable and took nothing would be so again at once: the send buffer of the
- * named socket is full, which the polled one does not know. Then time must tell.
+ * If the socket polled writable but took nothing, it would poll writable again at once: the named
+ * socket's send buffer is full, which polling the other socket does not show. Retry by timer.
  */
 static void await_room(struct dgram_out *out, bool progress)
 {
@@ -180,7 +183,7 @@ static void hold(struct dgram_out *out, const struct frame *frames, size_t n)
 	}
 }
 
-/* Nobody is there: what is held for it is lost. */
+/* The receiver is gone: the frames held for it are lost. */
 static void lose_held(struct dgram_out *out)
 {
 	uint8_t p[FRAME_PREFIX];
@@ -240,7 +243,7 @@ void dgram_out_flush(struct dgram_out *out)
 		await_room(out, true);
 }
 
-/* How many frames the first @max of what is held are; their bytes in *@len. */
+/* Loads up to BATCH held frames and returns their number; ends[i] is the offset after frame i. */
 static unsigned load_held(struct dgram_out *out, struct mmsghdr *msgs, struct iovec (*iov)[2],
 			  size_t *ends)
 {
@@ -299,7 +302,7 @@ void dgram_out_note(struct dgram_out *out, const struct frame *frames, size_t n)
 	}
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static void init(struct dgram_out *out, struct loop *loop, int named, const struct sockaddr_any *to,
 		 void (*room)(struct dgram_out *out))

@@ -6,23 +6,26 @@
 #include "net/port.h"
 
 /*
- * A receiver of datagrams as a port of the switch. Only the way out is here: who reads the socket
- * hands what came from this peer to the switch. Embedded in what its netdev keeps of a peer.
+ * A datagram receiver as a port of the switch. Only output is handled here; the reader of the
+ * socket passes this peer's frames to the switch. Embedded in the netdev's struct for a peer.
  */
 struct netdev;
 
 struct dgram_port {
 	struct port port;
 	struct dgram_out out;
-	/* All may be NULL. */
-	void (*down)(struct dgram_port *port); /* nobody is at the other end */
+	/* Both may be NULL. */
+	void (*down)(struct dgram_port *port); /* the receiver is gone */
 	void (*pause)(struct dgram_port *port, bool pause);
 };
 
-/* @out is set up already: dgram_port_room is its room. @down and @pause are set by the caller. */
+/*
+ * @out must be set up with dgram_port_room() as its room callback. The caller sets @down and
+ * @pause.
+ */
 void dgram_port_add(struct dgram_port *port, struct netdev *netdev, const char *peer);
 void dgram_port_room(struct dgram_out *out);
-/* Leaves the switch and lets go of everything but the struct. */
+/* Removes the port from the switch and frees everything except the struct. */
 void dgram_port_remove(struct dgram_port *port);
 
 #endif

@@ -14,7 +14,7 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 
-#define PROBE_MAX 64 /* peers asked at a time */
+#define PROBE_MAX 64 /* peers probed at a time */
 
 struct dgram_peer {
 	struct dgram_port base;
@@ -30,12 +30,12 @@ struct dgram_server {
 	struct netdev *netdev;
 	struct loop *loop;
 	int fd;
-	GHashTable *by_addr; /* sockaddr_any -> dgram_peer, both of the peer */
-	struct list peers;   /* heads dgram_peer::link; the one asked longest ago first */
+	GHashTable *by_addr; /* sockaddr_any -> dgram_peer; the key is in the peer */
+	struct list peers;   /* heads dgram_peer::link, the least recently probed first */
 	struct loop_timer probe;
 };
 
-/* --- a peer's life --- */
+/* --- peers --- */
 
 static void reap_peer(struct loop_task *task)
 {
@@ -69,14 +69,14 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 
 	if (!addr->len) {
 		log_limited(&limit,
-			    "netdev %s: frames from a socket without a name cannot be answered; "
+			    "netdev %s: an unnamed socket sends frames but cannot receive any; "
 			    "give QEMU's dgram a local.path",
 			    self->netdev->id);
 		return NULL;
 	}
 	if (g_hash_table_size(self->by_addr) >= DGRAM_MAX_PEERS) {
 		self->netdev->n_refused++;
-		log_limited(&limit, "netdev %s: %s is refused: %d peers are the most",
+		log_limited(&limit, "netdev %s: %s is refused: the limit is %d peers",
 			    self->netdev->id, name, DGRAM_MAX_PEERS);
 		return NULL;
 	}
@@ -92,8 +92,8 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 	dgram_out_connect(&peer->base.out, self->loop, self->fd, addr, dgram_port_room);
 	if (!dgram_out_reach(&peer->base.out)) {
 		log_limited(&limit,
-			    "netdev %s: %s sends frames but is not to be found there (%s); "
-			    "QEMU's local.path should be absolute",
+			    "netdev %s: %s sends frames but cannot be reached (%s); QEMU's "
+			    "local.path should be absolute",
 			    self->netdev->id, name, g_strerror(errno));
 		dgram_out_clear(&peer->base.out);
 		g_free(peer);
@@ -153,11 +153,11 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 		input(last, run, n_run);
 }
 
-/* --- are they still there? --- */
+/* --- probing --- */
 
 /*
- * Datagrams know no end: a peer that was killed is noticed when a frame for it is refused. One that
- * is silent is asked with a connect, which says the same and sends nothing.
+ * Datagram sockets have no end of connection: a peer that died is noticed when a frame to it is
+ * refused. A silent peer is probed with connect(), which fails the same way and sends nothing.
  */
 static bool is_dead(const struct dgram_peer *peer)
 {
@@ -184,7 +184,7 @@ static void probe(struct loop_timer *timer)
 	loop_timer_set(timer, now + DGRAM_PROBE);
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static guint addr_hash(gconstpointer addr)
 {

@@ -8,8 +8,7 @@
 #include "base/log.h"
 #include "link/address_text.h"
 
-/* The kernel cuts it to net.core.rmem_max; it holds a burst while the switch is at work elsewhere.
- */
+/* Holds a burst while the switch is busy. The kernel limits it to net.core.rmem_max. */
 #define RCVBUF (4 * 1024 * 1024)
 
 static bool fail(GError **error, int err, const char *what, const struct sockaddr_any *addr)
@@ -35,7 +34,7 @@ static bool find_own_address(const struct dgram_socket *self, struct sockaddr_an
 
 	if (fd < 0)
 		return false;
-	/* Asks the routes where frames to the group leave; nothing is sent. */
+	/* Connects to learn the source address for the group; sends nothing. */
 	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &self->interface, sizeof(self->interface));
 	if (connect(fd, &self->remote.sa, self->remote.len))
 		return false;
@@ -48,7 +47,7 @@ static void learn_own(struct dgram_socket *self)
 	struct sockaddr_any sender = {.len = sizeof(sender.storage)};
 	struct sockaddr_any route;
 
-	/* Without it no frame is taken for our own, and those that come back are forwarded. */
+	/* Without it our own frames are not recognised and would be forwarded again. */
 	if (getsockname(self->send_fd, &sender.sa, &sender.len))
 		log_debug("own address of a multicast socket: %s", g_strerror(errno));
 	self->own = sender;
@@ -60,7 +59,7 @@ bool dgram_socket_is_own(struct dgram_socket *self, const struct sockaddr_any *f
 {
 	if (!from->len || from->in.sin_port != self->own.in.sin_port)
 		return false;
-	/* The same port at another address: a stranger, or our address changed. */
+	/* The same port at another address: another host, or our address changed. */
 	if (from->in.sin_addr.s_addr != self->own.in.sin_addr.s_addr)
 		learn_own(self);
 	return from->in.sin_addr.s_addr == self->own.in.sin_addr.s_addr;
@@ -80,15 +79,15 @@ static bool open_multicast(struct dgram_socket *self, int given, GError **error)
 
 	if (given < 0 && fd < 0)
 		return false;
-	/* A given fd may be a member already. */
+	/* A passed fd may already be a member. */
 	if (setsockopt(given >= 0 ? given : fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member,
 		       sizeof(member)) &&
 	    errno != EADDRINUSE) {
 		if (errno == ENODEV)
 			return fail(
 				error, ENODEV,
-				"no interface has a way to groups (a local address names one), so "
-				"none joins",
+				"no interface has a route to multicast groups; name one by a local "
+				"address",
 				&self->remote);
 		return fail(error, errno, "cannot join the group", &self->remote);
 	}
@@ -105,7 +104,7 @@ static bool open_multicast(struct dgram_socket *self, int given, GError **error)
 	return true;
 }
 
-/* --- the others --- */
+/* --- other modes --- */
 
 static bool fail_fd(GError **error, int fd, const char *why)
 {
@@ -144,7 +143,7 @@ static bool open_fd(struct dgram_socket *self, int fd, GError **error)
 	return true;
 }
 
-/* "any" as the other end means this host, and what it sends comes from there (Linux, ip(7)). */
+/* A remote "any" address means this host, whose datagrams come from loopback (Linux, ip(7)). */
 static void make_any_loopback(struct sockaddr_any *addr)
 {
 	if (addr->sa.sa_family == AF_INET && addr->in.sin_addr.s_addr == INADDR_ANY)

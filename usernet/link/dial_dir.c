@@ -74,8 +74,8 @@ static void add(struct dial_dir *dir, const char *name)
 	struct dialled *dialled;
 
 	if (dir->n_sockets >= DIAL_DIR_MAX) {
-		log_limited(&limit, "%s: %s is ignored: at most %u sockets are dialled", dir->path,
-			    name, DIAL_DIR_MAX);
+		log_limited(&limit, "%s: %s is ignored: the limit is %u sockets", dir->path, name,
+			    DIAL_DIR_MAX);
 		return;
 	}
 	if (!sockaddr_unix(&addr, path, false, &why)) {
@@ -101,7 +101,7 @@ static void appeared(struct dial_dir *dir, const char *name)
 	if (!dialled) {
 		add(dir, name);
 	} else if (!dialled->connected) {
-		/* A new QEMU in the place of a dead one: do not wait for the back-off. */
+		/* A new QEMU has replaced a dead one: skip the back-off. */
 		dialer_stop(&dialled->dialer);
 		dialer_good(&dialled->dialer);
 		dialer_start(&dialled->dialer);
@@ -129,7 +129,7 @@ static void scan(struct dial_dir *dir)
 		vanished(dir, dialled->name);
 }
 
-/* --- noticing --- */
+/* --- watching --- */
 
 static void on_poll(struct loop_timer *timer)
 {
@@ -144,7 +144,8 @@ static void on_event(struct dial_dir *dir, const struct inotify_event *event)
 	if (event->mask & IN_Q_OVERFLOW)
 		scan(dir);
 	else if (event->mask & IN_DELETE_SELF)
-		log_warning("directory %s was removed: no new guest is dialled there", dir->path);
+		log_warning("directory %s was removed: new guests there are not detected",
+			    dir->path);
 	else if (event->len && event->mask & (IN_CREATE | IN_MOVED_TO))
 		appeared(dir, event->name);
 	else if (event->len)
@@ -179,7 +180,7 @@ static void watch(struct dial_dir *dir)
 	loop_timer_set(&dir->poll, loop_now(dir->loop) + DIAL_DIR_POLL);
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 struct dial_dir *dial_dir_new(struct loop *loop, const char *path,
 			      void (*connected)(void *owner, struct dialled *dialled, int fd),
@@ -198,7 +199,7 @@ struct dial_dir *dial_dir_new(struct loop *loop, const char *path,
 	dir->owner = owner;
 	list_init(&dir->sockets);
 	loop_timer_init(loop, &dir->poll, on_poll);
-	/* First watch, then read: a socket that comes between the two is seen. */
+	/* Watch before reading, so that no new socket is missed. */
 	watch(dir);
 	scan(dir);
 	return dir;
@@ -234,7 +235,7 @@ void dial_dir_free(struct dial_dir *dir)
 		loop_io_remove(&dir->io);
 		close(dir->watch_fd);
 	}
-	/* Fails while a guest's socket is in it, and then it must stay. */
+	/* Fails when the directory holds a guest's socket; then it must stay. */
 	(void)rmdir(dir->path);
 	g_free(dir->path);
 	g_free(dir);

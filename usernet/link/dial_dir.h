@@ -7,13 +7,13 @@
 #include "link/dialer.h"
 
 /*
- * Dials every unix socket in one directory: those that are there, and each new one as it appears
- * (inotify(7); without inotify the directory is read every 2 s). A connection that is lost is
- * dialled again for as long as its socket stays in the directory.
+ * Connects to every unix socket in one directory, and to each new one as it appears (inotify(7);
+ * without inotify the directory is read every 2 s). A lost connection is redialled as long as its
+ * socket is in the directory.
  */
-#define DIAL_DIR_MAX   1024 /* sockets dialled; further ones are ignored, with a warning */
+#define DIAL_DIR_MAX   1024 /* sockets; further ones are ignored with a warning */
 #define DIAL_DIR_FIRST (100 * USEC_PER_MSEC)
-#define DIAL_DIR_MOST  (10 * USEC_PER_SEC) /* a dead socket is tried this often, +- 25 % */
+#define DIAL_DIR_MOST  (10 * USEC_PER_SEC) /* longest wait before redialling, ±25 % */
 #define DIAL_DIR_POLL  (2 * USEC_PER_SEC)
 
 struct dial_dir;
@@ -28,18 +28,18 @@ struct dialled {
 };
 
 /*
- * Makes @path (0700) if it is missing; it must be ours. @connected gets a non-blocking fd, which is
- * the callee's, from the loop. NULL: @error (G_FILE_ERROR).
+ * Creates @path (0700) if it is missing; it must be owned by us. @connected is called from the loop
+ * with a non-blocking fd that the callee owns. NULL: @error (G_FILE_ERROR).
  */
 struct dial_dir *dial_dir_new(struct loop *loop, const char *path,
 			      void (*connected)(void *owner, struct dialled *dialled, int fd),
 			      void *owner, GError **error);
 void *dial_dir_owner(const struct dialled *dialled);
-/* The connection is of use: the next wait is the first again. */
+/* The connection works: resets the back-off. */
 void dial_dir_good(struct dialled *dialled);
-/* The connection is gone: redials, or frees @dialled when its socket has left the directory. */
+/* The connection is lost: redials, or frees @dialled when its socket left the directory. */
 void dial_dir_lost(struct dialled *dialled);
-/* Also removes the directory if it is empty. NULL is fine. */
+/* Also removes the directory if it is empty. NULL is allowed. */
 void dial_dir_free(struct dial_dir *dir);
 
 #endif

@@ -42,14 +42,14 @@ static void failed(struct dialer *dialer, int error)
 	if (dialer->most)
 		log_debug("cannot connect to %s: %s", to, g_strerror(error));
 	else
-		log_warning("cannot connect to %s: %s; not tried again, as reconnect is 0", to,
+		log_warning("cannot connect to %s: %s; not retried because reconnect is 0", to,
 			    g_strerror(error));
 	dialer_redial(dialer);
 }
 
 /*
- * Dialling a port of this host's ephemeral range over and over, TCP may in the end pick that very
- * port as its own and meet itself (simultaneous open, RFC 9293 3.5).
+ * Redialling a local port in the ephemeral range can make TCP pick that very port as its own and
+ * connect the socket to itself (simultaneous open, RFC 9293 3.5).
  */
 static bool met_itself(int fd)
 {

@@ -18,7 +18,7 @@ static void rested(struct loop_timer *timer)
 	update(container_of(timer, struct listener, rest));
 }
 
-/* True when the error belongs to one connection that is gone, not to us (accept(2)). */
+/* Does the error concern one connection that is gone, not the listener (accept(2))? */
 static bool is_passing(int error)
 {
 	switch (error) {
@@ -67,7 +67,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 			return;
 		if (is_passing(errno))
 			continue;
-		log_limited(&limit, "cannot take a connection: %s; it waits", g_strerror(errno));
+		log_limited(&limit, "cannot accept a connection: %s; it waits", g_strerror(errno));
 		rest(listener);
 		return;
 	}

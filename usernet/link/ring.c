@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
-#define RING_FIRST 16384 /* bytes; a handful of full frames */
+#define RING_FIRST 16384 /* bytes; room for some full frames */
 
 static void grow(struct ring *ring, size_t need)
 {

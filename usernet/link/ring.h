@@ -7,8 +7,8 @@
 #include <sys/uio.h>
 
 /*
- * A byte queue that owns memory only while it holds something: it doubles as it fills, and is freed
- * when it runs empty. How much it may hold is its user's business. All zeroes is an empty ring.
+ * A byte queue that uses memory only while it holds data: it doubles as it fills, and is freed when
+ * it becomes empty. The user limits its size. All zeroes is an empty ring.
  */
 struct ring {
 	uint8_t *data;
@@ -19,13 +19,13 @@ struct ring {
 
 void ring_put(struct ring *ring, const void *data, size_t len);
 /*
- * The bytes [@off, @off + @len), which must be there, as one or two pieces; returns how many. They
- * stay until the next ring_put or ring_drop.
+ * Sets one or two pieces for the bytes [@off, @off + @len), which must exist; returns the number of
+ * pieces. They stay valid until the next ring_put() or ring_drop().
  */
 unsigned ring_peek(const struct ring *ring, size_t off, size_t len, struct iovec iov[2]);
-/* Copies out as ring_peek shows. */
+/* Copies the bytes that ring_peek() would return. */
 void ring_copy(const struct ring *ring, size_t off, void *to, size_t len);
-/* Forgets the first @len bytes. */
+/* Discards the first @len bytes. */
 void ring_drop(struct ring *ring, size_t len);
 void ring_clear(struct ring *ring);
 

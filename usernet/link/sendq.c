@@ -8,7 +8,7 @@
 #define IOV_BATCH 1024 /* IOV_MAX of Linux (UIO_MAXIOV, uapi/linux/uio.h) */
 #define IOV_FIRST 16
 #define IOV_NOTED 8192 /* entries of a list before it is flushed early */
-#define IOV_KEEP  64   /* a longer list is not kept over the turn */
+#define IOV_KEEP  64   /* a longer list is freed after the turn */
 
 void sendq_init(struct sendq *queue, int fd)
 {
@@ -47,7 +47,7 @@ void sendq_note(struct sendq *queue, const struct frame *frames, size_t n)
 		size_t len;
 
 		if (G_UNLIKELY(pad_is_needed(&frame))) {
-			/* Here and not in next_iov: a flush frees the copies. */
+			/* Flush here, not in next_iov(): a flush frees the copies. */
 			if (pad_is_full(&queue->pad) || queue->n_iov == IOV_NOTED) {
 				sendq_flush(queue);
 				last = NULL;
@@ -65,7 +65,7 @@ void sendq_note(struct sendq *queue, const struct frame *frames, size_t n)
 	}
 }
 
-/* What was written of @iov, or 0 when the socket is full; -1 when it is broken. */
+/* Returns the bytes of @iov written; 0: the socket is full; -1: it is broken. */
 static ssize_t write_some(struct sendq *queue, struct iovec *iov, size_t n)
 {
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = MIN(n, IOV_BATCH)};
@@ -90,8 +90,8 @@ static uint32_t prefix_at(const uint8_t *p)
 }
 
 /*
- * Copies the frames of one noted run, of which @skip bytes are written. A frame that is written in
- * part is not asked whether it fits: that happens only to the first, when the ring is empty.
+ * Copies the frames of one queued run, of which @skip bytes are written. A partly written frame is
+ * always accepted: only the first frame can be, when the ring is empty.
  */
 static void hold(struct sendq *queue, const struct iovec *run, size_t skip)
 {
@@ -103,7 +103,7 @@ static void hold(struct sendq *queue, const struct iovec *run, size_t skip)
 		size_t len = FRAME_PREFIX + (size_t)prefix_at(p);
 		const uint8_t *next = p + len;
 
-		/* The list is ours, so are the prefixes: a wrong one is a bug, not bad luck. */
+		/* We wrote the list and the prefixes: a wrong one is a bug. */
 		g_assert(len <= (size_t)(end - p));
 		if (p < written && written < next)
 			ring_put(&queue->held, written, (size_t)(next - written));
@@ -118,7 +118,7 @@ static void hold(struct sendq *queue, const struct iovec *run, size_t skip)
 bool sendq_flush(struct sendq *queue)
 {
 	unsigned i = 0;
-	size_t skip = 0; /* bytes of iov[i] that are written */
+	size_t skip = 0; /* bytes of iov[i] already written */
 
 	while (i < queue->n_iov && !queue->held.len && !queue->error) {
 		struct iovec *iov = &queue->iov[i];

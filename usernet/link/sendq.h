@@ -12,38 +12,36 @@
 #include "net/frame.h"
 
 /*
- * The way out of a stream port. During a turn frames are noted as an iovec list over the memory
- * they lie in, length prefix included, neighbours merged. sendq_flush writes the list; what the
- * socket does not take is copied into a bounded ring, which sendq_drain empties when the socket has
- * room. Order is kept, and a frame that was begun is always ended: whole frames only are dropped.
+ * The output of a stream port. During a turn frames are queued as an iovec list that points to them
+ * in place, length prefix included, with neighbours merged. sendq_flush() writes the list. What the
+ * socket does not take is copied into a bounded ring, which sendq_drain() writes when the socket
+ * has room. Order is kept, and only whole frames are dropped: a partly sent frame is always
+ * completed.
  *
  * Short frames are padded (link/pad.h). An idle queue owns no memory.
  */
-#define SENDQ_HIGH (256 * 1024)      /* bytes held back: the port is congested */
-#define SENDQ_LOW  (64 * 1024)       /* and no longer */
-#define SENDQ_MAX  (2 * 1024 * 1024) /* frames that would not fit are dropped */
+#define SENDQ_HIGH (256 * 1024)      /* bytes held: the port is congested */
+#define SENDQ_LOW  (64 * 1024)       /* bytes held: no longer congested */
+#define SENDQ_MAX  (2 * 1024 * 1024) /* bytes held: further frames are dropped */
 
 struct sendq {
 	int fd; /* borrowed */
 	struct iovec *iov;
 	unsigned n_iov, cap_iov;
-	struct pad pad; /* copies of the short frames that are noted */
+	struct pad pad; /* padded copies of queued short frames */
 	struct ring held;
-	uint64_t n_dropped; /* frames; the user reads it and sets it back */
-	int error;          /* errno of a write that failed for good; nothing is written any more */
+	uint64_t n_dropped; /* frames; the owner reads and resets it */
+	int error;          /* errno of a failed write; nothing is written after it */
 };
 
 void sendq_init(struct sendq *queue, int fd);
 void sendq_clear(struct sendq *queue);
-/*
- * @frames must stay where they are until sendq_flush. When more is noted than an iovec list should
- * hold, it is flushed at once.
- */
+/* @frames must stay valid until sendq_flush(). A list that grows too long is flushed at once. */
 void sendq_note(struct sendq *queue, const struct frame *frames, size_t n);
 /* Both return false when the socket is broken (queue->error). */
 bool sendq_flush(struct sendq *queue);
 bool sendq_drain(struct sendq *queue);
-/* Bytes held back: not 0 means EPOLLOUT is to be awaited. */
+/* Bytes held; not 0: wait for EPOLLOUT. */
 static inline size_t sendq_held(const struct sendq *queue)
 {
 	return queue->held.len;

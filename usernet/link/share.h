@@ -5,13 +5,13 @@
 #include <stdbool.h>
 
 /*
- * The descriptors that the links of a network may hold together: a quarter of the process's limit
- * (RLIMIT_NOFILE). The rest is for control, for forwards and for what guests open. Links beyond it
- * wait in the backlog of their server. Clients and descriptors passed in are as many as were
- * configured: they count, and are never refused.
+ * The descriptors that all links of a network may use together: a quarter of the process's limit
+ * (RLIMIT_NOFILE). The rest is for control, forwards and connections of guests. Further links wait
+ * in their server's backlog. Clients and passed descriptors are as many as configured: they count,
+ * but are never refused.
  */
 #define LINK_SHARE_PART 4
-#define LINK_SHARE_MIN  8 /* with a very small limit */
+#define LINK_SHARE_MIN  8 /* minimum, for a very small limit */
 
 struct network;
 

@@ -21,10 +21,10 @@
 struct stream_netdev {
 	struct netdev netdev;
 	enum stream_mode mode;
-	int given_fd; /* STREAM_FD: its number, for people; else -1 */
+	int given_fd; /* STREAM_FD: its number, for display; else -1 */
 	struct tcp_keepalive keepalive;
 	int listen_fd;             /* -1: not a server */
-	struct sockaddr_any bound; /* what we bound and unlink; len 0: nothing */
+	struct sockaddr_any bound; /* the address we bound, to unlink; len 0: none */
 	struct listener listener;
 	struct dialer dialer;
 	struct dial_dir *dir; /* STREAM_DIR */
@@ -40,7 +40,7 @@ static struct stream_netdev *from_netdev(struct netdev *netdev)
 
 /* --- peers --- */
 
-/* "pid 4711", "127.0.0.1:5000"; newly allocated, NULL when nobody knows. */
+/* "pid 4711", "127.0.0.1:5000"; newly allocated, NULL if unknown. */
 static char *describe_peer(int fd)
 {
 	struct sockaddr_any peer = {.len = sizeof(peer.storage)};
@@ -51,7 +51,7 @@ static char *describe_peer(int fd)
 		return NULL;
 	if (peer.sa.sa_family != AF_UNIX)
 		return sockaddr_format(&peer);
-	/* pid 0: one of another pid namespace */
+	/* pid 0: a process of another pid namespace */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || cred.pid <= 0)
 		return NULL;
 	return g_strdup_printf("pid %d", (int)cred.pid);
@@ -139,7 +139,7 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr_an
 	add_peer(self, fd);
 	if (self->n_peers < self->max_peers)
 		return;
-	log_limited(&limit, "netdev %s: %u peers, the most it takes; others wait", self->netdev.id,
+	log_limited(&limit, "netdev %s: %u peers, the limit; others wait", self->netdev.id,
 		    self->n_peers);
 	listener_hold(listener, true);
 }
@@ -154,7 +154,7 @@ static void dir_connected(void *owner, struct dialled *dialled, int fd)
 	add_port(owner, fd, &dialled_events, dialled);
 }
 
-/* --- life --- */
+/* --- lifecycle --- */
 
 static void reap(struct loop_task *task)
 {
@@ -178,11 +178,11 @@ static void stream_destroy(struct netdev *netdev)
 	if (self->bound.len)
 		socket_unlink(&self->bound);
 	netdev_fini(netdev);
-	/* After the ports: those deferred earlier run earlier. */
+	/* Runs after the ports' tasks, which were deferred earlier. */
 	loop_task_defer(&self->reap);
 }
 
-/* --- in QEMU's words (QEMU net/stream.c and net/socket.c, qemu_set_info_str) --- */
+/* --- QEMU's info text (QEMU net/stream.c and net/socket.c, qemu_set_info_str) --- */
 
 static char *stream_info(const struct netdev *netdev, const struct port *port)
 {
@@ -190,7 +190,7 @@ static char *stream_info(const struct netdev *netdev, const struct port *port)
 	bool server = self->listen_fd >= 0;
 	struct sockaddr_any addr;
 
-	/* A unix client has no name; its server shows where it came in. */
+	/* A unix client is unnamed: show the server's address. */
 	if (port) {
 		stream_port_address(port, server, &addr);
 		return address_text_uri(&addr);
@@ -246,10 +246,11 @@ static bool check_fd(int fd, bool listens, bool *listening, GError **error)
 	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len);
 	*listening = accepts;
 	if (accepts || !getpeername(fd, &peer.sa, &peer.len))
-		return !listens || accepts || fail_fd(error, fd, "is connected; server=on listens");
+		return !listens || accepts ||
+		       fail_fd(error, fd, "is connected; server=on needs a listening socket");
 	if (!listens)
 		return fail_fd(error, fd, "neither listens nor is connected");
-	/* As QEMU does with a bound one (util/qemu-sockets.c, socket_listen). */
+	/* QEMU also listens on a bound socket (util/qemu-sockets.c, socket_listen). */
 	if (listen(fd, SOMAXCONN))
 		return fail_fd(error, fd, g_strerror(errno));
 	*listening = true;
@@ -265,7 +266,7 @@ static char *describe(const struct stream_config *config, int fd, bool server)
 	if (config->mode == STREAM_FD)
 		return g_strdup_printf("fd:%d%s", fd, server ? " (server)" : "");
 	if (server) {
-		/* The port may have been the kernel's choice. */
+		/* The kernel may have chosen the port. */
 		addr.len = sizeof(addr.storage);
 		if (getsockname(fd, &addr.sa, &addr.len))
 			addr = config->addr;
@@ -277,7 +278,7 @@ static char *describe(const struct stream_config *config, int fd, bool server)
 	return g_strdup_printf("%s:%s (%s)", family, text, server ? "server" : "client");
 }
 
-/* The listening fd in *@listen_fd, or -1 when the netdev is no server. */
+/* Sets *@listen_fd to the listening fd, or -1 when the netdev is not a server. */
 static bool open_server(const struct stream_config *config, int *listen_fd,
 			struct sockaddr_any *bound, GError **error)
 {
@@ -293,7 +294,7 @@ static bool open_server(const struct stream_config *config, int *listen_fd,
 			return fail_fd(error, config->fd, "does not listen");
 		if (listening) {
 			*listen_fd = config->fd;
-			/* accept() must not sleep when a client has gone again. */
+			/* accept() must not block when the client is gone already. */
 			g_unix_set_fd_nonblocking(config->fd, TRUE, NULL);
 		}
 		return true;

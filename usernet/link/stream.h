@@ -10,12 +10,12 @@
 #include "link/tcp_tune.h"
 
 /*
- * Netdevs over byte streams, framed as QEMU does (u32 big-endian length, frame: QEMU net/stream.c,
+ * Netdevs over byte streams, framed as in QEMU (u32 big-endian length, frame: QEMU net/stream.c,
  * net/socket.c): `stream`, and `socket` with listen=, connect= or a stream fd=. A server takes any
- * number of peers, a port each. A client redials for ever, with back-off and jitter, or as
- * reconnect says; it starts although nobody listens yet. STREAM_DIR dials every unix socket in a
- * directory (dial_dir.h), a port each. An fd is used as it is: a connected socket is one port; a
- * listening one is a server.
+ * number of peers, one port each. A client redials forever, with back-off and jitter or as
+ * reconnect says; it starts even if no server listens yet. STREAM_DIR connects to every unix socket
+ * in a directory (dial_dir.h), one port each. A passed fd is used as is: a connected socket is one
+ * port, a listening one is a server.
  */
 struct network;
 struct netdev;
@@ -23,19 +23,18 @@ struct netdev;
 enum stream_mode { STREAM_SERVER, STREAM_CLIENT, STREAM_FD, STREAM_DIR };
 
 #define STREAM_RECONNECT_DEFAULT (1 * USEC_PER_SEC)
-#define STREAM_RECONNECT_MAX     (30 * USEC_PER_SEC) /* back-off doubles up to here, ± 25 % */
+#define STREAM_RECONNECT_MAX     (30 * USEC_PER_SEC) /* longest back-off, ±25 % */
 
 struct stream_config {
 	const char *kind; /* "stream" or "socket"; static */
 	const char *id;
 	enum stream_mode mode;
 	struct sockaddr_any addr; /* STREAM_DIR: unix, the path of the directory */
-	int fd; /* STREAM_FD, or a bound listening fd passed in (LISTEN_FDS); taken over on success
-		   only. -1: none */
-	bool listens;     /* STREAM_FD: a server's; made to listen when it does not yet */
-	usec_t reconnect; /* client: the wait between attempts; 0: the default, with back-off */
-	bool once;        /* client: no attempt after the first */
-	bool mptcp;       /* client: by multipath TCP */
+	int fd;           /* STREAM_FD or LISTEN_FDS; taken over on success only. -1: none */
+	bool listens;     /* STREAM_FD: the fd is a server's; listen() is called if needed */
+	usec_t reconnect; /* client: wait between attempts; 0: default, with back-off */
+	bool once;        /* client: try only once */
+	bool mptcp;       /* client: use multipath TCP */
 	struct tcp_keepalive keepalive;
 	struct socket_file file; /* unix server */
 	unsigned max_peers;      /* server: 0 means STREAM_MAX_PEERS */

@@ -26,13 +26,13 @@ struct stream_port {
 	int fd;
 	struct loop_io io;
 	struct sendq queue;
-	uint8_t *rest; /* the beginning of a frame that has not come whole yet */
+	uint8_t *rest; /* the beginning of an incomplete frame */
 	size_t rest_len, rest_cap;
 	struct stream_rests *rests;
-	struct list rest_link; // stream_rests::ports, while rest is there
+	struct list rest_link; // stream_rests::ports, while rest is not NULL
 	bool paused;
 	bool carried;
-	bool closing; /* nothing goes in or out any more; freed by reap */
+	bool closing; /* no more input or output; freed by reap */
 	struct loop_task reap;
 };
 
@@ -42,8 +42,8 @@ static struct stream_port *from_port(struct port *port)
 }
 
 /*
- * A port whose output is broken reads on even when it should wait: what the peer said before it
- * went is still there, and its end is to be found.
+ * A port whose output is broken keeps reading even when it should pause: the peer's last frames are
+ * still in the socket, and so is the end of the stream.
  */
 static void update_events(struct stream_port *self)
 {
@@ -58,7 +58,7 @@ static void update_events(struct stream_port *self)
 	loop_io_events(&self->io, events);
 }
 
-/* --- the beginning of a frame, kept between turns --- */
+/* --- incomplete frames --- */
 
 static void set_rest_cap(struct stream_port *self, size_t cap)
 {
@@ -77,7 +77,7 @@ static void drop_rest(struct stream_port *self)
 	list_remove(&self->rest_link);
 }
 
-/* --- the end --- */
+/* --- closing --- */
 
 static void shut(struct stream_port *self)
 {
@@ -144,7 +144,7 @@ static void bad_length(struct stream_port *self, uint32_t length)
 	shut(self);
 }
 
-/* --- in --- */
+/* --- input --- */
 
 static void bound_rests(struct stream_rests *rests)
 {
@@ -155,8 +155,8 @@ static void bound_rests(struct stream_rests *rests)
 			list_first(&rests->ports, struct stream_port, rest_link);
 
 		log_limited(&limit,
-			    "%s (%s): unfinished frames of netdev %s hold more than %u bytes, and "
-			    "this link's was begun first; closing it",
+			    "%s (%s): incomplete frames of netdev %s use more than %u bytes; "
+			    "closing this link, whose frame began first",
 			    oldest->port.name, oldest->port.peer ? oldest->port.peer : "unknown",
 			    oldest->port.netdev->id, STREAM_RESTS_MAX);
 		oldest->port.netdev->n_refused++;
@@ -183,7 +183,7 @@ static void keep_rest(struct stream_port *self, const uint8_t *p, size_t len)
 	bound_rests(self->rests);
 }
 
-/* How much is missing of the frame that was begun; 0: none was, or its length has not come yet. */
+/* Bytes missing from the incomplete frame; 0: there is none, or its length is still incomplete. */
 static size_t missing(const struct stream_port *self)
 {
 	size_t whole;
@@ -195,7 +195,7 @@ static size_t missing(const struct stream_port *self)
 	return whole - self->rest_len;
 }
 
-/* Less than what is missing came: each byte is copied once, however few come at a time. */
+/* Fewer bytes came than are missing. Each byte is copied once, however small the reads. */
 static void add_to_rest(struct stream_port *self, const uint8_t *p, size_t len)
 {
 	size_t whole = self->rest_len + missing(self), cap = self->rest_cap;
@@ -210,7 +210,7 @@ static void add_to_rest(struct stream_port *self, const uint8_t *p, size_t len)
 	bound_rests(self->rests);
 }
 
-/* Returns whether frames were borrowed from @data. */
+/* Returns true when frames were borrowed from @data. */
 static bool take_in(struct stream_port *self, const uint8_t *data, size_t len)
 {
 	struct framing in = framing_init(data, len);
@@ -262,7 +262,7 @@ static void read_once(struct stream_port *self)
 		chunk_return(pool, chunk);
 }
 
-/* --- out --- */
+/* --- output --- */
 
 static void settle_output(struct stream_port *self)
 {
@@ -320,7 +320,7 @@ static void ready(struct loop_io *io, uint32_t revents)
 {
 	struct stream_port *self = container_of(io, struct stream_port, io);
 
-	/* HUP may come with the peer's last words: they are read first, its end next turn. */
+	/* HUP may come with the peer's last frames: read those now; the next turn reads the end. */
 	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		read_once(self);
 	if (!self->closing && (revents & EPOLLOUT)) {

@@ -8,33 +8,31 @@
 #include "base/sockaddr.h"
 
 /*
- * One connected byte stream as a port of the switch: framing on the way in, a send queue on the way
- * out.
+ * One connected byte stream as a port of the switch: framing for input, a send queue for output.
  *
- * It reads once a turn into a chunk that goes back at the end of the turn; between turns it holds
- * at most the bytes of one unfinished frame, in memory of their size, and what the send queue
- * holds.
+ * It reads once a turn into a chunk that is returned at the end of the turn. Between turns it holds
+ * only the bytes of at most one incomplete frame, in a buffer of that size, and the send queue.
  */
 struct netdev;
 struct port;
 struct stream_port;
 
 struct stream_port_events {
-	/* Once: the first frame came in. */
+	/* Called once: the first frame arrived. */
 	void (*carried)(void *owner);
 	/*
-	 * In LOOP_REAP: the peer went, or broke the framing. The port has left the switch already
-	 * and is freed after the call.
+	 * Called in LOOP_REAP: the peer disconnected, or broke the framing. The port has left the
+	 * switch and is freed after the call.
 	 */
 	void (*gone)(void *owner);
 };
 
 /*
- * What the ports of a netdev hold of frames that have not come whole. Beyond the bound the port
- * whose frame was begun longest ago is closed: a peer that sends its frames byte by byte on many
- * links gives way to those that send whole ones.
+ * Incomplete frames of a netdev's ports. Above the limit, the port whose frame began longest ago is
+ * closed, so that peers that send byte by byte on many links do not displace those that send whole
+ * frames.
  */
-#define STREAM_RESTS_MAX (16 * 1024 * 1024) /* bytes, of all ports of a netdev */
+#define STREAM_RESTS_MAX (16 * 1024 * 1024) /* bytes, all ports of a netdev */
 
 struct stream_rests {
 	size_t bytes;
@@ -42,15 +40,15 @@ struct stream_rests {
 };
 
 /*
- * Takes over @fd, a connected socket. @peer, copied, says who is there; may be NULL. @rests stays
- * as long as the port.
+ * Takes ownership of @fd, a connected socket. @peer, copied, names the peer; may be NULL. @rests
+ * must outlive the port.
  */
 struct stream_port *stream_port_new(struct netdev *netdev, int fd, const char *peer,
 				    struct stream_rests *rests,
 				    const struct stream_port_events *events, void *owner);
-/* The socket's address: the peer's, or with @own the one on our side of a unix socket. */
+/* The socket's address: the peer's, or with @own our own. */
 void stream_port_address(const struct port *port, bool own, struct sockaddr_any *addr);
-/* Leaves the switch and closes at once, without gone; freed in LOOP_REAP. */
+/* Leaves the switch and closes at once, without calling gone; freed in LOOP_REAP. */
 void stream_port_close(struct port *port);
 
 #endif

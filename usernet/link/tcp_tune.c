@@ -9,14 +9,14 @@
 #include "base/log.h"
 
 /*
- * What a unix socket may hold on its way to the peer: it decides how many bytes a guest's read and
- * our write move at once. The kernel cuts it to net.core.wmem_max.
+ * The send buffer of a unix socket. It decides how many bytes a guest's read and our write move at
+ * once. The kernel limits it to net.core.wmem_max.
  */
 #define UNIX_SNDBUF (1024 * 1024)
 
 static void set_option(int fd, int level, int option, int value)
 {
-	/* Only speed and patience hang on these. */
+	/* A failure affects only speed and timeouts. */
 	if (setsockopt(fd, level, option, &value, sizeof(value)))
 		log_debug("socket option %d of level %d: %s", option, level, g_strerror(errno));
 }

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * How long a peer behind TCP may be silent: without an answer to @count probes, sent every
- * @interval seconds after @idle seconds of silence, it is gone (tcp(7)). 0: the system's. By our
- * own values a peer that vanished is given up after two minutes.
+ * TCP keepalive: a peer is lost when it does not answer @count probes, sent every @interval seconds
+ * after @idle seconds of silence (tcp(7)). 0: the system's value. The defaults here detect a lost
+ * peer after two minutes.
  */
 struct tcp_keepalive {
 	bool off;

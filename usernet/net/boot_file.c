@@ -44,7 +44,7 @@ const struct boot_arch boot_archs[] = {
 
 static const char *file_of(const struct user_config *config, unsigned arch)
 {
-	/* RFC 4578 says 9 where its erratum, and firmware of today, say 7. */
+	/* RFC 4578 says 9; its erratum and current firmware say 7. */
 	if (arch == X86_64_EFI_OLD)
 		arch = X86_64_EFI;
 	for (const struct boot_file *file = config->boot_files; file && file->name; file++) {

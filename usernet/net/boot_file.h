@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*
- * Which file a guest boots: bootfile.ARCH= for its architecture, else bootfile=. Architectures have
+ * Which file a guest boots: bootfile.ARCH= for its architecture, else bootfile=. Architectures use
  * the numbers of DHCP option 93 and DHCPv6 option 61 (RFC 4578 2.1, RFC 5970 3.3, IANA "Processor
  * Architecture Types").
  */
@@ -18,10 +18,10 @@ struct boot_arch {
 	uint16_t number;
 };
 
-/* Not an architecture: iPXE, which firmware may have loaded first (its user class says "iPXE"). */
+/* Not an architecture: iPXE, loaded first by the firmware (its user class is "iPXE"). */
 #define BOOT_ARCH_IPXE 0xffff
 
-/* Ended by one without a name. */
+/* The last entry has no name. */
 extern const struct boot_arch boot_archs[];
 
 struct boot_file {
@@ -30,8 +30,8 @@ struct boot_file {
 };
 
 /*
- * The file for a client whose option lists @archs, @len bytes of 16-bit numbers; @ipxe: it is iPXE.
- * NULL: none.
+ * The file for a client whose option lists @archs, 16-bit numbers in @len bytes. @ipxe: the client
+ * is iPXE. NULL: none.
  */
 const char *boot_file_for(const struct user_config *config, const uint8_t *archs, size_t len,
 			  bool ipxe);

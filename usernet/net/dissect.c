@@ -24,7 +24,7 @@ static struct dissect dissect_arp(struct reader r)
 	if (!read_u16(&r, &hardware) || !read_u16(&r, &protocol) || !read_u8(&r, &hlen) ||
 	    !read_u8(&r, &plen) || !read_u16(&r, &op))
 		return bad(DROP_TRUNCATED);
-	/* RFC 826; Linux takes hardware type 6 (IEEE 802) for ethernet as well. */
+	/* RFC 826; Linux also takes hardware type 6 (IEEE 802) for ethernet. */
 	if ((hardware != 1 && hardware != 6) || protocol != ETHERTYPE_V4 || hlen != MAC_LEN ||
 	    plen != 4)
 		return bad(DROP_MALFORMED);
@@ -36,8 +36,8 @@ static struct dissect dissect_arp(struct reader r)
 }
 
 /*
- * A client listens on 68 whatever the source port is; a server answers a relay on 67 with op
- * BOOTREPLY. A relay's own request, from 67 to 67, is no server's.
+ * A client listens on port 68 whatever the source port. A server answers a relay on port 67 with op
+ * BOOTREPLY. A relay's own request, from 67 to 67, is not a server message.
  */
 static struct dissect dissect_dhcp(struct reader r, uint16_t src, uint16_t dst)
 {
@@ -71,12 +71,12 @@ static struct dissect dissect_v4(struct reader r)
 
 	if (!ip)
 		return bad(DROP_TRUNCATED);
-	/* No host takes another version, nor a header shorter than itself. */
+	/* Hosts ignore other versions and headers shorter than the minimum. */
 	if (ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5 || (ip[9] != IPPROTO_UDP && ip[9] != IPPROTO_ICMP))
 		return kind(DISSECT_NOTHING);
 	if (!read_skip(&r, (size_t)(ip[0] & 0xf) * 4 - 20))
 		return bad(DROP_TRUNCATED);
-	/* A first fragment always has the ports: fragments come in units of 8 bytes. */
+	/* Only the first fragment has the ports: the next begins at offset 8 or later. */
 	if ((ip[6] & 0x1f) || ip[7])
 		return kind(DISSECT_NOTHING);
 	if (ip[9] == IPPROTO_ICMP)
@@ -99,7 +99,9 @@ static struct dissect dissect_icmp6(struct reader r, const uint8_t *ip)
 		return kind(DISSECT_SERVER);
 	case ND_ROUTER_SOLICIT:
 	case ND_NEIGHBOR_SOLICIT_:
-		/* Its source link-layer option makes the receiver note the packet's source. */
+		/*
+		 * A source link-layer option makes the receiver cache the packet's source address.
+		 */
 		memcpy(&d.v6, ip + 8, 16);
 		return r.rem < (type == ND_ROUTER_SOLICIT ? 7 : 23) ? bad(DROP_TRUNCATED) : d;
 	case ND_NEIGHBOR_ADVERT_:
@@ -112,8 +114,8 @@ static struct dissect dissect_icmp6(struct reader r, const uint8_t *ip)
 }
 
 /*
- * One extension header: *@next and @r move on behind it. False when it is not whole. A later
- * fragment ends the walk as IPPROTO_NONE: the first one has told.
+ * Skips one extension header; moves *@next and @r past it. False when it is truncated. For a later
+ * fragment *@next becomes IPPROTO_NONE: the first fragment was checked.
  */
 static bool skip_extension(struct reader *r, uint8_t *next)
 {
@@ -159,7 +161,7 @@ static struct dissect dissect_v6(struct reader r)
 		case IPPROTO_MH:
 		case 139: /* HIP, RFC 7401 */
 		case 140: /* Shim6, RFC 5533 */
-			/* A first fragment must have the whole chain (RFC 7112). */
+			/* The first fragment must contain the whole header chain (RFC 7112). */
 			if (!skip_extension(&r, &next))
 				return bad(DROP_TRUNCATED);
 			break;
@@ -203,8 +205,7 @@ struct dissect dissect_frame(const struct frame *frame)
 	if (!read_u16(&r, &type))
 		return bad(DROP_TRUNCATED);
 	while (type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG) {
-		/* Hosts strip any number of priority tags: no hiding behind more than we look at.
-		 */
+		/* Hosts strip any number of priority tags, so refuse more than we look at. */
 		if (++tags > DISSECT_MAX_TAGS)
 			return bad(DROP_MALFORMED);
 		if (!read_skip(&r, 2) || !read_u16(&r, &type))

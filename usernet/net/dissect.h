@@ -9,9 +9,9 @@
 #include "net/port.h"
 
 /*
- * Looks into a frame as far as the guard must: does it claim an address, does it speak for a server
- * or router? Walks VLAN tags, SNAP and IPv6 extension headers, behind which such frames like to
- * hide (RFC 7113; CVE-2021-27853, -27854). Reads nothing beyond the frame.
+ * Parses a frame as far as the guard needs: does it claim an address, does it carry a server or
+ * router message? Follows VLAN tags, SNAP and IPv6 extension headers, which can hide such messages
+ * (RFC 7113; CVE-2021-27853, -27854). Never reads past the frame.
  */
 enum {
 	ETHERTYPE_CTAG = 0x8100, /* IEEE 802.1Q */
@@ -33,13 +33,13 @@ enum {
 	ND_LAST = ND_REDIRECT_,
 };
 
-#define DISSECT_MAX_TAGS       2 /* FRAME_MAX has room for as many */
+#define DISSECT_MAX_TAGS       2 /* FRAME_MAX has room for this many */
 #define DISSECT_MAX_EXTENSIONS 8
 
 enum dissect_kind {
-	DISSECT_NOTHING,   /* nothing the guard minds */
+	DISSECT_NOTHING,   /* nothing for the guard to check */
 	DISSECT_BAD,       /* why */
-	DISSECT_CLIENT,    /* of DHCP: may send from an address that it lost */
+	DISSECT_CLIENT,    /* DHCP client: may send from an address that it lost */
 	DISSECT_ARP,       /* mac, v4 */
 	DISSECT_NEIGHBOUR, /* v6 */
 	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, ICMP redirect */
@@ -48,16 +48,16 @@ enum dissect_kind {
 struct dissect {
 	enum dissect_kind kind;
 	enum drop_reason why;
-	bool tagged;         /* there was a VLAN tag */
+	bool tagged;         /* the frame has a VLAN tag */
 	mac_t mac;           /* ARP: the sender's hardware address */
 	struct in_addr v4;   /* ARP: the sender's; 0 in a probe (RFC 5227 1.1) */
-	struct in6_addr v6;  /* what its sender says is its own; :: when it says nothing */
-	struct in6_addr src; /* source of the IP packet, IPv4 v4-mapped; ::: it is none */
+	struct in6_addr v6;  /* the address that the sender claims; :: when none */
+	struct in6_addr src; /* source of the IP packet, IPv4 v4-mapped; "::": none */
 };
 
 /* @frame has at least FRAME_MIN bytes. */
 struct dissect dissect_frame(const struct frame *frame);
-/* dissect::src alone, of a frame without VLAN tag and SNAP. */
+/* Only dissect::src, of a frame without VLAN tag and SNAP. */
 struct in6_addr dissect_source(const struct frame *frame);
 
 #endif

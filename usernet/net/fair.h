@@ -5,16 +5,16 @@
 #include "net/port.h"
 
 /*
- * A turn belongs to everybody. What a port's frames cost the gateway is measured, and a port that
- * costs much while others are active rests: its socket is not read for a multiple of that cost, so
- * what it sends waits there, and the next read takes less of it. Nothing is dropped. A port that is
- * alone never rests.
+ * Shares the gateway's time between ports. The cost of each port's frames is measured. A port that
+ * costs much while others are active rests: its socket is not read for a multiple of that cost, and
+ * its further frames wait in the socket. The next read then takes less. No frame is dropped. A port
+ * that is active alone never rests.
  *
- *   fair_active() when a port's frames come in
+ *   fair_active() when a port's frames arrive
  *   fair_begin() -> fair_end() around each run of one port's frames
  *   port->read_max is how much its link reads at once
  */
-#define FAIR_ACTIVE (100 * USEC_PER_MSEC) /* a port that sent so lately is active */
+#define FAIR_ACTIVE (100 * USEC_PER_MSEC) /* a port that sent within this time is active */
 #define FAIR_FREE   INT64_C(500000)       /* ns of CPU of a run that cost no rest */
 #define FAIR_REST   2                     /* ns of rest for each ns of cost */
 #define FAIR_READ   4096                  /* bytes: the least read at once, and a step up */
@@ -24,7 +24,7 @@ struct fair {
 	struct {
 		unsigned port_id;
 		usec_t at;
-	} recent[2];   /* the two ports that sent last */
+	} recent[2];   /* the last two ports that sent */
 	int64_t began; /* ns of CPU, when the run began */
 	bool shared;   /* others are active */
 };
@@ -33,7 +33,7 @@ void fair_init(struct fair *fair, struct loop *loop);
 /* @port has sent frames. */
 void fair_active(struct fair *fair, const struct port *port);
 
-/* A run of @port's frames begins. */
+/* Starts a run of @port's frames. */
 void fair_begin(struct fair *fair, const struct port *port);
 /* The run of @port's frames ends; the port may rest from now on. */
 void fair_end(struct fair *fair, struct port *port);

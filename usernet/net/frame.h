@@ -10,10 +10,9 @@
 /*
  * An ethernet frame, without FCS: bytes borrowed until the end of the turn.
  *
- * In memory every frame has its length in front of it, 4 bytes big-endian, as QEMU's stream netdev
- * frames it (QEMU net/stream.c). Whoever makes a frame writes it (frame_set_prefix); a stream port
- * sends prefix and frame from where they are, and frames that follow one another in memory as one
- * run.
+ * In memory every frame is preceded by its length, 4 bytes big-endian, as QEMU's stream netdev
+ * frames it (QEMU net/stream.c). The code that makes a frame writes the length (frame_set_prefix).
+ * A stream port sends prefix and frame in place, and sends adjacent frames in one piece.
  *
  *      …│ len A │ frame A …… │ len B │ frame B …│
  *               ▲ .data                ▲ .data
@@ -26,13 +25,13 @@ struct frame {
 #define FRAME_PREFIX 4
 #define MAC_LEN      6
 #define ETH_HEADER   14
-/* QEMU's NET_BUFSIZE is 4096 + 65536; a 64 KB IP packet, two VLAN tags and its header fit. */
+/* QEMU's NET_BUFSIZE is 4096 + 65536. Fits a 64 KB IP packet, two VLAN tags and the header. */
 #define FRAME_MAX (65535 + ETH_HEADER + 8)
-/* What goes to the switch must at least have an ethernet header; shorter ones are runts. */
+/* The switch takes frames with at least an ethernet header; shorter ones are runts. */
 #define FRAME_MIN ETH_HEADER
 /*
- * The shortest frame of ethernet without FCS (IEEE 802.3 4.4.2, minFrameSize): frames to guests are
- * padded to this length. Some NIC models drop or miscount shorter ones.
+ * The shortest ethernet frame without FCS (IEEE 802.3 4.4.2, minFrameSize). Frames to guests are
+ * padded to this length: some NIC models drop or miscount shorter ones.
  */
 #define FRAME_PADDED 60
 
@@ -86,7 +85,7 @@ static inline uint16_t frame_ethertype(const struct frame *f)
 	return (uint16_t)(f->data[12] << 8 | f->data[13]);
 }
 
-/* Writes the length in front of @data. */
+/* Writes the length prefix before @data. */
 static inline void frame_set_prefix(uint8_t *data, uint32_t len)
 {
 	data[-4] = (uint8_t)(len >> 24);

@@ -11,8 +11,8 @@
 
 struct guard {
 	struct network *network;
-	mac_t gateway_mac; /* 0: the network has no gateway of its own */
-	GArray *v4;        /* of struct in_addr: the gateway's */
+	mac_t gateway_mac; /* 0: the network has no gateway */
+	GArray *v4;        /* of struct in_addr: the gateway's addresses */
 	GArray *v6;        /* of struct in6_addr */
 };
 
@@ -104,7 +104,7 @@ static usec_t now_of(const struct guard *guard)
 	return loop_now(guard->network->loop);
 }
 
-/* Is @guest's address, which another MAC at @from claims, to stay where it is? */
+/* Must @guest's address, which another MAC at @from claims, stay with @guest? */
 static bool holds(const struct guard *guard, const struct guest *guest, const struct port *from,
 		  bool leased)
 {
@@ -120,7 +120,7 @@ static bool holds(const struct guard *guard, const struct guest *guest, const st
 	       vswitch_lookup(guard->network->vswitch, guest->mac) == port;
 }
 
-/* The living port that keeps @mac from @from, or NULL. */
+/* The active port that keeps @mac from @from, or NULL. */
 static const struct port *mac_holder(const struct guard *guard, const struct port *from, mac_t mac)
 {
 	const struct network *network = guard->network;
@@ -131,7 +131,7 @@ static const struct port *mac_holder(const struct guard *guard, const struct por
 	if (!holder) {
 		const struct guest *guest = guest_by_mac(network->guests, mac);
 
-		/* Silent for long, but there. */
+		/* Silent for long, but still present. */
 		if (guest && guest->port->n_guests < GUEST_FEW)
 			holder = guest->port;
 	}
@@ -196,7 +196,7 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 
 	if (guard->gateway_mac && d->mac == guard->gateway_mac)
 		return refuse(from, DROP_SPOOFED);
-	/* A probe asks, it claims nothing (RFC 5227 1.1). */
+	/* A probe claims nothing (RFC 5227 1.1). */
 	if (!d->v4.s_addr)
 		return true;
 	guest = guest_by_v4(guests, d->v4);
@@ -205,7 +205,7 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 		return refuse_address(guard, from, d, NULL);
 	if (guest && guest->mac != d->mac && (guest->v4_leased || holds(guard, guest, from, false)))
 		return refuse_address(guard, from, d, guest);
-	/* Whoever speaks for another says nothing of where that one is; nor does another VLAN. */
+	/* A proxy answer, or one in another VLAN, does not show where the sender is. */
 	if (d->tagged || d->mac != src)
 		return true;
 	if (guest && guest->mac != src) {
@@ -225,7 +225,7 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	struct guest_table *guests = guard->network->guests;
 	struct guest *guest;
 
-	/* Duplicate address detection speaks from :: (RFC 4862 5.4.2). */
+	/* Duplicate address detection uses the source :: (RFC 4862 5.4.2). */
 	if (IN6_IS_ADDR_UNSPECIFIED(&d->v6))
 		return true;
 	if (is_protected_v6(guard, &d->v6)) {
@@ -246,7 +246,7 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	return true;
 }
 
-/* Whose is the source address of the packet? Unknown ones pass: a guest may route for others. */
+/* Checks the packet's source address. Unknown addresses pass: a guest may be a router. */
 static bool pass_source(struct guard *guard, struct port *from, mac_t src, const struct dissect *d)
 {
 	struct guest_table *guests = guard->network->guests;
@@ -268,7 +268,7 @@ static bool pass_source(struct guard *guard, struct port *from, mac_t src, const
 	}
 	if (guest && (guest->mac == src || !holds(guard, guest, from, leased)))
 		guest = NULL;
-	/* The server tells a client that its address is another's now (RFC 2131 4.3.2, DHCPNAK). */
+	/* The server tells a client that it lost its address (RFC 2131 4.3.2, DHCPNAK). */
 	if (!ours && (d->kind == DISSECT_CLIENT || (!others && !guest)))
 		return true;
 	note_conflict(guard, from, src, &d->src, ours ? NULL : guest);

@@ -10,57 +10,58 @@
 #include "net/station.h"
 
 /*
- * What a port may send. Frames of a trusted port pass unseen; of the others guard_pass() sees each
- * that guard_must_see() or that differs in its addresses (MAC or source IP) from the one before it:
- *   - the source MAC is a single, non-zero address, and not the gateway's, nor one reserved for a
- *     guest at another netdev;
- *   - a MAC stays with the living port that has it. A port that never sent from another MAC may
- *     take it over, unless it is reserved: a guest that was replugged or migrated comes so. Two
- *     guests of one MAC come so too, and are told (moves.h);
+ * Checks what a port may send. Frames of a trusted port are not checked. Of other ports,
+ * guard_pass() checks each frame for which guard_must_see() is true or whose addresses (MAC or
+ * source IP) differ from those of the frame before it:
+ *   - The source MAC is a single, non-zero address; it is neither the gateway's nor reserved for a
+ *     guest at another netdev.
+ *   - A MAC stays with the active port that has it. A port that never sent from another MAC may
+ *     take it over, unless it is reserved: this allows a replugged or migrated guest. Two guests
+ *     with one MAC also pass, and are reported (moves.h).
  *   - DHCP and DHCPv6 server messages, router advertisements and redirects (ICMP and ICMPv6) come
- *     only from the gateway; on a network without one, a server sits behind some port, and they
- *     pass;
- *   - ARP, neighbour discovery and source addresses claim neither the gateway's addresses nor one
- *     reserved for another, nor one that a guest holds at another living port: first come (RFC
- *     6620), the lease always;
- *   - all this behind VLAN tags (two at most) and IPv6 extension headers too (RFC 7113);
- *   - flooded frames stay in the port's flood budget.
- * What ARP and neighbour discovery show of guests is noted in the guest table on the way.
+ *     only from the gateway. On a network without a gateway they pass.
+ *   - ARP, neighbour discovery and source addresses do not claim an address of the gateway, one
+ *     reserved for another guest, or one that a guest holds at another active port: the first
+ *     claim counts (RFC 6620), a lease always.
+ *   - The same holds after VLAN tags (two at most) and IPv6 extension headers (RFC 7113).
+ *   - Flooded frames stay within the port's flood budget.
+ * The guard also records in the guest table what ARP and neighbour discovery show of guests.
  */
 struct guard;
 struct network;
 
 /*
- * A port lives while its link is up. What it holds it holds as long, if it has fewer guests than
- * GUEST_FEW or the address is leased or reserved. Otherwise (another switch stands behind it)
- * an address is held while its MAC was heard within this time. guard=off of a netdev lets its ports
- * take what is neither the gateway's, reserved nor leased: for addresses that move on
- * failover (VRRP).
+ * A port is active while its link is up. It holds its addresses as long, if it has fewer guests
+ * than GUEST_FEW or the address is leased or reserved. Otherwise the port leads to another switch,
+ * and it holds an address while the MAC was seen within this time. guard=off lets a netdev's ports
+ * take addresses that are not the gateway's, reserved or leased, for failover (VRRP).
  */
 #define GUARD_HOLD STATION_AGE
 
-#define GUARD_FLOOD_RATE  20000.0 /* flooded frames a second and port */
-#define GUARD_FLOOD_BURST 40000.0 /* and at once */
+#define GUARD_FLOOD_RATE  20000.0 /* flooded frames per second and port */
+#define GUARD_FLOOD_BURST 40000.0 /* burst */
 
-/* Conflicts of addresses are noted (troubles.h) so often at most for each port. */
+/* Address conflicts are noted (troubles.h) at most this often per port. */
 #define GUARD_CONFLICT_PAUSE (1 * USEC_PER_SEC)
 
 struct guard *guard_new(struct network *network);
 void guard_free(struct guard *guard);
-/* The gateway's MAC and addresses; zero when there is none. Several addresses may be added. */
+/*
+ * The gateway's MAC and addresses; the MAC is 0 without a gateway. Several addresses may be added.
+ */
 void guard_set_gateway_mac(struct guard *guard, mac_t mac);
 void guard_protect_v4(struct guard *guard, struct in_addr addr);
 void guard_protect_v6(struct guard *guard, const struct in6_addr *addr);
-/* No more, of those of a guard_protect. */
+/* Removes an address that guard_protect_v4() or guard_protect_v6() added. */
 void guard_unprotect_v4(struct guard *guard, struct in_addr addr);
 void guard_unprotect_v6(struct guard *guard, const struct in6_addr *addr);
-/* Forgets the three above: the user netdev went. */
+/* Forgets MAC and addresses of the gateway: the user netdev was removed. */
 void guard_clear_gateway(struct guard *guard);
 
 /* vswitch_guard_fn; @data is the guard. @frame has at least FRAME_MIN bytes. */
 bool guard_pass(void *data, struct port *from, const struct frame *frame);
 
-/* How many of @n frames @from may flood now; they are charged to it. */
+/* How many of @n frames @from may flood now; charged to its budget. */
 size_t guard_flood_budget(struct port *from, size_t n, usec_t now);
 
 static inline uint16_t guard_load16(const uint8_t *p)
@@ -69,8 +70,8 @@ static inline uint16_t guard_load16(const uint8_t *p)
 }
 
 /*
- * False for the common frame, of which the addresses say all: TCP, most UDP, most ICMP. In doubt
- * true, and dissect() looks closer. Inline, because it is all that most frames cost.
+ * False for the usual frame, for which checking the addresses is enough: TCP, most UDP, most ICMP.
+ * When unsure true: guard_pass() then parses the frame. Inline, because it runs for every frame.
  */
 static inline bool guard_must_see(const struct frame *frame)
 {
@@ -107,7 +108,7 @@ static inline bool guard_must_see(const struct frame *frame)
 			return true;
 		}
 	}
-	/* Below 1536 it is a length (IEEE 802.3), and SNAP may say more. */
+	/* Below 1536 it is a length (IEEE 802.3), and a SNAP header may follow. */
 	return type == ETHERTYPE_ARP_ || type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG ||
 	       type < 1536;
 }

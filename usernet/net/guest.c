@@ -14,8 +14,8 @@ struct guest_table {
 	struct list guests;  /* heads guest::link */
 	GHashTable *by_mac;  /* &guest::mac -> guest */
 	GHashTable *by_v4;   /* address as a pointer -> guest */
-	GHashTable *by_v6;   /* own copy of the address -> guest */
-	GHashTable *by_name; /* own copy, lower case -> guest */
+	GHashTable *by_v6;   /* copy of the address, owned -> guest */
+	GHashTable *by_name; /* lower-case copy of the name, owned -> guest */
 	GArray *observers;
 	struct reservation_table *reservations; /* NULL: none */
 	struct reservation_observer reservation_observer;
@@ -80,7 +80,7 @@ void guest_table_observe(struct guest_table *table, const struct guest_observer 
 			o->ops->what(o->data, guest);                                              \
 	}
 
-/* --- coming and going --- */
+/* --- adding and removing --- */
 
 static void forget_name(struct guest_table *table, struct guest *guest)
 {
@@ -186,7 +186,7 @@ struct guest *guest_seen(struct guest_table *table, mac_t mac, struct port *port
 	return guest;
 }
 
-/* --- what it has --- */
+/* --- addresses and name --- */
 
 static bool is_host_v4(struct in_addr addr)
 {
@@ -320,7 +320,7 @@ bool guest_set_name(struct guest_table *table, struct guest *guest, const char *
 	return true;
 }
 
-/* --- reservations come and go --- */
+/* --- reservations --- */
 
 static void on_reserved(struct reservation_observer *observer, const struct reservation *r)
 {
@@ -333,7 +333,7 @@ static void on_reserved(struct reservation_observer *observer, const struct rese
 		forget_name(table, holder);
 		TELL(table, changed, holder);
 	}
-	/* One that has it by lease keeps it until that ends. */
+	/* A guest that has the address by lease keeps it until the lease ends. */
 	if (r->addr.s_addr && at && at != guest && !at->v4_leased) {
 		drop_v4(table, at);
 		TELL(table, changed, at);
@@ -344,7 +344,7 @@ static void on_reserved(struct reservation_observer *observer, const struct rese
 	}
 }
 
-/* What the guest calls itself comes with its next DHCP message. */
+/* The guest's own name comes with its next DHCP message. */
 static void on_unreserved(struct reservation_observer *observer, const struct reservation *r)
 {
 	struct guest_table *table =
@@ -365,7 +365,7 @@ void guest_table_reserve(struct guest_table *guests, struct reservation_table *t
 	reservation_observe(table, &guests->reservation_observer);
 }
 
-/* --- who is it --- */
+/* --- lookup --- */
 
 struct guest *guest_by_mac(struct guest_table *table, mac_t mac)
 {

@@ -19,7 +19,7 @@ uint64_t guest_mac_derive(const char *network, const char *name, unsigned attemp
 		uint8_t digest[DIGEST_SIZE];
 		gsize len = sizeof(digest);
 
-		/* With their zeros, so that no two pairs run into one text. */
+		/* Hash the NULs too, so that different pairs never give the same text. */
 		g_checksum_update(sum, (const guchar *)network, (gssize)strlen(network) + 1);
 		g_checksum_update(sum, (const guchar *)lower, (gssize)strlen(lower) + 1);
 		g_checksum_update(sum, (const guchar *)tries, -1);
@@ -43,7 +43,7 @@ bool guest_mac_parse(const char *text, uint64_t *mac)
 			value = (value & ~UINT64_C(0xff)) | (value & 0xff) << 4 |
 				(uint64_t)g_ascii_xdigit_value(*text++);
 	}
-	/* The group bit: no single machine's. */
+	/* Refuse the group bit: such an address is not a single host's. */
 	if (*text || !value || value >> 40 & 1)
 		return false;
 	*mac = value;

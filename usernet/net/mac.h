@@ -6,20 +6,20 @@
 #include <stdint.h>
 
 /*
- * The MAC address of a guest that is known by its name: the same on every machine and in every run,
- * so that it may be written into a QEMU command line once. 52:54:00, the prefix QEMU uses, and 24
- * bits of the SHA-256 of network and name (in lower case).
+ * The MAC address derived from a guest's name. It is the same on every machine and in every run, so
+ * it can be written into a QEMU command line once: 52:54:00, QEMU's prefix, and 24 bits of the
+ * SHA-256 of network and name (in lower case).
  *
- * @attempt is 0 for the first choice. Among 24 bits two names of one network may meet: who is added
- * later then takes attempt 1, and so on, until one is free. Thus it depends on the order of the
- * names only where they meet, and `usernetctl mac NAME` prints the first choice.
+ * @attempt is 0 for the first choice. With 24 bits, two names of one network may collide: the guest
+ * added later takes attempt 1, and so on, until an address is free. Only for such names does the
+ * address depend on the order of the guests; `usernetctl mac NAME` prints the first choice.
  *
- * Never one of 52:54:00:12:34:00 to :ff, from which QEMU numbers guests that are given none (QEMU
- * net/net.c qemu_macaddr_default_if_unset). The result is a number as in net/frame.h's mac_t.
+ * The result is never 52:54:00:12:34:00 to :ff, which QEMU gives to guests without a MAC (QEMU
+ * net/net.c qemu_macaddr_default_if_unset). It is a number like mac_t in net/frame.h.
  */
 uint64_t guest_mac_derive(const char *network, const char *name, unsigned attempt);
 
-/* "52:54:00:12:34:02", of one digit or two between colons; a single, non-zero address. */
+/* "52:54:00:12:34:02", one or two digits between colons; a single, non-zero address. */
 bool guest_mac_parse(const char *text, uint64_t *mac);
 
 /* "52:54:00:12:34:02" and its NUL */

@@ -6,12 +6,12 @@
 #include "net/frame.h"
 
 /*
- * MAC addresses that move between living ports. One move is a guest that was replugged or migrated;
- * one that moves back within MOVES_WINDOW is two guests with one address.
+ * MAC addresses that move between existing ports. A single move is a guest that was replugged or
+ * migrated. A move back within MOVES_WINDOW means that two guests use one address.
  */
 #define MOVES_WINDOW  (30 * USEC_PER_SEC)
-#define MOVES_TRACKED 16 /* addresses at once; the one that moved longest ago gives way */
-#define MOVES_PAUSE   (1 * USEC_PER_SEC) /* moves are told on in sums, so often at most */
+#define MOVES_TRACKED 16 /* addresses tracked; the one that moved longest ago is replaced */
+#define MOVES_PAUSE   (1 * USEC_PER_SEC) /* moves are reported in sums, at most this often */
 
 struct port;
 struct troubles;
@@ -24,7 +24,7 @@ struct moves {
 	} tracked[MOVES_TRACKED];
 };
 
-/* @mac, seen at @from a moment ago, is at @to now. Notes TROUBLE_MAC_CONFLICT. */
+/* @mac, just seen at @from, is now at @to. Notes TROUBLE_MAC_CONFLICT. */
 void moves_note(struct moves *moves, struct troubles *troubles, mac_t mac, const struct port *from,
 		const struct port *to, usec_t now);
 

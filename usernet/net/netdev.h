@@ -9,9 +9,9 @@
 #include "base/list.h"
 
 /*
- * A configured attachment, named and spelled as QEMU's -netdev does. It owns its ports: none
- * while a client is not connected, one per guest when listening, always one for the gateway. The
- * struct is embedded in each kind's own.
+ * A configured attachment, named and spelled as QEMU's -netdev. It owns its ports: a client has one
+ * while connected, a server one per guest, the gateway always one. The struct is embedded in each
+ * kind's own.
  */
 struct network;
 struct netdev;
@@ -19,15 +19,15 @@ struct port;
 struct port_ops;
 
 struct netdev_ops {
-	const char *kind; /* "stream": as the option string begins */
+	const char *kind; /* "stream": the first word of the option string */
 	/*
-	 * What QEMU's `info network` says of such a netdev, newly allocated: of the peer at @port,
-	 * or with NULL of the netdev without one. NULL: it has no words of its own.
+	 * The text of QEMU's `info network` for this netdev, newly allocated: for the peer at
+	 * @port, or, if NULL, for the netdev without a peer. NULL: use the default text.
 	 */
 	char *(*info)(const struct netdev *netdev, const struct port *port);
 	/*
-	 * Removes the ports, closes and unlinks what was opened, frees all; through LOOP_REAP
-	 * what a callback may be in. Nothing of it may use the network afterwards.
+	 * Removes the ports, closes and unlinks what was opened, frees everything. Objects that a
+	 * callback may still use are freed in LOOP_REAP. Must not use the network afterwards.
 	 */
 	void (*destroy)(struct netdev *netdev);
 };
@@ -36,41 +36,44 @@ struct netdev {
 	const struct netdev_ops *ops;
 	struct network *network;
 	char *id;              /* owned */
-	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
-	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
+	char *description;     /* owned; for display: "unix:/run/lan.sock (server)" */
+	bool link_up;          /* set_link on the netdev's id: of present and future ports */
 	bool unguarded;        /* guard=off: guard.h */
-	unsigned group;        /* isolate=: of its ports, those to come too */
+	unsigned group;        /* isolate=: of present and future ports */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
-	uint64_t n_refused;    /* links that waited, or were closed, because a bound was reached */
+	uint64_t n_refused;    /* links delayed or closed because a limit was reached */
 	struct list link;      // network::netdevs
 	struct list ports;     /* heads port::netdev_link */
 };
 
 /*
- * Called by each kind's constructor before anything is opened: checks that @id is well-formed (a
- * letter, then letters, digits, '-', '.', '_'; QEMU util/id.c) and free on @network. NULL: only the
- * former.
+ * Each kind's constructor calls this before it opens anything. Checks that @id is well-formed (a
+ * letter, then letters, digits, '-', '.', '_'; QEMU util/id.c) and not in use on @network. With
+ * NULL only the former.
  */
 bool netdev_check_id(struct network *network, const char *id, GError **error);
 /* Registers with @network and copies @id. */
 void netdev_init(struct netdev *netdev, const struct netdev_ops *ops, struct network *network,
 		 const char *id);
-/* In destroy: leaves @network. */
+/* For destroy: removes the netdev from the network. */
 void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
-/* @isolate: "on", "off" or the name of a group; NULL: as the network. Which: vswitch.h. */
+/* @isolate: "on", "off" or a group name; NULL: the network's setting. See vswitch.h. */
 void netdev_set_isolate(struct netdev *netdev, const char *isolate);
-/* The same text; NULL: as the network. */
+/* The current setting; NULL: the network's. */
 const char *netdev_isolate(const struct netdev *netdev);
 
 /*
- * A port comes: initialised with @ops and the netdev's next name ("lan.1"), added to the switch,
- * the network's observers told (NETWORK_PORT_UP). @peer (who is there, for people; may be NULL) is
- * copied. What else the port is (trusted) is set after this.
+ * Adds a port: initialises it with @ops and the netdev's next name ("lan.1"), adds it to the switch
+ * and notifies observers (NETWORK_PORT_UP). @peer (the peer's name for display; may be NULL) is
+ * copied. Set other fields (trusted) afterwards.
  */
 void netdev_add_port(struct netdev *netdev, struct port *port, const struct port_ops *ops,
 		     const char *peer);
-/* It goes: observers told, its guests forgotten, removed from the switch. Harmless when gone. */
+/*
+ * Notifies observers, forgets the port's guests, removes it from the switch. Does nothing when it
+ * was removed before.
+ */
 void netdev_remove_port(struct port *port);
 
 #endif

@@ -12,9 +12,8 @@
 #include "net/moves.h"
 
 /*
- * One ethernet segment and what belongs to all of it: the switch, the guests, the netdevs, and
- * those who want to be told what happens. Everything above reaches the loop, the switch and the
- * guests through it.
+ * One ethernet segment and its state: the switch, the guests, the netdevs and the observers. The
+ * layers above reach the loop, the switch and the guests through it.
  */
 struct guard;
 struct guest_table;
@@ -28,11 +27,11 @@ struct vswitch;
 
 enum network_event_kind {
 	NETWORK_PORT_UP,       /* port */
-	NETWORK_PORT_DOWN,     /* port: still whole */
-	NETWORK_PORT_DRAINED,  /* port: was congested, and is no more */
+	NETWORK_PORT_DOWN,     /* port: still intact */
+	NETWORK_PORT_DRAINED,  /* port: no longer congested */
 	NETWORK_GUEST_JOINED,  /* guest */
-	NETWORK_GUEST_LEFT,    /* guest: still whole */
-	NETWORK_GUEST_CHANGED, /* guest: an address or its name came or went */
+	NETWORK_GUEST_LEFT,    /* guest: still intact */
+	NETWORK_GUEST_CHANGED, /* guest: an address or the name was added or removed */
 	NETWORK_LEASE_GRANTED, /* guest; text: the address */
 	NETWORK_LEASE_REFUSED, /* port; mac; text: why */
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
@@ -41,13 +40,13 @@ enum network_event_kind {
 	NETWORK_TROUBLE,       /* trouble, port (may be NULL) */
 };
 
-/* What a guest was not allowed to open. */
+/* A connection that a guest was not allowed to open. */
 struct network_denial {
 	uint8_t proto;       /* IPPROTO_* */
 	struct in6_addr dst; /* IPv4 is v4-mapped */
-	uint16_t port;       /* 0: it has none */
-	const char *rule;    /* as options have it */
-	uint64_t untold;     /* others at this port since the last event */
+	uint16_t port;       /* 0: the protocol has no ports */
+	const char *rule;    /* as written in options */
+	uint64_t untold;     /* further denials at this port since the last event */
 };
 
 struct network_event {
@@ -76,14 +75,14 @@ struct network {
 	struct reservation_table *reservations;
 	struct troubles *troubles;
 	struct moves moves;
-	struct spawner *spawner; /* main's: runs commands; NULL: nobody does */
+	struct spawner *spawner; /* owned by main; runs commands. NULL: commands are disabled */
 	struct list netdevs;     /* heads netdev::link, in the order they were made */
-	unsigned n_links;        /* descriptors that links hold; link/share.h bounds them */
+	unsigned n_links;        /* descriptors held by links; limit: link/share.h */
 	struct list observers;   /* heads network_observer::link */
 };
 
 struct network *network_new(struct loop *loop, const char *name);
-/* Destroys the netdevs that are left, in reverse order. */
+/* Destroys the remaining netdevs, in reverse order. */
 void network_free(struct network *network);
 
 /* By id, or NULL. */

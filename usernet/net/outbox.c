@@ -36,7 +36,7 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 	return outbox->chunk->data + outbox->used + FRAME_PREFIX;
 }
 
-/* Zeroes, not what the memory held before: a guest would see it (CVE-2003-0001). */
+/* Zero the padding: stale memory would reach the guest (CVE-2003-0001). */
 static size_t pad(uint8_t *data, size_t len)
 {
 	if (len >= FRAME_PADDED)

@@ -69,7 +69,7 @@ void port_set_link(struct port *port, bool up)
 
 /* --- waiting --- */
 
-/* Read or not: a port is paused while it waits for another, and while it rests. */
+/* A port is paused while it waits for another port and while it rests. */
 static void set_pause(struct port *port)
 {
 	bool pause = port->waits_for || loop_timer_is_set(&port->rest);
@@ -159,7 +159,7 @@ void port_stalled(struct loop_timer *timer)
 {
 	struct port *port = container_of(timer, struct port, stall);
 
-	/* A short credit that was used up is gone, however short. */
+	/* Credit that was used up is gone, even if it was small. */
 	port->stall_credit = 0;
 	port->dropping = true;
 	cease_to_hold(port);

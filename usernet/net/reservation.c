@@ -8,15 +8,18 @@
 
 struct reservation_table {
 	char *network;
-	struct list all;       /* heads reservation::link, in the order they came */
+	struct list all;       /* heads reservation::link, in the order added */
 	struct list observers; /* heads reservation_observer::link */
-	GHashTable *by_name;   /* reservation::name -> reservation, as the others */
+	GHashTable *by_name;   /* reservation::name -> reservation, like the next two */
 	GHashTable *by_mac;    /* &reservation::mac */
-	GHashTable *by_v4;     /* address as a pointer; not those without one */
-	unsigned n_bound;      /* those with a netdev */
+	GHashTable *by_v4;     /* address as a pointer; only reservations that have one */
+	unsigned n_bound;      /* reservations with a netdev */
 };
 
-/* A name is lower-cased at the door, so that lookups need not copy; longer ones are none. */
+/*
+ * A name is converted to lower case on entry, so that lookups need no copy; longer names are
+ * invalid.
+ */
 #define LABEL_MAX 63 /* RFC 1035 2.3.4 */
 
 static guint mac_hash(gconstpointer key)
@@ -74,7 +77,7 @@ void reservation_observe(struct reservation_table *table, struct reservation_obs
 
 /* --- names --- */
 
-/* RFC 1123 2.1, in lower case. False: @text is no such label. */
+/* RFC 1123 2.1, in lower case. False: @text is not a label. */
 static bool make_label(char out[LABEL_MAX + 1], const char *text)
 {
 	size_t len = strlen(text);
@@ -89,14 +92,14 @@ static bool make_label(char out[LABEL_MAX + 1], const char *text)
 	return true;
 }
 
-/* What the name server answers for itself. */
+/* A name that the name server answers itself. */
 static bool is_ours(const char *label)
 {
 	return !strcmp(label, "gateway") || !strcmp(label, "host") || !strcmp(label, "dns") ||
 	       !strcmp(label, "localhost");
 }
 
-/* --- coming and going --- */
+/* --- adding and removing --- */
 
 static bool refuse(GError **error, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -120,8 +123,8 @@ static bool check(const struct reservation_table *table, const struct reservatio
 
 	if (!make_label(label, spec->name))
 		return refuse(error, spec->name,
-			      "not a host name: 1 to 63 letters, digits and '-', which neither "
-			      "begins nor ends it");
+			      "not a host name: 1 to 63 letters, digits and '-', with no '-' at "
+			      "either end");
 	if (is_ours(label))
 		return refuse(error, label, "the name is the network's own; choose another");
 	if (reservation_by_name(table, label))
@@ -138,7 +141,7 @@ static bool check(const struct reservation_table *table, const struct reservatio
 		return refuse(error, label, "ip=%s is guest '%s' already",
 			      inet_ntop(AF_INET, &spec->addr, text, sizeof(text)), other->name);
 	if (reservation_count(table) >= RESERVATION_MAX)
-		return refuse(error, label, "there are %d named guests already", RESERVATION_MAX);
+		return refuse(error, label, "there are already %d named guests", RESERVATION_MAX);
 	return true;
 }
 
@@ -229,7 +232,7 @@ bool reservation_set_v4(struct reservation_table *table, const struct reservatio
 	return true;
 }
 
-/* --- who is it --- */
+/* --- lookup --- */
 
 const struct reservation *reservation_by_name(const struct reservation_table *table,
 					      const char *name)
@@ -283,7 +286,7 @@ bool reservation_allows_netdev(const struct reservation_table *table, mac_t mac,
 	const struct reservation *r;
 
 	if (!table->n_bound)
-		return true; /* what most networks have: frames need not wait for a lookup */
+		return true; /* most networks: frames need no lookup */
 	r = reservation_by_mac(table, mac);
 	return !r || !r->netdev || !strcmp(r->netdev, netdev);
 }

@@ -6,7 +6,7 @@
 #include "base/address.h"
 
 struct served {
-	GHashTable *addresses; /* struct in6_addr, owned -> how many want it */
+	GHashTable *addresses; /* struct in6_addr, owned -> number of users */
 };
 
 struct served *served_new(void)

@@ -7,11 +7,11 @@
 #include "net/port.h"
 
 /*
- * Open addressing with linear probing, at most half full; removal closes the gap behind it, so
- * there are no tombstones and lookups stay short however often stations come and go.
+ * Open addressing with linear probing, at most half full. Removal closes the gap after it, so there
+ * are no tombstones and lookups stay short after many changes.
  */
 #define N_SLOTS (2 * STATION_MAX)
-/* A full table is swept for one more station only so often. */
+/* A full table is swept at most this often to make room. */
 #define SWEEP_PAUSE USEC_PER_SEC
 
 struct station {
@@ -25,7 +25,7 @@ struct station_table {
 	uint64_t seed;
 	unsigned count;
 	usec_t swept;
-	struct port *left; /* station_left() */
+	struct port *left; /* result of station_left() */
 };
 
 G_STATIC_ASSERT((N_SLOTS & (N_SLOTS - 1)) == 0);
@@ -35,7 +35,7 @@ static unsigned home_of(const struct station_table *table, mac_t mac)
 	return (unsigned)hash_mix(mac ^ table->seed) & (N_SLOTS - 1);
 }
 
-/* The station's slot, or the free one where it would go. */
+/* The station's slot, or the free slot where it belongs. */
 static struct station *slot_of(const struct station_table *table, mac_t mac)
 {
 	unsigned i = home_of(table, mac);
@@ -54,7 +54,7 @@ static void remove_slot(struct station_table *table, unsigned gap)
 	for (unsigned i = (gap + 1) & (N_SLOTS - 1); slots[i].port; i = (i + 1) & (N_SLOTS - 1)) {
 		unsigned home = home_of(table, slots[i].mac);
 
-		/* It may move into the gap unless its home lies behind the gap. */
+		/* It can move into the gap unless its home slot is after the gap. */
 		if (((i - home) & (N_SLOTS - 1)) >= ((i - gap) & (N_SLOTS - 1))) {
 			slots[gap] = slots[i];
 			gap = i;
@@ -68,13 +68,13 @@ static bool has_aged(const struct station *station, usec_t now)
 	return now - station->seen >= STATION_AGE;
 }
 
-/* Removes those of @port, or with NULL those that have aged. */
+/* Removes the stations of @port, or, if NULL, those that have aged. */
 static void remove_matching(struct station_table *table, const struct port *port, usec_t now)
 {
 	for (unsigned i = 0; i < N_SLOTS; i++) {
 		const struct station *s = &table->slots[i];
 
-		/* The slot is looked at again: another may have moved into it. */
+		/* Check the slot again: another station may have moved into it. */
 		while (s->port && (port ? s->port == port : has_aged(s, now)))
 			remove_slot(table, i);
 	}
@@ -95,7 +95,7 @@ void station_table_free(struct station_table *table)
 	g_free(table);
 }
 
-/* @newcomer: it would take a slot; one that moves has it already. */
+/* @newcomer: it needs a slot; a station that moves already has one. */
 static bool has_room(const struct station_table *table, const struct port *port, bool newcomer)
 {
 	unsigned max = port->n_stations < STATION_FEW ? STATION_MAX : STATION_MAX - STATION_RESERVE;

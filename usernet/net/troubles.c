@@ -45,7 +45,7 @@ void troubles_free(struct troubles *troubles)
 	g_free(troubles);
 }
 
-/* Two guests with one MAC address are one trouble, whichever of them was heard last. */
+/* Two guests with one MAC address are one trouble, whichever sent last. */
 static bool is_about(const struct trouble *trouble, const struct trouble_facts *facts)
 {
 	if (trouble->kind != facts->kind || trouble->mac != facts->mac)
@@ -87,7 +87,7 @@ static char *describe(const struct trouble *t)
 	switch (t->kind) {
 	case TROUBLE_MAC_CONFLICT:
 		return g_strdup_printf("two guests have the MAC address " MAC_FMT
-				       ", at %s and at %s: give each a mac= of its own",
+				       ", at %s and at %s: give each its own mac=",
 				       MAC_ARGS(t->mac), t->other, t->port);
 	case TROUBLE_ADDRESS_CONFLICT:
 		return g_strdup_printf("guest %s claims the address %s, which %s%s", who,
@@ -99,7 +99,7 @@ static char *describe(const struct trouble *t)
 				       who, t->address, t->what);
 	case TROUBLE_NO_ADDRESS:
 		return g_strdup_printf("the guest at %s sends frames and has no IPv4 address: it "
-				       "has not asked for one by DHCP",
+				       "has not requested one by DHCP",
 				       t->port);
 	case TROUBLE_BUDGET:
 		return g_strdup_printf("%s is over its limit '%s': what is beyond is dropped",

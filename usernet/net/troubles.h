@@ -11,10 +11,10 @@
 #include "net/frame.h"
 
 /*
- * What is wrong on a network, and for whom: a table that remembers each trouble once, however often
- * it is seen. A trouble is told (NETWORK_TROUBLE and a warning in the log) when it is first seen,
- * at the 10th, 100th, 1000th time and so on, and at most once in TROUBLE_AGAIN otherwise. It is
- * forgotten when its port goes, or when it was not seen for TROUBLE_KEEP.
+ * Problems on a network, one entry per problem, however often it is seen. A problem is reported
+ * (NETWORK_TROUBLE and a warning in the log) when it is first seen and at the 10th, 100th, 1000th
+ * time and so on; otherwise at most once per TROUBLE_AGAIN. It is forgotten when its port is
+ * removed, or when it was not seen for TROUBLE_KEEP.
  */
 struct network;
 struct port;
@@ -26,16 +26,15 @@ struct troubles;
 
 enum trouble_kind {
 	TROUBLE_MAC_CONFLICT,     /* mac, port, other: both send from mac */
-	TROUBLE_ADDRESS_CONFLICT, /* mac, port, addr, other (NULL: it is the gateway's or reserved)
-				   */
+	TROUBLE_ADDRESS_CONFLICT, /* mac, port, addr, other (NULL: the gateway's, or reserved) */
 	TROUBLE_WRONG_SUBNET,     /* mac, port, addr, what: the network's subnet */
-	TROUBLE_NO_ADDRESS,       /* port: sends frames, but nobody there has an IPv4 address */
-	TROUBLE_BUDGET,           /* port, what: the limit that was reached */
-	TROUBLE_FORWARD_WAITS,    /* netdev, what: the rule; its guest is not there */
+	TROUBLE_NO_ADDRESS,    /* port: it sends frames, but no guest there has an IPv4 address */
+	TROUBLE_BUDGET,        /* port, what: the limit reached */
+	TROUBLE_FORWARD_WAITS, /* netdev, what: the rule; its guest is absent */
 	TROUBLE_N_KINDS,
 };
 
-/* What is known of one; what a kind does not use is 0. Strings are borrowed by troubles_note(). */
+/* Facts about one; unused fields are 0. troubles_note() copies the strings. */
 struct trouble_facts {
 	enum trouble_kind kind;
 	mac_t mac;
@@ -44,23 +43,23 @@ struct trouble_facts {
 	const char *netdev;
 	const char *what;
 	uint64_t times; /* how often it was seen since the last note; 0 counts as 1 */
-	bool lasts;     /* it was noted before and is still so: not told again */
+	bool lasts;     /* it was noted before and continues: do not report it again */
 };
 
 struct trouble {
 	enum trouble_kind kind;
 	mac_t mac;
-	char *guest;   /* its name; NULL: none */
-	char *port;    /* names; NULL: none */
-	char *other;   /* of the other port */
+	char *guest;   /* the guest's name; NULL: none */
+	char *port;    /* the port's name; NULL: none */
+	char *other;   /* the other port's name */
 	char *address; /* NULL: none */
 	char *netdev;
 	char *what;
-	char *text; /* a sentence for people */
+	char *text; /* a sentence for display */
 	unsigned port_id, other_id;
-	usec_t seen; /* last */
+	usec_t seen; /* last seen */
 	uint64_t times;
-	uint64_t tell_at; /* so often seen, it is told again */
+	uint64_t tell_at; /* report again at this count */
 	usec_t told;
 	struct list link; // troubles::entries
 };
@@ -68,13 +67,13 @@ struct trouble {
 struct troubles *troubles_new(struct network *network);
 void troubles_free(struct troubles *troubles);
 void troubles_note(struct troubles *troubles, const struct trouble_facts *facts);
-/* @port leaves the network: nothing about it is wrong any more. */
+/* @port is removed: forgets everything about it. */
 void troubles_forget_port(struct troubles *troubles, const struct port *port);
-/* The trouble of @kind with @port is over. */
+/* Ends the trouble of @kind at @port. */
 void troubles_end(struct troubles *troubles, enum trouble_kind kind, const struct port *port);
-/* What concerns the netdev's rule is over: its guest came, or the rule went. */
+/* Ends the trouble of a netdev's rule: its guest is there, or the rule was removed. */
 void troubles_forget_rule(struct troubles *troubles, const char *netdev, const char *what);
-/* Those that were seen within TROUBLE_KEEP. */
+/* Entries seen within TROUBLE_KEEP. */
 struct list *troubles_list(struct troubles *troubles); // heads trouble::link
 
 #endif

@@ -4,7 +4,7 @@
 #include "net/user_config.h"
 #include "net/user_route.h"
 
-/* What QEMU's -netdev user has by itself (QEMU net/slirp.c net_slirp_init). */
+/* Defaults of QEMU's -netdev user (QEMU net/slirp.c net_slirp_init). */
 void user_config_defaults(struct user_config *config)
 {
 	*config = (struct user_config){
@@ -50,7 +50,7 @@ static const char *text4(uint32_t addr, char buffer[INET_ADDRSTRLEN])
 	return inet_ntop(AF_INET, &in, buffer, INET_ADDRSTRLEN);
 }
 
-/* A host's address inside the network: neither its own nor the broadcast one. */
+/* Checks for a host address of the network: neither the network nor the broadcast address. */
 static bool check_host4(const struct user_config *config, const char *key, uint32_t addr,
 			GError **error)
 {
@@ -75,7 +75,7 @@ static bool resolve_v4(struct user_config *config, GError **error)
 	mask = ~UINT32_C(0) << (32 - config->net_len);
 	net = ntohl(config->net.s_addr) & mask;
 	config->net.s_addr = htonl(net);
-	last = (net | ~mask) - 1; /* hosts are net + 1 to last */
+	last = (net | ~mask) - 1; /* host addresses: net + 1 to last */
 	if (net >> 24 == 0 || net >> 24 == 127 || net >> 28 >= 0xe)
 		return refuse(error, "net",
 			      "not a network that guests can use; 10.0.2.0/24 is the default");
@@ -83,7 +83,7 @@ static bool resolve_v4(struct user_config *config, GError **error)
 	/* As QEMU: .2.2 in a /16 (net/slirp.c ORs 0x0202 into the host part). */
 	host = config->host.s_addr ? ntohl(config->host.s_addr) : net | (0x0202 & ~mask);
 	dns = config->dns.s_addr ? ntohl(config->dns.s_addr) : net | (0x0203 & ~mask);
-	/* A /30 has no third address: the gateway is the name server too. */
+	/* A /30 has no third address: the gateway is also the name server. */
 	if (!config->dns.s_addr && (dns > last || dns == host))
 		dns = host != net + 2 && net + 2 <= last ? net + 2 : host;
 	if (!check_host4(config, "host", host, error) || !check_host4(config, "dns", dns, error))
@@ -98,8 +98,7 @@ static bool resolve_v4(struct user_config *config, GError **error)
 		if (start > last || (end && start > end))
 			start = net + 4 <= last ? net + 4 : net + 1;
 	}
-	if (!end) /* .254 of the pool's own /24 would cut larger networks: all of them but the last
-		   */
+	if (!end) /* larger networks than a /24 use all of their addresses */
 		end = last;
 	if (!check_host4(config, "dhcpstart", start, error) ||
 	    !check_host4(config, "dhcpend", end, error))
@@ -126,7 +125,7 @@ static bool in_net6(const struct user_config *config, const struct in6_addr *add
 	return true;
 }
 
-/* By default ::1000 to ::1fff; in a small prefix its upper half. */
+/* Default ::1000 to ::1fff; in a small prefix its upper half. */
 static bool resolve_range6(struct user_config *config, GError **error)
 {
 	unsigned bits = 128 - config->net6_len;
@@ -136,8 +135,8 @@ static bool resolve_range6(struct user_config *config, GError **error)
 		return true;
 	if (IN6_IS_ADDR_UNSPECIFIED(&config->dhcp6_start)) {
 		if (bits < 4)
-			return true; /* no room beside the gateway and the name server */
-		/* Without SLAAC nothing else gives guests an address. */
+			return true; /* no room next to the gateway and the name server */
+		/* Without SLAAC, guests get addresses only by DHCPv6. */
 		config->dhcp6_managed |= config->net6_len != 64;
 		low = bits >= 13 ? 0x1000 : 1u << (bits - 1);
 		high = bits >= 13 ? 0x1fff : (1u << bits) - 2;
@@ -152,8 +151,8 @@ static bool resolve_range6(struct user_config *config, GError **error)
 	last = ntohl(config->dhcp6_end.s6_addr32[3]);
 	if (memcmp(&config->dhcp6_start, &config->dhcp6_end, 12) != 0 || first > last || first == 0)
 		return refuse(error, "dhcpv6-range",
-			      "the first address must not be zero or above the last, and the two "
-			      "differ in their last 32 bits alone");
+			      "the first address must not be zero or above the last, and they may "
+			      "differ only in the last 32 bits");
 	return true;
 }
 
@@ -193,20 +192,21 @@ bool user_config_resolve(struct user_config *config, GError **error)
 		return refuse(error, "mtu", "%u; use 576 to 65535", config->mtu);
 	if (config->ipv6 && config->mtu && config->mtu < 1280)
 		return refuse(error, "mtu",
-			      "%u is below IPv6's smallest, 1280; raise it, or ipv6=off",
+			      "%u is below IPv6's smallest, 1280; raise it, or set ipv6=off",
 			      config->mtu);
 	if (config->lease_time < 60)
 		return refuse(error, "lease-time", "%u seconds; use 60 or more",
 			      config->lease_time);
 	if (config->max_guests < 1)
 		return refuse(error, "max-guests", "0; use 1 or more");
-	/* The gateway's MAC is made of its IPv4 address, so that must be right with ipv4=off too.
+	/*
+	 * The gateway's MAC is derived from its IPv4 address, which is needed even with ipv4=off.
 	 */
 	return resolve_v4(config, error) && resolve_v6(config, error) &&
 	       user_route_check(config, error);
 }
 
-/* A copy of @list up to and with its zero. */
+/* Copies @list including its terminating zero. */
 static void *copy_until_zero(const void *list, size_t size)
 {
 	static const uint8_t zero[16];
@@ -244,7 +244,7 @@ static void free_boot_files(const struct boot_file *files)
 void user_config_copy(struct user_config *to, const struct user_config *from)
 {
 	*to = *from;
-	to->id = NULL; /* the netdev has it */
+	to->id = NULL; /* the netdev owns the id */
 	to->hostname = g_strdup(from->hostname);
 	to->domainname = g_strdup(from->domainname);
 	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);

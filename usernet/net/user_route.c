@@ -44,7 +44,7 @@ bool user_route_check(const struct user_config *config, GError **error)
 
 	if (config->n_routes > USER_ROUTES_MAX) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "user: route: %u of them; DHCP has room for %d", config->n_routes,
+			    "user: route: %u routes; DHCP has room for %d", config->n_routes,
 			    USER_ROUTES_MAX);
 		return false;
 	}
@@ -55,10 +55,9 @@ bool user_route_check(const struct user_config *config, GError **error)
 		if (((via.s_addr ^ config->net.s_addr) & mask) == 0 && (via.s_addr & ~mask) &&
 		    (via.s_addr & ~mask) != ~mask)
 			continue;
-		g_set_error(
-			error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			"user: route: %s, the way to it, is not a host's address in the network",
-			inet_ntop(AF_INET, &via, text, sizeof text));
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "user: route: the router %s is not a host address in the network",
+			    inet_ntop(AF_INET, &via, text, sizeof text));
 		return false;
 	}
 	return true;

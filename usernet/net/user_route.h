@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * route=NET/LEN;VIA of the `user` netdev: a network that guests reach through another guest. They
- * are told by DHCP (option 121, RFC 3442).
+ * route=NET/LEN;VIA of the `user` netdev: a network that guests reach through another guest. DHCP
+ * announces it (option 121, RFC 3442).
  */
 struct user_route {
 	struct in_addr prefix; /* host bits are 0 */
@@ -16,14 +16,14 @@ struct user_route {
 	struct in_addr via;
 };
 
-/* How many one DHCP message carries with what else is in it (9 bytes each, 576 in all). */
+/* Routes that fit in one DHCP message with its other options (9 bytes each, 576 in all). */
 #define USER_ROUTES_MAX 32
 
 struct user_config;
 
-/* "192.168.7.0/24;10.0.2.20". Errors name the text and what would be right. */
+/* "192.168.7.0/24;10.0.2.20". Errors name the text and the correct form. */
 bool user_route_parse(const char *text, struct user_route *route, GError **error);
-/* Do the routes of a configuration whose network is resolved lead through it? */
+/* Is the route's gateway a guest address of the network? @config is resolved. */
 bool user_route_check(const struct user_config *config, GError **error);
 
 #endif

@@ -100,20 +100,20 @@ void vswitch_remove_port(struct port *port)
 	port->vswitch = NULL;
 }
 
-/* --- the way of a frame --- */
+/* --- forwarding --- */
 
 /*
- * Frames of one input that go to the same place, in a row. The addresses are those of the last
- * frame, as they are in memory: a frame that has the same goes the same way.
+ * Consecutive frames of one input that go to the same port. A frame with the same addresses
+ * (compared as stored in memory) as the last frame goes the same way.
  */
 struct run {
-	struct port *to; /* NULL: all the others; the sender itself: nowhere */
+	struct port *to; /* NULL: all other ports; the sender itself: nowhere */
 	size_t start;    /* index of its first frame */
 	uint64_t bytes;
-	bool known;       /* there was a frame yet */
+	bool known;       /* there was a frame already */
 	uint64_t address; /* destination and the first two bytes of the source */
-	uint32_t source;  /* the rest of it */
-	/* The last source address that the guard let pass behind these; ip_type 0: none. */
+	uint32_t source;  /* the rest of the source */
+	/* The last source IP address that passed the guard with these MACs; ip_type 0: none. */
 	uint16_t ip_type;
 	uint8_t ip[16];
 };
@@ -134,7 +134,7 @@ static inline uint32_t load_source(const struct frame *f)
 	return v;
 }
 
-/* Is the packet's source that of the one before it? True of what is no IP packet. */
+/* Does the packet have the source of the one before it? True if it is not IP. */
 static inline bool is_same_ip(const struct run *run, const struct frame *f)
 {
 	uint16_t type = frame_ethertype(f);
@@ -146,7 +146,7 @@ static inline bool is_same_ip(const struct run *run, const struct frame *f)
 	return true;
 }
 
-/* The guard let @f pass. What it must see it may have let pass whatever the source. */
+/* The guard passed @f. For frames that it always checks, the source may not have been checked. */
 static void note_ip(struct run *run, const struct frame *f, bool same)
 {
 	uint16_t type = frame_ethertype(f);
@@ -207,7 +207,7 @@ static void unicast(struct port *from, struct port *to, const struct frame *fram
 		port_wait_for(from, to);
 }
 
-/* Whom a flood finds congested does without it: a flood makes nobody wait. */
+/* A flood skips congested ports: it must not pause the sender. */
 static void flood(struct port *from, const struct frame *frames, size_t n, uint64_t bytes)
 {
 	struct vswitch *vswitch = from->vswitch;
@@ -239,7 +239,7 @@ static void flood(struct port *from, const struct frame *frames, size_t n, uint6
 	}
 }
 
-/* Hands over what the run has, up to @end, and begins anew at @next. */
+/* Sends the frames of the run up to @end; starts a new run at @next. */
 static void end_run(struct run *run, struct port *from, const struct frame *frames, size_t end,
 		    size_t next)
 {
@@ -267,7 +267,7 @@ static void learn(struct port *from, mac_t src, usec_t now)
 		vswitch->moved(vswitch->moved_data, src, left, from);
 }
 
-/* The addresses differ from the last frame's: where does this one go? */
+/* The addresses differ from the last frame's: look up the port. */
 static struct port *route(struct port *from, const struct run *run, const struct frame *f)
 {
 	struct vswitch *vswitch = from->vswitch;

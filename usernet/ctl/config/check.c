@@ -75,7 +75,7 @@ static bool check_port(const struct config *config, const char *port, GError **e
 			   known->str);
 }
 
-/* What the user netdev makes of its options; cleared with user_options_clear() in either case. */
+/* Parses the options of the user netdev. Always call user_options_clear(). */
 static bool read_user(struct user_options *options, const struct config_entry *user, GError **error)
 {
 	return user_options_read(options, user->opts, error) &&
@@ -95,7 +95,7 @@ static bool check_guest(const struct config *config, const struct user_options *
 	       reservation_add(table, &spec, error);
 }
 
-/* Names, MAC and IP addresses that two guests would share are found by reserving them. */
+/* Reserves all guests, which detects duplicate names, MAC and IP addresses. */
 static bool check_guests(struct config *config, GError **error)
 {
 	struct config_entry *user = find_user(config);
@@ -124,7 +124,7 @@ static bool check_guests(struct config *config, GError **error)
 	return ok;
 }
 
-/* Into a zone that nobody asks. */
+/* Adds the records to a scratch zone. */
 static bool check_records(struct config *config, GError **error)
 {
 	struct config_entry *user = find_user(config), *first;

@@ -8,13 +8,13 @@
 #include "ctl/config/config.h"
 
 /*
- * Is what is asked for right, as far as can be said without doing it? By the very functions that
- * are used when it is done, on tables of their own.
+ * Checks a configuration as far as possible without applying it. It calls the functions that apply
+ * it, on scratch tables.
  */
 
-/* The entry alone. @kind: "netdev", "guest". The error does not say where it stands. */
+/* Checks one entry. @kind: "netdev", "guest". The error does not name the place. */
 bool config_check_entry(const char *kind, struct config_entry *entry, GError **error);
-/* All of it, and that it fits together. */
+/* Checks all entries, and that they fit together. */
 bool config_check(struct config *config, GError **error);
 
 #endif

@@ -52,7 +52,7 @@ void config_free(struct config *config)
 	g_free(config);
 }
 
-/* Guests' and records' names are the same in upper and lower case; ids of netdevs are not. */
+/* Names of guests and records are case-insensitive; ids of netdevs are not. */
 static char *make_label(const char *kind, const char *name)
 {
 	g_autofree char *lower =
@@ -79,7 +79,7 @@ void config_blame(const struct config *config, const struct config_entry *entry,
 void config_blame_setting(const struct config *config, const struct options *options,
 			  const char *key, unsigned nth, GError **error)
 {
-	/* The file's values of a key that repeats stand behind the command line's. */
+	/* For a repeated key the file's values follow the command line's. */
 	const char *value = optstr_nth(options->settings, key, nth);
 
 	if (!value && config->file && config_file_blame_key(config->file, "network", key, error))
@@ -92,7 +92,7 @@ void config_blame_setting(const struct config *config, const struct options *opt
 
 /* --- the command line --- */
 
-/* Takes @entry over. */
+/* Takes ownership of @entry. */
 static bool add_entry(struct config *config, GPtrArray *to, const char *kind,
 		      struct config_entry *entry, GError **error)
 {
@@ -108,7 +108,7 @@ static bool add_entry(struct config *config, GPtrArray *to, const char *kind,
 	return true;
 }
 
-/* @key: of the name that it goes by. */
+/* @key: the option that holds the entry's name. */
 static bool add_option(struct config *config, GPtrArray *to, const char *kind, const char *text,
 		       const char *implied, const char *key, GError **error)
 {
@@ -126,7 +126,7 @@ static bool add_option(struct config *config, GPtrArray *to, const char *kind, c
 	entry->opts = opts;
 	entry->option = g_strdup_printf("--%s %s", kind, text);
 	if (!name) {
-		/* Says what is missing, and perhaps what else. */
+		/* The check reports what is missing, and other errors. */
 		if (config_check_entry(kind, entry, error))
 			g_set_error(error, USERNET_ERROR, ERROR_USAGE, "Parameter '%s' is missing",
 				    key);
@@ -194,7 +194,7 @@ static const struct opt_spec *netdev_specs(const struct config *config,
 	return kind ? kind->specs : none;
 }
 
-/* [netdev ID] or [guest NAME]: the name is option @key. */
+/* [netdev ID] or [guest NAME]: the name becomes option @key. */
 static bool add_named(struct config *config, GPtrArray *to, const struct config_group *group,
 		      const struct opt_spec *specs, const char *implied, const char *key,
 		      GError **error)
@@ -210,8 +210,7 @@ static bool add_named(struct config *config, GPtrArray *to, const struct config_
 
 		if (!strcmp(at->name, key))
 			return config_file_fail(config->file, at->line, error,
-						"[%s] %s is unexpected: it stands in the [%s %s] "
-						"already",
+						"[%s] %s is unexpected: [%s %s] already gives it",
 						group->header, key, group->kind, group->name);
 	}
 	entry = g_new0(struct config_entry, 1);
@@ -224,7 +223,7 @@ static bool add_named(struct config *config, GPtrArray *to, const struct config_
 		free_entry(entry);
 		return false;
 	}
-	/* The command line's was first, and wins; but what is wrong here is said. */
+	/* The command line's entry wins, but report errors in the file's entry. */
 	if (config_find(config, group->kind, group->name) &&
 	    config_find(config, group->kind, group->name)->origin == ORIGIN_OPTION) {
 		bool ok = config_check_entry(group->kind, entry, error);
@@ -299,9 +298,9 @@ static bool add_file(struct config *config, GError **error)
 	return true;
 }
 
-/* --- together --- */
+/* --- putting it together --- */
 
-/* @id, with a number behind it if the user has given another netdev that id. */
+/* Adds netdev @id; appends a number to @id if the user has another netdev of that id. */
 static bool add_default(struct config *config, const char *type, const char *id, const char *rest,
 			const char *file, GError **error)
 {
@@ -328,7 +327,7 @@ static bool add_default(struct config *config, const char *type, const char *id,
 	return add_entry(config, config->netdevs, "netdev", entry, error) && entry->opts;
 }
 
-/* The netdevs that guests come by, unless there is one already. *@added, if not NULL: they came. */
+/* Adds the default netdevs for guests, unless there is one already. Sets *@added (may be NULL). */
 static bool add_doors(struct config *config, bool *added, GError **error)
 {
 	for (guint i = 0; i < config->netdevs->len; i++) {
@@ -357,7 +356,7 @@ static bool add_defaults(struct config *config, GError **error)
 	       add_doors(config, NULL, error);
 }
 
-/* Takes @file over, which may be NULL. */
+/* Takes ownership of @file, which may be NULL. */
 static struct config *put_together(const struct options *options, const char *path,
 				   struct config_file *file, const char *run_dir, GError **error)
 {
@@ -378,7 +377,7 @@ static struct config *put_together(const struct options *options, const char *pa
 	return g_steal_pointer(&config);
 }
 
-/* Where the file of the network is looked for when nobody said; NULL: nowhere. */
+/* Default path of the network's file; NULL: none. */
 static char *default_path(const struct options *options)
 {
 	const char *name = optstr_get(options->settings, "name");
@@ -393,7 +392,7 @@ static char *default_path(const struct options *options)
 	return NULL;
 }
 
-/* The file of the name belongs to that name: another in it would look for another file. */
+/* A file found by the network's name must not set another name. */
 static bool check_default_name(const struct config *config, const struct options *options,
 			       GError **error)
 {
@@ -402,7 +401,7 @@ static bool check_default_name(const struct config *config, const struct options
 	if (!strcmp(config->settings.name, name ? name : "default"))
 		return true;
 	g_set_error(error, USERNET_ERROR, ERROR_USAGE,
-		    "it is '%s', but this is the file of network '%s'; give it with --config",
+		    "it is '%s', but this is the file of network '%s'; use --config for this file",
 		    config->settings.name, name ? name : "default");
 	config_file_blame_key(config->file, "network", "name", error);
 	return false;

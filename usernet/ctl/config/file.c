@@ -44,7 +44,9 @@ static bool is_word(char c)
 	return g_ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
 }
 
-/* Where @text first names the key: 'KEY', KEY=, KEY: or KEY 'VALUE', as a word of its own; or NULL.
+/*
+ * Finds where @text first names the key: 'KEY', KEY=, KEY: or KEY 'VALUE', as a whole word; or
+ * NULL.
  */
 static const char *find_mention(const char *text, const char *key)
 {
@@ -61,7 +63,7 @@ static const char *find_mention(const char *text, const char *key)
 	return NULL;
 }
 
-/* Does @text have @value as 'VALUE', or, if it has a digit, as a word? */
+/* Does @text contain @value as 'VALUE' or, if it has a digit, as a word? */
 static bool quotes(const char *text, const char *value)
 {
 	size_t len = strlen(value);
@@ -77,7 +79,7 @@ static bool quotes(const char *text, const char *value)
 	return false;
 }
 
-/* The key whose value @text quotes, the longest of them; NULL: none, or two alike. */
+/* The key whose value @text quotes, the longest one; NULL: none, or ambiguous. */
 static const struct config_key *find_quoted(const struct config_file *file,
 					    const struct config_group *group, const char *text)
 {
@@ -101,7 +103,7 @@ static const struct config_key *find_quoted(const struct config_file *file,
 	return found;
 }
 
-/* "lab.conf:7: [netdev nat]: ", with the key behind it where the message does not name it. */
+/* "lab.conf:7: [netdev nat]: ", followed by the key if the message does not name it. */
 void config_file_blame(const struct config_file *file, const struct config_group *group,
 		       GError **error)
 {
@@ -159,7 +161,7 @@ struct config_file *config_file_parse(const char *text, size_t len, const char *
 		g_prefix_error(error, "%s:%u: ", path, file->scan.line);
 		goto fail;
 	}
-	/* Translations, "key[de]", would else be left out in silence. */
+	/* GKeyFile would silently drop translations, "key[de]". */
 	if (!g_key_file_load_from_data(file->keys, file->scan.text->str, file->scan.text->len,
 				       G_KEY_FILE_KEEP_TRANSLATIONS, error)) {
 		g_prefix_error(error, "%s: ", path);
@@ -211,7 +213,7 @@ static char *read_all(int fd, const char *path, size_t *len, GError **error)
 
 struct config_file *config_file_read(const char *path, GError **error)
 {
-	/* A pipe without a writer must not hold us up. */
+	/* O_NONBLOCK: opening a pipe without a writer must not block. */
 	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	g_autofree char *text = NULL;
 	struct stat st;
@@ -224,8 +226,7 @@ struct config_file *config_file_read(const char *path, GError **error)
 	if (!S_ISREG(st.st_mode))
 		return refuse(error, EINVAL, path, "it is not a plain file");
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return refuse(error, EPERM, path,
-			      "it belongs to another user, neither us nor root");
+		return refuse(error, EPERM, path, "its owner is neither you nor root");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return refuse(error, EPERM, path, "others may write to it; chmod go-w is needed");
 	text = read_all(fd, path, &len, error);
@@ -256,8 +257,8 @@ char **config_file_values(const struct config_file *file, const struct config_gr
 		if (g_strstrip(values[i])[0])
 			continue;
 		config_file_fail(file, key->line, error,
-				 "[%s] %s: an empty value; values stand between ';'", group->header,
-				 key->name);
+				 "[%s] %s: an empty value; values are separated by ';'",
+				 group->header, key->name);
 		return NULL;
 	}
 	if (n == 0) {

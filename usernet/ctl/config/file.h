@@ -8,20 +8,20 @@
 #include "ctl/options/optstr.h"
 
 /*
- * A configuration file as text: groups of keys, in order, each with its line. What they mean is in
- * config.h. The syntax is GKeyFile's, read strictly:
+ * A configuration file as text: groups of keys in order, with line numbers. config.h explains their
+ * meaning. The syntax is GKeyFile's, read strictly:
  *
  *     # a comment
  *     [netdev nat]
  *     type = user
  *     hostfwd = tcp::2222-:22; tcp::8080-:80
  *
- * A key that may be repeated on the command line has its values in one line, with ';' between; one
- * within a value is written '\;'. A '\' is '\\'; '\s' '\n' '\t' '\r' are space, newline, tab and
- * return. Blanks around keys, values and the ';' do not count. Neither a group nor a key in it may
- * stand there twice.
+ * A key that may be repeated on the command line has its values in one line, separated by ';'. A
+ * ';' within a value is written '\;', a '\' is '\\'; '\s' '\n' '\t' '\r' are space, newline, tab
+ * and return. Blanks around keys, values and ';' are ignored. A group, or a key within a group,
+ * must not appear twice.
  *
- * Errors (ERROR_USAGE for what is written in it) begin "FILE:LINE: ".
+ * Errors (ERROR_USAGE for errors in the text) begin "FILE:LINE: ".
  */
 struct config_file;
 
@@ -35,17 +35,17 @@ struct config_key {
 struct config_group {
 	char *header; /* "netdev nat" */
 	char *kind;   /* "netdev": its first word */
-	char *name;   /* "nat": the rest; "" when there is none */
+	char *name;   /* "nat": the rest; "" if none */
 	unsigned line;
 	GArray *keys; /* struct config_key */
 };
 
 /*
- * Reads @path: a plain file, ours or root's, that nobody else may write to. Other errors than those
- * in the text are G_FILE_ERROR.
+ * Reads @path: a regular file owned by us or root, not writable by others. Errors other than in the
+ * text are G_FILE_ERROR.
  */
 struct config_file *config_file_read(const char *path, GError **error);
-/* From memory; @path is for errors. */
+/* Parses @text; @path is for errors. */
 struct config_file *config_file_parse(const char *text, size_t len, const char *path,
 				      GError **error);
 void config_file_free(struct config_file *file);
@@ -58,26 +58,28 @@ static inline void config_file_cleanup(struct config_file **file)
 const char *config_file_path(const struct config_file *file);
 GPtrArray *config_file_groups(const struct config_file *file); /* struct config_group * */
 
-/* NULL-terminated: the value, or all of a list (at least one). For g_strfreev(). */
+/* NULL-terminated: the value, or all values of a list (at least one). Free with g_strfreev(). */
 char **config_file_values(const struct config_file *file, const struct config_group *group,
 			  const struct config_key *key, bool list, GError **error);
 /*
- * Appends what @group says to @opts; keys of @specs that repeat are lists. Keys that @specs does
- * not have are taken as they are, for optstr_check() to refuse.
+ * Appends the keys of @group to @opts; keys of @specs that repeat are lists. Keys not in @specs are
+ * copied too; optstr_check() refuses them.
  */
 bool config_file_fill(const struct config_file *file, const struct config_group *group,
 		      const struct opt_spec *specs, struct optstr *opts, GError **error);
 
-/* ERROR_USAGE at @line. Returns false. */
+/* Sets ERROR_USAGE at @line. Returns false. */
 bool config_file_fail(const struct config_file *file, unsigned line, GError **error,
 		      const char *format, ...) G_GNUC_PRINTF(4, 5);
 /*
- * Puts "FILE:LINE: [GROUP]: " in front of @error: the line of the key that it names first. If it
- * names none but quotes a value, "FILE:LINE: [GROUP] KEY: " of that value; else the group's line.
+ * Prefixes @error with "FILE:LINE: [GROUP]: ", the line of the first key it names. If it names none
+ * but quotes a value, with "FILE:LINE: [GROUP] KEY: " of that value; else with the group's line.
  */
 void config_file_blame(const struct config_file *file, const struct config_group *group,
 		       GError **error);
-/* "FILE:LINE: [GROUP] KEY: "; false, and nothing, if the file does not have that key. */
+/*
+ * Prefixes "FILE:LINE: [GROUP] KEY: "; returns false and does nothing if the file lacks that key.
+ */
 bool config_file_blame_key(const struct config_file *file, const char *header, const char *name,
 			   GError **error);
 

@@ -6,15 +6,15 @@
 #include "ctl/config/file.h"
 #include "ctl/config/wanted.h"
 
-/* A file's lines, and what becomes of each. */
+/* The file's lines and the changes to each. */
 struct merge {
-	struct config_file *file; /* NULL: there was nothing in it */
+	struct config_file *file; /* NULL: the text was empty */
 	GPtrArray *groups;        /* wanted_groups() */
 	GPtrArray *lines;         /* char *; NULL: removed. From index 0, for line 1 */
-	GPtrArray *behind;        /* GString *: what follows the line; NULL: nothing */
+	GPtrArray *behind;        /* GString *: text to insert after the line; NULL: none */
 };
 
-/* As config/file.h reads it: the inverse of GKeyFile's escapes. */
+/* Escapes @value as config/file.h unescapes it. */
 static void append_value(GString *out, const char *value, bool list)
 {
 	size_t len = strlen(value);
@@ -78,7 +78,7 @@ static bool says_the_same(const struct merge *merge, const struct config_group *
 	return true;
 }
 
-/* What the file says of @group becomes what @wanted says. */
+/* Replaces the keys of @group in the file with those of @wanted. */
 static void merge_keys(struct merge *merge, const struct config_group *group,
 		       struct wanted_group *wanted)
 {

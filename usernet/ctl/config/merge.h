@@ -6,17 +6,17 @@
 #include <stddef.h>
 
 /*
- * The text of a configuration file, changed to say what holds now: netdevs with their forwards and
+ * Updates the text of a configuration file to the current state: netdevs with their forwards and
  * rules, guests, DNS records. Comments, blank lines, [network], the order of groups and keys, and
- * every line that is still true stay as they are. What is gone is removed, what is new is appended
- * to its group or to the end.
+ * every line that is still correct are kept. Removed entries are deleted; new ones are appended to
+ * their group or to the end.
  */
 struct control;
 
 /*
- * @text, @len bytes, may be empty; @path is for errors, which are those of a file that cannot be
- * read (config/file.h). @skipped, of char *, is told of netdevs that no file can describe: those
- * whose descriptor was passed. Newly allocated.
+ * @text, @len bytes, may be empty; @path is for errors, which are those of an invalid file
+ * (config/file.h). @skipped, of char *, gets the netdevs that a file cannot describe: those with a
+ * passed descriptor. Newly allocated.
  */
 char *config_merge(struct control *control, const char *text, size_t len, const char *path,
 		   GPtrArray *skipped, GError **error);

@@ -14,8 +14,8 @@
 #include "net/netdev.h"
 
 /*
- * First all that goes goes, then what comes comes: names, addresses and ports of the one may be the
- * other's.
+ * Remove everything first, then add: new entries may use the names, addresses and ports of removed
+ * ones.
  */
 
 /* --- the report --- */
@@ -83,7 +83,7 @@ static void reload_settings(struct reload *reload)
 			continue;
 		}
 		reload_report(reload->restart, "network", NULL, "key", spec->key);
-		/* What holds is what it was, and will be reported again. */
+		/* The old value stays in effect, and the next reload reports it again. */
 		optstr_take(next->said, old->said, spec->key);
 	}
 	settings_clear(&next->settings);
@@ -98,7 +98,7 @@ static bool same_type(const struct optstr *a, const struct optstr *b)
 	return !g_strcmp0(optstr_get(a, "type"), optstr_get(b, "type"));
 }
 
-/* It may stay, whatever of it changed. */
+/* Can the netdev stay, with changed keys applied in place? */
 static bool stays(const struct attachment *attachment, const struct config_entry *entry)
 {
 	const struct netdev_kind *kind = netdev_kind_of(attachment->opts, NULL);
@@ -114,7 +114,9 @@ static void remove_netdevs(struct reload *reload)
 		g_autofree char *id = g_strdup(attachment->netdev->id);
 		struct config_entry *entry = config_find(reload->next, "netdev", id);
 
-		/* Somebody added it by command and wrote it down since: now it is the file's. */
+		/*
+		 * It was added by command and then written to the file: now it belongs to the file.
+		 */
 		if (entry && attachment->origin == ORIGIN_LIVE)
 			attachment->origin = ORIGIN_FILE;
 		if (attachment->origin != ORIGIN_FILE || stays(attachment, entry))
@@ -124,7 +126,7 @@ static void remove_netdevs(struct reload *reload)
 	}
 }
 
-/* What came with us can not come later: a number may be anything of ours by now. */
+/* Passed descriptors exist only at start: the number may now be another descriptor. */
 static int refuse_fd(struct fd_source *source, const char *name, GError **error)
 {
 	g_set_error(error, USERNET_ERROR, ERROR_FAILED,
@@ -158,7 +160,7 @@ static void reload_users(struct reload *reload)
 		struct config_entry *entry =
 			config_find(reload->next, "netdev", attachment->netdev->id);
 
-		/* One that just came has taken the options. */
+		/* A netdev that was just added has taken its options. */
 		if (attachment->forwards && attachment->origin == ORIGIN_FILE && entry &&
 		    entry->opts)
 			reload_user(reload, attachment, entry);
@@ -190,7 +192,7 @@ static void remove_guests(struct reload *reload)
 
 		if (entry && guest->origin == ORIGIN_LIVE)
 			guest->origin = ORIGIN_FILE;
-		/* The name is the same but for its case. */
+		/* Names are compared case-insensitively. */
 		if (guest->origin != ORIGIN_FILE)
 			continue;
 		if (!entry || !same_but_rules(guest->opts, entry->opts))
@@ -258,9 +260,9 @@ static void add_records(struct reload *reload)
 	}
 }
 
-/* --- all of it --- */
+/* --- all --- */
 
-/* A file that was there and is gone is more likely a mistake than the wish for defaults. */
+/* A file that has disappeared is more likely a mistake than a request for defaults. */
 static bool check_file(const struct control *control, const struct config *next, GError **error)
 {
 	if (next->file)

@@ -6,27 +6,26 @@
 #include <json-glib/json-glib.h>
 
 /*
- * Reads the configuration file again and makes the network be what it says, as far as that goes
- * while it runs:
+ * Reads the configuration file again and applies what can change at run time:
  *
- *     netdevs     come and go; one whose keys changed goes and comes again, and its guests with it
- *     user        its forwards and its rules (allow=, deny=) come and go one by one, host-loopback=
- *                 and host-addresses= hold at once; other keys wait for a restart
- *     guests      come and go; what changed goes and comes again, but rules, which change
- *     names       come and go
- *     log-level   at once; the other keys of [network] wait for a restart
+ *     netdevs     added and removed; one with changed keys is replaced, which disconnects its
+ * guests user        forwards and rules (allow=, deny=) are added and removed one by one,
+ *                 host-loopback= and host-addresses= apply at once; other keys need a restart
+ *     guests      added and removed; a changed one is replaced, except for its rules
+ *     names       added and removed
+ *     log-level   applies at once; the other keys of [network] need a restart
  *
- * What somebody added by command stays, as does what the command line asked for; what somebody
- * removed by command comes back if the file has it. A file that is wrong changes nothing.
+ * Entries added by command and those of the command line stay. Entries removed by command are added
+ * again if the file has them. An invalid file changes nothing.
  */
 struct control;
 
 /*
- * {"file": PATH, "applied": […], "restart": […], "failed": […]}, each a list of {"what": "netdev
- * lan", "action": "added"}, and what failed with "error". NULL: nothing was changed.
+ * Returns {"file": PATH, "applied": […], "restart": […], "failed": […]}, each a list of {"what":
+ * "netdev lan", "action": "added"}; entries of "failed" have "error". NULL: nothing was changed.
  */
 JsonNode *reload_run(struct control *control, GError **error);
-/* The same for SIGHUP: a line in the log for each. */
+/* The same for SIGHUP: logs a line for each change. */
 void reload_and_log(struct control *control);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "ctl/options/optstr.h"
 
-/* One reload under way. Only for reload*.c. */
+/* A reload in progress. Only for reload*.c. */
 struct control;
 struct config;
 struct config_entry;
@@ -15,7 +15,7 @@ struct attachment;
 struct reload {
 	struct control *control;
 	struct config *next;
-	GHashTable *changed; /* "netdev lan": went, to come again otherwise */
+	GHashTable *changed; /* "netdev lan": removed, to be added again with other keys */
 	JsonArray *applied, *restart, *failed;
 };
 
@@ -24,16 +24,16 @@ struct reload {
 /* @to: one of the three arrays. @member: "action", "key" or "error". */
 void reload_report(JsonArray *to, const char *kind, const char *name, const char *member,
 		   const char *text);
-/* Takes @error. */
+/* Takes ownership of @error. */
 void reload_report_failure(struct reload *reload, const char *kind, const char *name,
 			   GError *error);
 
 /* --- reload_user.c --- */
 
-/* What changed of allow= and deny= of the user netdev, then @guest is NULL, or of a guest. */
+/* Applies changes of allow= and deny= of the user netdev (@guest is NULL) or of a guest. */
 void reload_rules(struct reload *reload, const char *guest, const char *kind, const char *name,
 		  struct optstr *old, const struct optstr *next);
-/* The keys of a user netdev that stays. */
+/* Applies the keys of a user netdev that stays. */
 void reload_user(struct reload *reload, struct attachment *user, const struct config_entry *entry);
 
 #endif

@@ -11,14 +11,14 @@
 #include "gateway/gateway.h"
 #include "net/netdev.h"
 
-/* --- hostfwd= and guestfwd=: rules come and go one by one --- */
+/* --- hostfwd= and guestfwd=: added and removed one by one --- */
 
 struct rule_list {
 	const char *key;
 	void *(*of)(const struct attachment *user);
-	/* The one way that a rule is written; NULL: it is none. */
+	/* The canonical form of a rule; NULL: it is invalid. */
 	char *(*canonical)(void *rules, const char *text);
-	/* All there are, so written. */
+	/* All current rules in that form. */
 	GHashTable *(*now)(void *rules);
 	void (*drop)(void *rules, const char *canonical);
 	bool (*add)(void *rules, const char *text, GError **error);
@@ -120,7 +120,7 @@ static void remove_forwards(struct reload *reload, const struct attachment *user
 	}
 }
 
-/* In the file's order. */
+/* Adds them in the file's order. */
 static void add_forwards(struct reload *reload, const struct attachment *user,
 			 const struct rule_list *list)
 {
@@ -143,7 +143,7 @@ static void add_forwards(struct reload *reload, const struct attachment *user,
 
 /* --- allow= and deny= --- */
 
-/* Where it is said that a rule came or went. */
+/* Where to report that a rule was added or removed. */
 struct rule_report {
 	struct reload *reload;
 	const char *kind, *name;
@@ -166,7 +166,7 @@ void reload_rules(struct reload *reload, const char *guest, const char *kind, co
 	optstr_take(old, next, "deny");
 }
 
-/* --- what guests reach of the host --- */
+/* --- access to the host --- */
 
 static void reload_host(struct reload *reload, struct attachment *user, const struct optstr *next)
 {
@@ -194,7 +194,7 @@ static void reload_host(struct reload *reload, struct attachment *user, const st
 	}
 }
 
-/* --- all of it --- */
+/* --- all --- */
 
 static bool changes_live(const char *key)
 {

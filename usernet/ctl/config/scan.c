@@ -23,7 +23,7 @@ static void free_group(void *data)
 	g_free(group);
 }
 
-/* @seen: what was there already -> its line. */
+/* @seen: earlier entries -> their line. */
 static bool note(GHashTable *seen, char *what, unsigned line, const char *shown, GError **error)
 {
 	void *before = g_hash_table_lookup(seen, what);
@@ -104,7 +104,9 @@ bool config_scan_run(struct config_scan *scan, const char *text, size_t len, GEr
 	const char *p = text, *end = text + len;
 
 	scan->groups = g_ptr_array_new_with_free_func(free_group);
-	/* In the first group GKeyFile takes the key "Encoding" for its own: let there be another.
+	/*
+	 * GKeyFile treats the key "Encoding" of the first group specially: start with a dummy
+	 * group.
 	 */
 	scan->text = g_string_new("[first]\n");
 	scan->line = 0;

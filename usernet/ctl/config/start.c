@@ -46,7 +46,7 @@ static bool start_records(struct control *control, GError **error)
 	return true;
 }
 
-/* Guests first: addresses that are theirs must not be given away. */
+/* Add guests first, so that their addresses are reserved. */
 bool config_start(struct control *control, GError **error)
 {
 	control->doors_added = control->config->doors_added;

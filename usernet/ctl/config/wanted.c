@@ -74,7 +74,7 @@ static void add_option(struct wanted_group *group, const struct optstr *opts,
 
 /* --- rules --- */
 
-/* Where @text, of allow= or deny=, stands in @now (struct policy_rule *); false: nowhere. */
+/* Finds the rule @text of allow= or deny= in @now (struct policy_rule *); false: not there. */
 static bool find_rule(GPtrArray *now, bool allow, const char *text, guint *at)
 {
 	struct policy_rule rule;
@@ -90,7 +90,7 @@ static bool find_rule(GPtrArray *now, bool allow, const char *text, guint *at)
 	return false;
 }
 
-/* The rules of @guest or, NULL, of the network. Those of @opts keep their spelling. */
+/* The rules of @guest, or (NULL) of the network. Rules in @opts keep their spelling. */
 static void add_policy(struct wanted_group *group, struct control *control, const char *guest,
 		       const struct optstr *opts)
 {
@@ -124,7 +124,7 @@ static void add_policy(struct wanted_group *group, struct control *control, cons
 	}
 }
 
-/* @now: the rules there are, as @canonical writes them. Those of @opts keep their spelling. */
+/* @now: the current rules in canonical form. Rules in @opts keep their spelling. */
 static void add_rules(struct wanted_group *group, const char *key, const struct optstr *opts,
 		      GPtrArray *now, char *(*canonical)(struct attachment *user, const char *text),
 		      struct attachment *user)
@@ -265,7 +265,7 @@ static void add_records(GPtrArray *groups, struct control *control)
 	dns_records_each(dns_zone_records(zone), add_record, group);
 }
 
-/* --- the whole --- */
+/* --- all --- */
 
 GPtrArray *wanted_groups(struct control *control, GPtrArray *skipped)
 {

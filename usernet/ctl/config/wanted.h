@@ -5,12 +5,12 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* The groups that a configuration file needs to describe what holds now. Only for merge.c. */
+/* The groups that a configuration file needs to describe the current state. Only for merge.c. */
 struct control;
 
 struct wanted_key {
 	char *name;
-	bool list;         /* several values stand in its line */
+	bool list;         /* its line has several values */
 	GPtrArray *values; /* char *, in order; never empty */
 };
 
@@ -23,7 +23,7 @@ struct wanted_group {
 
 /* Of struct wanted_group *, newly allocated. @skipped: see merge.h. */
 GPtrArray *wanted_groups(struct control *control, GPtrArray *skipped);
-/* NULL: there is none. Names of guests and records are the same in upper and lower case. */
+/* NULL: not found. Names of guests and records are case-insensitive. */
 struct wanted_group *wanted_find(GPtrArray *groups, const char *kind, const char *name);
 struct wanted_key *wanted_key(const struct wanted_group *group, const char *name);
 

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "ctl/options/address.h"
 
-/* PREFIX.NAME's value, or NULL; the key is left in @key for errors. */
+/* The value of PREFIX.NAME, or NULL; @key gets the full key, for errors. */
 static const char *get(const struct optstr *opts, const char *prefix, const char *name,
 		       char key[64])
 {
@@ -33,13 +33,13 @@ static bool parse_unix(struct address *out, const struct optstr *opts, const cha
 	if (!sockaddr_unix(&out->addr, path, abstract, error))
 		return error_blame_usage(error);
 	get(opts, prefix, "tight", key);
-	/* The name is filled with NULs, which are part of it. */
+	/* Without tight=on the name is padded with NULs, which are part of it. */
 	if (abstract && !optstr_bool(opts, key, true))
 		out->addr.len = sizeof(out->addr.un);
 	return true;
 }
 
-/* -1: not given. */
+/* Returns 0, 1, or -1: not given. */
 static int get_switch(const struct optstr *opts, const char *prefix, const char *name)
 {
 	char key[64];
@@ -49,7 +49,7 @@ static int get_switch(const struct optstr *opts, const char *prefix, const char 
 
 /*
  * Which families are allowed (QEMU util/qemu-sockets.c, inet_ai_family_from_address): naming one
- * leaves the other out.
+ * excludes the other.
  */
 static bool choose_family(const struct optstr *opts, const char *prefix, bool *v4, bool *v6,
 			  GError **error)
@@ -64,7 +64,7 @@ static bool choose_family(const struct optstr *opts, const char *prefix, bool *v
 	return true;
 }
 
-/* A host without a family of its own, "" or "localhost", takes one that is allowed. */
+/* "" and "localhost" have no family: choose one that is allowed. */
 static const char *choose_host(const struct address *out, const char *host, bool v4, bool v6)
 {
 	if (!strcmp(host, "localhost") && !v4)
@@ -88,7 +88,7 @@ static bool parse_host(struct address *out, const struct optstr *opts, const cha
 		g_prefix_error(error, "%s.*: ", prefix);
 		return error_blame_usage(error);
 	}
-	/* QEMU's "::" takes IPv4 too when no family is named. */
+	/* As in QEMU, "::" also takes IPv4 when no family is named. */
 	out->listen.dual = both || none;
 	if (out->addr.sa.sa_family == AF_INET ? v4 : v6)
 		return true;
@@ -136,13 +136,13 @@ static bool parse_tcp(struct address *out, const struct optstr *opts, const char
 	out->listen.mptcp = get_switch(opts, prefix, "mptcp") == 1;
 	if (out->listen.mptcp && !socket_has_mptcp())
 		return error_usage(error,
-				   "Parameter '%s.mptcp': this kernel makes no multipath TCP "
-				   "sockets (sysctl net.mptcp.enabled)",
+				   "Parameter '%s.mptcp': this kernel does not support multipath "
+				   "TCP sockets (sysctl net.mptcp.enabled)",
 				   prefix);
 	return true;
 }
 
-/* Keys of TCP alone: what turns them off is as good as nothing. */
+/* Refuses TCP-only keys, unless they turn something off. */
 static bool refuse_tcp(const struct optstr *opts, const char *prefix, GError **error)
 {
 	static const char *const numbers[] = {"keep-alive-count", "keep-alive-idle",
@@ -170,11 +170,11 @@ static bool parse_inet(struct address *out, const struct optstr *opts, const cha
 	if (!host)
 		return error_usage(error, "Parameter '%s' is missing", key);
 	port = get(opts, prefix, "port", key);
-	/* A multicast bus names an interface and no port (QEMU net/dgram.c). */
+	/* For a multicast group, local has no port (QEMU net/dgram.c). */
 	if (!port && strcmp(prefix, "local"))
 		return error_usage(error, "Parameter '%s' is missing", key);
 	out->type = ADDRESS_INET;
-	/* PREFIX.numeric: hosts are numbers here in any case. */
+	/* PREFIX.numeric changes nothing: hosts are always numeric. */
 	if (!parse_host(out, opts, prefix, host, port ? port : "0", error) ||
 	    !parse_range(out, opts, prefix, use, error))
 		return false;
@@ -182,7 +182,7 @@ static bool parse_inet(struct address *out, const struct optstr *opts, const cha
 					    : parse_tcp(out, opts, prefix, error);
 }
 
-/* Keys of another type would be ignored: say so instead. */
+/* Refuses keys of another type instead of ignoring them. */
 static bool check_keys(const struct optstr *opts, const char *prefix, const char *type,
 		       GError **error)
 {

@@ -7,13 +7,12 @@
 #include "link/tcp_tune.h"
 
 /*
- * A socket address as QEMU's SocketAddress: PREFIX.type=unix|inet|fd and its keys, those of QEMU
- * 7.2 to 11.1 (QEMU qapi/sockets.json). A key that would change nothing here is an error that says
- * why.
+ * A socket address in QEMU's SocketAddress form: PREFIX.type=unix|inet|fd and its keys, as of QEMU
+ * 7.2 to 11.1 (QEMU qapi/sockets.json). A key that has no effect here is an error that says why.
  */
 enum address_type { ADDRESS_NONE, ADDRESS_UNIX, ADDRESS_INET, ADDRESS_FD };
 
-/* What an address is for: which keys mean something. */
+/* How an address is used decides which keys apply. */
 enum address_use { ADDRESS_FOR_SERVER, ADDRESS_FOR_CLIENT, ADDRESS_FOR_DATAGRAMS };
 
 struct address {
@@ -28,7 +27,7 @@ struct address {
 #define ADDRESS_KEEPALIVE_MAX       32767 /* seconds; MAX_TCP_KEEPIDLE, linux/include/net/tcp.h */
 #define ADDRESS_KEEPALIVE_COUNT_MAX 127   /* MAX_TCP_KEEPCNT */
 
-/* The keys of PREFIX "addr"; others are made of them alike. */
+/* The keys for PREFIX "addr"; other prefixes work alike. */
 #define ADDRESS_SPECS(prefix)                                                                      \
 	{.key = prefix ".type"}, {.key = prefix ".path"},                                          \
 		{.key = prefix ".abstract", .type = OPT_BOOL},                                     \
@@ -55,7 +54,7 @@ struct address {
 	{                                                                                          \
 		.key = prefix ".str"                                                               \
 	}
-/* ADDRESS_NONE when no key of @prefix is there. */
+/* Returns ADDRESS_NONE when there is no key of @prefix. */
 bool address_parse(struct address *out, const struct optstr *opts, const char *prefix,
 		   enum address_use use, GError **error);
 /* "host:port", "[::1]:port", ":port"; errors name @key. */
@@ -63,8 +62,8 @@ bool address_parse_host_port(struct sockaddr_any *out, const char *key, const ch
 			     GError **error);
 
 /*
- * A TCP server: *@fd listens, and @addr has the port that was taken, for the line to give QEMU.
- * Other addresses are left to the link: *@fd stays as it is.
+ * For a TCP server: *@fd gets a listening socket, and @addr the bound port, for the QEMU command
+ * line. For other addresses, which the link opens, *@fd is unchanged.
  */
 bool address_listen(struct sockaddr_any *addr, const struct tcp_listen *options, int *fd,
 		    GError **error);

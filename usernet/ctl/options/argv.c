@@ -7,7 +7,7 @@
 #include "ctl/options/help.h"
 #include "ctl/options/settings.h"
 
-/* A check's "KEY 'VALUE': …" speaks of an option here; "Parameter 'KEY' …" says so already. */
+/* Turns a check's "KEY 'VALUE': …" into an option; "Parameter 'KEY' …" stays as it is. */
 static bool blame_option(GError **error)
 {
 	if (error && *error && !g_str_has_prefix((*error)->message, "Parameter"))
@@ -24,7 +24,7 @@ static bool usage(GError **error, const char *format, const char *what)
 	return false;
 }
 
-/* What the options of one value each came to; keys of settings.h. */
+/* Values of the options that take one; the keys are those of settings.h. */
 struct words {
 	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file;
 	char **qmp;
@@ -77,44 +77,44 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		  GError **error)
 {
 	gboolean help = FALSE, version = FALSE;
-	/* FILENAME: bytes as they are, whatever the locale. */
+	/* FILENAME: raw bytes in any locale. */
 	GOptionEntry entries[] = {
 		{"netdev", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->netdevs,
 		 "Attach NETDEV; may be given several times", "NETDEV"},
 		{"guest", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->guests,
-		 "Keep name and addresses for GUEST; may be given several times", "GUEST"},
+		 "Reserve name and addresses for GUEST; may be given several times", "GUEST"},
 		{"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config,
-		 "Read this file (default: $XDG_CONFIG_HOME/usernet/NAME.conf, if it is there)",
+		 "Read this file (default: $XDG_CONFIG_HOME/usernet/NAME.conf, if it exists)",
 		 "FILE"},
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &words->name,
 		 "Name of the network (default: default)", "NAME"},
 		{"run-dir", 0, 0, G_OPTION_ARG_FILENAME, &words->run_dir,
-		 "Where sockets and lock are, instead of $XDG_RUNTIME_DIR/usernet/NAME", "DIR"},
+		 "Directory of sockets and lock (default: $XDG_RUNTIME_DIR/usernet/NAME)", "DIR"},
 		{"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &words->state_dir,
-		 "Where leases are kept, instead of $XDG_STATE_HOME/usernet/NAME; none: nowhere",
+		 "Directory of leases (default: $XDG_STATE_HOME/usernet/NAME); none: do not save",
 		 "DIR|none"},
 		{"qmp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->qmp,
-		 "A further QMP socket beside RUN/qmp.sock", "unix:PATH"},
+		 "Another QMP socket in addition to RUN/qmp.sock", "unix:PATH"},
 		{"pidfile", 0, 0, G_OPTION_ARG_FILENAME, &words->pidfile,
-		 "Write the process id there", "PATH"},
+		 "Write the process id to this file", "PATH"},
 		{"ready-fd", 0, 0, G_OPTION_ARG_FILENAME, &words->ready_fd,
-		 "Write a line to this descriptor once guests may come, and close it", "N"},
+		 "Write a line to this descriptor when ready for guests, then close it", "N"},
 		{"exit-with-parent", 0, 0, G_OPTION_ARG_NONE, &words->with_parent,
-		 "End when the process that started us does", NULL},
+		 "Exit when the parent process exits", NULL},
 		{"live-commands", 0, 0, G_OPTION_ARG_NONE, &words->live_commands,
-		 "Let guestfwd rules added later run commands that are not known at start", NULL},
+		 "Allow guestfwd rules added later to run commands not known at start", NULL},
 		{"no-default-netdevs", 0, 0, G_OPTION_ARG_NONE, &words->no_default_netdevs,
-		 "Add no netdev that is not asked for", NULL},
+		 "Do not add the default netdevs", NULL},
 		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
-		 "Go to the background once guests may come", NULL},
+		 "Go to the background when ready for guests", NULL},
 		{"log-file", 0, 0, G_OPTION_ARG_FILENAME, &words->log_file,
-		 "Append messages to this file, not to stderr (with --daemon: STATE-DIR/log)",
+		 "Append messages to this file instead of stderr (with --daemon: STATE-DIR/log)",
 		 "FILE"},
 		{"log-level", 0, 0, G_OPTION_ARG_FILENAME, &words->log_level,
 		 "error, warning, info (default) or debug", "LEVEL"},
-		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &words->verbose, "As --log-level debug",
+		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &words->verbose, "Same as --log-level debug",
 		 NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Say the version and end", NULL},
+		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{"help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this", NULL},
 		{0},
 	};

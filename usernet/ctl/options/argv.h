@@ -7,17 +7,17 @@
 
 #include "ctl/options/optstr.h"
 
-/* The command line, parsed but not acted on: nothing is opened here. */
+/* The parsed command line. Parsing opens nothing. */
 struct options {
 	struct optstr *settings; /* settings.h; checked */
-	char **netdevs;          /* option strings; may be NULL, as the next */
+	char **netdevs;          /* option strings; may be NULL, like the next */
 	char **guests;
-	char *config; /* of --config; NULL: the one of the network's name, if there is one */
+	char *config; /* of --config; NULL: the default for the network's name, if it exists */
 	bool help, version;
-	char *help_text; /* with help */
+	char *help_text; /* of --help */
 };
 
-/* Errors: G_OPTION_ERROR or ERROR_USAGE. @options must be cleared in either case. */
+/* Errors: G_OPTION_ERROR or ERROR_USAGE. Clear @options in either case. */
 bool options_parse(struct options *options, int *argc, char ***argv, GError **error);
 void options_clear(struct options *options);
 

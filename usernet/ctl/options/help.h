@@ -3,11 +3,11 @@
 #define USERNET_CTL_OPTIONS_HELP_H
 
 /*
- * The text of --help before and behind the list of options. It names every key of every netdev and
+ * The text of --help before and after the list of options. It names every key of every netdev and
  * guest; tests/unit/test_help.c compares it with the parser's tables.
  */
 extern const char help_summary[];
-/* In three, as C11 compilers need not take longer strings. */
+/* Three strings: C11 compilers need not support longer ones. */
 extern const char help_netdevs[];
 extern const char help_links[];
 extern const char help_rest[];

@@ -13,7 +13,7 @@ JsonNode *json_text_parse(const char *text, GError **error)
 
 	if (g_utf8_validate(text, -1, NULL)) {
 		node = json_from_string(text, &why);
-		/* json-glib puts "<data>:1:6: Parse error: " in front. */
+		/* Strip json-glib's prefix "<data>:1:6: Parse error: ". */
 		message = why ? strstr(why->message, "error: ") : NULL;
 		message = message ? message + strlen("error: ") : "expecting value";
 	}

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 
-/* Parses one JSON value that somebody sent; NULL and "JSON parse error, …" (ERROR_USAGE). */
+/* Parses one JSON value from a client; NULL and "JSON parse error, …" (ERROR_USAGE). */
 JsonNode *json_text_parse(const char *text, GError **error);
 
 #endif

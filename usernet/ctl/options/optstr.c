@@ -49,7 +49,7 @@ bool optstr_append(struct optstr *opts, const char *key, char *value, enum opt_f
 	return true;
 }
 
-/* A value runs to a single comma or the end; *@p is left behind that comma. */
+/* A value ends at a single comma or at the end; *@p moves past that comma. */
 static char *take_value(const char **p)
 {
 	GString *value = g_string_new(NULL);

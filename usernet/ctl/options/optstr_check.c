@@ -104,7 +104,7 @@ static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec
 	return true;
 }
 
-/* @also: a key that is known beside @specs, or NULL. */
+/* @also: a key allowed in addition to @specs, or NULL. */
 static bool check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
 		  const char *also, GError **error)
 {

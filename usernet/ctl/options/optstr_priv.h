@@ -4,9 +4,9 @@
 
 #include "ctl/options/optstr.h"
 
-/* Shared by the files that make up optstr.h: text, JSON, check. */
+/* Shared by the files that implement optstr.h: text, JSON, check. */
 
-/* How a value was written: text may be of any type, JSON is typed. */
+/* How a value was written: text can be any type, JSON is typed. */
 enum opt_form {
 	OPT_FORM_TEXT,
 	OPT_FORM_FLAG, /* a key without "=" */
@@ -28,7 +28,7 @@ struct optstr {
 	char *implied; /* may be NULL */
 };
 
-/* Takes @value, copies @key. */
+/* Takes ownership of @value, copies @key. */
 bool optstr_append(struct optstr *opts, const char *key, char *value, enum opt_form form,
 		   GError **error);
 

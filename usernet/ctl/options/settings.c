@@ -51,7 +51,7 @@ static bool parse_log_level(const char *word, enum log_level *level)
 	return false;
 }
 
-/* QEMU's -qmp unix:PATH[,server=on][,wait=off]: ours always serves and never waits. */
+/* QEMU's -qmp unix:PATH[,server=on][,wait=off]: our socket is always a server and never waits. */
 static bool check_qmp(const char *text, GError **error)
 {
 	const char *comma = strchr(text, ',');

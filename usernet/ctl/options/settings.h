@@ -9,11 +9,11 @@
 #include "ctl/options/optstr.h"
 
 /*
- * What there is one of in a network: the options that are not a netdev or a guest, and the keys of
- * a file's [network]. Both are an option string with the same keys; the file's are added to the
- * command line's where that says nothing.
+ * The settings of a network: the options other than netdevs and guests, and the keys of [network]
+ * in a file. Both are option strings with the same keys; the file's are added where the command
+ * line has none.
  */
-#define NETWORK_NAME_MAX 48 /* leaves room for the run directory in a socket's 107 bytes */
+#define NETWORK_NAME_MAX 48 /* leaves room for the run directory in a 107-byte socket path */
 
 struct settings {
 	char *name;      /* "default" */
@@ -24,10 +24,10 @@ struct settings {
 	char *pidfile;   /* may be NULL */
 	int ready_fd;    /* -1: none */
 	bool exit_with_parent;
-	bool live_commands; /* guestfwd may run what is not in the configuration */
+	bool live_commands; /* guestfwd may run commands that are not in the configuration */
 	bool no_default_netdevs;
 	bool daemon;    /* go to the background once ready */
-	char *log_file; /* NULL: standard error; of a daemon, background.h's default */
+	char *log_file; /* NULL: standard error, or for a daemon the default of background.h */
 	enum log_level log_level;
 };
 
@@ -35,9 +35,9 @@ extern const struct opt_spec setting_specs[];
 
 /* Errors begin with the key: "log-level 'loud': error, warning, info or debug". */
 bool settings_check(struct optstr *opts, GError **error);
-/* @opts were checked. */
+/* @opts must have been checked. */
 void settings_read(struct settings *settings, const struct optstr *opts);
-/* What @from says where @opts says nothing; of keys that repeat, both. */
+/* Adds keys of @from that @opts lacks; for repeated keys adds all values. */
 void settings_add(struct optstr *opts, const struct optstr *from);
 void settings_clear(struct settings *settings);
 

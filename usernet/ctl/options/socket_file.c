@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-#define ENTRY_MAX (64 * 1024) /* bytes of a group's entry, its members among them */
+#define ENTRY_MAX (64 * 1024) /* bytes of a group's entry including its members */
 
 static bool parse_group(gid_t *gid, const char *text, GError **error)
 {
@@ -52,12 +52,12 @@ bool socket_file_parse(struct socket_file *out, const struct optstr *opts,
 		return true;
 	if (!file)
 		return error_usage(error,
-				   "Parameter '%s' is unexpected: it is for a unix socket that is "
-				   "made here, with a path",
+				   "Parameter '%s' is unexpected: it needs a unix socket that "
+				   "usernet creates at a path",
 				   mode ? "mode" : "group");
 	if (mode && !parse_mode(&out->mode, mode, error))
 		return false;
-	/* A group that may do nothing would be of no use. */
+	/* A group without permissions would be useless. */
 	if (group && !mode)
 		out->mode = 0660;
 	out->has_group = group != NULL;

@@ -12,7 +12,7 @@
 		.key = "group"                                                                     \
 	}
 
-/* @bound: what the netdev binds; NULL: nothing. Keys that would change nothing are refused. */
+/* @bound: the address the netdev binds; NULL: none. Refuses keys without effect. */
 bool socket_file_parse(struct socket_file *out, const struct optstr *opts,
 		       const struct sockaddr_any *bound, GError **error);
 

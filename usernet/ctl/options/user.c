@@ -11,7 +11,7 @@
 	"guestfwd=tcp:10.0.2.4:445-tcp:127.0.0.1:1445; guests then reach it as 10.0.2.4, as in "   \
 	"QEMU"
 
-/* QEMU qapi/net.json NetdevUserOptions; below the line what is ours. */
+/* QEMU qapi/net.json NetdevUserOptions; our extensions are below the line. */
 const struct opt_spec user_option_specs[] = {
 	{.key = "ipv4", .type = OPT_BOOL},
 	{.key = "ipv6", .type = OPT_BOOL},
@@ -92,7 +92,7 @@ const struct opt_spec user_option_specs[] = {
 	{NULL},
 };
 
-/* QEMU's text for the key, then what was wrong with it. */
+/* QEMU's message for the key, then the reason. */
 static bool parse_v4(const struct optstr *opts, const char *key, const char *qemu_text,
 		     struct in_addr *out, GError **error)
 {
@@ -113,7 +113,7 @@ static bool parse_v6(const struct optstr *opts, const char *key, const char *qem
 	return error_usage(error, "%s: %s=%s is not an IPv6 address", qemu_text, key, text);
 }
 
-/* Without a length QEMU goes by the address class (QEMU net/slirp.c net_slirp_init). */
+/* Without a prefix length QEMU uses the address class (QEMU net/slirp.c net_slirp_init). */
 static unsigned class_length(struct in_addr net)
 {
 	static const struct {
@@ -208,7 +208,7 @@ static bool parse_net6(const struct optstr *opts, struct user_config *config, GE
 	return true;
 }
 
-/* "off", "on", or FIRST-LAST: guests are then told to ask for an address. */
+/* "off", "on", or FIRST-LAST, which also tells guests to use DHCPv6. */
 static bool parse_range6(const struct optstr *opts, struct user_config *config, GError **error)
 {
 	const char *text = optstr_get(opts, "dhcpv6-range"),
@@ -265,7 +265,7 @@ static bool check_families(const struct optstr *opts, const struct user_config *
 	return true;
 }
 
-/* Both families; the order is that of errors. */
+/* Both families; the order decides which error is reported first. */
 static bool parse_addresses(const struct optstr *opts, struct user_config *config, GError **error)
 {
 	return check_families(opts, config, error) && parse_net(opts, config, error) &&
@@ -343,8 +343,9 @@ static void read_boot_files(struct user_options *out, const struct optstr *opts)
 static void read_plain(struct user_config *config, const struct optstr *opts)
 {
 	config->id = optstr_get(opts, "id");
-	/* As QEMU: naming one family alone switches the other off (QEMU net/slirp.c
-	 * net_init_slirp). */
+	/*
+	 * As in QEMU, naming one family switches the other off (QEMU net/slirp.c net_init_slirp).
+	 */
 	config->ipv4 = optstr_bool(opts, "ipv4", !optstr_bool(opts, "ipv6", false));
 	config->ipv6 = optstr_bool(opts, "ipv6", !optstr_bool(opts, "ipv4", false));
 	config->host_addresses = optstr_bool(opts, "host-addresses", true);

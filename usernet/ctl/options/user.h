@@ -5,7 +5,7 @@
 #include "ctl/options/optstr.h"
 #include "net/user_config.h"
 
-/* The keys of the `user` netdev made a configuration, and the memory that it points into. */
+/* The configuration made from the keys of the `user` netdev, and the memory it points into. */
 struct user_options {
 	struct user_config config;
 	struct in_addr forward_host; /* hostfwd-addr= */
@@ -19,7 +19,7 @@ struct user_options {
 
 extern const struct opt_spec user_option_specs[];
 
-/* Points into @opts too. False: @error names the key; to be cleared in either case. */
+/* Also points into @opts. False: @error names the key. Clear it in either case. */
 bool user_options_read(struct user_options *out, const struct optstr *opts, GError **error);
 void user_options_clear(struct user_options *options);
 

@@ -54,7 +54,7 @@ static bool has_type(JsonNode *node, enum command_arg_type type)
 	return false;
 }
 
-/* An array was found where ARG_STRINGS is due: is each element a string? */
+/* For ARG_STRINGS: is each element of the array a string? */
 static bool check_elements(const struct command_arg *arg, JsonNode *node, GError **error)
 {
 	JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * The one table of commands: QMP executes them, query-commands lists them, HMP and usernetctl are
- * other words for them. Arguments are checked against the table before a handler sees them.
+ * The table of commands: QMP executes them, query-commands lists them, HMP and usernetctl map to
+ * them. Arguments are checked against the table before the handler is called.
  */
 struct control;
 struct qmp;
@@ -17,7 +17,7 @@ struct qmp_session;
 struct command_call {
 	struct control *control;
 	struct qmp_session *session;
-	JsonObject *args; /* never NULL; as the table says */
+	JsonObject *args; /* never NULL; checked against the table */
 };
 
 enum command_arg_type { ARG_STRING, ARG_BOOL, ARG_INTEGER, ARG_STRINGS, ARG_ANY };
@@ -28,7 +28,7 @@ enum command_result { RETURNS_NOTHING, RETURNS_OBJECT, RETURNS_OBJECTS, RETURNS_
 
 struct command {
 	const char *name;
-	/* NULL: failed, with @error. */
+	/* NULL: failed, @error is set. */
 	JsonNode *(*run)(struct command_call *call, GError **error);
 	struct command_arg {
 		const char *name;
@@ -36,8 +36,8 @@ struct command {
 		bool optional;
 	} args[COMMAND_MAX_ARGS];
 	enum command_result result;
-	bool any_args;  /* the handler checks them itself: netdev_add */
-	bool allow_oob; /* exec-oob may run it: it changes nothing and is quick */
+	bool any_args;  /* the handler checks the arguments: netdev_add */
+	bool allow_oob; /* exec-oob is allowed: it changes nothing and is quick */
 };
 
 /* Tables end with a NULL name. */
@@ -52,12 +52,12 @@ extern const struct command commands_query[];   /* command_query.c */
 
 const struct command *command_find(const char *name);
 void command_foreach(void (*each)(void *data, const struct command *command), void *data);
-/* Checks call->args and runs; errors in QEMU's words. */
+/* Checks call->args and runs the command; errors are QEMU's. */
 JsonNode *command_run(const struct command *command, struct command_call *call, GError **error);
 
-/* An empty object, what a command without a result returns. */
+/* An empty object, the result of a command that returns nothing. */
 JsonNode *command_done(void);
-/* Wrap, taking over. */
+/* Wraps @object; takes ownership. */
 JsonNode *command_object(JsonObject *object);
 JsonNode *command_array(JsonArray *array);
 /* NULL when not given. */

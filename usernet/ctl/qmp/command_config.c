@@ -8,7 +8,7 @@
 #include "ctl/qmp/session.h"
 #include "net/netdev.h"
 
-/* The commands that change something. */
+/* Commands that change the configuration. */
 
 static JsonNode *netdev_add(struct command_call *call, GError **error)
 {

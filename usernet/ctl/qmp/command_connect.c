@@ -8,7 +8,7 @@
 #include "ctl/qmp/command.h"
 #include "ctl/qmp/session.h"
 
-/* A connection into a guest without a port of the host: the client passes its end. */
+/* Connects a descriptor passed by the client to a guest, without using a host port. */
 
 static JsonNode *connect_guest(struct command_call *call, GError **error)
 {

@@ -8,7 +8,7 @@
 #include "dns/zone.h"
 #include "gateway/gateway.h"
 
-/* The commands of the name server. */
+/* Commands of the name server. */
 
 static JsonNode *dns_add(struct command_call *call, GError **error)
 {

@@ -10,9 +10,9 @@
 #include "ctl/qmp/command.h"
 #include "ctl/qmp/query.h"
 
-/* The commands for guests that are known before they come, and for the file that names them. */
+/* Commands for named guests and the configuration file. */
 
-/* Of the keys that --guest has. */
+/* The arguments are the keys of --guest. */
 static struct optstr *guest_options(const struct command_call *call, GError **error)
 {
 	auto_optstr struct optstr *opts = optstr_new("name");
@@ -52,13 +52,13 @@ static JsonNode *reload(struct command_call *call, GError **error)
 {
 	if (call->control->options)
 		return reload_run(call->control, error);
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "there is no configuration to read again");
+	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "there is no configuration to reload");
 	return NULL;
 }
 
 /*
- * The configuration file's text as it would have to be for what holds now. The client writes it:
- * this process need not be able to.
+ * Returns the configuration file's text for the current state. The client writes the file, because
+ * this process may have no permission.
  */
 static JsonNode *query_config(struct command_call *call, GError **error)
 {

@@ -11,7 +11,7 @@
 #include "net/network.h"
 #include "net/user_loopback.h"
 
-/* The commands about what guests may reach. */
+/* Commands for the policy: what guests may reach. */
 
 static JsonNode *cut(unsigned n)
 {
@@ -113,7 +113,7 @@ static JsonNode *query_policy(struct command_call *call, GError **error)
 	json_object_set_string_member(object, "host-loopback", loopback);
 	json_object_set_boolean_member(object, "host-addresses", config->host_addresses);
 	json_object_set_int_member(object, "denied", (gint64)conntrack_n_denied(conntrack));
-	/* In the order in which they are asked. */
+	/* In the order of evaluation. */
 	rules = json_array_new();
 	guests = g_list_sort(policy_table_guests(policy_table), (GCompareFunc)g_strcmp0);
 	for (GList *each = guests; each; each = each->next)

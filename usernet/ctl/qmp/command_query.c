@@ -27,7 +27,7 @@
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
 
-/* The commands that only look. Durations are in seconds. */
+/* Commands that only read. Durations are in seconds. */
 
 static JsonNode *query_status(struct command_call *call, GError **error)
 {
@@ -54,7 +54,7 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 		json_object_set_int_member(object, "dns-waiting", dns.outstanding);
 		json_object_set_int_member(object, "dns-dropped",
 					   (gint64)(dns.dropped + dns.displaced));
-		/* of connections, sessions and forwards */
+		/* used by connections, sessions and forwards */
 		json_object_set_int_member(object, "descriptors",
 					   charge_book_held(charges, CHARGE_FDS));
 		json_object_set_int_member(object, "tcp-connections", tcp_count(tcp));
@@ -139,7 +139,7 @@ static JsonNode *query_network(struct command_call *call, GError **error)
 	return command_object(object);
 }
 
-/* What one port may hold; named in the headers of those who enforce it. */
+/* The limits of one port; each is defined in the header of the code that enforces it. */
 static JsonObject *port_limits(void)
 {
 	JsonObject *object = json_object_new();
@@ -185,7 +185,7 @@ static JsonNode *query_guests(struct command_call *call, GError **error)
 	struct network *network = call->control->network;
 	JsonArray *array = json_array_new();
 
-	/* Who is here, then who is only expected. */
+	/* Guests that are present first, then reserved ones. */
 	list_for_each (guest, guest_list(network->guests), struct guest, link)
 		json_array_add_object_element(array, query_guest(guest));
 	list_for_each (reservation, reservation_list(network->reservations), struct reservation,
@@ -210,7 +210,7 @@ static void add_lease(void *data, const struct lease *lease)
 	usec_t left = lease->expires - loop_now(listing->network->loop);
 	enum lease_state state = lease->state;
 
-	/* The pool notices an end only when somebody wants the address. */
+	/* The pool detects an expired lease only when the address is needed. */
 	if (state == LEASE_BOUND && left <= 0)
 		state = LEASE_EXPIRED;
 	set_v4(object, "address", lease->addr);

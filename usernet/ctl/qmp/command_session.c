@@ -8,7 +8,7 @@
 #include "ctl/qmp/hmp.h"
 #include "ctl/qmp/session.h"
 
-/* The commands of the session itself: handshake, descriptors, HMP, the end. */
+/* Commands of the session: handshake, descriptors, HMP, quit. */
 
 static JsonNode *qmp_capabilities(struct command_call *call, GError **error)
 {

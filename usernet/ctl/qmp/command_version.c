@@ -5,7 +5,7 @@
 #include "ctl/version.h"
 #include "net/network.h"
 
-/* The commands by which a client learns whom it speaks to and what it can ask. */
+/* Commands that describe the server: version, name, commands. */
 
 static void add_name(void *data, const struct command *command)
 {
@@ -28,7 +28,7 @@ static JsonNode *query_version(struct command_call *call, GError **error)
 	return command_object(version_json());
 }
 
-/* QEMU qapi/misc.json: the name of the machine; here of the network. */
+/* QEMU qapi/misc.json: the machine's name; here the network's. */
 static JsonNode *query_name(struct command_call *call, GError **error)
 {
 	JsonObject *object = json_object_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/qmp/event_names.h"
 
-/* As query_guest() writes them. */
+/* As query_guest() sets them. */
 #define GUEST_MEMBERS                                                                              \
 	{"mac", ARG_STRING, false}, {"name", ARG_STRING, true}, {"reserved", ARG_BOOL, false},     \
 		{"here", ARG_BOOL, false}, {"ipv4", ARG_STRING, true},                             \
@@ -19,7 +19,7 @@
 		"rule", ARG_STRING, false                                                          \
 	}
 
-/* "text" is the sentence of the log; "times" counts since the trouble began. */
+/* "text" is the log message; "times" counts since the trouble began. */
 #define TROUBLE_MEMBERS                                                                            \
 	{"text", ARG_STRING, false},                                                               \
 	{                                                                                          \

@@ -4,8 +4,7 @@
 
 #include "ctl/qmp/command.h"
 
-/* The one table of events: what each carries. For query-qmp-schema; tests hold events against it.
- */
+/* The table of events and their members, for query-qmp-schema; tests compare events with it. */
 #define EVENT_MAX_MEMBERS 14
 
 struct event_name {

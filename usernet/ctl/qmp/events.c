@@ -10,13 +10,13 @@
 #include "net/netdev.h"
 #include "net/port.h"
 
-/* The peer's address in the shape of QEMU's SocketAddress. */
+/* The peer's address as QEMU's SocketAddress. */
 static JsonObject *socket_address(struct events *events, const struct port *port)
 {
 	struct attachment *attachment = control_find_netdev(events->control, port->netdev);
 	const struct sockaddr_any *addr = attachment ? &attachment->addr : NULL;
 	JsonObject *object = json_object_new();
-	/* A stream over unix has "pid N" for a peer, or none. */
+	/* The peer of a unix stream is "pid N" or NULL. */
 	const char *colon = port->peer ? strrchr(port->peer, ':') : NULL;
 
 	if (colon) {
@@ -39,7 +39,9 @@ static JsonObject *socket_address(struct events *events, const struct port *port
 	return object;
 }
 
-/* QEMU qapi/net.json NETDEV_STREAM_CONNECTED; "port" is ours: a server has one per guest. */
+/*
+ * QEMU qapi/net.json NETDEV_STREAM_CONNECTED; "port" is our extension: a server has one per guest.
+ */
 static void port_changed(struct events *events, const struct port *port, bool up)
 {
 	JsonObject *data;
@@ -118,10 +120,9 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_GUEST_LEFT:
 		qmp_event(events->qmp, "GUEST_LEFT", query_guest(event->guest));
 		break;
-	case NETWORK_PORT_DRAINED: /* the gateway's business, many times a second */
+	case NETWORK_PORT_DRAINED: /* for the gateway only, many per second */
 		break;
-	case NETWORK_GUEST_CHANGED: /* the addresses of a guest: LEASE_GRANTED says it, or
-				       query-guests */
+	case NETWORK_GUEST_CHANGED: /* LEASE_GRANTED and query-guests report the addresses */
 		break;
 	case NETWORK_LEASE_GRANTED:
 		lease_granted(events, event);

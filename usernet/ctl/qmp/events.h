@@ -4,7 +4,7 @@
 
 #include "net/network.h"
 
-/* Turns what happens on the network into QMP events. */
+/* Turns events of the network into QMP events. */
 struct control;
 struct qmp;
 

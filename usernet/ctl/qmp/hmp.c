@@ -20,7 +20,7 @@ struct hmp {
 
 struct hmp_command {
 	const char *name, *alias;
-	unsigned min, max; /* words after the name */
+	unsigned min, max; /* number of words after the name */
 	const char *params, *help;
 	void (*run)(struct hmp *hmp);
 };
@@ -37,7 +37,7 @@ static const struct hmp_command *find(const struct hmp_command *table, const cha
 	return NULL;
 }
 
-/* "name|alias params -- help", and "name  -- help" without any (QEMU monitor/hmp.c). */
+/* "name|alias params -- help", or "name  -- help" without parameters (QEMU monitor/hmp.c). */
 static void print_help(struct hmp *hmp, const char *prefix, const struct hmp_command *command)
 {
 	g_string_append_printf(hmp->out, "%s%s%s%s %s -- %s\n", prefix, command->name,
@@ -45,7 +45,7 @@ static void print_help(struct hmp *hmp, const char *prefix, const struct hmp_com
 			       command->params, command->help);
 }
 
-/* As hmp_handle_error (QEMU monitor/hmp-cmds.c). */
+/* Like hmp_handle_error (QEMU monitor/hmp-cmds.c). */
 static void print_error(struct hmp *hmp, GError *error)
 {
 	g_string_append_printf(hmp->out, "Error: %s\n", error->message);
@@ -106,7 +106,7 @@ static void info_version(struct hmp *hmp)
 	g_string_append(hmp->out, "usernet " USERNET_VERSION "\n");
 }
 
-/* [netdev_id] rule: the last word is the rule. Finds whose; NULL when an error was printed. */
+/* [netdev_id] rule: the last word is the rule. NULL: an error was printed. */
 static struct forwards *find_forwards(struct hmp *hmp, const char **rule)
 {
 	const char *id = hmp->words[2] ? hmp->words[1] : NULL;
@@ -190,8 +190,7 @@ static const struct hmp_command commands[9] = {
 	 "redirect TCP or UDP connections from host to guest", run_hostfwd_add},
 	{"hostfwd_remove", NULL, 1, 2, "[netdev_id] [tcp|udp]:[hostaddr]:hostport",
 	 "remove host-to-guest TCP or UDP redirection", run_hostfwd_remove},
-	{"info", NULL, 0, 2, "[subcommand]", "show various information about the network",
-	 run_info},
+	{"info", NULL, 0, 2, "[subcommand]", "show information about the network", run_info},
 	{"netdev_add", NULL, 1, 1, "[user|stream|dgram|socket],id=str[,prop=value][,...]",
 	 "add host network device", run_netdev_add},
 	{"netdev_del", NULL, 1, 1, "id", "remove host network device", run_netdev_del},
@@ -209,8 +208,8 @@ static const struct hmp_command infos[4] = {
 };
 
 /*
- * Words are split at blanks. A parameter in double quotes may hold blanks (QEMU monitor/hmp.c
- * get_str); the names of a command and of what `info` shows are never quoted (get_command_name).
+ * Splits words at blanks. A parameter in double quotes may contain blanks (QEMU monitor/hmp.c
+ * get_str); command names and the names after `info` are never quoted (get_command_name).
  */
 static unsigned split_words(char *line, const char **words)
 {

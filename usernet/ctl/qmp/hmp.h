@@ -5,13 +5,13 @@
 #include <glib.h>
 
 /*
- * The human monitor: QEMU's lines for the commands we share with it (QEMU hmp-commands.hx), with
- * its words for mistakes. Lines of output end in CRLF.
+ * The human monitor: QEMU's syntax and error messages for the commands shared with QEMU (QEMU
+ * hmp-commands.hx). Output lines end with CRLF.
  */
 struct control;
 struct fd_names;
 
-/* Executes one line and returns its output, newly allocated; "" when there is nothing to say. */
+/* Executes one line and returns its output, newly allocated; "" if there is none. */
 char *hmp_run(struct control *control, struct fd_names *fds, const char *line);
 
 /* `info …`, in hmp_info.c; text with plain newlines. */

@@ -13,8 +13,9 @@
 #include "tcp/tcp.h"
 
 /*
- * As print_net_client prints a netdev without a NIC (QEMU net/net.c). Each further peer of a server
- * has a line and an index, as the queues of QEMU's netdevs have. "link=down" is ours.
+ * Prints a netdev like QEMU's print_net_client prints one without a NIC (QEMU net/net.c). Each
+ * further peer of a server has its own line and index, like the queues of QEMU's netdevs.
+ * "link=down" is our extension.
  */
 static void print_peer(GString *out, const struct netdev *netdev, int index,
 		       const struct port *port)
@@ -82,7 +83,7 @@ static void set_endpoint(struct sockaddr_any *out, const struct in6_addr *addr, 
 	}
 }
 
-/* What a fast path holds, as QEMU's table has it. */
+/* Prints a flow of a fast path as a row of QEMU's table. */
 static void print_conn(void *data, struct conn *conn)
 {
 	const char *state = conn_state_name(conn->state);

@@ -9,7 +9,7 @@ struct json_splitter {
 	GString *text;
 	unsigned depth;
 	bool curly[JSON_SPLIT_MAX_DEPTH]; /* which bracket opened each level */
-	char quote;                       /* in a string: what ends it */
+	char quote;                       /* of the current string; 0: not in one */
 	bool escaped;
 	bool bare;
 	bool recovering; /* after a lexical error: skip to the next structural character */
@@ -33,12 +33,12 @@ void json_splitter_free(struct json_splitter *splitter)
 	g_free(splitter);
 }
 
-/* Hands over and begins anew. */
+/* Reports the event and starts over. */
 static bool emit(struct json_splitter *splitter, enum json_split_event event, const char *message)
 {
 	bool go_on = splitter->each(splitter->data, event, message ? message : splitter->text->str);
 
-	/* A large one's memory is not kept. */
+	/* Free a large buffer. */
 	if (splitter->text->allocated_len > 64 * 1024) {
 		g_string_free(splitter->text, TRUE);
 		splitter->text = g_string_new(NULL);
@@ -52,13 +52,13 @@ static bool emit(struct json_splitter *splitter, enum json_split_event event, co
 	return go_on;
 }
 
-/* No UTF-8 sequence has these bytes (RFC 3629 section 1). */
+/* Bytes that never occur in UTF-8 (RFC 3629 section 1). */
 static bool is_impossible(unsigned char c)
 {
 	return c == 0xc0 || c == 0xc1 || c > 0xf4;
 }
 
-/* Outside strings a token has letters, digits and these (RFC 8259 section 2). */
+/* Outside strings a token has letters, digits and these characters (RFC 8259 section 2). */
 static bool may_stand_bare(unsigned char c)
 {
 	return g_ascii_isalnum(c) || (c && strchr("+-.,:", c));
@@ -90,7 +90,7 @@ static bool in_string(struct json_splitter *splitter, char c)
 		return emit(splitter, JSON_SPLIT_ERROR, "JSON parse error, invalid UTF-8 sequence");
 	if (splitter->escaped) {
 		splitter->escaped = false;
-		/* \' is QEMU's; JSON has no need of it. */
+		/* \' is QEMU's extension; JSON has no such escape. */
 		if (c == '\'')
 			g_string_truncate(splitter->text, splitter->text->len - 1);
 	} else if (c == '\\') {

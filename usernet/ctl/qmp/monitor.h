@@ -10,8 +10,8 @@
 #include "ctl/qmp/session.h"
 
 /*
- * One QMP client. Requests are executed in order; while MONITOR_OUT_PAUSE bytes of answers wait, no
- * more are read. One who does not read at all is dropped at MONITOR_OUT_MAX.
+ * One QMP client. Requests are executed in order. While MONITOR_OUT_PAUSE bytes of output are
+ * queued, no requests are read. A client that does not read is disconnected at MONITOR_OUT_MAX.
  */
 struct json_splitter;
 struct qmp;
@@ -23,20 +23,20 @@ struct monitor {
 	struct qmp *qmp;
 	struct loop_io io;
 	int fd;
-	bool closing; /* nothing is read or written any more; freed at the end of the turn */
-	bool hang_up; /* close when all is written */
+	bool closing; /* no more reads or writes; freed at the end of the turn */
+	bool hang_up; /* close when the output is sent */
 	struct json_splitter *splitter;
 	struct qmp_session session;
 	GByteArray *out;
-	size_t out_done; /* bytes of out that are written */
+	size_t out_done; /* bytes of out already sent */
 	struct loop_task reap;
 	struct list link; // qmp::monitors
 };
 
-/* Takes @fd, sends the greeting. */
+/* Takes ownership of @fd and sends the greeting. */
 struct monitor *monitor_new(struct qmp *qmp, int fd);
 void monitor_free(struct monitor *monitor);
-/* Sends @node and a line end, or queues it. Never frees @monitor. */
+/* Sends @node and a newline, or queues them. Never frees @monitor. */
 void monitor_send(struct monitor *monitor, JsonNode *node);
 
 #endif

@@ -20,7 +20,7 @@ struct qmp_listener {
 	struct list link; // qmp::listeners
 };
 
-/* The socket's mode keeps others out; this holds where the directory is looser than ours. */
+/* The socket's mode keeps other users out; this check covers sockets with a looser mode. */
 static bool peer_is_allowed(int fd)
 {
 	struct ucred cred;

@@ -10,8 +10,8 @@
 #include "base/list.h"
 
 /*
- * The QMP server (QEMU docs/interop/qmp-spec.txt): listens on unix sockets, makes a monitor for
- * each client of our own user (or root), and sends events to all that have negotiated.
+ * The QMP server (QEMU docs/interop/qmp-spec.txt). It listens on unix sockets, makes a monitor for
+ * each client of our user or root, and sends events to all clients that have negotiated.
  */
 struct control;
 struct loop;
@@ -25,17 +25,17 @@ struct qmp {
 	struct list monitors;  /* heads monitor::link */
 	unsigned n_monitors;
 	uint64_t refused_strangers; /* clients of other users */
-	uint64_t refused_full;      /* clients beyond QMP_MAX_CLIENTS */
-	uint64_t dropped;           /* clients that did not read: MONITOR_OUT_MAX */
+	uint64_t refused_full;      /* clients above QMP_MAX_CLIENTS */
+	uint64_t dropped;           /* clients disconnected at MONITOR_OUT_MAX */
 };
 
 struct qmp *qmp_new(struct control *control);
-/* Closes clients and listeners, unlinks the sockets. NULL is fine. */
+/* Closes clients and listeners and unlinks the sockets. NULL is allowed. */
 void qmp_free(struct qmp *qmp);
 bool qmp_listen(struct qmp *qmp, const char *path, GError **error);
-/* Its clients, its limits and how often each was reached, for query-status. The caller's. */
+/* Clients, limits and how often each was reached, for query-status. Owned by the caller. */
 JsonObject *qmp_describe(const struct qmp *qmp);
-/* @data is taken over; may be NULL. */
+/* Takes ownership of @data, which may be NULL. */
 void qmp_event(struct qmp *qmp, const char *name, JsonObject *data);
 
 #endif

@@ -45,7 +45,7 @@ static void set_sockaddr(JsonObject *object, const char *prefix, const struct so
 	json_object_set_int_member(object, port_key, sockaddr_port_number(addr));
 }
 
-/* A guest that nobody knows yet has a port and no address. */
+/* An unknown guest has a port and no address. */
 static void set_guest(JsonObject *object, const struct sockaddr_any *guest)
 {
 	bool known = guest->sa.sa_family == AF_INET6
@@ -127,7 +127,7 @@ static gint64 seconds_since(usec_t now, usec_t then)
 	return (now - then) / USEC_PER_SEC;
 }
 
-/* What is wrong with it, or with its port. */
+/* Adds the troubles of the guest or its port. */
 static void add_troubles(JsonObject *object, const struct guest *guest)
 {
 	JsonArray *texts = json_array_new();

@@ -6,7 +6,7 @@
 
 #include "base/sockaddr.h"
 
-/* What commands and events show of things, as JSON. The caller owns what is returned. */
+/* JSON descriptions used by commands and events. The caller owns the results. */
 struct attachment;
 struct conn;
 struct fwd_entry;
@@ -20,9 +20,9 @@ struct trouble;
 JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry);
 JsonObject *query_forward(const struct attachment *user, const struct fwd_entry *entry);
 JsonObject *query_guest(const struct guest *guest);
-/* A guest that has not come yet. */
+/* A reserved guest that is absent. */
 JsonObject *query_reservation(const struct reservation *reservation);
-/* As its event has it, whose name query_trouble_event() says. */
+/* As in its event; query_trouble_event() gives the event's name. */
 JsonObject *query_trouble(const struct trouble *trouble);
 const char *query_trouble_event(const struct trouble *trouble);
 JsonObject *query_port(const struct network *network, const struct port *port);
@@ -30,12 +30,12 @@ JsonObject *query_connection(const struct attachment *user, const struct conn *f
 
 /* "tcp" */
 const char *query_protocol(uint8_t proto);
-/* IPv4 as such, though it is v4-mapped. */
+/* Prints a v4-mapped address as IPv4. */
 void query_set_address(JsonObject *object, const char *key, const struct in6_addr *addr);
-/* Its name, if it has one, and MAC address. NULL: nothing. */
+/* The guest's name, if it has one, and MAC address. NULL: sets nothing. */
 void query_set_guest(JsonObject *object, const struct guest *guest);
 
-/* The host part alone: "10.0.2.15", "::1"; "" for what is not inet. Newly allocated. */
+/* The host part: "10.0.2.15", "::1"; "" if not inet. Newly allocated. */
 char *sockaddr_host_text(const struct sockaddr_any *addr);
 unsigned sockaddr_port_number(const struct sockaddr_any *addr);
 

@@ -29,7 +29,7 @@ static const char *what_key(const struct trouble *trouble)
 	}
 }
 
-/* As event_names.c says. */
+/* Members: see event_names.c. */
 JsonObject *query_trouble(const struct trouble *trouble)
 {
 	JsonObject *object = json_object_new();

@@ -42,7 +42,7 @@ static bool fail(GError **error, const char *format, const char *what)
 	return false;
 }
 
-/* The members a request may have (QEMU qapi/qmp-dispatch.c qmp_dispatch_check_obj). */
+/* The members that a request may have (QEMU qapi/qmp-dispatch.c qmp_dispatch_check_obj). */
 static bool check_shape(const struct qmp_session *session, JsonObject *request, GError **error)
 {
 	bool oob = session->oob && json_object_has_member(request, "exec-oob");

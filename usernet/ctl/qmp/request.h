@@ -7,13 +7,13 @@
 #include <stdbool.h>
 
 /*
- * One QMP request: JSON text in, the JSON answer out; `id` is echoed (QEMU qapi/qmp-dispatch.c).
- * Commands run at once and in the order they came: an exec-oob never waits for another command, it
- * needs only the client's permission and the command's.
+ * One QMP request: JSON text in, JSON answer out; `id` is echoed (QEMU qapi/qmp-dispatch.c).
+ * Commands run at once and in order, so exec-oob never waits for another command; it only has to be
+ * enabled and allowed for the command.
  */
 struct qmp_session;
 
-/* Never NULL; the caller's. */
+/* Never NULL; owned by the caller. */
 JsonNode *request_run(struct qmp_session *session, const char *text);
 JsonNode *request_error(const char *class, const char *desc);
 

@@ -34,7 +34,10 @@ static void add_member(JsonArray *members, const char *name, const char *type, b
 
 	json_object_set_string_member(member, "name", name);
 	json_object_set_string_member(member, "type", type);
-	/* Its presence means optional (QEMU qapi/introspect.json SchemaInfoObjectMember). */
+	/*
+	 * The presence of "default" means optional (QEMU qapi/introspect.json
+	 * SchemaInfoObjectMember).
+	 */
 	if (optional)
 		json_object_set_null_member(member, "default");
 	json_array_add_object_element(members, member);
@@ -72,7 +75,7 @@ static const char *arg_type(enum command_arg_type type)
 	return names[type];
 }
 
-/* The object that @args, at most @max, make up; sets it as arg-type of @entity. */
+/* Adds the object type for @args, at most @max, as arg-type of @entity. */
 static void set_args(JsonArray *schema, JsonObject *entity, const char *name,
 		     const struct command_arg *args, int max)
 {
@@ -121,7 +124,7 @@ static const char *option_type(const struct opt_spec *spec)
 	return spec->flags & OPT_REPEATS ? "[" STRING_ITEM "]" : names[spec->type];
 }
 
-/* Keys with a dot are members of an object: "addr.type" is "type" of "addr". */
+/* A key with a dot is a member of an object: "addr.type" is "type" of "addr". */
 static void add_dotted(JsonArray *schema, const char *type, const struct opt_spec *specs,
 		       const char *prefix, size_t len)
 {
@@ -178,7 +181,7 @@ static void add_netdevs(JsonArray *schema)
 	json_object_set_array_member(netdev, "members", members);
 	json_object_set_string_member(netdev, "tag", "type");
 	json_object_set_array_member(netdev, "variants", variants);
-	/* Both forms: "values" is what QEMU before 6.2 had. */
+	/* Both forms; "values" is for clients of QEMU before 6.2. */
 	json_object_set_array_member(types, "members", type_members);
 	json_object_set_array_member(types, "values", values);
 }

@@ -7,7 +7,7 @@
 /*
  * query-qmp-schema: an array of SchemaInfo (QEMU qapi/introspect.json) made from the table of
  * commands (command.h), the keys of netdevs (netdev_kind.h) and the table of events
- * (event_names.h). Members of results are not described: their type is "any". The caller owns the
+ * (event_names.h). Results are not described: their members have type "any". The caller owns the
  * array.
  */
 JsonArray *schema_json(void);

@@ -7,8 +7,8 @@
 #include "ctl/fd_names.h"
 
 /*
- * What one client has agreed on and passed: it lives in the client's monitor and is all that a
- * command sees of the client.
+ * The state of one client: what it negotiated and passed. It is part of the client's monitor and is
+ * all that commands see of the client.
  */
 struct control;
 struct qmp;
@@ -16,8 +16,8 @@ struct qmp;
 struct qmp_session {
 	struct control *control;
 	struct qmp *qmp;
-	bool negotiated; /* qmp_capabilities was given */
-	bool oob;        /* it enabled exec-oob */
+	bool negotiated; /* qmp_capabilities was executed */
+	bool oob;        /* exec-oob was enabled */
 	struct fd_names fds;
 };
 

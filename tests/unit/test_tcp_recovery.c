@@ -304,6 +304,24 @@ START_TEST(the_first_window_is_ten_segments)
 }
 END_TEST
 
+START_TEST(a_large_window_grows_by_16_segments_a_round)
+{
+	uint32_t before;
+
+	open_large();
+	do {
+		before = conn->tcp->cwnd;
+		grow(1);
+	} while (before < 32 * SEGMENT);
+	for (unsigned i = 0; i < 5; i++) {
+		before = conn->tcp->cwnd;
+		grow(1);
+		ck_assert_uint_gt(conn->tcp->cwnd, before + 12 * SEGMENT);
+		ck_assert_uint_le(conn->tcp->cwnd, before + 16 * SEGMENT);
+	}
+}
+END_TEST
+
 /* Where the nth segment that is under way begins. */
 static uint32_t seq_of(unsigned n)
 {
@@ -441,6 +459,7 @@ static Suite *suite(void)
 	tc = tcase_create("congestion");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_first_window_is_ten_segments);
+	tcase_add_test(tc, a_large_window_grows_by_16_segments_a_round);
 	tcase_add_test(tc, a_single_loss_leaves_the_window);
 	tcase_add_test(tc, many_losses_cut_the_window_to_what_arrived);
 	tcase_add_test(tc, the_guests_next_connection_knows_the_limit);

@@ -10,8 +10,8 @@
  * which is a matter of how much is sent at once. So the window is what the guest has shown to take
  * at once:
  *
- * - Slow start (RFC 5681) from ten segments (RFC 6928), slower beyond SLOW_SEGMENTS, so that what
- *   goes too far is little (RFC 3742).
+ * - Slow start (RFC 5681) from ten segments (RFC 6928). From SLOW_SEGMENTS on it adds half of them
+ * a round (RFC 3742), so that a ring overflows by few frames.
  * - Losses are counted against what arrives. Up to 1 in TOLERATED, they say nothing about the
  *   window: a wire that loses 1 in 1000 is as wide as another.
  * - Beyond it, the window becomes KEEP_PERCENT of what arrived of the flight that lost. From there
@@ -101,8 +101,10 @@ void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 		return;
 	if (c->cwnd >= c->ssthresh && c->w_max)
 		most = MAX(c->cwnd, grown(c));
-	if (c->cwnd >= SLOW_SEGMENTS * c->mss || c->cwnd >= c->ssthresh)
+	if (c->cwnd >= c->ssthresh)
 		bytes /= 2;
+	else if (c->cwnd >= SLOW_SEGMENTS * c->mss)
+		bytes = (uint32_t)((uint64_t)bytes * (SLOW_SEGMENTS / 2 * c->mss) / c->cwnd);
 	c->cwnd = MAX(c->cwnd, MIN(c->cwnd + bytes, most));
 	c->cwnd = MIN(c->cwnd, TCP_INFLIGHT_MAX);
 }

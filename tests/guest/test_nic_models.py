@@ -99,7 +99,7 @@ def interface_of(guest, mac):
     """Wait for the interface with this MAC, and return its name; usb-net sets the first byte."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        for line in guest.run("cd /sys/class/net && grep '' */address").split():
+        for line in guest.run("cd /sys/class/net && grep -H '' */address").split():
             name, address = line.split("/address:")
             if address.endswith(mac[3:]):
                 return name

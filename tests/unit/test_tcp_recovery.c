@@ -378,6 +378,29 @@ START_TEST(many_losses_cut_the_window_to_what_arrived)
 }
 END_TEST
 
+/* In recovery more is sent than the window has, as what the guest has SACKed is not under way. */
+START_TEST(a_second_loss_counts_only_what_was_under_way)
+{
+	uint32_t hole, gone;
+
+	open_large();
+	grow(20);
+	overflow(40);
+	hole = conn->tcp->snd_una;
+	for (unsigned i = 0; i < 3; i++) {
+		gone = conn->tcp->snd_nxt;
+		fly();
+		guest_sacks_at(hole, hole + SEGMENT, gone);
+	}
+	ck_assert_uint_gt(conn->tcp->snd_nxt - hole, 80 * SEGMENT);
+	guest_acks(conn->tcp->snd_nxt);
+	bed_turn();
+	ck_assert(!conn->tcp->in_recovery);
+	overflow(0);
+	ck_assert_uint_le(conn->tcp->w_max, 40 * SEGMENT);
+}
+END_TEST
+
 START_TEST(the_guests_next_connection_knows_the_limit)
 {
 	uint32_t limit;
@@ -462,6 +485,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_large_window_grows_by_16_segments_a_round);
 	tcase_add_test(tc, a_single_loss_leaves_the_window);
 	tcase_add_test(tc, many_losses_cut_the_window_to_what_arrived);
+	tcase_add_test(tc, a_second_loss_counts_only_what_was_under_way);
 	tcase_add_test(tc, the_guests_next_connection_knows_the_limit);
 	suite_add_tcase(s, tc);
 	return s;

@@ -72,7 +72,7 @@ static uint32_t grown(const struct tcp_conn *c)
 
 void congestion_sent(struct tcp_conn *c)
 {
-	c->flight = MAX(c->flight, down_out(c));
+	c->flight = MAX(c->flight, recovery_pipe(c));
 }
 
 /* A round ends when all that was under way at its beginning is acknowledged. */
@@ -81,7 +81,7 @@ static void count_round(struct tcp_conn *c)
 	if (seq_before(c->snd_una, c->round_end))
 		return;
 	c->last_flight = c->flight;
-	c->flight = down_out(c);
+	c->flight = recovery_pipe(c);
 	c->round_end = c->snd_nxt;
 }
 

@@ -38,8 +38,8 @@ SLIRP_ROOM = "slirp"
 THREADED_HEADERS = re.compile(r"gio/|pthread\.h|threads\.h")
 THREADED_CALLS = re.compile(r"\b(g_unix_signal_\w+|g_thread_\w+|g_child_watch_\w+|pthread_create)\b")
 
-TOP_LEVEL = {"usernet", "fwd", "tools", "tests", "meson.build", "meson_options.txt", "README",
-             "COPYING"}
+TOP_LEVEL = {"usernet", "fwd", "tools", "tests", "findings", "meson.build", "meson_options.txt",
+             "README", "COPYING"}
 
 SPDX = "SPDX-License-Identifier: BSD-3-Clause"
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include "base/address.h"
 #include "conntrack/destination.h"
+#include "conntrack/policy_table.h"
+#include "fakeport.h"
+#include "net/network.h"
 #include "net/user_config.h"
 #include "run_suite.h"
 
@@ -177,6 +181,64 @@ START_TEST(a_pointer_without_its_flag_is_cleared_too)
 }
 END_TEST
 
+START_TEST(no_ipv6_form_of_an_ipv4_address_leads_where_that_does_not)
+{
+	static const char *const closed[] = {
+		"64:ff9b::127.0.0.1", "64:ff9b::10.0.2.15", "64:ff9b:1::169.254.1.1",
+		"2002:7f00:1::1",     "2002:a00:203::1",    "2001:0:1:2:3:4:80ff:fffe",
+		"64:ff9b::224.0.0.1", "64:ff9b::0.0.0.0",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(closed); i++)
+		ck_assert_int_eq(verdict(SYN, closed[i], 80),
+				 strstr(closed[i], "169.") ? DROP_N_REASONS : DROP_POLICY);
+	ck_assert_int_eq(verdict(SYN, "64:ff9b::192.0.2.1", 80), DROP_N_REASONS);
+	ck_assert_int_eq(verdict(SYN, "2002:c000:201::1", 80), DROP_N_REASONS);
+}
+END_TEST
+
+static bool table_allows(struct policy_table *table, const char *dst)
+{
+	struct policy_table_target target = {.proto = IPPROTO_TCP, .port = 80};
+
+	if (inet_pton(AF_INET6, dst, &target.dst) != 1)
+		target.dst = address_map4(inet_addr(dst));
+	return policy_table_judge(table, 1, &target).allow;
+}
+
+/* One address in all the forms that lead to it: 192.0.2.1. */
+static const char *const forms[] = {
+	"192.0.2.1",   "64:ff9b::192.0.2.1",       "64:ff9b:1::192.0.2.1", "2002:c000:201::5",
+	"::192.0.2.1", "2001:0:1:2:3:4:3fff:fdfe", "::ffff:0:c000:201",
+};
+
+START_TEST(ipv6_forms_are_judged_as_the_ipv4_they_carry)
+{
+	struct loop *loop = new_test_loop();
+	struct network *network = network_new(loop, "test");
+	struct policy_table *deny = policy_table_new(network, false);
+	struct policy_table *allow = policy_table_new(network, false);
+
+	ck_assert(policy_table_add(deny, NULL, false, "192.0.2.0/24", NULL));
+	ck_assert(policy_table_add(allow, NULL, false, "*", NULL));
+	ck_assert(policy_table_add(allow, NULL, true, "192.0.2.1:80", NULL));
+	for (unsigned i = 0; i < G_N_ELEMENTS(forms); i++) {
+		ck_assert_msg(!table_allows(deny, forms[i]), "%s is open", forms[i]);
+		ck_assert_msg(table_allows(allow, forms[i]), "%s is closed", forms[i]);
+	}
+	ck_assert(table_allows(deny, "64:ff9b::192.0.3.1"));
+	ck_assert(table_allows(deny, "2001:db8::192.0.2.1"));
+	/* A rule about the IPv6 network closes it too. */
+	ck_assert(policy_table_add(allow, NULL, false, "[64:ff9b::/96]", NULL));
+	ck_assert(!table_allows(allow, "64:ff9b::192.0.2.1"));
+	ck_assert(table_allows(allow, "192.0.2.1"));
+	policy_table_free(deny);
+	policy_table_free(allow);
+	network_free(network);
+	loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("scrub");
@@ -191,6 +253,8 @@ int main(void)
 	tcase_add_test(tcase, the_answer_of_a_forwarded_connection_passes);
 	tcase_add_test(tcase, urgent_data_is_made_plain_and_the_checksum_mended);
 	tcase_add_test(tcase, a_pointer_without_its_flag_is_cleared_too);
+	tcase_add_test(tcase, no_ipv6_form_of_an_ipv4_address_leads_where_that_does_not);
+	tcase_add_test(tcase, ipv6_forms_are_judged_as_the_ipv4_they_carry);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

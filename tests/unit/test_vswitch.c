@@ -495,6 +495,82 @@ START_TEST(every_drop_reason_has_a_name_of_its_own)
 }
 END_TEST
 
+START_TEST(isolated_ports_reach_trusted_ones_only)
+{
+	learn_all();
+	netdev_set_isolate(&lan, "on");
+	c.port.trusted = true;
+	input(&a, MAC_B, MAC_A);
+	ck_assert_uint_eq(a.port.count.drops[DROP_ISOLATED], 1);
+	input(&a, MAC_C, MAC_A);
+	input(&a, MAC_BROADCAST, MAC_A);
+	ck_assert_uint_eq(b.n, 0);
+	ck_assert_uint_eq(c.n, 2);
+	input(&c, MAC_BROADCAST, MAC_C);
+	ck_assert_uint_eq(a.n + b.n, 2);
+	netdev_set_isolate(&lan, "off");
+	input(&a, MAC_B, MAC_A);
+	ck_assert_uint_eq(b.n, 2);
+}
+END_TEST
+
+START_TEST(ports_reach_those_of_their_group)
+{
+	learn_all();
+	netdev_set_isolate(&lan, "red");
+	netdev_set_isolate(&lan, NULL);
+	a.port.group = b.port.group = g_quark_from_static_string("red");
+	input(&a, MAC_B, MAC_A);
+	input(&a, MAC_C, MAC_A);
+	input(&a, MAC_BROADCAST, MAC_A);
+	ck_assert_uint_eq(b.n, 2);
+	ck_assert_uint_eq(c.n, 0);
+	/* Nobody else is there for it. */
+	input(&c, MAC_BROADCAST, MAC_C);
+	ck_assert_uint_eq(c.port.count.drops[DROP_NO_RECEIVER], 1);
+}
+END_TEST
+
+START_TEST(isolated_network_is_of_those_that_say_nothing)
+{
+	learn_all();
+	vswitch_set_isolated(network->vswitch, true);
+	input(&a, MAC_B, MAC_A);
+	ck_assert_uint_eq(b.n, 0);
+	a.port.group = b.port.group = PORT_GROUP_OPEN;
+	input(&a, MAC_B, MAC_A);
+	ck_assert_uint_eq(b.n, 1);
+	vswitch_set_isolated(network->vswitch, false);
+	input(&a, MAC_C, MAC_A);
+	ck_assert_uint_eq(c.n, 1);
+}
+END_TEST
+
+/* Between the same two MACs, TCP. */
+static struct frame tcp_from(struct testframe *frame, const char *src)
+{
+	put_ethernet(frame, MAC_B, MAC_A, ETHERTYPE_V4);
+	put_ip4(frame, IPPROTO_TCP, src, "10.0.2.16");
+	put_bytes(frame, NULL, 40);
+	return finish(frame);
+}
+
+START_TEST(source_that_changes_within_a_run_is_looked_at)
+{
+	struct frame f[4];
+
+	learn_all();
+	guard_protect_v4(network->guard, (struct in_addr){inet_addr("10.0.2.2")});
+	f[0] = tcp_from(&t[0], "10.0.2.15");
+	f[1] = tcp_from(&t[1], "10.0.2.2");
+	f[2] = tcp_from(&t[2], "10.0.2.15");
+	f[3] = tcp_from(&t[3], "10.0.2.2");
+	vswitch_input(&a.port, f, 4);
+	ck_assert_uint_eq(b.n, 2);
+	ck_assert_uint_eq(a.port.count.drops[DROP_SPOOFED], 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("vswitch");
@@ -528,6 +604,10 @@ int main(void)
 	tcase_add_test(tcase, netdevs_and_ports_are_found_by_name);
 	tcase_add_test(tcase, id_is_well_formed_and_free);
 	tcase_add_test(tcase, every_drop_reason_has_a_name_of_its_own);
+	tcase_add_test(tcase, isolated_ports_reach_trusted_ones_only);
+	tcase_add_test(tcase, ports_reach_those_of_their_group);
+	tcase_add_test(tcase, isolated_network_is_of_those_that_say_nothing);
+	tcase_add_test(tcase, source_that_changes_within_a_run_is_looked_at);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -47,6 +47,13 @@ static inline bool address_in_prefix(const struct in6_addr *addr, const struct i
 	return bits == 0 || (addr->s6_addr[bytes] ^ prefix->s6_addr[bytes]) >> (8 - bits) == 0;
 }
 
+/*
+ * The IPv4 address, v4-mapped, that an IPv6 address leads to: NAT64's well-known and local-use
+ * prefixes (RFC 6052, 8215), 6to4 (RFC 3056), Teredo (RFC 4380 4, the client's), v4-compatible and
+ * v4-translated addresses (RFC 4291 2.5.5.1, RFC 2765 2.1). False: none, or @addr is IPv4 itself.
+ */
+bool address_carried_v4(const struct in6_addr *addr, struct in6_addr *mapped);
+
 /* For GHashTable: keys are struct in6_addr. The hash is seeded (base/hash.h). */
 guint address_hash(gconstpointer key);
 gboolean address_equal(gconstpointer a, gconstpointer b);

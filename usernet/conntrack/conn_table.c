@@ -330,9 +330,11 @@ void conn_pass(struct conn_table *table, struct conn *conn, const struct packet 
 
 void conn_admit(struct conn_table *table, struct conn *conn, const char *rule, usec_t now)
 {
-	if (conn->rule)
-		g_ref_string_release((char *)conn->rule);
+	const char *old = conn->rule; /* perhaps the only reference to @rule */
+
 	conn->rule = rule ? g_ref_string_acquire((char *)rule) : NULL;
+	if (old)
+		g_ref_string_release((char *)old);
 	conn->admitted = true;
 	conn->cut = false;
 	touch(table, conn, now);

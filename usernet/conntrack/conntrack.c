@@ -48,6 +48,15 @@ static bool is_gateway(const struct user_config *config, const struct in6_addr *
 					  : IN6_ARE_ADDR_EQUAL(addr, &config->host6);
 }
 
+static bool leads_to_host(struct conntrack *conntrack, const struct in6_addr *addr)
+{
+	struct in6_addr carried;
+
+	return hostaddr_is_own(conntrack->hostaddr, addr) ||
+	       (address_carried_v4(addr, &carried) &&
+		hostaddr_is_own(conntrack->hostaddr, &carried));
+}
+
 /* What scrub has let pass: the rest. */
 static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
 					 const struct conn_key *key, bool count)
@@ -55,7 +64,7 @@ static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
 	struct policy_table_target target = {.proto = key->proto, .dst = key->peer};
 
 	if (!conntrack->config->host_addresses && !is_gateway(conntrack->config, &key->peer) &&
-	    hostaddr_is_own(conntrack->hostaddr, &key->peer))
+	    leads_to_host(conntrack, &key->peer))
 		return (struct policy_table_verdict){false, conntrack->host_addresses};
 	if (key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP)
 		target.port = key->peer_port;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/destination.h"
 
+#include "base/address.h"
 #include "base/checksum.h"
 #include "net/user_config.h"
 
@@ -27,29 +28,33 @@ static bool loopback_allows(const struct user_config *config, uint8_t proto, uin
 	return false;
 }
 
+/* Neither of the LAN nor of the host itself, nor of many. */
+static bool is_public_v4(const struct user_config *config, struct in_addr dst)
+{
+	uint32_t addr = ntohl(dst.s_addr);
+
+	return !(config->ipv4 && user_config_has(config, dst)) &&
+	       addr >> 24 != 0 &&           /* "this network", RFC 1122 3.2.1.3: the host itself */
+	       addr >> 24 != 127 &&         /* loopback */
+	       addr < UINT32_C(0xe0000000); /* multicast, reserved, broadcast */
+}
+
 static bool reaches_v4(const struct user_config *config, uint8_t proto, struct in_addr dst,
 		       uint16_t port)
 {
-	uint32_t addr = ntohl(dst.s_addr);
-	uint32_t mask = ~UINT32_C(0) << (32 - config->net_len);
-
 	if (dst.s_addr == config->host.s_addr)
 		return (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
 		       loopback_allows(config, proto, port);
 	if (proto == IPPROTO_UDP && port == PORT_TFTP)
 		return false;
-	if (((addr ^ ntohl(config->net.s_addr)) & mask) == 0)
-		return false;    /* on the LAN, or the name server, which is ours (dns.h) */
-	if (addr >> 24 == 0 ||   /* "this network", RFC 1122 3.2.1.3: the host itself */
-	    addr >> 24 == 127 || /* loopback */
-	    addr >= UINT32_C(0xe0000000)) /* multicast, reserved, broadcast */
-		return false;
-	return true;
+	/* The LAN has the name server too, which is ours (dns.h). */
+	return is_public_v4(config, dst);
 }
 
 static bool reaches_v6(const struct user_config *config, uint8_t proto, const struct in6_addr *dst,
 		       uint16_t port)
 {
+	struct in6_addr carried;
 	static const struct in6_addr
 		low_zero; /* ::, ::1, ::a.b.c.d and ::ffff:a.b.c.d lie in ::/80 */
 
@@ -59,6 +64,8 @@ static bool reaches_v6(const struct user_config *config, uint8_t proto, const st
 		return false;
 	/* libslirp takes every address of the prefix for the host's loopback (socket.c). */
 	if (address_in_prefix(dst, &config->net6, config->net6_len))
+		return false;
+	if (address_carried_v4(dst, &carried) && !is_public_v4(config, address_v4(&carried)))
 		return false;
 	return !address_in_prefix(dst, &low_zero, 80) && !IN6_IS_ADDR_LINKLOCAL(dst) &&
 	       !IN6_IS_ADDR_MULTICAST(dst);

@@ -12,7 +12,8 @@
  * packet for it passes here first.
  *
  * - destination_allows(): addresses and ports. Nothing reaches the host's loopback but through the
- *   gateway address, as host-loopback= says; nothing the name server's address; TFTP nobody unless
+ *   gateway address, as host-loopback= says; nothing the name server's address; nothing the IPv6
+ *   form of such an IPv4 address (address_carried_v4); TFTP nobody unless
  *   it is served. No rule opens what is closed here; what is open may be closed by one
  * (conntrack.h).
  * - destination_urgent(): clears URG, which would make libslirp send its heap to the peer

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/policy_table.h"
 
+#include "base/address.h"
 #include "net/network.h"
 #include "net/reservation.h"
 
@@ -109,13 +110,28 @@ static const struct policy_rule *ask(struct policy *policy,
 		     : policy_look(policy, target->proto, &target->dst, target->port);
 }
 
-static struct policy_table_verdict judge(const struct policy_table *policy_table, mac_t mac,
-					 const struct policy_table_target *target, bool count)
+/* The guest's rule decides, else the network's. NULL: none matches. */
+static const struct policy_rule *decide(const struct policy_table *policy_table, mac_t mac,
+					const struct policy_table_target *target, bool count)
 {
 	const struct policy_rule *rule = ask(policy_of(policy_table, mac), target, count);
 
-	if (!rule)
-		rule = ask(policy_table->all, target, count);
+	return rule ? rule : ask(policy_table->all, target, count);
+}
+
+static struct policy_table_verdict judge(const struct policy_table *policy_table, mac_t mac,
+					 const struct policy_table_target *target, bool count)
+{
+	struct policy_table_target inner = *target;
+	const struct policy_rule *rule;
+
+	/* What carries an IPv4 address is judged as that; a deny of the IPv6 network counts too. */
+	if (address_carried_v4(&target->dst, &inner.dst)) {
+		rule = decide(policy_table, mac, target, false);
+		if (rule && !rule->allow && !rule->every)
+			inner.dst = target->dst;
+	}
+	rule = decide(policy_table, mac, &inner, count);
 	if (rule)
 		return (struct policy_table_verdict){rule->allow, policy_text(rule)};
 	return (struct policy_table_verdict){!policy_table->restricted, policy_table->restricted};

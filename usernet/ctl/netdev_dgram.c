@@ -5,16 +5,14 @@
 #include "base/file.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/address.h"
+#include "ctl/options/segment.h"
 #include "ctl/options/socket_file.h"
 #include "link/dgram.h"
 #include "net/netdev.h"
 
 /* QEMU qapi/net.json NetdevDgramOptions */
 static const struct opt_spec specs[] = {
-	ADDRESS_SPECS("local"),
-	ADDRESS_SPECS("remote"),
-	SOCKET_FILE_SPECS,
-	{NULL},
+	ADDRESS_SPECS("local"), ADDRESS_SPECS("remote"), SOCKET_FILE_SPECS, SEGMENT_SPECS, {NULL},
 };
 
 static bool is_multicast(const struct address *addr)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
+#include "ctl/options/segment.h"
 #include "net/netdev.h"
 
 const struct netdev_kind *const netdev_kinds[] = {
@@ -42,6 +43,8 @@ bool attachment_check(struct optstr *opts, GError **error)
 				   kind->name);
 	if (!netdev_check_id(NULL, optstr_get(opts, "id"), error))
 		return error_blame_usage(error);
+	if (kind != &netdev_kind_user && !segment_check(opts, error))
+		return false;
 	return kind->check(opts, error);
 }
 
@@ -59,6 +62,8 @@ struct attachment *attachment_new(struct network *network, struct optstr *opts,
 		attachment_free(attachment);
 		return NULL;
 	}
+	if (attachment->role != ATTACHMENT_GATEWAY)
+		segment_apply(attachment->netdev, opts);
 	return attachment;
 }
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/address.h"
+#include "ctl/options/segment.h"
 #include "link/dgram.h"
 #include "link/stream.h"
 #include "net/netdev.h"
@@ -13,7 +14,7 @@
 /* QEMU qapi/net.json NetdevSocketOptions */
 static const struct opt_spec specs[] = {
 	{.key = "listen"},    {.key = "connect"}, {.key = "mcast"}, {.key = "udp"},
-	{.key = "localaddr"}, {.key = "fd"},      {NULL},
+	{.key = "localaddr"}, {.key = "fd"},      SEGMENT_SPECS,    {NULL},
 };
 
 static bool read_stream(struct stream_config *config, const struct optstr *opts, const char *key,

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/address.h"
+#include "ctl/options/segment.h"
 #include "ctl/options/socket_file.h"
 #include "link/stream.h"
 #include "net/netdev.h"
@@ -17,6 +18,7 @@ static const struct opt_spec specs[] = {
 	{.key = "reconnect", .type = OPT_NUMBER, .min = 0, .max = G_MAXUINT32 / 1000},
 	{.key = "reconnect-ms", .type = OPT_NUMBER, .min = 0, .max = G_MAXUINT32},
 	SOCKET_FILE_SPECS,
+	SEGMENT_SPECS,
 	{NULL},
 };
 

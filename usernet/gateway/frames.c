@@ -12,6 +12,7 @@
 #include "dhcp/dhcp.h"
 #include "dns/dns.h"
 #include "forward/backlog.h"
+#include "net/fair.h"
 #include "net/guest.h"
 #include "net/served.h"
 #include "net/vswitch.h"
@@ -454,6 +455,10 @@ static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac
 	bool served = outward_is_served(gateway, packet);
 	enum drop_reason why;
 
+	if (fair_is_overdrawn(vswitch_fair(gateway->netdev.network->vswitch))) {
+		port_drop(from, DROP_FLOOD, 1);
+		return;
+	}
 	if (!source_allows(&gateway->source, from, mac, packet, &why)) {
 		port_drop(from, why, 1);
 		return;
@@ -631,7 +636,8 @@ void gateway_serve(struct loop_task *task)
 {
 	struct gateway *gateway = container_of(task, struct gateway, service);
 	struct vswitch *vswitch = gateway->netdev.network->vswitch;
-	struct port *from = NULL;
+	struct fair *fair = vswitch_fair(vswitch);
+	struct port *from = NULL, *runs = NULL;
 	mac_t from_mac = 0;
 
 	if (gateway->nat)
@@ -652,6 +658,12 @@ void gateway_serve(struct loop_task *task)
 				continue;
 			}
 		}
+		if (from != runs) {
+			if (runs)
+				fair_end(fair, runs);
+			fair_begin(fair, from);
+			runs = from;
+		}
 		switch (frame_ethertype(frame)) {
 		case ETHERTYPE_ARP_:
 			on_arp(gateway, frame);
@@ -666,6 +678,8 @@ void gateway_serve(struct loop_task *task)
 			break;
 		}
 	}
+	if (runs)
+		fair_end(fair, runs);
 	gateway->n_pending = 0;
 	tcp_run(gateway->tcp);
 	udp_run(gateway->udp);

@@ -15,6 +15,7 @@
 #include "net/guard.h"
 #include "net/served.h"
 #include "net/user_loopback.h"
+#include "net/vswitch.h"
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
@@ -101,6 +102,7 @@ static void gateway_destroy(struct netdev *netdev)
 	list_remove(&gateway->observer.link);
 	loop_timer_cancel(&gateway->advertise);
 	guard_clear_gateway(netdev->network->guard);
+	vswitch_set_isolated(netdev->network->vswitch, false);
 	netdev_remove_port(&gateway->port);
 	close_paths(gateway);
 	close_services(gateway);
@@ -134,6 +136,7 @@ static void protect(struct gateway *gateway)
 {
 	struct guard *guard = gateway->netdev.network->guard;
 
+	vswitch_set_isolated(gateway->netdev.network->vswitch, gateway->config.isolated);
 	guard_set_gateway_mac(guard, gateway->mac);
 	if (gateway->config.ipv4) {
 		guard_protect_v4(guard, gateway->config.host);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/dissect.h"
 
+#include "base/address.h"
 #include "base/reader.h"
 
 static struct dissect kind(enum dissect_kind what)
@@ -48,9 +49,19 @@ static struct dissect dissect_dhcp(struct reader r, uint16_t src, uint16_t dst)
 	if (dst == PORT_DHCP_SERVER) {
 		if (!read_skip(&r, 4) || !read_u8(&r, &op))
 			return bad(DROP_TRUNCATED);
-		return kind(op == boot_request ? DISSECT_NOTHING : DISSECT_SERVER);
+		return kind(op == boot_request ? DISSECT_CLIENT : DISSECT_SERVER);
 	}
 	return kind(src == PORT_DHCP_SERVER ? DISSECT_SERVER : DISSECT_NOTHING);
+}
+
+static struct dissect dissect_icmp(struct reader r)
+{
+	uint8_t type;
+
+	if (!read_u8(&r, &type))
+		return bad(DROP_TRUNCATED);
+	return kind(type == ICMP_REDIRECT_ || type == ICMP_ROUTER_ADVERT_ ? DISSECT_SERVER
+									  : DISSECT_NOTHING);
 }
 
 static struct dissect dissect_v4(struct reader r)
@@ -61,13 +72,15 @@ static struct dissect dissect_v4(struct reader r)
 	if (!ip)
 		return bad(DROP_TRUNCATED);
 	/* No host takes another version, nor a header shorter than itself. */
-	if (ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5 || ip[9] != IPPROTO_UDP)
+	if (ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5 || (ip[9] != IPPROTO_UDP && ip[9] != IPPROTO_ICMP))
 		return kind(DISSECT_NOTHING);
 	if (!read_skip(&r, (size_t)(ip[0] & 0xf) * 4 - 20))
 		return bad(DROP_TRUNCATED);
 	/* A first fragment always has the ports: fragments come in units of 8 bytes. */
 	if ((ip[6] & 0x1f) || ip[7])
 		return kind(DISSECT_NOTHING);
+	if (ip[9] == IPPROTO_ICMP)
+		return dissect_icmp(r);
 	if (!read_u16(&r, &src) || !read_u16(&r, &dst))
 		return bad(DROP_TRUNCATED);
 	return dissect_dhcp(r, src, dst);
@@ -157,6 +170,28 @@ static struct dissect dissect_v6(struct reader r)
 	return bad(DROP_MALFORMED);
 }
 
+static struct in6_addr source_of(uint16_t type, const struct reader *r)
+{
+	struct in6_addr src = IN6ADDR_ANY_INIT;
+	uint32_t v4;
+
+	if (type == ETHERTYPE_V4 && r->rem >= 20) {
+		memcpy(&v4, r->p + 12, sizeof(v4));
+		if (v4)
+			src = address_map4(v4);
+	} else if (type == ETHERTYPE_V6 && r->rem >= 40) {
+		memcpy(&src, r->p + 8, sizeof(src));
+	}
+	return src;
+}
+
+struct in6_addr dissect_source(const struct frame *frame)
+{
+	struct reader r = reader_init(frame->data + ETH_HEADER, frame->len - ETH_HEADER);
+
+	return source_of(frame_ethertype(frame), &r);
+}
+
 struct dissect dissect_frame(const struct frame *frame)
 {
 	static const uint8_t snap[6] = {0xaa, 0xaa, 0x03}; /* RFC 1042 */
@@ -193,5 +228,6 @@ struct dissect dissect_frame(const struct frame *frame)
 		d = kind(DISSECT_NOTHING);
 	}
 	d.tagged = tags > 0;
+	d.src = source_of(type, &r);
 	return d;
 }

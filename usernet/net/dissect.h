@@ -21,6 +21,9 @@ enum {
 	PORT_DHCP_CLIENT = 68,
 	PORT_DHCPV6_CLIENT = 546, /* RFC 8415 7.2 */
 
+	ICMP_REDIRECT_ = 5,      /* RFC 792 */
+	ICMP_ROUTER_ADVERT_ = 9, /* RFC 1256 3 */
+
 	ND_ROUTER_SOLICIT = 133, /* RFC 4861 4 */
 	ND_ROUTER_ADVERT_ = 134,
 	ND_NEIGHBOR_SOLICIT_ = 135,
@@ -36,21 +39,25 @@ enum {
 enum dissect_kind {
 	DISSECT_NOTHING,   /* nothing the guard minds */
 	DISSECT_BAD,       /* why */
+	DISSECT_CLIENT,    /* of DHCP: may send from an address that it lost */
 	DISSECT_ARP,       /* mac, v4 */
 	DISSECT_NEIGHBOUR, /* v6 */
-	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, redirect */
+	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, ICMP redirect */
 };
 
 struct dissect {
 	enum dissect_kind kind;
 	enum drop_reason why;
-	bool tagged;        /* there was a VLAN tag */
-	mac_t mac;          /* ARP: the sender's hardware address */
-	struct in_addr v4;  /* ARP: the sender's; 0 in a probe (RFC 5227 1.1) */
-	struct in6_addr v6; /* what its sender says is its own; :: when it says nothing */
+	bool tagged;         /* there was a VLAN tag */
+	mac_t mac;           /* ARP: the sender's hardware address */
+	struct in_addr v4;   /* ARP: the sender's; 0 in a probe (RFC 5227 1.1) */
+	struct in6_addr v6;  /* what its sender says is its own; :: when it says nothing */
+	struct in6_addr src; /* source of the IP packet, IPv4 v4-mapped; ::: it is none */
 };
 
 /* @frame has at least FRAME_MIN bytes. */
 struct dissect dissect_frame(const struct frame *frame);
+/* dissect::src alone, of a frame without VLAN tag and SNAP. */
+struct in6_addr dissect_source(const struct frame *frame);
 
 #endif

@@ -7,6 +7,7 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/troubles.h"
+#include "net/vswitch.h"
 
 struct guard {
 	struct network *network;
@@ -103,6 +104,64 @@ static usec_t now_of(const struct guard *guard)
 	return loop_now(guard->network->loop);
 }
 
+/* Is @guest's address, which another MAC at @from claims, to stay where it is? */
+static bool holds(const struct guard *guard, const struct guest *guest, const struct port *from,
+		  bool leased)
+{
+	const struct port *port = guest->port;
+
+	if (port == from || !port->link_up)
+		return false;
+	if (leased)
+		return true;
+	if (from->netdev && from->netdev->unguarded)
+		return false;
+	return port->n_guests < GUEST_FEW ||
+	       vswitch_lookup(guard->network->vswitch, guest->mac) == port;
+}
+
+/* The living port that keeps @mac from @from, or NULL. */
+static const struct port *mac_holder(const struct guard *guard, const struct port *from, mac_t mac)
+{
+	const struct network *network = guard->network;
+	const struct port *holder = vswitch_lookup(network->vswitch, mac);
+
+	if (holder == from)
+		return NULL;
+	if (!holder) {
+		const struct guest *guest = guest_by_mac(network->guests, mac);
+
+		/* Silent for long, but there. */
+		if (guest && guest->port->n_guests < GUEST_FEW)
+			holder = guest->port;
+	}
+	if (!holder || holder == from || !holder->link_up)
+		return NULL;
+	if (reservation_by_mac(network->reservations, mac))
+		return holder->netdev && !reservation_allows_netdev(network->reservations, mac,
+								    holder->netdev->id)
+			       ? NULL
+			       : holder;
+	if (from->netdev && from->netdev->unguarded)
+		return NULL;
+	return from->first_mac && from->first_mac != mac ? holder : NULL;
+}
+
+static bool refuse_mac(struct guard *guard, struct port *from, mac_t mac, const struct port *holder)
+{
+	usec_t now = now_of(guard);
+
+	if (!from->mac_conflict_at || now - from->mac_conflict_at >= GUARD_CONFLICT_PAUSE) {
+		from->mac_conflict_at = now;
+		troubles_note(guard->network->troubles,
+			      &(struct trouble_facts){.kind = TROUBLE_MAC_CONFLICT,
+						      .mac = mac,
+						      .port = from,
+						      .other = holder});
+	}
+	return refuse(from, DROP_SPOOFED);
+}
+
 /* @mac at @from claims @addr. @holder: the guest that has it; NULL: the gateway, or a reservation.
  */
 static void note_conflict(struct guard *guard, struct port *from, mac_t mac,
@@ -144,7 +203,7 @@ static bool pass_arp(struct guard *guard, struct port *from, mac_t src, const st
 	if (is_protected_v4(guard, d->v4) ||
 	    !reservation_allows_v4(guard->network->reservations, d->mac, d->v4))
 		return refuse_address(guard, from, d, NULL);
-	if (guest && guest->v4_leased && guest->mac != d->mac)
+	if (guest && guest->mac != d->mac && (guest->v4_leased || holds(guard, guest, from, false)))
 		return refuse_address(guard, from, d, guest);
 	/* Whoever speaks for another says nothing of where that one is; nor does another VLAN. */
 	if (d->tagged || d->mac != src)
@@ -176,18 +235,51 @@ static bool pass_neighbour(struct guard *guard, struct port *from, mac_t src,
 	if (d->tagged || IN6_IS_ADDR_MULTICAST(&d->v6))
 		return true;
 	guest = guest_by_v6(guests, &d->v6);
-	if (guest && guest->mac != src)
+	if (guest && guest->mac != src) {
 		note_conflict(guard, from, src, &d->v6, guest);
+		if (holds(guard, guest, from, false))
+			return refuse(from, DROP_SPOOFED);
+	}
 	guest = guest_seen(guests, src, from, now_of(guard));
 	if (guest)
 		(void)guest_add_v6(guests, guest, &d->v6);
 	return true;
 }
 
+/* Whose is the source address of the packet? Unknown ones pass: a guest may route for others. */
+static bool pass_source(struct guard *guard, struct port *from, mac_t src, const struct dissect *d)
+{
+	struct guest_table *guests = guard->network->guests;
+	const struct guest *guest = NULL;
+	bool ours, others = false, leased = false;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(&d->src))
+		return true;
+	if (address_is_v4(&d->src)) {
+		struct in_addr v4 = address_v4(&d->src);
+
+		ours = is_protected_v4(guard, v4);
+		others = !reservation_allows_v4(guard->network->reservations, src, v4);
+		guest = guest_by_v4(guests, v4);
+		leased = guest && guest->v4_leased;
+	} else {
+		ours = is_protected_v6(guard, &d->src);
+		guest = guest_by_v6(guests, &d->src);
+	}
+	if (guest && (guest->mac == src || !holds(guard, guest, from, leased)))
+		guest = NULL;
+	/* The server tells a client that its address is another's now (RFC 2131 4.3.2, DHCPNAK). */
+	if (!ours && (d->kind == DISSECT_CLIENT || (!others && !guest)))
+		return true;
+	note_conflict(guard, from, src, &d->src, ours ? NULL : guest);
+	return refuse(from, DROP_SPOOFED);
+}
+
 bool guard_pass(void *data, struct port *from, const struct frame *frame)
 {
 	struct guard *guard = data;
 	mac_t src = frame_src(frame);
+	const struct port *holder;
 	struct dissect d;
 
 	if (!src || mac_is_multicast(src) || src == guard->gateway_mac)
@@ -195,9 +287,15 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 	if (from->netdev &&
 	    !reservation_allows_netdev(guard->network->reservations, src, from->netdev->id))
 		return refuse(from, DROP_SPOOFED);
-	if (!guard_must_see(frame))
-		return true;
-	d = dissect_frame(frame);
+	holder = mac_holder(guard, from, src);
+	if (holder)
+		return refuse_mac(guard, from, src, holder);
+	d = guard_must_see(frame) ? dissect_frame(frame)
+				  : (struct dissect){.src = dissect_source(frame)};
+	if (d.kind != DISSECT_BAD && !pass_source(guard, from, src, &d))
+		return false;
+	if (!from->first_mac)
+		from->first_mac = src;
 	switch (d.kind) {
 	case DISSECT_BAD:
 		return refuse(from, d.why);
@@ -207,6 +305,7 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 		return pass_neighbour(guard, from, src, &d);
 	case DISSECT_SERVER:
 		return guard->gateway_mac ? refuse(from, DROP_ROGUE_SERVER) : true;
+	case DISSECT_CLIENT:
 	case DISSECT_NOTHING:
 		break;
 	}

@@ -7,22 +7,37 @@
 
 #include "net/dissect.h"
 #include "net/port.h"
+#include "net/station.h"
 
 /*
  * What a port may send. Frames of a trusted port pass unseen; of the others guard_pass() sees each
- * that guard_must_see() or that differs in its addresses from the one before it:
+ * that guard_must_see() or that differs in its addresses (MAC or source IP) from the one before it:
  *   - the source MAC is a single, non-zero address, and not the gateway's, nor one reserved for a
  *     guest at another netdev;
- *   - DHCP and DHCPv6 server messages, router advertisements and redirects come only from the
- *     gateway; on a network without one, whoever serves it sits behind some port, and they pass;
- *   - ARP or neighbour discovery claims neither the gateway's addresses nor one leased to another
- *     or reserved for another;
+ *   - a MAC stays with the living port that has it. A port that never sent from another MAC may
+ *     take it over, unless it is reserved: a guest that was replugged or migrated comes so. Two
+ *     guests of one MAC come so too, and are told (moves.h);
+ *   - DHCP and DHCPv6 server messages, router advertisements and redirects (ICMP and ICMPv6) come
+ *     only from the gateway; on a network without one, a server sits behind some port, and they
+ *     pass;
+ *   - ARP, neighbour discovery and source addresses claim neither the gateway's addresses nor one
+ *     reserved for another, nor one that a guest holds at another living port: first come (RFC
+ *     6620), the lease always;
  *   - all this behind VLAN tags (two at most) and IPv6 extension headers too (RFC 7113);
  *   - flooded frames stay in the port's flood budget.
  * What ARP and neighbour discovery show of guests is noted in the guest table on the way.
  */
 struct guard;
 struct network;
+
+/*
+ * A port lives while its link is up. What it holds it holds as long, if it has fewer guests than
+ * GUEST_FEW or the address is leased or reserved. Otherwise (another switch stands behind it)
+ * an address is held while its MAC was heard within this time. guard=off of a netdev lets its ports
+ * take what is neither the gateway's, reserved nor leased: for addresses that move on
+ * failover (VRRP).
+ */
+#define GUARD_HOLD STATION_AGE
 
 #define GUARD_FLOOD_RATE  20000.0 /* flooded frames a second and port */
 #define GUARD_FLOOD_BURST 40000.0 /* and at once */
@@ -65,10 +80,14 @@ static inline bool guard_must_see(const struct frame *frame)
 	if (type == ETHERTYPE_V4) {
 		uint16_t src, dst;
 
-		if (frame->len < ETH_HEADER + 20 || ip[9] != IPPROTO_UDP)
-			return frame->len < ETH_HEADER + 20;
+		if (frame->len < ETH_HEADER + 20)
+			return true;
+		if (ip[9] != IPPROTO_UDP && ip[9] != IPPROTO_ICMP)
+			return false;
 		if (frame->len < ETH_HEADER + 24 || ip[0] != 0x45)
 			return true;
+		if (ip[9] == IPPROTO_ICMP)
+			return ip[20] == ICMP_REDIRECT_ || ip[20] == ICMP_ROUTER_ADVERT_;
 		src = guard_load16(ip + 20);
 		dst = guard_load16(ip + 22);
 		return src == PORT_DHCP_SERVER || dst == PORT_DHCP_SERVER ||

@@ -62,6 +62,32 @@ void netdev_set_link(struct netdev *netdev, bool up)
 		port_set_link(port, up);
 }
 
+void netdev_set_isolate(struct netdev *netdev, const char *isolate)
+{
+	if (!isolate)
+		netdev->group = PORT_GROUP_NONE;
+	else if (!strcmp(isolate, "on"))
+		netdev->group = PORT_GROUP_ALONE;
+	else if (!strcmp(isolate, "off"))
+		netdev->group = PORT_GROUP_OPEN;
+	else
+		netdev->group = g_quark_from_string(isolate);
+	list_for_each (port, &netdev->ports, struct port, netdev_link)
+		port->group = netdev->group;
+}
+
+const char *netdev_isolate(const struct netdev *netdev)
+{
+	switch (netdev->group) {
+	case PORT_GROUP_ALONE:
+		return "on";
+	case PORT_GROUP_OPEN:
+		return "off";
+	default:
+		return g_quark_to_string(netdev->group); /* NULL: PORT_GROUP_NONE */
+	}
+}
+
 static void tell(struct port *port, enum network_event_kind kind)
 {
 	network_emit(port->netdev->network,
@@ -76,6 +102,7 @@ void netdev_add_port(struct netdev *netdev, struct port *port, const struct port
 	port_init(port, ops, netdev, name);
 	port->peer = g_strdup(peer);
 	port->link_up = netdev->link_up;
+	port->group = netdev->group;
 	list_append(&netdev->ports, &port->netdev_link);
 	vswitch_add_port(netdev->network->vswitch, port);
 	tell(port, NETWORK_PORT_UP);

@@ -38,6 +38,8 @@ struct netdev {
 	char *id;              /* owned */
 	char *description;     /* owned; for people: "unix:/run/lan.sock (server)" */
 	bool link_up;          /* set_link on the netdev's id: for its ports, those to come too */
+	bool unguarded;        /* guard=off: guard.h */
+	unsigned group;        /* isolate=: of its ports, those to come too */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
 	uint64_t n_refused;    /* links that waited, or were closed, because a bound was reached */
 	struct list link;      // network::netdevs
@@ -56,6 +58,10 @@ void netdev_init(struct netdev *netdev, const struct netdev_ops *ops, struct net
 /* In destroy: leaves @network. */
 void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
+/* @isolate: "on", "off" or the name of a group; NULL: as the network. Which: vswitch.h. */
+void netdev_set_isolate(struct netdev *netdev, const char *isolate);
+/* The same text; NULL: as the network. */
+const char *netdev_isolate(const struct netdev *netdev);
 
 /*
  * A port comes: initialised with @ops and the netdev's next name ("lan.1"), added to the switch,

@@ -24,6 +24,7 @@ static const char *const drop_names[] = {
 	[DROP_FRAGMENT] = "fragment",
 	[DROP_UNSUPPORTED] = "unsupported",
 	[DROP_BUDGET] = "budget",
+	[DROP_ISOLATED] = "isolated",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(drop_names) == DROP_N_REASONS);
 
@@ -67,6 +68,17 @@ void port_set_link(struct port *port, bool up)
 
 /* --- waiting --- */
 
+/* Read or not: a port is paused while it waits for another, and while it rests. */
+static void set_pause(struct port *port)
+{
+	bool pause = port->waits_for || loop_timer_is_set(&port->rest);
+
+	if (pause == port->paused || !port->ops->pause)
+		return;
+	port->paused = pause;
+	port->ops->pause(port, pause);
+}
+
 static void stop_waiting(struct port *port)
 {
 	list_remove(&port->waiting);
@@ -79,7 +91,7 @@ static void resume_waiters(struct port *port)
 		struct port *feeder = list_first(&port->waiters, struct port, waiting);
 
 		stop_waiting(feeder);
-		feeder->ops->pause(feeder, false);
+		set_pause(feeder);
 	}
 }
 
@@ -89,11 +101,25 @@ void port_wait_for(struct port *port, struct port *receiver)
 		return;
 	port->waits_for = receiver;
 	list_append(&receiver->waiters, &port->waiting);
-	port->ops->pause(port, true);
+	set_pause(port);
+}
+
+void port_rest(struct port *port, usec_t time)
+{
+	if (!port->vswitch || !port->ops->pause)
+		return;
+	loop_timer_set(&port->rest, loop_now(vswitch_loop(port->vswitch)) + time);
+	set_pause(port);
+}
+
+void port_rested(struct loop_timer *timer)
+{
+	set_pause(container_of(timer, struct port, rest));
 }
 
 void port_leave_waiters(struct port *port)
 {
+	loop_timer_cancel(&port->rest);
 	if (port->waits_for)
 		stop_waiting(port);
 	resume_waiters(port);

@@ -47,7 +47,7 @@ enum drop_reason {
 	DROP_TRUNCATED,    /* a header says more than is there */
 	DROP_BAD_SOURCE,   /* multicast, zero, or the gateway's address as source */
 	DROP_SPOOFED,      /* claims an address that is another's */
-	DROP_ROGUE_SERVER, /* DHCP server reply or router advertisement from a guest */
+	DROP_ROGUE_SERVER, /* DHCP server reply, router advertisement or redirect from a guest */
 	DROP_STATIONS,     /* the port's share of the station table is used up */
 	DROP_FLOOD,        /* the port's flood budget is used up */
 	DROP_QUEUE_FULL,   /* the receiver did not drain */
@@ -59,6 +59,7 @@ enum drop_reason {
 	DROP_FRAGMENT,     /* fragments over the bound */
 	DROP_UNSUPPORTED,  /* a protocol the gateway does not speak */
 	DROP_BUDGET,       /* the guest's share of flows, leases or instances is used up */
+	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
 	DROP_N_REASONS,
 };
 const char *drop_reason_name(enum drop_reason reason); /* "queue-full" */
@@ -85,6 +86,8 @@ struct port {
 	bool congested;  /* see port_set_congested */
 	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
+	struct loop_timer rest;      /* runs while it is not read for its cost (fair.h) */
+	bool paused;                 /* what ops->pause() was told last */
 	struct port *waits_for;      /* the congested port this one is paused for */
 	struct list waiting;         // port::waiters of waits_for
 	struct list waiters;         /* heads port::waiting: those paused for this one */
@@ -92,9 +95,12 @@ struct port {
 	usec_t stall_since;          /* when it last began to hold them, or ceased to */
 	usec_t stall_credit;         /* how long it might hold them at stall_since */
 	struct loop_task flush_task; /* LOOP_FLUSH */
+	unsigned group;              /* who may reach whom: vswitch.h, PORT_GROUP_ALONE */
 	struct list guests;          /* heads guest::port_link */
 	unsigned n_guests;
-	usec_t conflict_at; /* guard: when a conflict was last noted */
+	usec_t conflict_at;     /* guard: when a conflict of addresses was last noted */
+	usec_t mac_conflict_at; /* guard: the same, of MAC addresses */
+	mac_t first_mac;        /* guard: the first that sent from here; 0: none has */
 	double flood_tokens;
 	usec_t flood_at;
 	struct port_counters count;
@@ -134,5 +140,9 @@ void port_wait_for(struct port *port, struct port *receiver);
 void port_leave_waiters(struct port *port);
 /* port::stall's */
 void port_stalled(struct loop_timer *timer);
+/* @port is not read for @time; what its peer sends waits. */
+void port_rest(struct port *port, usec_t time);
+/* port::rest's */
+void port_rested(struct loop_timer *timer);
 
 #endif

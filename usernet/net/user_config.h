@@ -45,6 +45,7 @@ struct user_config {
 	unsigned lease_time;      /* seconds */
 	unsigned leases_per_port; /* 0: lease.h LEASE_SHARE */
 	bool dhcp_strict;         /* only clients that send from the MAC address they name */
+	bool isolated;            /* guests reach the gateway only; vswitch.h */
 	unsigned mtu;             /* told to guests (DHCP 26, RA); 0: not told; 68-65535 */
 	enum loopback_mode loopback;
 	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */

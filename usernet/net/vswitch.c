@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/vswitch.h"
 
+#include "net/fair.h"
 #include "net/guard.h"
 
 struct vswitch {
@@ -8,10 +9,12 @@ struct vswitch {
 	struct list ports; /* heads port::link */
 	struct station_table *stations;
 	struct loop_timer sweep;
+	struct fair fair;
 	vswitch_guard_fn guard;
 	void *guard_data;
 	vswitch_moved_fn moved;
 	void *moved_data;
+	bool isolated;
 };
 
 #define SWEEP_PERIOD (STATION_AGE / 4)
@@ -30,6 +33,7 @@ struct vswitch *vswitch_new(struct loop *loop)
 	struct vswitch *vswitch = g_new0(struct vswitch, 1);
 
 	vswitch->loop = loop;
+	fair_init(&vswitch->fair, loop);
 	list_init(&vswitch->ports);
 	vswitch->stations = station_table_new();
 	loop_timer_init(loop, &vswitch->sweep, sweep);
@@ -57,6 +61,11 @@ void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *da
 	vswitch->moved_data = data;
 }
 
+void vswitch_set_isolated(struct vswitch *vswitch, bool isolated)
+{
+	vswitch->isolated = isolated;
+}
+
 static void flush_port(struct loop_task *task)
 {
 	struct port *port = container_of(task, struct port, flush_task);
@@ -72,6 +81,7 @@ void vswitch_add_port(struct vswitch *vswitch, struct port *port)
 	port->stall_since = port->since;
 	port->flood_at = port->since;
 	loop_timer_init(vswitch->loop, &port->stall, port_stalled);
+	loop_timer_init(vswitch->loop, &port->rest, port_rested);
 	loop_task_init(vswitch->loop, &port->flush_task, LOOP_FLUSH, flush_port);
 	list_append(&vswitch->ports, &port->link);
 }
@@ -103,6 +113,9 @@ struct run {
 	bool known;       /* there was a frame yet */
 	uint64_t address; /* destination and the first two bytes of the source */
 	uint32_t source;  /* the rest of it */
+	/* The last source address that the guard let pass behind these; ip_type 0: none. */
+	uint16_t ip_type;
+	uint8_t ip[16];
 };
 
 static inline uint64_t load_address(const struct frame *f)
@@ -121,6 +134,50 @@ static inline uint32_t load_source(const struct frame *f)
 	return v;
 }
 
+/* Is the packet's source that of the one before it? True of what is no IP packet. */
+static inline bool is_same_ip(const struct run *run, const struct frame *f)
+{
+	uint16_t type = frame_ethertype(f);
+
+	if (type == ETHERTYPE_V4 && f->len >= ETH_HEADER + 20)
+		return run->ip_type == type && !memcmp(run->ip, f->data + ETH_HEADER + 12, 4);
+	if (type == ETHERTYPE_V6 && f->len >= ETH_HEADER + 40)
+		return run->ip_type == type && !memcmp(run->ip, f->data + ETH_HEADER + 8, 16);
+	return true;
+}
+
+/* The guard let @f pass. What it must see it may have let pass whatever the source. */
+static void note_ip(struct run *run, const struct frame *f, bool same)
+{
+	uint16_t type = frame_ethertype(f);
+
+	if (type == ETHERTYPE_V4 && !guard_must_see(f)) {
+		run->ip_type = type;
+		memcpy(run->ip, f->data + ETH_HEADER + 12, 4);
+	} else if (type == ETHERTYPE_V6 && !guard_must_see(f)) {
+		run->ip_type = type;
+		memcpy(run->ip, f->data + ETH_HEADER + 8, 16);
+	} else if (!same) {
+		run->ip_type = 0;
+	}
+}
+
+static unsigned group_of(const struct port *port)
+{
+	if (port->group != PORT_GROUP_NONE)
+		return port->group;
+	return port->vswitch->isolated ? PORT_GROUP_ALONE : PORT_GROUP_OPEN;
+}
+
+static bool reaches(const struct port *from, const struct port *to)
+{
+	unsigned group = group_of(from);
+
+	if (from->trusted || to->trusted)
+		return true;
+	return group != PORT_GROUP_ALONE && group == group_of(to);
+}
+
 static void give(struct port *to, const struct frame *frames, size_t n, uint64_t bytes)
 {
 	to->count.tx_frames += n;
@@ -133,6 +190,10 @@ static void give(struct port *to, const struct frame *frames, size_t n, uint64_t
 static void unicast(struct port *from, struct port *to, const struct frame *frames, size_t n,
 		    uint64_t bytes)
 {
+	if (G_UNLIKELY(!reaches(from, to))) {
+		port_drop(from, DROP_ISOLATED, n);
+		return;
+	}
 	if (!to->link_up) {
 		port_drop(to, DROP_LINK_DOWN, n);
 		return;
@@ -154,7 +215,7 @@ static void flood(struct port *from, const struct frame *frames, size_t n, uint6
 	bool any = false;
 
 	list_for_each (port, &vswitch->ports, struct port, link)
-		any = any || (port != from && port->link_up);
+		any = any || (port != from && port->link_up && reaches(from, port));
 	if (!any) {
 		port_drop(from, DROP_NO_RECEIVER, n);
 		return;
@@ -169,7 +230,7 @@ static void flood(struct port *from, const struct frame *frames, size_t n, uint6
 	if (!allowed)
 		return;
 	list_for_each (port, &vswitch->ports, struct port, link) {
-		if (port == from || !port->link_up)
+		if (port == from || !port->link_up || !reaches(from, port))
 			continue;
 		if (port->congested)
 			port_drop(port, DROP_QUEUE_FULL, allowed);
@@ -232,6 +293,8 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 		port_drop(from, DROP_LINK_DOWN, n);
 		return;
 	}
+	if (!from->trusted)
+		fair_active(&vswitch->fair, from);
 	guarded = vswitch->guard && !from->trusted;
 	from->count.rx_frames += n;
 	for (size_t i = 0; i < n; i++) {
@@ -245,10 +308,12 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 			continue;
 		}
 		same = run.address == load_address(f) && run.source == load_source(f) && run.known;
-		if (G_UNLIKELY(guarded && (!same || guard_must_see(f)) &&
-			       !vswitch->guard(vswitch->guard_data, from, f))) {
-			end_run(&run, from, frames, i, i + 1);
-			continue;
+		if (guarded && (!same || !is_same_ip(&run, f) || guard_must_see(f))) {
+			if (!vswitch->guard(vswitch->guard_data, from, f)) {
+				end_run(&run, from, frames, i, i + 1);
+				continue;
+			}
+			note_ip(&run, f, same);
 		}
 		if (!same) {
 			struct port *to = route(from, &run, f);
@@ -279,6 +344,11 @@ usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac)
 struct list *vswitch_ports(struct vswitch *vswitch)
 {
 	return &vswitch->ports;
+}
+
+struct fair *vswitch_fair(struct vswitch *vswitch)
+{
+	return &vswitch->fair;
 }
 
 struct loop *vswitch_loop(struct vswitch *vswitch)

@@ -23,6 +23,9 @@
 #define TCP_WINDOW_SHIFT  5
 /* Bytes under way to one guest's connection: more only wait in queues. */
 #define TCP_INFLIGHT_MAX (500u << 10)
+/* With more than this under way less than this is not read: the next ACK makes room for more, and
+ * each read wakes two other processes. */
+#define TCP_READ_LEAST (128u << 10)
 /* Read for all connections in a turn, so that frames stay in the cache until they are written. */
 #define TCP_TURN_BYTES (256u << 10)
 /* A connection with nothing under way may read this much when the turn's bytes are used up. */

@@ -210,7 +210,7 @@ enum down_more down_run(struct tcp_conn *c)
 	if (!c->readable || c->host_eof)
 		return DOWN_WAITS;
 	want = send_room(c);
-	if (!want)
+	if (!want || (want < TCP_READ_LEAST && down_out(c) > TCP_READ_LEAST))
 		return DOWN_WAITS;
 	if (!c->first)
 		limit = MAX(limit, TCP_QUIET_BYTES);

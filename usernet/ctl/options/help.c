@@ -32,6 +32,7 @@ const char help_netdevs[] =
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
 	"    leases-per-port=N              what one port may hold (half of the pool, 16 to 32)\n"
+	"    isolate=on|off                 guests reach the gateway but not each other (off)\n"
 	"    dhcp-strict=on|off             no answer to DHCP from another MAC than the message names\n"
 	"    dhcpv6-range=on|off|FIRST-LAST   addresses given by DHCPv6 (::1000 to ::1fff)\n"
 	"    bootfile.ARCH=NAME             the boot file of x86-bios, x86_64-efi, arm64-efi, …;\n"
@@ -69,6 +70,8 @@ const char help_links[] =
 	"    mode=MODE  group=NAME          who may use a unix socket of ours (0600)\n"
 	"    addr.str=N                     an inherited descriptor\n"
 	"    reconnect=SECONDS  reconnect-ms=MILLISECONDS   a client's first wait (1 s)\n"
+	"    isolate=on|off|GROUP           guests reach nobody but the gateway, or their GROUP too (off)\n"
+	"    guard=on|off                   keep addresses with the port that has them (on)\n"
 	"\n"
 	"  dgram: a frame a datagram\n"
 	"    local.type=unix|inet|fd        ours; unix without remote: any number of guests\n"
@@ -84,6 +87,8 @@ const char help_links[] =
 	"    remote.numeric=on|off  remote.to=PORT  remote.keep-alive=on|off  remote.mptcp=on|off\n"
 	"    remote.keep-alive-count=N  remote.keep-alive-idle=SECONDS  remote.keep-alive-interval=SECONDS\n"
 	"    remote.str=N                   refused, as in QEMU\n"
+	"    isolate=on|off|GROUP           guests reach nobody but the gateway, or their GROUP too (off)\n"
+	"    guard=on|off                   keep addresses with the port that has them (on)\n"
 	"\n"
 	"  socket: QEMU's older form\n"
 	"    listen=[HOST]:PORT             one of these five\n"
@@ -92,6 +97,8 @@ const char help_links[] =
 	"    udp=HOST:PORT\n"
 	"    fd=N\n"
 	"    localaddr=HOST[:PORT]          our address, with udp= or mcast=\n"
+	"    isolate=on|off|GROUP           guests reach nobody but the gateway, or their GROUP too (off)\n"
+	"    guard=on|off                   keep addresses with the port that has them (on)\n"
 	"\n";
 
 const char help_rest[] =

@@ -80,6 +80,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "allow", .flags = OPT_REPEATS},
 	{.key = "deny", .flags = OPT_REPEATS},
 	{.key = "hostfwd-addr"},
+	{.key = "isolate", .type = OPT_BOOL},
 	{.key = "dns-server", .flags = OPT_REPEATS},
 	{.key = "route", .flags = OPT_REPEATS},
 	{.key = "ntp", .flags = OPT_REPEATS},
@@ -362,6 +363,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->lease_time = (unsigned)optstr_number(opts, "lease-time", config->lease_time);
 	config->leases_per_port = (unsigned)optstr_number(opts, "leases-per-port", 0);
 	config->dhcp_strict = optstr_bool(opts, "dhcp-strict", false);
+	config->isolated = optstr_bool(opts, "isolate", false);
 	config->mtu = (unsigned)optstr_number(opts, "mtu", config->mtu);
 	config->max_guests = (unsigned)optstr_number(opts, "max-guests", config->max_guests);
 }

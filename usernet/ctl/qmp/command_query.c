@@ -87,6 +87,7 @@ static JsonObject *describe_gateway(struct netdev *netdev)
 
 	json_object_set_string_member(object, "netdev", netdev->id);
 	json_object_set_boolean_member(object, "restricted", config->restricted);
+	json_object_set_boolean_member(object, "isolated", config->isolated);
 	json_object_set_boolean_member(object, "dhcp", !config->no_dhcp);
 	if (config->ipv4) {
 		struct lease_pool *pool = dhcp_leases(gateway_dhcp(gateway));
@@ -145,6 +146,8 @@ static JsonObject *port_limits(void)
 
 	json_object_set_int_member(object, "stations", STATION_MAX_PER_PORT);
 	json_object_set_int_member(object, "guests", GUEST_MAX_PER_PORT);
+	/* guard.h: a silent guest's address, behind a port that has many */
+	json_object_set_int_member(object, "address-hold", GUARD_HOLD / USEC_PER_SEC);
 	json_object_set_int_member(object, "flooded-frames-per-second", (gint64)GUARD_FLOOD_RATE);
 	json_object_set_int_member(object, "flooded-frames-at-once", (gint64)GUARD_FLOOD_BURST);
 	return object;
@@ -163,6 +166,9 @@ static JsonNode *query_netdevs(struct command_call *call, GError **error)
 		if (netdev->description)
 			json_object_set_string_member(object, "description", netdev->description);
 		json_object_set_boolean_member(object, "link", netdev->link_up);
+		if (netdev_isolate(netdev))
+			json_object_set_string_member(object, "isolate", netdev_isolate(netdev));
+		json_object_set_boolean_member(object, "guard", !netdev->unguarded);
 		json_object_set_int_member(object, "links-refused", (gint64)netdev->n_refused);
 		json_object_set_object_member(object, "limits-per-port", port_limits());
 		list_for_each (port, &netdev->ports, struct port, netdev_link)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef USERNET_CTL_OPTIONS_SEGMENT_H
+#define USERNET_CTL_OPTIONS_SEGMENT_H
+
+#include "ctl/options/optstr.h"
+
+/*
+ * What every netdev for guests may say of its ports on the segment. Ours, not QEMU's.
+ *
+ *     isolate=on|off|GROUP  whom guests there reach beside the gateway: nobody, those of netdevs
+ *                           that say off, or those of the same group. Without isolate= it is off,
+ *                           or what the user netdev says
+ *     guard=on|off          off: addresses need not stay with their port (net/guard.h)
+ */
+#define SEGMENT_SPECS                                                                              \
+	{.key = "isolate"},                                                                        \
+	{                                                                                          \
+		.key = "guard", .type = OPT_BOOL                                                   \
+	}
+
+struct netdev;
+
+/* Errors are ERROR_USAGE and name the key. */
+bool segment_check(const struct optstr *opts, GError **error);
+/* @opts are checked. */
+void segment_apply(struct netdev *netdev, const struct optstr *opts);
+
+#endif

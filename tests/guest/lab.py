@@ -122,7 +122,7 @@ class Usernet(Process):
 
 
 class Guest(Process):
-    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=(), netboot=False):
+    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=(), netboot=False, devices=()):
         ours, theirs = socket.socketpair()
         self.channel = ours
         self.buffer = b""
@@ -133,9 +133,10 @@ class Guest(Process):
             "-accel", "kvm", "-accel", "tcg", "-display", "none", "-no-reboot",
             "-serial", f"file:{os.path.join(lab.folder, name + '.console')}",
             "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
-            "-device", "virtio-net-pci,netdev=n0" + (f",mac={mac}" if mac else "") +
-            ("" if netboot else ",romfile="),
         ]
+        for device in devices or ["virtio-net-pci,netdev=n0" + (f",mac={mac}" if mac else "") +
+                                  ("" if netboot else ",romfile=")]:
+            words += ["-device", device]
         if netboot:
             # SeaBIOS and iPXE write to the console too.
             words += ["-boot", "n", "-machine", "graphics=off"]
@@ -297,8 +298,8 @@ class Lab:
         self.processes.append(daemon)
         return daemon
 
-    def make_image(self):
-        """self.kernel and self.initramfs: what a guest boots."""
+    def make_image(self, drivers=()):
+        """self.kernel and self.initramfs: what a guest boots. DRIVERS: as guest-image --driver."""
         if self.initramfs:
             return
         self.initramfs = self.path("initramfs")
@@ -306,18 +307,21 @@ class Lab:
                  os.path.join(SOURCE, "tests", "guest", "agent.sh"), "--out", self.initramfs]
         if os.environ.get("USERNET_GUEST_KERNEL_ROOT"):
             words += ["--kernel-root", os.environ["USERNET_GUEST_KERNEL_ROOT"]]
+        for driver in drivers:
+            words += ["--driver", driver]
         result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
         self.kernel = result.stdout.decode().strip()
 
-    def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True, mac=""):
+    def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True, mac="",
+              devices=()):
         """Boot a guest. NETDEV is QEMU's string with id=n0, or a list of such; the card is on n0.
         Or boot it from the network, by the iPXE that QEMU has for the card. MAC: None for QEMU's
-        own choice."""
+        own choice. DEVICES: QEMU's -device strings in place of the virtio-net card."""
         self.make_image()
         self.guest_count += 1
         if mac == "":
             mac = f"52:54:00:12:34:{self.guest_count:02x}"
-        guest = Guest(self, name, netdev, mac, pass_fds, extra, netboot)
+        guest = Guest(self, name, netdev, mac, pass_fds, extra, netboot, devices)
         self.processes.append(guest)
         return guest.wait_boot() if wait else guest
 

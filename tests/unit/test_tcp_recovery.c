@@ -304,6 +304,24 @@ START_TEST(the_first_window_is_ten_segments)
 }
 END_TEST
 
+START_TEST(a_large_window_grows_by_16_segments_a_round)
+{
+	uint32_t before;
+
+	open_large();
+	do {
+		before = conn->tcp->cwnd;
+		grow(1);
+	} while (before < 32 * SEGMENT);
+	for (unsigned i = 0; i < 5; i++) {
+		before = conn->tcp->cwnd;
+		grow(1);
+		ck_assert_uint_gt(conn->tcp->cwnd, before + 12 * SEGMENT);
+		ck_assert_uint_le(conn->tcp->cwnd, before + 16 * SEGMENT);
+	}
+}
+END_TEST
+
 /* Where the nth segment under way begins. */
 static uint32_t seq_of(unsigned n)
 {
@@ -357,6 +375,29 @@ START_TEST(many_losses_cut_the_window_to_what_arrived)
 	ck_assert(conn->tcp->in_recovery);
 	ck_assert_uint_le(conn->tcp->cwnd, 41 * SEGMENT);
 	ck_assert_uint_ge(conn->tcp->cwnd, 30 * SEGMENT);
+}
+END_TEST
+
+/* In recovery more is sent than the window has, as what the guest has SACKed is not under way. */
+START_TEST(a_second_loss_counts_only_what_was_under_way)
+{
+	uint32_t hole, gone;
+
+	open_large();
+	grow(20);
+	overflow(40);
+	hole = conn->tcp->snd_una;
+	for (unsigned i = 0; i < 3; i++) {
+		gone = conn->tcp->snd_nxt;
+		fly();
+		guest_sacks_at(hole, hole + SEGMENT, gone);
+	}
+	ck_assert_uint_gt(conn->tcp->snd_nxt - hole, 80 * SEGMENT);
+	guest_acks(conn->tcp->snd_nxt);
+	bed_turn();
+	ck_assert(!conn->tcp->in_recovery);
+	overflow(0);
+	ck_assert_uint_le(conn->tcp->w_max, 40 * SEGMENT);
 }
 END_TEST
 
@@ -441,8 +482,10 @@ static Suite *suite(void)
 	tc = tcase_create("congestion");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_first_window_is_ten_segments);
+	tcase_add_test(tc, a_large_window_grows_by_16_segments_a_round);
 	tcase_add_test(tc, a_single_loss_leaves_the_window);
 	tcase_add_test(tc, many_losses_cut_the_window_to_what_arrived);
+	tcase_add_test(tc, a_second_loss_counts_only_what_was_under_way);
 	tcase_add_test(tc, the_guests_next_connection_knows_the_limit);
 	suite_add_tcase(s, tc);
 	return s;

@@ -107,32 +107,58 @@ copy_source() {
 		die "cannot copy the source to $work_folder/source"
 }
 
-# prepare_guest_kernel: sets $kernel_root, a folder with a kernel for the guest if the machine's own
-# is unsuitable. The kernel is unpacked but not installed, so the machine's boot is unchanged.
-prepare_guest_kernel() {
+# has_guest_kernel [DRIVER...]: whether $kernel_root or the machine has a kernel with these drivers
+# (default: virtio-net)
+has_guest_kernel() {
+	as_user "$work_folder/source/tools/guest-image" ${kernel_root:+--kernel-root "$kernel_root"} \
+		"${@/#/--driver=}" >/dev/null 2>&1
+}
+
+# kernel_package META: the package with the kernel itself that META stands for.
+kernel_package() {
+	apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1
+}
+
+# unpack_kernel META: unpacks the kernel and most modules into $kernel_root. They are not installed, so
+# the machine's boot is unchanged.
+unpack_kernel() {
 	local package
+	package=$(kernel_package "$1")
+	if [ -z "$package" ]; then
+		as_root apt-get -q update || die "apt-get update failed"
+		package=$(kernel_package "$1")
+	fi
+	[ -n "$package" ] || die "apt knows no $1, the guest's kernel"
+	say "unpacking $package for the guest (not installed)"
+	as_user mkdir -p "$kernel_root"
+	as_user sh -c "cd '$kernel_root' && rm -f ./*.deb && apt-get -q download '$package' &&
+		dpkg-deb --fsys-tarfile ./*.deb | tar -x --exclude='*/kernel/sound' --exclude='*/wireless' \
+			--exclude='*/drivers/gpu' --exclude='*/drivers/media' --exclude='*/drivers/scsi' \
+			--exclude='*/drivers/infiniband' --exclude='*/drivers/iio' ./boot ./lib &&
+		rm ./*.deb" || die "cannot fetch $package"
+}
+
+# prepare_guest_kernel: sets $kernel_root, a folder with a kernel for the guest if the machine's own
+# is unsuitable
+prepare_guest_kernel() {
 	kernel_root=
-	if as_user "$work_folder/source/tools/guest-image" >/dev/null 2>&1; then
+	if has_guest_kernel; then
 		return 0
 	fi
 	kernel_root=$work_folder/kernel
-	if as_user "$work_folder/source/tools/guest-image" --kernel-root "$kernel_root" \
-		>/dev/null 2>&1; then
+	if has_guest_kernel; then
 		return 0
 	fi
-	package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-		sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
-	if [ -z "$package" ]; then
-		as_root apt-get -q update || die "apt-get update failed"
-		package=$(apt-cache depends linux-image-cloud-amd64 |
-			sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
-	fi
-	[ -n "$package" ] || die "apt knows no linux-image-cloud-amd64, the guest's kernel"
-	say "unpacking $package for the guest (not installed)"
 	as_user rm -rf "$kernel_root"
-	as_user mkdir -p "$kernel_root"
-	as_user sh -c "cd '$kernel_root' && apt-get -q download '$package' && dpkg-deb -x ./*.deb . && rm ./*.deb" ||
-		die "cannot fetch $package"
-	as_user "$work_folder/source/tools/guest-image" --kernel-root "$kernel_root" >/dev/null ||
-		die "the guest's kernel cannot be used"
+	unpack_kernel linux-image-cloud-amd64
+	has_guest_kernel || die "the guest's kernel cannot be used"
+}
+
+# prepare_nic_kernel: after it, adds a kernel with drivers for every network card of QEMU.
+prepare_nic_kernel() {
+	local drivers=(e1000 e1000e igb e100 ne2k_pci pcnet32 8139cp tulip xhci_pci cdc_ether vmxnet3)
+	kernel_root=$work_folder/kernel
+	has_guest_kernel "${drivers[@]}" && return 0
+	unpack_kernel linux-image-amd64
+	has_guest_kernel "${drivers[@]}" || die "the guest's kernel lacks drivers of network cards"
 }

@@ -9,8 +9,8 @@
  * frames where the guest's card has no descriptor left (emulated cards have 32 to 256), which
  * depends on how much is sent at once. So the window is what the guest has shown to take at once:
  *
- * - Slow start (RFC 5681) from ten segments (RFC 6928), slower above SLOW_SEGMENTS, so that it
- *   overshoots little (RFC 3742).
+ * - Slow start (RFC 5681) from ten segments (RFC 6928). Above SLOW_SEGMENTS it adds half of them a
+ *   round (RFC 3742), so that a ring overflows by few frames.
  * - Losses are compared with what arrives. Up to 1 in TOLERATED leaves the window as it is: a wire
  *   that loses 1 in 1000 is as wide as any.
  * - Above that, the window becomes KEEP_PERCENT of what arrived of the flight with the loss. It
@@ -71,7 +71,7 @@ static uint32_t grown(const struct tcp_conn *c)
 
 void congestion_sent(struct tcp_conn *c)
 {
-	c->flight = MAX(c->flight, down_out(c));
+	c->flight = MAX(c->flight, recovery_pipe(c));
 }
 
 /* A round ends when everything under way at its start is acknowledged. */
@@ -80,7 +80,7 @@ static void count_round(struct tcp_conn *c)
 	if (seq_before(c->snd_una, c->round_end))
 		return;
 	c->last_flight = c->flight;
-	c->flight = down_out(c);
+	c->flight = recovery_pipe(c);
 	c->round_end = c->snd_nxt;
 }
 
@@ -100,8 +100,10 @@ void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 		return;
 	if (c->cwnd >= c->ssthresh && c->w_max)
 		most = MAX(c->cwnd, grown(c));
-	if (c->cwnd >= SLOW_SEGMENTS * c->mss || c->cwnd >= c->ssthresh)
+	if (c->cwnd >= c->ssthresh)
 		bytes /= 2;
+	else if (c->cwnd >= SLOW_SEGMENTS * c->mss)
+		bytes = (uint32_t)((uint64_t)bytes * (SLOW_SEGMENTS / 2 * c->mss) / c->cwnd);
 	c->cwnd = MAX(c->cwnd, MIN(c->cwnd + bytes, most));
 	c->cwnd = MIN(c->cwnd, TCP_INFLIGHT_MAX);
 }

@@ -184,6 +184,8 @@ static void end_episode(struct tcp_conn *c)
 {
 	c->in_recovery = c->after_timeout = c->can_undo = false;
 	c->duplicates = 0;
+	/* The flight that lost was too large; the next may be as large as the window. */
+	c->flight = c->last_flight = MIN(MAX(c->flight, c->last_flight), c->cwnd);
 }
 
 /*

@@ -15,6 +15,7 @@
  *
  *     gateway.c  its life: services opened, joined, closed; functions for others
  *     frames.c   the way of a frame: sorted, answered, or passed to a fast path or libslirp
+ *     services.c  what the gateway answers itself
  *     outward.c  where guests' TCP connections lead
  *     source.c   which source addresses a guest may use
  *     events.c   network events that it follows
@@ -71,8 +72,9 @@ struct gateway {
 
 /* Defined in frames.c; data is the gateway. */
 extern const struct port_ops gateway_port_ops;
+/* Defined in services.c; data is the gateway. */
 extern const struct dns_ops gateway_dns_ops;
-/* Fires for gateway::tftp_timer. */
+/* services.c: fires for gateway::tftp_timer. */
 void gateway_tftp_due(struct loop_timer *timer);
 /* LOOP_SERVICE: serves the frames noted in this turn. */
 void gateway_serve(struct loop_task *task);

@@ -106,15 +106,16 @@ class Limits(unittest.TestCase):
         names |= {row.format(100) for _, _, row in plot.LINES}
         self.assertEqual(names - rows - {""}, set())
 
-    def test_readmes_table_is_of_the_results_that_are_kept(self):
-        kept = Results.load(os.path.join(HERE, "results", "results.json"))
-        whole = {" ".join(line.split()) for line in Table(kept).text().splitlines()}
+    def test_readmes_tables_are_of_the_results_that_are_kept(self):
         with open(os.path.join(HERE, "..", "..", "README"), encoding="utf-8") as file:
             speed = file.read().partition("\nSPEED\n")[2].partition("\nUSE\n")[0]
-        table = speed.partition("five rounds of a second each:\n\n")[2].partition("\n\n")[0]
-        rows = {" ".join(line.split()) for line in table.splitlines()}
-        self.assertGreater(len(rows), 20)
-        self.assertEqual(rows - whole, set())
+        for rounds, name in ("two", "tcp-results.json"), ("five", "results.json"):
+            kept = Results.load(os.path.join(HERE, "results", name))
+            whole = {" ".join(line.split()) for line in Table(kept).text().splitlines()}
+            table = speed.partition(rounds + " rounds of a second each:\n\n")[2].partition("\n\n")[0]
+            rows = {" ".join(line.split()) for line in table.splitlines()}
+            self.assertGreater(len(rows), 20)
+            self.assertEqual(rows - whole, set())
 
     def test_limits_name_peers_that_are_there(self):
         names = {limit.peer for limit in limits.LIMITS if isinstance(limit, limits.Limit)}

@@ -15,9 +15,9 @@
  *   port->read_max is how much its link reads at once
  */
 #define FAIR_ACTIVE (100 * USEC_PER_MSEC) /* a port that sent within this time is active */
-#define FAIR_FREE   INT64_C(500000)       /* ns of CPU of a run that cost no rest */
-#define FAIR_REST   2                     /* ns of rest for each ns of cost */
-#define FAIR_READ   4096                  /* bytes: the least read at once, and a step up */
+#define FAIR_FREE   INT64_C(250000)       /* ns of CPU of a run that cost no rest */
+#define FAIR_REST   3                     /* ns of rest for each ns of cost */
+#define FAIR_READ   1024                  /* bytes: the least read at once, and a step up */
 
 struct fair {
 	struct loop *loop;

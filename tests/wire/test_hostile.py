@@ -2,6 +2,7 @@
 """One guest attacks; the other is served all the while, and the daemon stays small and running."""
 import random
 import struct
+import threading
 
 from lib import packet as pk
 from lib.case import DNS, GATEWAY, GATEWAY6, recv_exactly, scale
@@ -165,6 +166,44 @@ class Malformed(HostileCase):
 
 
 class Exhaustion(HostileCase):
+    def flooded(self):
+        """Frames of the evil guest that the daemon has read."""
+        return max(port['rx-frames'] for netdev in self.lan.ask('query-netdevs')
+                   if netdev['type'] != 'user' for port in netdev['ports'])
+
+    def test_a_flood_is_read_in_small_pieces_while_others_are_served(self):
+        """net/fair.h: a port whose frames cost much rests while another is active."""
+        self.start()
+        flood = b''.join(struct.pack('>I', len(frame)) + frame for frame in (
+            pk.eth(GATEWAY_MAC, EVIL, pk.IPV4, pk.ipv4(self.evil.ip, GATEWAY, pk.TCP, pk.tcp(
+                self.evil.ip, GATEWAY, 1024 + n, 9, n, 0, pk.SYN))) for n in range(20000)))
+        over = threading.Event()
+
+        def send():
+            while not over.is_set():
+                self.evil.guest.send_raw(flood)
+
+        def read():
+            while not over.is_set():
+                self.evil.guest.socket.recv(1 << 18)
+        threads = [threading.Thread(target=work, daemon=True) for work in (send, read)]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: self.flooded() > 10000, 'the flood')
+            for _ in range(20):  # the daemon finds its measure
+                self.good.ping(GATEWAY)
+            before = self.flooded()
+            for _ in range(100):
+                self.good.ping(GATEWAY)
+            # One read of 256 KB would be 4,500 of them.
+            self.assertLess(self.flooded() - before, 100 * 1000)
+            until(lambda: self.flooded() > before, 'the flood to go on')
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(LIMIT)
+
     def test_urgent_data_sends_nothing_but_what_was_sent(self):
         """libslirp would send its heap to the peer for this (sosendoob)."""
         self.start()

@@ -53,12 +53,11 @@ void fair_end(struct fair *fair, struct port *port)
 		return;
 	}
 	cost = cpu_ns() - fair->began;
-	if (cost > FAIR_FREE) {
-		size_t fit = (size_t)((int64_t)port->read_max * FAIR_FREE / cost);
-
-		port->read_max = MAX(fit, FAIR_READ);
-		port_rest(port, cost * FAIR_REST / 1000);
-	} else {
+	if (cost > FAIR_RUN)
+		port->read_max =
+			MAX((size_t)((int64_t)port->read_max * FAIR_RUN / cost), FAIR_READ);
+	else
 		port->read_max = MIN(port->read_max + FAIR_READ, PORT_READ_MAX);
-	}
+	if (cost > FAIR_FREE)
+		port_rest(port, (cost - FAIR_FREE) * FAIR_REST / 1000);
 }

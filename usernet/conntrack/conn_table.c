@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/conn_table.h"
+#include "conntrack/conn_table_priv.h"
 
 #include "base/hash.h"
 #include "conntrack/charge.h"
@@ -7,36 +7,6 @@
 
 #define BUCKETS   65536 /* a power of two; untouched pages cost nothing */
 #define SLAB_SIZE 256   /* conns; slabs are never freed */
-
-/* The conns of one guest address, to end them when the guest leaves. */
-struct conn_guest {
-	struct in6_addr addr;
-	mac_t mac;         /* of the guest that owns the conns */
-	bool spoke;        /* the guest has opened a conn itself */
-	usec_t gone;       /* when the guest left; 0: it is there */
-	struct list conns; /* heads conn::guest_link */
-};
-
-/* The conns of one port. */
-struct conn_share {
-	unsigned port_id, n;
-	struct charge *charge;               /* a reference */
-	struct list classes[CONN_N_CLASSES]; /* heads conn::share_link */
-};
-
-struct conn_table {
-	struct charge_book *charges;
-	struct conn **buckets;
-	struct conn *cached; /* the conn found last */
-	unsigned n;
-	struct list classes[CONN_N_CLASSES]; /* heads conn::link */
-	struct list idle;                    /* heads conn::link: unused conns */
-	GPtrArray *slabs;
-	GHashTable *guests; /* struct in6_addr -> struct conn_guest, of addresses with conns */
-	GHashTable *shares; /* port id -> struct conn_share, of ports with conns */
-	unsigned n_gone;    /* guests that left and wait for their grace period to end */
-	struct loop_timer timer;
-};
 
 static const usec_t timeouts[] = {
 	[CONN_CLASS_CLOSED] = CONN_LINGER,       [CONN_CLASS_ANSWERED] = CONN_ANSWERED,
@@ -67,20 +37,7 @@ struct conn *conn_find(struct conn_table *table, const struct conn_key *key)
 	return NULL;
 }
 
-/* --- whose, and how many --- */
-
-static struct conn_guest *guest_of(struct conn_table *table, const struct in6_addr *addr)
-{
-	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
-
-	if (!guest) {
-		guest = g_new0(struct conn_guest, 1);
-		guest->addr = *addr;
-		list_init(&guest->conns);
-		g_hash_table_insert(table->guests, &guest->addr, guest);
-	}
-	return guest;
-}
+/* --- of one port --- */
 
 static struct conn_share *find_share(const struct conn_table *table, unsigned port_id)
 {
@@ -141,15 +98,6 @@ static void touch(struct conn_table *table, struct conn *conn, usec_t now)
 
 /* --- room --- */
 
-static void forget_if_empty(struct conn_table *table, struct conn_guest *guest)
-{
-	if (!list_empty(&guest->conns))
-		return;
-	g_hash_table_remove(table->guests, &guest->addr);
-	table->n_gone -= guest->gone != 0;
-	g_free(guest);
-}
-
 static void leave_share(struct conn_table *table, struct conn *conn)
 {
 	struct conn_share *share = conn->share;
@@ -172,8 +120,7 @@ static void join_share(struct conn_table *table, struct conn *conn, unsigned por
 	charge_force(conn->charge, CHARGE_CONNS, 1);
 }
 
-/* Ends all but the entry of its guest. */
-static void end(struct conn_table *table, struct conn *conn)
+void conn_unlink(struct conn_table *table, struct conn *conn)
 {
 	struct conn **at = bucket_of(table, &conn->key);
 
@@ -198,8 +145,8 @@ void conn_end(struct conn_table *table, struct conn *conn)
 {
 	struct conn_guest *guest = conn->guest;
 
-	end(table, conn);
-	forget_if_empty(table, guest);
+	conn_unlink(table, conn);
+	conn_guest_forget(table, guest);
 }
 
 /* Classes to evict from, in this order: closed first, then those idle for longest. */
@@ -287,7 +234,7 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 		.rule = origin->rule ? g_ref_string_acquire((char *)origin->rule) : NULL,
 		.since = now,
 		.seen = now,
-		.guest = guest_of(table, &key->guest),
+		.guest = conn_guest_of(table, &key->guest),
 	};
 	join_share(table, conn, origin->port_id);
 	conn->guest->mac = origin->mac;
@@ -399,113 +346,6 @@ bool conn_seen_from_guest(struct conn_table *table, const struct conn_key *key, 
 	return true;
 }
 
-/* --- many at once --- */
-
-static void end_of(struct conn_table *table, struct conn_guest *guest,
-		   bool (*which)(const struct conn *conn))
-{
-	struct list all;
-
-	list_init(&all);
-	list_splice(&all, &guest->conns);
-	while (!list_empty(&all)) {
-		struct conn *conn = list_first(&all, struct conn, guest_link);
-
-		list_remove(&conn->guest_link);
-		list_append(&guest->conns, &conn->guest_link);
-		if (which(conn))
-			end(table, conn);
-	}
-	forget_if_empty(table, guest);
-}
-
-static bool every_one(const struct conn *conn)
-{
-	return true;
-}
-
-static bool is_slirps(const struct conn *conn)
-{
-	return !conn->ops;
-}
-
-static bool is_slirps_tcp(const struct conn *conn)
-{
-	return !conn->ops && conn->key.proto == IPPROTO_TCP;
-}
-
-void conn_end_slirp(struct conn_table *table, const struct in6_addr *addr, bool tcp_only)
-{
-	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
-
-	if (guest)
-		end_of(table, guest, tcp_only ? is_slirps_tcp : is_slirps);
-}
-
-/* --- guests that go --- */
-
-static void set_gone(struct conn_table *table, struct conn_guest *guest, usec_t gone)
-{
-	table->n_gone += (gone != 0) - (guest->gone != 0);
-	guest->gone = gone;
-}
-
-void conn_guest_gone(struct conn_table *table, mac_t mac, usec_t now)
-{
-	GHashTableIter iter;
-	void *guest;
-
-	g_hash_table_iter_init(&iter, table->guests);
-	while (g_hash_table_iter_next(&iter, NULL, &guest)) {
-		if (((struct conn_guest *)guest)->mac == mac)
-			set_gone(table, guest, now);
-	}
-	if (table->n_gone &&
-	    (!loop_timer_is_set(&table->timer) || table->timer.at > now + CONN_GUEST_GRACE))
-		loop_timer_set(&table->timer, now + CONN_GUEST_GRACE);
-}
-
-void conn_guest_back(struct conn_table *table, const struct in6_addr *addr, mac_t mac)
-{
-	struct conn_guest *guest = table->n_gone ? g_hash_table_lookup(table->guests, addr) : NULL;
-
-	if (guest && guest->mac == mac)
-		set_gone(table, guest, 0);
-}
-
-mac_t conn_holder(const struct conn_table *table, const struct in6_addr *addr)
-{
-	const struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
-
-	return guest && guest->spoke && !guest->gone ? guest->mac : 0;
-}
-
-/* Ends the conns of guests whose grace period is over. Returns when the next is due; 0: never. */
-static usec_t expire_guests(struct conn_table *table, usec_t now)
-{
-	g_autoptr(GPtrArray) over = NULL;
-	GHashTableIter iter;
-	usec_t next = 0;
-	void *value;
-
-	if (!table->n_gone)
-		return 0;
-	over = g_ptr_array_new();
-	g_hash_table_iter_init(&iter, table->guests);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct conn_guest *guest = value;
-		usec_t at = guest->gone + CONN_GUEST_GRACE;
-
-		if (guest->gone && at <= now)
-			g_ptr_array_add(over, value);
-		else if (guest->gone && (!next || at < next))
-			next = at;
-	}
-	for (guint i = 0; i < over->len; i++)
-		end_of(table, g_ptr_array_index(over, i), every_one);
-	return next;
-}
-
 /* --- the whole --- */
 
 unsigned conn_count_all(const struct conn_table *table)
@@ -538,20 +378,9 @@ void conn_foreach(struct conn_table *table, void (*each)(void *data, struct conn
 	}
 }
 
-void conn_foreach_of(struct conn_table *table, const struct in6_addr *addr,
-		     void (*each)(void *data, const struct conn *conn), void *data)
-{
-	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
-
-	if (!guest)
-		return;
-	list_for_each (conn, &guest->conns, struct conn, guest_link)
-		each(data, conn);
-}
-
 void conn_table_expire(struct conn_table *table, usec_t now)
 {
-	usec_t next = expire_guests(table, now);
+	usec_t next = conn_guests_expire(table, now);
 
 	for (unsigned i = 0; i < CONN_N_CLASSES; i++) {
 		struct list *class = &table->classes[i];

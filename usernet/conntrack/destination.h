@@ -15,8 +15,7 @@
  *   gateway address, as host-loopback= says; the name server's address not at all, nor the IPv6
  *   form of such an IPv4 address (address_carried_v4); TFTP only if it is served. Rules cannot
  *   open what is closed here, only close more (conntrack.h).
- * - destination_urgent(): clears URG, which would make libslirp send its heap to the peer
- *   (sosendoob).
+ * - destination_urgent(): clears URG, because libslirp 4.7 mishandles it (sosendoob()).
  *
  * Fragments are reassembled before (reassembly.h); libslirp never sees one.
  */

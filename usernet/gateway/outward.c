@@ -11,6 +11,7 @@
 #include "dns/dns.h"
 #include "forward/guestfwd.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/services.h"
 #include "net/vswitch.h"
 #include "tcp/tcp.h"
 
@@ -72,22 +73,9 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 /* A socket pair joins the guest to the name server. */
 static void open_name_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
-	struct dns_client client = {
-		.mac = conn->mac,
-		.port_id = conn->port_id,
-		.v6 = syn->v6,
-		.src_port = syn->sport,
-		.dst_port = syn->dport,
-	};
+	struct dns_client client = dns_client_of(syn, conn->mac, conn->port_id);
 	int pair[2];
 
-	if (syn->v6) {
-		client.src = syn->src;
-		client.dst = syn->dst;
-	} else {
-		memcpy(&client.src, &syn->src.s6_addr[12], 4);
-		memcpy(&client.dst, &syn->dst.s6_addr[12], 4);
-	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
 		out_of_descriptors(gateway, conn, syn);
 		return;

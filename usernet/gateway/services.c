@@ -202,11 +202,11 @@ bool gateway_is_name_server(const struct gateway *gateway, const struct in6_addr
 	       IN6_ARE_ADDR_EQUAL(addr, &gateway->ndp.dns_link_local);
 }
 
-void serve_dns(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet)
+struct dns_client dns_client_of(const struct packet *packet, mac_t mac, unsigned port_id)
 {
 	struct dns_client client = {
 		.mac = mac,
-		.port_id = from->id,
+		.port_id = port_id,
 		.v6 = packet->v6,
 		.src_port = packet->sport,
 		.dst_port = packet->dport,
@@ -219,6 +219,13 @@ void serve_dns(struct gateway *gateway, struct port *from, mac_t mac, const stru
 		memcpy(&client.src, &packet->src.s6_addr[12], 4);
 		memcpy(&client.dst, &packet->dst.s6_addr[12], 4);
 	}
+	return client;
+}
+
+void serve_dns(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet)
+{
+	struct dns_client client = dns_client_of(packet, mac, from->id);
+
 	dns_query_udp(gateway->dns, &client, packet->frame + packet->payload,
 		      packet->len - packet->payload, loop_now(gateway->netdev.network->loop));
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "dns/dns.h"
 #include "net/frame.h"
 
 /*
@@ -23,6 +24,8 @@ void serve_dhcp(struct gateway *gateway, struct port *from, mac_t mac, const str
 void serve_dhcpv6(struct gateway *gateway, struct port *from, const struct packet *packet);
 /* Checks the source address of a ping that needs fragments for its reply. */
 void serve_echo(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet);
+/* The guest that sent a query, or opened a TCP connection to the name server, with @packet. */
+struct dns_client dns_client_of(const struct packet *packet, mac_t mac, unsigned port_id);
 void serve_dns(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet);
 void serve_tftp(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet);
 

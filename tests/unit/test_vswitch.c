@@ -1,69 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <check.h>
+#include "vswitchbed.h"
 
-#include "fakeport.h"
 #include "net/guard.h"
-#include "net/netdev.h"
-#include "net/network.h"
-#include "net/vswitch.h"
 #include "run_suite.h"
-#include "testframe.h"
-
-#define MAC_A UINT64_C(0x525400000001)
-#define MAC_B UINT64_C(0x525400000002)
-#define MAC_C UINT64_C(0x525400000003)
-
-static struct loop *loop;
-static struct network *network;
-static struct netdev lan;
-static struct fakeport a, b, c;
-static struct testframe t[8];
-
-static void destroy_lan(struct netdev *netdev)
-{
-	netdev_remove_port(&a.port);
-	netdev_remove_port(&b.port);
-	netdev_remove_port(&c.port);
-	netdev_fini(netdev);
-}
-
-static const struct netdev_ops lan_ops = {.kind = "test", .destroy = destroy_lan};
-
-static void setup(void)
-{
-	loop = new_test_loop();
-	network = network_new(loop, "test");
-	netdev_init(&lan, &lan_ops, network, "lan");
-	a = b = c = (struct fakeport){0};
-	netdev_add_port(&lan, &a.port, &fakeport_ops, "peer of a");
-	netdev_add_port(&lan, &b.port, &fakeport_ops, NULL);
-	netdev_add_port(&lan, &c.port, &fakeport_ops, NULL);
-}
-
-static void teardown(void)
-{
-	network_free(network);
-	loop_free(loop);
-}
-
-static void input(struct fakeport *from, mac_t dst, mac_t src)
-{
-	struct frame f = plain_frame(&t[0], dst, src);
-
-	vswitch_input(&from->port, &f, 1);
-}
-
-/* Every port sends, so that the switch knows MAC_A to MAC_C; clears all counts. */
-static void learn_all(void)
-{
-	input(&a, MAC_BROADCAST, MAC_A);
-	input(&b, MAC_BROADCAST, MAC_B);
-	input(&c, MAC_BROADCAST, MAC_C);
-	fakeport_clear(&a);
-	fakeport_clear(&b);
-	fakeport_clear(&c);
-	a.port.count = b.port.count = c.port.count = (struct port_counters){0};
-}
 
 START_TEST(broadcast_multicast_and_unknown_go_to_all_but_the_sender)
 {
@@ -266,139 +205,6 @@ START_TEST(removed_port_is_forgotten_and_its_station_unknown)
 }
 END_TEST
 
-/* --- congestion --- */
-
-START_TEST(feeder_of_a_congested_port_waits_until_it_drains)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_uint_eq(b.n, 2);
-	ck_assert_uint_eq(a.pauses, 1);
-	ck_assert_ptr_eq(a.port.waits_for, &b.port);
-	port_set_congested(&b.port, false);
-	ck_assert_uint_eq(a.resumes, 1);
-	ck_assert_ptr_null(a.port.waits_for);
-	ck_assert_uint_eq(b.port.count.drops[DROP_QUEUE_FULL], 0);
-}
-END_TEST
-
-START_TEST(feeder_of_a_stuck_port_waits_no_longer_than_50_ms)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	run_loop(30);
-	ck_assert_uint_eq(a.resumes, 0);
-	run_loop(40);
-	ck_assert_uint_eq(a.resumes, 1);
-	ck_assert(b.port.dropping);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_uint_eq(a.pauses, 1);
-	ck_assert_uint_eq(b.port.count.drops[DROP_QUEUE_FULL], 1);
-	/* It drains, and is served again. */
-	port_set_congested(&b.port, false);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_uint_eq(b.n, 2);
-}
-END_TEST
-
-START_TEST(port_stuck_again_at_once_holds_nobody)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	run_loop(60);
-	port_set_congested(&b.port, false);
-	/* The 50 ms are used up, and a little time has passed. */
-	b.port.stall_since = loop_now(loop);
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_uint_eq(a.pauses, 0);
-	ck_assert_uint_eq(b.port.count.drops[DROP_QUEUE_FULL], 1);
-	/* Ten milliseconds free restore ten. */
-	port_set_congested(&b.port, false);
-	b.port.stall_since = loop_now(loop) - 10 * USEC_PER_MSEC;
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_uint_eq(a.pauses, 1);
-	run_loop(20);
-	ck_assert_uint_eq(a.resumes, 1);
-}
-END_TEST
-
-START_TEST(short_stalls_cost_no_credit)
-{
-	learn_all();
-	for (unsigned i = 0; i < 1000; i++) {
-		port_set_congested(&b.port, true);
-		b.port.stall_since -= STALL_FREE;
-		port_set_congested(&b.port, false);
-	}
-	ck_assert_int_eq(b.port.stall_credit, STALL_MAX);
-	port_set_congested(&b.port, true);
-	b.port.stall_since -= 20 * USEC_PER_MSEC;
-	port_set_congested(&b.port, false);
-	ck_assert_int_eq(b.port.stall_credit, STALL_MAX - 20 * USEC_PER_MSEC);
-}
-END_TEST
-
-START_TEST(flood_makes_nobody_wait_and_is_dropped_at_the_congested)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	input(&a, MAC_BROADCAST, MAC_A);
-	ck_assert_uint_eq(b.n, 0);
-	ck_assert_uint_eq(c.n, 1);
-	ck_assert_uint_eq(a.pauses, 0);
-	ck_assert_uint_eq(b.port.count.drops[DROP_QUEUE_FULL], 1);
-}
-END_TEST
-
-START_TEST(port_waits_for_one_other_at_a_time)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	port_set_congested(&c.port, true);
-	input(&a, MAC_B, MAC_A);
-	input(&a, MAC_C, MAC_A);
-	ck_assert_uint_eq(a.pauses, 1);
-	port_set_congested(&c.port, false);
-	ck_assert_uint_eq(a.resumes, 0);
-	port_set_congested(&b.port, false);
-	ck_assert_uint_eq(a.resumes, 1);
-}
-END_TEST
-
-START_TEST(port_that_cannot_wait_is_not_paused)
-{
-	static const struct port_ops no_pause = {.send = fakeport_send};
-
-	learn_all();
-	a.port.ops = &no_pause;
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	ck_assert_ptr_null(a.port.waits_for);
-	ck_assert_uint_eq(b.n, 1);
-}
-END_TEST
-
-START_TEST(removed_port_resumes_who_waits_and_waits_for_nobody)
-{
-	learn_all();
-	port_set_congested(&b.port, true);
-	input(&a, MAC_B, MAC_A);
-	input(&c, MAC_B, MAC_C);
-	netdev_remove_port(&c.port);
-	ck_assert_uint_eq(c.resumes, 0);
-	netdev_remove_port(&b.port);
-	ck_assert_uint_eq(a.resumes, 1);
-	/* b's timer is cancelled with it. */
-	run_loop(60);
-	ck_assert(!b.port.dropping);
-}
-END_TEST
-
 /* --- network and netdev --- */
 
 struct witness {
@@ -591,14 +397,6 @@ int main(void)
 	tcase_add_test(tcase, full_share_of_stations_is_counted_and_the_frame_still_goes);
 	tcase_add_test(tcase, link_down_lets_nothing_in_or_out);
 	tcase_add_test(tcase, removed_port_is_forgotten_and_its_station_unknown);
-	tcase_add_test(tcase, feeder_of_a_congested_port_waits_until_it_drains);
-	tcase_add_test(tcase, feeder_of_a_stuck_port_waits_no_longer_than_50_ms);
-	tcase_add_test(tcase, port_stuck_again_at_once_holds_nobody);
-	tcase_add_test(tcase, short_stalls_cost_no_credit);
-	tcase_add_test(tcase, flood_makes_nobody_wait_and_is_dropped_at_the_congested);
-	tcase_add_test(tcase, port_waits_for_one_other_at_a_time);
-	tcase_add_test(tcase, port_that_cannot_wait_is_not_paused);
-	tcase_add_test(tcase, removed_port_resumes_who_waits_and_waits_for_nobody);
 	tcase_add_test(tcase, observers_are_told_of_ports_and_guests);
 	tcase_add_test(tcase, observers_are_told_once_that_a_port_has_drained_even_if_it_dropped);
 	tcase_add_test(tcase, netdevs_and_ports_are_found_by_name);

@@ -6,10 +6,10 @@
 
 /*
  * Shares the gateway's time between ports. The cost of each port's frames is measured. A port whose
- * frames cost much while others are active is read in smaller pieces, so that all are served in turn.
- * After a run that cost more than FAIR_FREE it also rests: its socket is not read for a multiple of
- * the excess. Its further frames wait in the socket; none is dropped. A port that is active alone is
- * not limited.
+ * frames cost much while others are active is read in smaller pieces, so that all are served in
+ * turn. After a run that cost more than FAIR_FREE it also rests: its socket is not read for a
+ * multiple of the excess. Its further frames wait in the socket; none is dropped. A port that is
+ * active alone is not limited.
  *
  *   fair_active() when a port's frames arrive
  *   fair_begin() -> fair_end() around each run of one port's frames

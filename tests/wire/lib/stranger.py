@@ -1,47 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-Another user of the same host. Only root can have one: tests/wire/run starts it before it becomes a
-plain user, and tests ask it over the socket that USERNET_STRANGER_FD names.
+Another user of the same host, whom tests ask over the socket that USERNET_STRANGER names. Only root
+can start one: tests/wire/run and tools/check do so before they become a plain user. As a program:
+print the path of the socket and serve until standard input ends.
 """
+import errno
 import os
 import pwd
+import selectors
+import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 
-VARIABLE = 'USERNET_STRANGER_FD'
+VARIABLE = 'USERNET_STRANGER'
 
 
 def start_stranger():
     """Call it while still root; otherwise there is no stranger."""
     if os.geteuid() != 0 or VARIABLE in os.environ:
         return
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
-        ours.close()
-        user = pwd.getpwnam('nobody')
-        os.setgroups([])
-        os.setgid(user.pw_gid)
-        os.setuid(user.pw_uid)
-        _serve(theirs)
-        os._exit(0)  # pylint: disable=protected-access
-    theirs.close()
-    os.set_inheritable(ours.fileno(), True)
-    os.environ[VARIABLE] = str(ours.detach())
-
-
-def _serve(sock):
-    while path := sock.recv(4096):
-        sock.send(repr(_connect(path.decode())).encode())
-
-
-def _connect(path):
-    """The client's result: an errno, or the bytes received before the end."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
-        try:
-            client.connect(path)
-            return client.recv(4096)
-        except OSError as error:
-            return error.errno
+    process = subprocess.Popen([sys.executable, os.path.abspath(__file__)],  # pylint: disable=consider-using-with
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    os.environ[VARIABLE] = process.stdout.readline().strip()
+    # It ends with the last process that has this descriptor.
+    os.set_inheritable(os.dup(process.stdin.fileno()), True)
 
 
 def ask_stranger(path):
@@ -49,7 +33,47 @@ def ask_stranger(path):
     user."""
     if VARIABLE not in os.environ:
         return None
-    with socket.socket(fileno=os.dup(int(os.environ[VARIABLE]))) as sock:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(os.environ[VARIABLE])
         sock.send(path.encode())
-        answer = sock.recv(8192).decode()
-    return int(answer) if answer.isdigit() else eval(answer)  # pylint: disable=eval-used
+        answer = sock.recv(8192)
+    return int(answer[1:]) if answer[:1] == b'e' else answer[1:]
+
+
+def _connect(path):
+    """The client's result: "e" and an errno, or "b" and the bytes received before the end."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        try:
+            client.connect(path)
+            return b'b' + client.recv(4096)
+        except OSError as error:
+            return b'e%d' % (error.errno or errno.ETIMEDOUT)
+
+
+def main():
+    user = pwd.getpwnam('nobody')
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    folder = tempfile.mkdtemp(prefix='usernet-stranger.')
+    try:
+        os.chmod(folder, 0o711)
+        path = os.path.join(folder, 'socket')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, \
+                selectors.DefaultSelector() as selector:
+            listener.bind(path)
+            os.chmod(path, 0o666)
+            listener.listen()
+            print(path, flush=True)
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(sys.stdin, selectors.EVENT_READ)
+            while sys.stdin not in [key.fileobj for key, _ in selector.select()]:
+                with listener.accept()[0] as sock:
+                    sock.send(_connect(sock.recv(4096).decode()))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == '__main__':
+    main()

@@ -21,7 +21,10 @@
 # Exit status: 0 as above, 1 the behaviour has changed, 2 the case could not be run.
 
 set -u
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# This machine's own archive, unless MIRROR=URL names another. $(SITE) is apt's.
+# shellcheck disable=SC2016
+mirror=${MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Component: main' |
+	grep -v security | head -n 1)}
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -42,7 +45,7 @@ unpack() {
 		-o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$state/lists"
 		-o "Dir::State::Status=$state/status" -o "Dir::Cache=$state/cache"
 		-o Debug::NoLocking=true -o APT::Architecture=amd64 -o APT::Sandbox::User=)
-	apt-get "${options[@]}" update || die "no package lists from $mirror"
+	apt-get "${options[@]}" update || die "no package lists from '$mirror'"
 	apt-get "${options[@]}" --download-only install "$@" >/dev/null ||
 		die "$mirror does not have $*; MIRROR=URL names an archive that does"
 	local package

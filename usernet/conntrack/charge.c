@@ -23,13 +23,6 @@ static const unsigned few[CHARGE_KINDS] = {
 	[CHARGE_OPENING] = 64, [CHARGE_INSTANCES] = 64, [CHARGE_PROCESSES] = 8,
 };
 
-static const char *const names[] = {
-	[CHARGE_FDS] = "fds",         [CHARGE_CONNS] = "conns",
-	[CHARGE_BYTES] = "bytes",     [CHARGE_OPENING] = "opening",
-	[CHARGE_INSTANCES] = "slirp", [CHARGE_PROCESSES] = "processes",
-};
-_Static_assert(G_N_ELEMENTS(names) == CHARGE_KINDS, "a name for every kind");
-
 static unsigned usable_fds(void)
 {
 	struct rlimit limit = {1024, 1024};
@@ -150,9 +143,4 @@ unsigned charge_book_max(const struct charge_book *book, enum charge_kind kind)
 bool charge_book_is_scarce(const struct charge_book *book, enum charge_kind kind)
 {
 	return book->held[kind] > book->max[kind] - book->max[kind] / CHARGE_DENOMINATOR;
-}
-
-const char *charge_kind_name(enum charge_kind kind)
-{
-	return names[kind];
 }

@@ -67,7 +67,5 @@ unsigned charge_book_held(const struct charge_book *book, enum charge_kind kind)
 unsigned charge_book_max(const struct charge_book *book, enum charge_kind kind);
 /* Is more than three quarters of @kind taken? Buffers are kept small then. */
 bool charge_book_is_scarce(const struct charge_book *book, enum charge_kind kind);
-/* "fds", "conns" … as query-netdevs shows them. */
-const char *charge_kind_name(enum charge_kind kind);
 
 #endif

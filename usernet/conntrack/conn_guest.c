@@ -25,17 +25,6 @@ void conn_guest_forget(struct conn_table *table, struct conn_guest *guest)
 	g_free(guest);
 }
 
-void conn_foreach_of(struct conn_table *table, const struct in6_addr *addr,
-		     void (*each)(void *data, const struct conn *conn), void *data)
-{
-	struct conn_guest *guest = g_hash_table_lookup(table->guests, addr);
-
-	if (!guest)
-		return;
-	list_for_each (conn, &guest->conns, struct conn, guest_link)
-		each(data, conn);
-}
-
 static void end_of(struct conn_table *table, struct conn_guest *guest,
 		   bool (*which)(const struct conn *conn))
 {

@@ -102,9 +102,6 @@ unsigned conn_count_port(const struct conn_table *table, unsigned port_id);
 /* @each may end the conn that it is given, but no other. */
 void conn_foreach(struct conn_table *table, void (*each)(void *data, struct conn *conn),
 		  void *data);
-/* The conns of the guest at @addr. @each must not end any. */
-void conn_foreach_of(struct conn_table *table, const struct in6_addr *addr,
-		     void (*each)(void *data, const struct conn *conn), void *data);
 /* Ends the conns that have expired; called by the table's own timer. */
 void conn_table_expire(struct conn_table *table, usec_t now);
 

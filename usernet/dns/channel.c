@@ -308,8 +308,3 @@ void dns_channel_free(struct dns_channel *channel)
 	loop_task_cancel(&channel->reap);
 	g_free(channel);
 }
-
-const struct sockaddr_any *dns_channel_server(const struct dns_channel *channel)
-{
-	return &channel->server;
-}

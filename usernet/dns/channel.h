@@ -38,7 +38,6 @@ struct dns_attempt;
 struct dns_channel *dns_channel_new(struct loop *loop, const struct sockaddr_any *server);
 /* Not from within a dns_answer_fn. Remaining attempts are freed without a call. */
 void dns_channel_free(struct dns_channel *channel);
-const struct sockaddr_any *dns_channel_server(const struct dns_channel *channel);
 
 /*
  * @answer NULL: the server is unreachable, or sent an error without the question. @answer is

@@ -345,8 +345,3 @@ void backlog_hold_fd(struct backlog *backlog, bool held)
 	else
 		charge_give(backlog->charge, CHARGE_FDS, 1);
 }
-
-unsigned backlog_count(const struct backlog *backlog)
-{
-	return backlog->n;
-}

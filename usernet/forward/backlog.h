@@ -53,8 +53,6 @@ struct backlog_env {
 struct backlog *backlog_new(const struct backlog_env *env);
 /* Resets waiting clients. Groups must be empty. */
 void backlog_free(struct backlog *backlog);
-/* Number of waiting clients. */
-unsigned backlog_count(const struct backlog *backlog);
 /* May another client be accepted? */
 bool backlog_has_room(const struct backlog *backlog);
 /* A listener holds a descriptor more (true) or less. */

@@ -114,18 +114,6 @@ void nat_fdset_claim(struct nat_fdset *set, int fd)
 	claim(set, fd);
 }
 
-bool nat_fdset_has(const struct nat_fdset *set, int fd)
-{
-	return entry_of(set->fds, fd)->set == set;
-}
-
-bool nat_fdset_is_quiet(const struct nat_fdset *set, int fd)
-{
-	const struct nat_fd *entry = entry_of(set->fds, fd);
-
-	return entry->set == set && entry->number < 0;
-}
-
 void nat_fdset_release(struct nat_fdset *set, int fd)
 {
 	struct nat_fd *entry = entry_of(set->fds, fd);

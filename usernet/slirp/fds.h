@@ -44,9 +44,6 @@ void nat_fdset_clear(struct nat_fdset *set);
 
 /* @fd belongs to the set and waits for nothing yet. A set that did not release it loses it. */
 void nat_fdset_claim(struct nat_fdset *set, int fd);
-bool nat_fdset_has(const struct nat_fdset *set, int fd);
-/* Does @fd belong to the set, with nothing waited for in the last round? */
-bool nat_fdset_is_quiet(const struct nat_fdset *set, int fd);
 /* Call it before @fd is closed. Harmless if it is not the set's. */
 void nat_fdset_release(struct nat_fdset *set, int fd);
 

@@ -169,10 +169,3 @@ uint64_t udp_sessions_evicted(const struct udp_sessions *table)
 {
 	return table->evicted;
 }
-
-void udp_sessions_foreach(struct udp_sessions *table,
-			  void (*each)(void *data, const struct udp_session *session), void *data)
-{
-	list_for_each (session, &table->all, struct udp_session, link)
-		each(data, session);
-}

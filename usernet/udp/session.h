@@ -90,8 +90,5 @@ usec_t udp_sessions_expire(struct udp_sessions *table, usec_t now);
 unsigned udp_sessions_count(const struct udp_sessions *table);
 /* Number of sessions evicted so far. */
 uint64_t udp_sessions_evicted(const struct udp_sessions *table);
-/* Longest idle first; @each must not end any. */
-void udp_sessions_foreach(struct udp_sessions *table,
-			  void (*each)(void *data, const struct udp_session *session), void *data);
 
 #endif

@@ -181,7 +181,7 @@ class Forms(TcpForwardCase):
         self.network('ipv6=off')
         with self.assertRaises(QmpError) as caught:
             self.lan.ask('hostfwd-add', rule=f'tcp:127.0.0.1:0-[{GUEST6}]:22')
-        self.assertIn('IPv6, which is off', caught.exception.desc)
+        self.assertIn('IPv6, which is disabled', caught.exception.desc)
 
 
 class Unix(TcpForwardCase):

@@ -37,6 +37,7 @@ struct attachment {
 	struct optstr *opts;   /* owned */
 	const char *state_dir; /* owned by control: directory of persistent data; NULL: none */
 	enum origin origin;
+	const void *session; /* the QMP session it ends with; NULL: none */
 	struct list link; // control::attachments
 };
 

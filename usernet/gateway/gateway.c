@@ -240,6 +240,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	protect(gateway);
 	netdev_add_port(&gateway->netdev, &gateway->port, &gateway_port_ops, NULL);
 	gateway->port.trusted = true;
+	/* libslirp and checksum=verify need whole checksums. */
+	gateway->port.takes_offload = !gateway->nat && !gateway->config.verify_checksums;
 	gateway->observer.event = gateway_on_network_event;
 	network_observe(network, &gateway->observer);
 	if (gateway->config.ipv6)

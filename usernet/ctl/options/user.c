@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ctl/options/user.h"
 #include "net/user_loopback.h"
+#include "net/vlan.h"
 
 #define SMB_INSTEAD                                                                                \
 	"run Samba on the host (smbd with \"smb ports = 1445\") and write "                        \
@@ -81,6 +82,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "deny", .flags = OPT_REPEATS},
 	{.key = "hostfwd-addr"},
 	{.key = "isolate", .type = OPT_BOOL},
+	{.key = "vlan", .type = OPT_NUMBER, .min = 1, .max = VLAN_MAX},
 	{.key = "dns-server", .flags = OPT_REPEATS},
 	{.key = "route", .flags = OPT_REPEATS},
 	{.key = "ntp", .flags = OPT_REPEATS},

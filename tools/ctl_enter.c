@@ -39,7 +39,7 @@ struct inside {
 	char **command; /* NULL: stay until the process to join ends */
 	int sock;       /* to usernetctl */
 	int pidfd;      /* of the process to join; -1: none */
-	bool has_dhcp, has_v6;
+	bool has_gateway, has_dhcp, has_v6;
 	char *resolv_conf;
 	struct enter_dhcp dhcp;
 };
@@ -84,6 +84,25 @@ static bool parse_address(const char *text, struct enter_lease *lease)
 	return true;
 }
 
+/* The resolv.conf of a lease; NULL: it names no server. */
+static char *servers_of(const struct enter_lease *lease)
+{
+	GString *text;
+
+	if (!lease->n_dns)
+		return NULL;
+	text = g_string_new("# usernet\n");
+	if (lease->domain[0])
+		g_string_append_printf(text, "search %s\n", lease->domain);
+	for (unsigned i = 0; i < lease->n_dns; i++) {
+		char addr[INET_ADDRSTRLEN];
+
+		g_string_append_printf(text, "nameserver %s\n",
+				       inet_ntop(AF_INET, &lease->dns[i], addr, sizeof(addr)));
+	}
+	return g_string_free(text, FALSE);
+}
+
 static void configure(struct inside *in, const char *ifname)
 {
 	GError *error = NULL;
@@ -98,9 +117,13 @@ static void configure(struct inside *in, const char *ifname)
 			fprintf(stderr, "usernetctl: enter: the network gives no addresses; "
 					"use --address\n");
 	} else if (!enter_dhcp_ask(&in->dhcp, ifname, in->enter->hostname)) {
-		fprintf(stderr, "usernetctl: enter: no lease by DHCP: %s\n", g_strerror(errno));
-		_exit(EXIT_FAILED);
+		fprintf(stderr, "usernetctl: enter: no lease by DHCP: %s%s\n", g_strerror(errno),
+			in->has_gateway ? "" : "; use --address");
+		if (in->has_gateway)
+			_exit(EXIT_FAILED);
 	}
+	if (!in->resolv_conf)
+		in->resolv_conf = servers_of(&in->dhcp.lease);
 	if (in->dhcp.lease.addr.s_addr && !enter_space_configure(ifname, &in->dhcp.lease, &error))
 		die(error);
 	if (in->has_v6)
@@ -359,9 +382,11 @@ static int look_up(struct ctl_session *session, struct inside *in)
 	GString *text;
 	JsonObject *gateway;
 
+	in->has_dhcp = true; /* perhaps beyond a link */
 	if (status != CTL_DONE || !json_object_has_member(json_node_get_object(result), "gateway"))
 		return status;
 	gateway = json_object_get_object_member(json_node_get_object(result), "gateway");
+	in->has_gateway = true;
 	in->has_dhcp = member(gateway, "host") && json_object_get_boolean_member(gateway, "dhcp");
 	in->has_v6 = member(gateway, "ipv6-host") != NULL;
 	text = g_string_new("# usernet\n");

@@ -21,7 +21,9 @@ enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6, RELEASE = 7 };
 enum {
 	OPT_MASK = 1,
 	OPT_ROUTER = 3,
+	OPT_DNS = 6,
 	OPT_NAME = 12,
+	OPT_DOMAIN = 15,
 	OPT_MTU = 26,
 	OPT_ADDRESS = 50,
 	OPT_LEASE = 51,
@@ -43,7 +45,8 @@ static unsigned char *put(unsigned char *p, unsigned char code, const void *data
 /* @renew: the address is ours, and the message goes to the server alone. */
 static bool say(struct enter_dhcp *dhcp, unsigned char type, bool renew)
 {
-	static const unsigned char list[] = {OPT_MASK, OPT_ROUTER, OPT_MTU, OPT_ROUTES};
+	static const unsigned char list[] = {OPT_MASK,   OPT_ROUTER, OPT_DNS,
+					     OPT_DOMAIN, OPT_MTU,    OPT_ROUTES};
 	const struct enter_lease *lease = &dhcp->lease;
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(67)};
 	unsigned char message[MESSAGE] = {1, 1, 6, 0}, *p = message + FIXED;
@@ -106,6 +109,23 @@ static unsigned read_number(const unsigned char *p, size_t len)
 	return n;
 }
 
+/* It goes to resolv.conf: nothing but letters, digits, dots and hyphens. */
+static void read_domain(struct enter_lease *lease, const unsigned char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!g_ascii_isalnum(p[i]) && !strchr(".-_", p[i]))
+			return;
+	}
+	memcpy(lease->domain, p, len);
+	lease->domain[len] = 0;
+}
+
+static void read_servers(struct enter_lease *lease, const unsigned char *p, size_t len)
+{
+	lease->n_dns = (unsigned)MIN(len / 4, (size_t)ENTER_SERVERS_MAX);
+	memcpy(lease->dns, p, 4 * lease->n_dns);
+}
+
 static void read_option(struct enter_lease *lease, unsigned char *type, unsigned char code,
 			const unsigned char *p, size_t len, bool has_routes)
 {
@@ -121,6 +141,10 @@ static void read_option(struct enter_lease *lease, unsigned char *type, unsigned
 		lease->mtu = read_number(p, len);
 	else if (code == OPT_LEASE && len == 4)
 		lease->seconds = read_number(p, len);
+	else if (code == OPT_DNS)
+		read_servers(lease, p, len);
+	else if (code == OPT_DOMAIN)
+		read_domain(lease, p, len);
 	else if (code == OPT_ROUTES)
 		read_routes(lease, p, len);
 	else if (code == OPT_ROUTER && len >= 4 && !has_routes) {

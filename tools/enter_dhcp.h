@@ -10,7 +10,8 @@
  * A small DHCP client (RFC 2131) for `usernetctl enter`: one interface, in the network namespace of
  * the caller. Needs rp_filter off until the interface has its address.
  */
-#define ENTER_ROUTES_MAX 32
+#define ENTER_ROUTES_MAX  32
+#define ENTER_SERVERS_MAX 3
 
 struct enter_route {
 	struct in_addr net, via; /* via 0: on the link */
@@ -23,6 +24,9 @@ struct enter_lease {
 	unsigned seconds; /* of validity */
 	struct enter_route routes[ENTER_ROUTES_MAX];
 	unsigned n_routes;
+	struct in_addr dns[ENTER_SERVERS_MAX];
+	unsigned n_dns;
+	char domain[256]; /* "" when not said, or not a domain name */
 };
 
 struct enter_dhcp {

@@ -120,6 +120,14 @@ const char help_links[] =
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"    fds=N:…  vhostfd=N  vhostfds=N:…   refused\n"
+	"\n"
+	"  vde: a port of a vde_switch\n"
+	"    sock=DIR                       the switch's directory, or a VDE URL\n"
+	"    port=N                         its port (0: any)\n"
+	"    group=NAME  mode=MODE          who may use our socket\n"
+	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n";
 
 const char help_rest[] =

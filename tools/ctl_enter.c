@@ -58,7 +58,8 @@ static bool send_tap(int sock, int fd)
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = {.room = {0}};
-	struct iovec iov = {"t", 1};
+	char byte = 't';
+	struct iovec iov = {&byte, 1};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control.room,
@@ -429,7 +430,8 @@ int ctl_run_enter(struct ctl_session *session, char **params)
 {
 	const struct ctl_enter *enter = session->enter;
 	struct enter_lease lease;
-	char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
+	char sh[] = "/bin/sh";
+	char *shell[] = {getenv("SHELL") ? getenv("SHELL") : sh, NULL};
 	struct inside in = {.enter = enter, .pidfd = -1};
 	int socks[2], status;
 

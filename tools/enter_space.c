@@ -245,7 +245,9 @@ bool enter_space_configure(const char *ifname, const struct enter_lease *lease, 
 	return true;
 }
 
-/* if_inet6: address, index, prefix length, scope (0: global), flags, name. */
+#define LINK_SCOPE 0x20 /* net/ipv6.h IPV6_ADDR_LINKLOCAL */
+
+/* if_inet6: address, index, prefix length, scope, flags, name. fec0::/64 has a scope of its own. */
 static bool has_global_v6(const char *ifname)
 {
 	FILE *file = fopen("/proc/self/net/if_inet6", "re");
@@ -254,7 +256,7 @@ static bool has_global_v6(const char *ifname)
 	bool found = false;
 
 	while (file && !found && fscanf(file, "%*32s %*x %*x %x %*x %31s", &scope, name) == 2)
-		found = scope == 0 && !strcmp(name, ifname);
+		found = scope != LINK_SCOPE && !strcmp(name, ifname);
 	if (file)
 		fclose(file);
 	return found;

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """usernetctl enter: programs of this machine on the network, over a tap in their own namespace."""
 import hashlib
-import json
 import os
-import re
 import signal
 import socket
 import subprocess

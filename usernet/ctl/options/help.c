@@ -107,7 +107,9 @@ const char help_links[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
-	"\n"
+	"\n";
+
+const char help_taps[] =
 	"  tap: a network interface of this machine that you own, or of a namespace\n"
 	"    ifname=NAME                    a tap made for you: ip tuntap add dev NAME mode tap user YOU\n"
 	"    fd=N                           or an inherited descriptor of a tap or macvtap\n"

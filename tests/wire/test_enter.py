@@ -121,7 +121,7 @@ class Command(EnterCase):
         self.assertIn('search usernet.internal', text)
         self.assertRegex(text, r'tap0\s+00000000\s+0202000A')
         self.assertRegex(text, r'tap0\s+000200C0\s+0902000A')
-        self.assertRegex(text, r'(?m)^fec0\w+ \w+ 40 00 \w+\s+tap0$')
+        self.assertRegex(text, r'(?m)^fec0\w+ \w+ 40 40 \w+\s+tap0$')
 
     def test_exit_status_is_the_commands(self):
         self.network()
@@ -146,17 +146,19 @@ class Command(EnterCase):
         states = [lease['state'] for lease in daemon.qmp().run('query-leases')]
         self.assertNotIn('bound', states)
 
+    def end_by(self, signo):
+        daemon = self.network()
+        child = self.start('--', 'sh', '-c', 'readlink /proc/self/ns/net; exec sleep 1000')
+        space = child.stdout.readline().strip()
+        child.send_signal(signo)
+        self.assert_nothing_left(daemon, space)
+        return child.wait(30)
+
     def test_nothing_is_left_when_it_is_killed(self):
-        for signo in (signal.SIGKILL, signal.SIGTERM):
-            with self.subTest(signo=signo):
-                self.folder.close()
-                self.folder = Folder()
-                daemon = self.network()
-                child = self.start('--', 'sh', '-c', 'readlink /proc/self/ns/net; exec sleep 1000')
-                space = child.stdout.readline().strip()
-                child.send_signal(signo)
-                self.assert_nothing_left(daemon, space)
-                daemon.stop()
+        self.end_by(signal.SIGKILL)
+
+    def test_signal_is_passed_to_the_command(self):
+        self.assertEqual(self.end_by(signal.SIGTERM), 128 + signal.SIGTERM)
 
     def test_command_ends_when_the_network_quits(self):
         daemon = self.network()

@@ -196,8 +196,7 @@ static bool kill_children(void)
 static void kill_the_rest(void)
 {
 	while (kill_children())
-		while (waitpid(-1, NULL, 0) > 0)
-			;
+		(void)waitpid(-1, NULL, 0);
 }
 
 /* When to renew, in ms from now; -1: never. */

@@ -17,7 +17,7 @@ static const struct opt_spec specs[] = {
 static bool read_options(struct vde_config *config, const struct optstr *opts, GError **error)
 {
 	const char *mode = optstr_get(opts, "mode");
-	guint64 bits = 0;
+	guint64 bits = 0700; /* as in QEMU; the library takes 0 for no access */
 
 	/* QEMU takes the number as it is written; people mean octal. */
 	if (mode && !g_ascii_string_to_unsigned(mode, 8, 0, 0777, &bits, NULL))

@@ -17,7 +17,7 @@ struct vde_config {
 	const char *sock;  /* the switch's directory, or a VDE URL; NULL: the library's default */
 	int port;          /* of the switch; 0: any */
 	const char *group; /* of our socket; NULL: unchanged */
-	mode_t mode;       /* of our socket; 0: unchanged */
+	mode_t mode;       /* of our socket; the switch must be able to write to it */
 };
 
 struct netdev *vde_netdev_new(struct network *network, const struct vde_config *config,

@@ -286,9 +286,9 @@ class Lab:
         """Of the daemon of this name."""
         return os.path.join(self.path("run"), "usernet", f"{self.word}-{name}")
 
-    def process(self, name, words):
+    def process(self, name, words, pass_fds=()):
         """Another program that must run; it ends with the test."""
-        process = Process(self, name, words)
+        process = Process(self, name, words, pass_fds)
         self.processes.append(process)
         return process
 

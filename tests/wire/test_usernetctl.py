@@ -2,6 +2,7 @@
 """usernetctl finds networks, removes rules as it printed them, and saves live changes."""
 import json
 import os
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -75,7 +76,8 @@ class Finding(CtlCase):
                     status = json.loads(self.ctl("--name", name, "--json", "status",
                                                  XDG_RUNTIME_DIR=runtime))
                     self.assertEqual(status["run-dir"], f"{base}/{name}")
-        if created:
+        shutil.rmtree(f"{base}/{name}")
+        if created and not os.listdir(base):
             os.rmdir(base)
 
     def test_directory_of_another_user_is_not_looked_into(self):

@@ -35,6 +35,7 @@ static void take_syn(struct tcp_conn *c, const struct packet *packet,
 
 	c->irs = packet_u32(tcp + 4);
 	c->rcv_nxt = c->up_nxt = c->rcv_edge = c->last_ack_sent = c->irs + 1;
+	c->steady_from = c->rcv_nxt;
 	c->stamps = options->has_stamps;
 	c->sack = options->may_sack;
 	c->snd_shift = options->has_shift ? options->shift : 0;

@@ -4,7 +4,7 @@ import socket
 import struct
 
 from lib import packet as pk
-from lib.case import GATEWAY, GATEWAY6, GatewayCase
+from lib.case import DNS, GATEWAY, GATEWAY6, GatewayCase
 from lib.namespace import with_addresses
 from lib.wait import LIMIT
 from lib.world import (FAR, FAR6, FORBIDDEN, FORBIDDEN6, NARROW, NARROW6, NARROW_MTU, NO_HOST,
@@ -134,6 +134,13 @@ class Errors(IcmpCase):
         self.assertEqual(self.error('udp', GATEWAY)[:3], (GATEWAY, UNREACHABLE, 3))
         self.assertEqual(self.error('udp', GATEWAY6)[:3], (GATEWAY6, UNREACHABLE6, 4))
 
+    def test_other_ports_of_the_name_server_are_refused(self):
+        self.start()
+        for port in (853, 80):
+            with self.assertRaises(ConnectionRefusedError):
+                self.a.tcp(DNS, port)
+        self.assertEqual(self.error('udp', DNS)[:3], (DNS, UNREACHABLE, 3))
+
 
 class Pings(IcmpCase):
     @in_a_world
@@ -152,6 +159,14 @@ class Pings(IcmpCase):
             self.a.send(pk.eth(self.a.hop_to(FAR), self.a.mac, pk.IPV4, part))
         p = self.a.expect(lambda p: p.icmp and p.icmp.ident == 7, 'a large echo')
         self.assertEqual(p.icmp.payload, payload)
+
+    def test_record_route_and_timestamps_are_answered(self):
+        self.start()
+        record_route = bytes([7, 39, 4]) + bytes(36) + b'\1'
+        timestamp = bytes([68, 36, 5, 0]) + bytes(32)
+        for dst in (GATEWAY, DNS):
+            for options in (record_route, timestamp):
+                self.a.ping(dst, options=options)
 
     @without_pings
     def test_without_permission_it_is_said(self):

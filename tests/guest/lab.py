@@ -160,8 +160,8 @@ class Guest(Process):
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode()
 
-    def wait_boot(self):
-        deadline = time.monotonic() + BOOT_SECONDS
+    def wait_boot(self, seconds=BOOT_SECONDS):
+        deadline = time.monotonic() + seconds
         while self.line(deadline).strip() != "ready":
             pass
         return self

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import sys
 
-from lab import KERNEL_WORDS, Lab, expect, expect_stopped_cleanly
-from test_firmware import OVMF
+from lab import KERNEL_WORDS, Lab, LabError, expect, expect_stopped_cleanly
+from test_firmware import BOOT_SECONDS, OVMF
 from test_ipxe import BootServer
 
 MODULES = ["efinet", "net", "tftp", "http", "normal", "configfile", "linux", "echo"]
@@ -58,7 +58,12 @@ def main(kind):
             extra=["-m", "512",
                    "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
                    "-drive", f"if=pflash,format=raw,file={lab.path('vars.fd')}"], wait=False)
-        guest.wait_boot()
+        try:
+            guest.wait_boot(BOOT_SECONDS)
+        except LabError:
+            with open(lab.path("guest.console"), encoding="utf-8", errors="replace") as file:
+                print(file.read()[-2000:], web.asked)
+            raise
         expect([path for path in web.asked if path != "/grub.cfg"],
                [] if kind == "tftp" else ["/kernel", "/initramfs"], "files fetched by HTTP")
         expect(guest.lease(), "10.0.2.15", "the address the firmware had")

@@ -51,6 +51,13 @@ class Finding(CtlCase):
         self.assertEqual([row["name"] for row in json.loads(self.ctl("--json", "list"))],
                          ["default"])
 
+    def test_list_shows_networks_with_a_run_directory_of_their_own(self):
+        elsewhere = self.folder.file("elsewhere")
+        self.daemon("--run-dir", elsewhere, name="lab")
+        [row] = [row for row in json.loads(self.ctl("--json", "list"))
+                 if row["socket"].startswith(elsewhere)]
+        self.assertEqual((row["name"], row["socket"]), ("lab", elsewhere + "/qmp.sock"))
+
     def test_network_that_does_not_run_is_said_to(self):
         self.daemon(name="lab")
         result = self.run_ctl("--name", "other", "list")

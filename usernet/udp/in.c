@@ -33,12 +33,8 @@ static struct conn *peer_opens(struct udp *udp, const struct udp_socket *socket,
 	return conn_find(udp->env.conns, key);
 }
 
-/*
- * The conn that @message belongs to. NULL: it must not reach the guest. *@counted: datagrams of it
- * that the conn has counted.
- */
-static struct conn *conn_of(struct udp_socket *socket, const struct udp_message *message,
-			    unsigned *counted)
+/* The conn that @message belongs to. NULL: it must not reach the guest. */
+static struct conn *conn_of(struct udp_socket *socket, const struct udp_message *message)
 {
 	struct udp *udp = socket->host.udp;
 	struct conn_key key = {
@@ -54,11 +50,8 @@ static struct conn *conn_of(struct udp_socket *socket, const struct udp_message 
 	 * Port 0 cannot be answered (RFC 768: no reply is meant); a late echo reply is of no
 	 * use.
 	 */
-	*counted = 0;
-	if (!conn && key.proto == IPPROTO_UDP && key.peer_port) {
+	if (!conn && key.proto == IPPROTO_UDP && key.peer_port)
 		conn = peer_opens(udp, socket, &key);
-		*counted = 1;
-	}
 	if (!conn || conn->cut)
 		return NULL;
 	if (!conn->udp)
@@ -124,8 +117,8 @@ static void deliver(struct udp_socket *socket, unsigned i)
 {
 	struct udp *udp = socket->host.udp;
 	const struct udp_message *message = udp_message_get(udp->receiver, i);
-	unsigned n = udp_message_count(message), counted;
-	struct conn *conn = conn_of(socket, message, &counted);
+	struct conn *conn = conn_of(socket, message);
+	unsigned n = udp_message_count(message);
 
 	if (!conn) {
 		port_drop(udp->env.outbox->port, DROP_POLICY, n);
@@ -135,7 +128,7 @@ static void deliver(struct udp_socket *socket, unsigned i)
 		deliver_udp(udp, conn, i);
 	else
 		deliver_echo(udp, conn, i);
-	conn_passed(udp->env.conns, conn, CONN_TO_GUEST, n - counted, message->len, udp_now(udp));
+	conn_passed(udp->env.conns, conn, CONN_TO_GUEST, n, message->len, udp_now(udp));
 }
 
 size_t udp_socket_read(struct udp_host *host)

@@ -74,13 +74,22 @@ def beside(command, host, guest):
         print(f"  {pair[0]:{width}}  |  {pair[1]}".rstrip(), flush=True)
 
 
+def path_of(program):
+    path = shutil.which(program)
+    if not path:
+        raise LabError(f"no {program} (Debian: mtr-tiny traceroute iputils-ping)")
+    return path
+
+
 def both(guest, command):
     """(output on the host, in the guest) of a command. The guest's comes first, so that routers say
     it all to it."""
     for family in ("-4", "-6"):
         subprocess.run(["ip", family, "route", "flush", "cache"], check=True,
                        preexec_fn=keep_capabilities)
-    _, inside = guest.try_run(command)
+    # By its path: busybox's shell has programs of the same names.
+    program, words = command.split(" ", 1)
+    _, inside = guest.try_run(f"MTR_PACKET={path_of('mtr-packet')} {path_of(program)} {words}")
     outside = on_host(command)
     beside(command, outside, inside)
     return outside, inside
@@ -162,17 +171,10 @@ def main():
         sock = lab.path("lan.sock")
         daemon = lab.usernet("--netdev", "user,id=nat",
                              "--netdev", f"stream,id=lan,server=on,addr.type=unix,addr.path={sock}")
-        programs = [shutil.which(name) for name in PROGRAMS]
-        if None in programs:
-            raise LabError("no mtr, traceroute or ping (Debian: mtr-tiny traceroute iputils-ping)")
-        lab.make_image(programs=programs)
+        lab.make_image(programs=[path_of(name) for name in PROGRAMS])
         guest = lab.guest("guest", f"stream,id=n0,addr.type=unix,addr.path={sock}")
         guest.lease()
         guest.address6()
-        # Not busybox's programs of the same names.
-        guest.run("cd /bin && rm -f ping ping6 traceroute traceroute6 && "
-                  + " && ".join(f"ln -s {path} {name}" for path, name in zip(programs, PROGRAMS)
-                                if path != f"/bin/{name}"))
         paths(guest)
         sizes(guest)
         transfers(lab, guest, world)

@@ -88,8 +88,9 @@ static bool is_of_a_network(const char *socket)
 	g_autofree char *lock = g_build_filename(dir, "lock", NULL);
 	struct stat st;
 
-	return g_str_has_suffix(socket, "/qmp.sock") && lstat(lock, &st) == 0 &&
-	       S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	return g_str_has_suffix(socket, "/qmp.sock") && lstat(socket, &st) == 0 &&
+	       st.st_uid == geteuid() && lstat(lock, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_uid == geteuid();
 }
 
 /* Those started with --run-dir: the kernel knows the paths of all unix sockets. */

@@ -298,8 +298,9 @@ class Lab:
         self.processes.append(daemon)
         return daemon
 
-    def make_image(self, drivers=()):
-        """self.kernel and self.initramfs: what a guest boots. DRIVERS: as guest-image --driver."""
+    def make_image(self, drivers=(), programs=()):
+        """self.kernel and self.initramfs: what a guest boots. DRIVERS, PROGRAMS: as guest-image
+        --driver and --program."""
         if self.initramfs:
             return
         self.initramfs = self.path("initramfs")
@@ -309,6 +310,8 @@ class Lab:
             words += ["--kernel-root", os.environ["USERNET_GUEST_KERNEL_ROOT"]]
         for driver in drivers:
             words += ["--driver", driver]
+        for program in programs:
+            words += ["--program", program]
         result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
         self.kernel = result.stdout.decode().strip()
 

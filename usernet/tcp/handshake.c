@@ -135,7 +135,7 @@ static bool serve_opening(struct tcp_conn *c)
 		 * On an established connection it would make ICMP errors fatal (RFC 1122
 		 * 4.2.3.9).
 		 */
-		if (c->recverr)
+		if (c->recverr || c->v6) /* in IPv6 it was set before connect() */
 			set_recverr(c, 0);
 		c->phase = PHASE_SYN_RECEIVED;
 		send_syn(c);

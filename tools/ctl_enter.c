@@ -330,7 +330,7 @@ static int attach(struct ctl_session *session, int tap)
 	json_object_set_string_member(args, "type", "tap");
 	json_object_set_string_member(args, "id", id);
 	json_object_set_string_member(args, "fd", "tap");
-	json_object_set_boolean_member(args, "session", TRUE);
+	json_object_set_boolean_member(args, "with-client", TRUE);
 	if (status == CTL_DONE)
 		return ctl_request(session, "netdev_add", args, &result);
 	json_object_unref(args);

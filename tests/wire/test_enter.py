@@ -288,7 +288,7 @@ class Session(EnterCase):
     def test_netdev_of_a_session_ends_with_it(self):
         daemon = self.network()
         qmp = daemon.qmp()
-        qmp.run('netdev_add', type='stream', id='s', server=True, session=True,
+        qmp.run('netdev_add', type='stream', id='s', server=True, **{'with-client': True},
                 addr={'type': 'unix', 'path': self.folder.file('s.sock')})
         other = daemon.qmp()
         self.assertIn('s', [netdev['id'] for netdev in other.run('query-netdevs')])

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ctl/control.h"
 #include "ctl/qmp/json_splitter.h"
 #include "ctl/qmp/qmp.h"
 #include "ctl/qmp/request.h"
@@ -208,7 +207,6 @@ void monitor_free(struct monitor *monitor)
 	monitor->qmp->n_monitors--;
 	close(monitor->fd);
 	json_splitter_free(monitor->splitter);
-	control_end_session(monitor->session.control, &monitor->session);
 	session_end(&monitor->session);
 	fd_names_clear(&monitor->session.fds);
 	g_byte_array_unref(monitor->out);

@@ -106,6 +106,7 @@ static char *servers_of(const struct enter_lease *lease)
 
 static void configure(struct inside *in, const char *ifname)
 {
+	const char *hostname = in->enter->hostname ? in->enter->hostname : g_get_host_name();
 	GError *error = NULL;
 
 	in->dhcp.fd = -1;
@@ -117,7 +118,7 @@ static void configure(struct inside *in, const char *ifname)
 		if (!in->has_v6)
 			fprintf(stderr, "usernetctl: enter: the network gives no addresses; "
 					"use --address\n");
-	} else if (!enter_dhcp_ask(&in->dhcp, ifname, in->enter->hostname)) {
+	} else if (!enter_dhcp_ask(&in->dhcp, ifname, hostname)) {
 		fprintf(stderr, "usernetctl: enter: no lease by DHCP: %s%s\n", g_strerror(errno),
 			in->has_gateway ? "" : "; use --address");
 		if (in->has_gateway)

@@ -545,8 +545,6 @@ int main(int argc, char **argv)
 	}
 	if (!args)
 		return ctl_usage("a command is missing");
-	if (!enter.hostname)
-		enter.hostname = g_strdup(g_get_host_name());
 	session.enter = &enter;
 	session.json = json;
 	session.id = id;

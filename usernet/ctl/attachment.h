@@ -38,7 +38,7 @@ struct attachment {
 	const char *state_dir; /* owned by control: directory of persistent data; NULL: none */
 	enum origin origin;
 	const void *session; /* the QMP session it ends with; NULL: none */
-	struct list link; // control::attachments
+	struct list link;    // control::attachments
 };
 
 /* Where fd= and addr.str= get their descriptor: on the command line numbers, in QMP names. */

@@ -27,9 +27,9 @@ def has_word(word, text):
 
 
 def members(value):
-    """The names of all members in VALUE, at any depth."""
+    """The names of all members in VALUE, at any depth; without the drops, which usernet(8) lists."""
     if isinstance(value, dict):
-        return set(value).union(*map(members, value.values()))
+        return set(value).union(*(members(each) for key, each in value.items() if key != 'drops'))
     return set().union(*map(members, value)) if isinstance(value, list) else set()
 
 

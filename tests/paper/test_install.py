@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""meson install: programs, pages, completions and the example are where they are looked for."""
+"""meson install: programs, pages, completions, unit and example are where they are looked for."""
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ WANTED = """
 bin/usernet
 bin/usernet-passt
 bin/usernetctl
+lib/systemd/user/usernet@.service
 share/bash-completion/completions/usernet
 share/bash-completion/completions/usernet-passt
 share/bash-completion/completions/usernetctl
@@ -41,6 +44,22 @@ class Install(unittest.TestCase):
             found = {os.path.relpath(os.path.join(base, name), prefix)
                      for base, _, files in os.walk(prefix) for name in files}
             self.assertEqual(set(WANTED) - found, set())
+            self.verify_unit(prefix)
+
+    def verify_unit(self, prefix):
+        """systemd-analyze has no complaint of the unit, as instance "lab"."""
+        if not shutil.which('systemd-analyze'):
+            return
+        with open(os.path.join(prefix, 'lib/systemd/user/usernet@.service'),
+                  encoding='utf-8') as file:
+            text = re.sub(r'ExecStart=\S*/', f'ExecStart={prefix}/bin/', file.read())
+        unit = os.path.join(prefix, 'usernet@lab.service')
+        with open(unit, 'w', encoding='utf-8') as file:
+            file.write(text)
+        done = subprocess.run(['systemd-analyze', '--user', '--man=no', 'verify', unit], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env={**os.environ, 'XDG_RUNTIME_DIR': prefix})
+        self.assertEqual((done.returncode, done.stdout), (0, ''))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The errors that a user can cause from the command line: each names the cause and the way out. A new
-error gets a row here. Errors that need a file or a running network are in test_cli_errors.py."""
+"""The errors that a user can cause from the command line: each names the cause and the way out. A
+new error gets a row here. Errors that need more than words are in test_cli_errors.py."""
 import os
 import subprocess
 import unittest
@@ -9,8 +9,7 @@ from lib.daemon import END_SECONDS, Daemon, Folder, program, run_ctl, run_daemon
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3
 
-# (status, arguments, cause, way out); "{dir}" is a fresh folder. An argument "NETDEV" after --netdev
-# is written without blanks, so that rows are split at them.
+# (status, arguments, cause, way out); "{dir}" is a fresh folder.
 USERNET = [
     (USAGE, '--frob', 'Unknown option --frob', 'usernet --help shows what there is'),
     (USAGE, 'guest', "unexpected argument 'guest'", 'options begin with --'),

@@ -17,6 +17,7 @@
 struct config;
 struct network;
 struct options;
+struct sandbox;
 struct watch;
 
 struct control {
@@ -29,8 +30,9 @@ struct control {
 	GHashTable *records;     /* records.h: keys of the file's records */
 	/* owned by main; reload reads them again. May be NULL, like the next. */
 	const struct options *options;
-	struct config *config; /* as last read; its owner frees it before control_free() */
-	bool doors_added;      /* config.h */
+	struct config *config;         /* as last read; its owner frees it before control_free() */
+	bool doors_added;              /* config.h */
+	const struct sandbox *sandbox; /* owned by main; NULL in tests */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */
@@ -55,6 +57,11 @@ struct attachment *control_find_netdev(struct control *control, const struct net
 struct attachment *control_find_user(struct control *control, const char *id, GError **error);
 /* @name: a netdev's id, a port ("lan.1"), or a guest's name or MAC address. */
 bool control_set_link(struct control *control, const char *name, bool up, GError **error);
+/*
+ * The error of a change at run time: if the sandbox may be the reason, says what to do. Does
+ * nothing at start.
+ */
+void control_blame_sandbox(const struct control *control, GError **error);
 void control_quit(struct control *control);
 
 #endif

@@ -2,6 +2,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
@@ -182,6 +183,12 @@ static const struct masked when[] = {
 	{"ioctl", 1, WORD, TCGETS}, /* stdio: is it a terminal? */
 	{"ioctl", 1, WORD, SIOCGIFINDEX},
 	{"ioctl", 1, WORD, SIOCGIFNAME},
+	/* a tap that is added while the network runs */
+	{"ioctl", 1, WORD, TUNSETIFF},
+	{"ioctl", 1, WORD, TUNGETIFF},
+	{"ioctl", 1, WORD, TUNSETOFFLOAD},
+	{"ioctl", 1, WORD, TUNSETVNETHDRSZ},
+	{"ioctl", 1, WORD, TUNSETSNDBUF},
 };
 
 /* These fail instead: libraries go on without, for example libc's when it cannot load a plug-in. */

@@ -13,6 +13,7 @@
 static void add_host(struct sandbox *sandbox)
 {
 	sandbox_allow(sandbox, "/dev/null", SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_allow(sandbox, "/dev/net/tun", SANDBOX_READ | SANDBOX_WRITE); /* taps */
 	sandbox_allow(sandbox, "/dev/urandom", SANDBOX_READ); /* GLib's random numbers */
 	sandbox_allow_around(sandbox, "/etc/localtime", SANDBOX_READ);
 	sandbox_allow(sandbox, "/usr/share/zoneinfo", SANDBOX_READ);

@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/socket_maker.h"
 #include "base/spawner.h"
 #include "ctl/background.h"
 #include "ctl/config/config.h"
@@ -35,14 +36,13 @@
  * One process, one network. It runs through stages, each with fewer rights than the one before:
  *
  *   start    Read and check argv and the configuration file; fork with --daemon; close stray
- *            descriptors; set umask, no core dumps, block signals. Fork the helper that runs
- *            guestfwd commands, if there are any. No input of guests or peers is read.
- *   open     Run and state directories with their locks, reservations of guests, netdevs with their
- *            sockets and forwards, control socket.
- *   confine  Still one thread, everything is open: restrict access by path. --sandbox full: also
- *            enter namespaces with an empty root.
- *   lock     Set no-new-privs, drop capabilities, restrict system calls.
- *   run      The loop, until a signal or `quit`. Input of peers is read only here.
+ *            descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs
+ *            guestfwd commands, if there are any; one makes unix sockets later. No input of guests
+ * or peers is read. open     Run and state directories with their locks, reservations of guests,
+ * netdevs with their sockets and forwards, control socket. confine  Still one thread, everything is
+ * open: restrict access by path. --sandbox full: also enter namespaces with an empty root. lock Set
+ * no-new-privs, drop capabilities, restrict system calls. run      The loop, until a signal or
+ * `quit`. Input of peers is read only here.
  *
  * Leaving undoes the stages in reverse order, also after a failure: what was opened is closed and
  * removed.
@@ -201,6 +201,8 @@ static bool stage_start(struct daemon *daemon, GError **error)
 		return blame(daemon, "log-file", 0, error);
 	if (!start_spawner(daemon, error))
 		return false;
+	if (daemon->config->settings.sandbox != SANDBOX_OFF && !socket_maker_start(error))
+		return false;
 	umask(077);
 	daemon->sandbox = sandbox_new(daemon->config->settings.sandbox);
 	/* Debuggers need a dumpable process. */
@@ -326,6 +328,7 @@ static void leave(struct daemon *daemon)
 	if (daemon->network)
 		network_free(daemon->network);
 	spawner_free(daemon->spawner);
+	socket_maker_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

@@ -141,13 +141,13 @@ class Works(SandboxCase):
             a.listen(7)
             with self.lan.daemon.qmp() as qmp:
                 path = self.lan.path('in.sock')
-                qmp.run('hostfwd-add', rule=f'unix:{path}-{a.ip}:7')
+                qmp.run('hostfwd-add', rule=f'unix:[{path}]-{a.ip}:7')
                 with socket.socket(socket.AF_UNIX) as client:
                     client.settimeout(LIMIT)
                     client.connect(path)
                     a.accept(7).send(b'hello')
                     self.assertEqual(recv_exactly(client, 5), b'hello')
-                qmp.run('hostfwd-remove', rule=f'unix:{path}')
+                qmp.run('hostfwd-remove', rule=f'unix:[{path}]')
                 for kind in ('stream', 'dgram'):
                     side = 'addr' if kind == 'stream' else 'local'
                     options = {'type': kind, 'id': 'more',
@@ -194,30 +194,52 @@ class Works(SandboxCase):
             self.assertIn('is in use by ', caught.exception.desc)
 
 
-class Denied(SandboxCase):
-    def add(self, path):
+class LaterSockets(SandboxCase):
+    """Those in directories that were not known at the start are made by a helper."""
+
+    def add(self, path, **more):
         with self.lan.daemon.qmp() as qmp:
             qmp.run('netdev_add', type='stream', id='more', server=True,
-                    addr={'type': 'unix', 'path': path})
+                    addr={'type': 'unix', 'path': path}, **more)
 
-    def test_other_directories_are_denied_with_a_hint(self):
+    def test_they_are_made_shared_and_removed(self):
         for mode in MODES:
             self.network('', '--sandbox', mode)
             os.mkdir(self.lan.path('other'))
-            if self.is_watched():
-                continue
-            with self.subTest(mode=mode), self.assertRaises(QmpError) as caught:
-                # In the directory of the test's own sockets a new one would be allowed.
-                self.add('/var/tmp/usernet-wire-denied.sock')
-            self.assertIn('add --sandbox-path DIR', caught.exception.desc)
-            self.station().ping(GATEWAY)
-
-    def test_sandbox_path_allows_one(self):
-        for mode in MODES:
-            with self.subTest(mode=mode):
-                self.network('', '--sandbox', mode, '--sandbox-path', '{dir}/other', start=False)
-                os.mkdir(self.lan.path('other'))
-                self.lan.start()
-                path = self.lan.path('other', 'a.sock')
-                self.add(path)
+            path = self.lan.path('other', 'a.sock')
+            for kept in (False, True):
+                self.add(path, mode='0660')
+                self.assertEqual(os.stat(path).st_mode & 0o777, 0o660)
                 Station(self.keep(StreamGuest.unix(path))).dhcp()
+                if not kept:
+                    self.lan.ask('netdev_del', id='more')
+                    self.assertFalse(os.path.exists(path))
+            self.lan.stop()
+            self.assertFalse(os.path.exists(path))
+
+    def test_living_sockets_and_files_of_others_stay(self):
+        for mode in MODES:
+            self.network('', '--sandbox', mode)
+            os.mkdir(self.lan.path('other'))
+            path, file = self.lan.path('other', 'a.sock'), self.lan.path('other', 'file')
+            with socket.socket(socket.AF_UNIX) as living:
+                living.bind(path)
+                living.listen()
+                with open(file, 'wb'):
+                    pass
+                for taken, why in ((path, 'in use by another process'), (file, 'not a socket')):
+                    with self.assertRaises(QmpError) as caught:
+                        self.add(taken)
+                    self.assertIn(why, caught.exception.desc)
+            self.assertTrue(os.path.exists(path) and os.path.exists(file))
+
+    def test_sandbox_path_allows_a_directory(self):
+        for mode in MODES:
+            self.network('', '--sandbox', mode, '--sandbox-path', '{dir}/other', start=False)
+            os.mkdir(self.lan.path('other'))
+            self.lan.start()
+            listener = self.keep(StreamGuest.listen_unix(self.lan.path('other', 'b.sock')))
+            with self.lan.daemon.qmp() as qmp:
+                qmp.run('netdev_add', type='stream', id='more', server=False,
+                        addr={'type': 'unix', 'path': self.lan.path('other', 'b.sock')})
+            Station(self.keep(StreamGuest.accept_from(listener))).dhcp()

@@ -13,7 +13,6 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/port.h"
-#include "sandbox/sandbox.h"
 
 struct control *control_new(struct network *network, const char *run_dir)
 {
@@ -150,36 +149,6 @@ bool control_set_link(struct control *control, const char *name, bool up, GError
 		return not_found(name, error);
 	port_set_link(port, up);
 	return true;
-}
-
-/* Does @error look like one that the sandbox makes? */
-static bool is_denial(const struct sandbox *sandbox, const GError *error)
-{
-	if (error->domain != G_FILE_ERROR)
-		return false;
-	switch (error->code) {
-	case G_FILE_ERROR_ACCES:
-	case G_FILE_ERROR_PERM:
-		return sandbox_has(sandbox, SANDBOX_PATHS);
-	case G_FILE_ERROR_NOENT:
-	case G_FILE_ERROR_ROFS:
-		return sandbox_has(sandbox, SANDBOX_NAMESPACES);
-	default:
-		return false;
-	}
-}
-
-void control_blame_sandbox(const struct control *control, GError **error)
-{
-	g_autoptr(GError) before = NULL;
-
-	if (!control->sandbox || !error || !is_denial(control->sandbox, *error))
-		return;
-	before = g_steal_pointer(error);
-	g_set_error(
-		error, before->domain, before->code,
-		"%s; the sandbox allows only directories known at start: add --sandbox-path DIR",
-		before->message);
 }
 
 void control_quit(struct control *control)

@@ -57,11 +57,6 @@ struct attachment *control_find_netdev(struct control *control, const struct net
 struct attachment *control_find_user(struct control *control, const char *id, GError **error);
 /* @name: a netdev's id, a port ("lan.1"), or a guest's name or MAC address. */
 bool control_set_link(struct control *control, const char *name, bool up, GError **error);
-/*
- * The error of a change at run time: if the sandbox may be the reason, says what to do. Does
- * nothing at start.
- */
-void control_blame_sandbox(const struct control *control, GError **error);
 void control_quit(struct control *control);
 
 #endif

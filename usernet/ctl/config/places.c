@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/config/places.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "ctl/config/config.h"
@@ -25,8 +26,14 @@ static void add_host(struct sandbox *sandbox)
 /* Editors replace a file rather than write to it, so its folder must be readable. */
 static void add_files(const struct config *config, struct sandbox *sandbox)
 {
-	if (config->path)
+	if (config->path) {
+		g_autofree char *dir = g_path_get_dirname(config->path);
+
+		/* The network's own file may be written later. Without the directory it is not
+		 * read. */
+		(void)!g_mkdir_with_parents(dir, 0700);
 		sandbox_allow_around(sandbox, config->path, SANDBOX_READ);
+	}
 	if (config->settings.pidfile)
 		sandbox_allow_around(sandbox, config->settings.pidfile, SANDBOX_REMOVE);
 	for (char **path = config->settings.qmp; *path; path++)

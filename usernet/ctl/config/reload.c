@@ -34,7 +34,6 @@ void reload_report(JsonArray *to, const char *kind, const char *name, const char
 
 void reload_report_failure(struct reload *reload, const char *kind, const char *name, GError *error)
 {
-	control_blame_sandbox(reload->control, &error);
 	reload_report(reload->failed, kind, name, "error", error->message);
 	g_error_free(error);
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "ctl/control.h"
 
 static const struct command *const tables[] = {commands_session, commands_version, commands_config,
 					       commands_connect, commands_guest,   commands_dns,
@@ -99,14 +98,9 @@ static bool check_args(const struct command *command, JsonObject *args, GError *
 
 JsonNode *command_run(const struct command *command, struct command_call *call, GError **error)
 {
-	JsonNode *answer;
-
 	if (!command->any_args && !check_args(command, call->args, error))
 		return NULL;
-	answer = command->run(call, error);
-	if (!answer)
-		control_blame_sandbox(call->control, error);
-	return answer;
+	return command->run(call, error);
 }
 
 JsonNode *command_object(JsonObject *object)

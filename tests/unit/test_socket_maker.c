@@ -119,6 +119,22 @@ START_TEST(what_is_no_path_is_refused)
 }
 END_TEST
 
+START_TEST(holder_of_a_port_is_named)
+{
+	g_autofree char *mine = g_strdup_printf("pid %d (", (int)getpid());
+	g_autofree char *holder = NULL;
+	struct sockaddr_any inet;
+	autofd int listener = -1;
+
+	ck_assert(sockaddr_inet(&inet, "127.0.0.1", "0", NULL));
+	listener = socket_bind(&inet, SOCK_STREAM, NULL);
+	ck_assert_int_eq(getsockname(listener, &inet.sa, &inet.len), 0);
+	holder = socket_maker_port_holder(&inet, SOCK_STREAM);
+	ck_assert_ptr_nonnull(holder);
+	ck_assert_msg(g_str_has_prefix(holder, mine), "%s", holder);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_maker");
@@ -130,6 +146,7 @@ int main(void)
 	tcase_add_test(tc, another_file_at_the_path_is_not_removed);
 	tcase_add_test(tc, living_socket_is_not_replaced);
 	tcase_add_test(tc, what_is_no_path_is_refused);
+	tcase_add_test(tc, holder_of_a_port_is_named);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

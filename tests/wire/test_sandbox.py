@@ -191,7 +191,7 @@ class Works(SandboxCase):
             _, port = self.host_tcp()
             with self.lan.daemon.qmp() as qmp, self.assertRaises(QmpError) as caught:
                 qmp.run('hostfwd-add', rule=f'tcp:127.0.0.1:{port}-:22')
-            self.assertIn('is in use by ', caught.exception.desc)
+            self.assertIn(f'is in use by pid {os.getpid()} ', caught.exception.desc)
 
 
 class LaterSockets(SandboxCase):

@@ -69,7 +69,9 @@ static bool address_failed(const struct sockaddr_any *addr, int type, int err, G
 
 	switch (err) {
 	case EADDRINUSE:
-		holder = inet ? port_holder(addr, type) : NULL;
+		if (inet)
+			holder = socket_maker_runs() ? socket_maker_port_holder(addr, type)
+						     : port_holder(addr, type);
 		return fail(error, err, "%s %s is in use by %s", proto, name,
 			    holder ? holder : "another process");
 	case EADDRNOTAVAIL:

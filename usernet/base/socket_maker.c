@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/portholder.h"
 #include "base/socket_unix.h"
 
-enum kind { MAKER_BIND, MAKER_SHARE, MAKER_UNLINK };
+enum kind { MAKER_BIND, MAKER_SHARE, MAKER_UNLINK, MAKER_HOLDER };
 
 struct request {
 	enum kind kind;
-	int type; /* MAKER_BIND, with a descriptor */
+	int type; /* MAKER_BIND, with a descriptor; MAKER_HOLDER */
 	struct sockaddr_any addr;
 	struct socket_file file; /* MAKER_SHARE */
 };
@@ -26,8 +27,8 @@ struct request {
 
 struct reply {
 	bool done;
-	int code; /* of G_FILE_ERROR */
-	char text[TEXT_MAX];
+	int code;            /* of G_FILE_ERROR */
+	char text[TEXT_MAX]; /* the error; MAKER_HOLDER: port_holder() */
 };
 
 static int control = -1;
@@ -114,6 +115,18 @@ static bool serve(GPtrArray *all, const struct request *request, int fd, GError 
 	return true;
 }
 
+static bool name_holder(const struct request *request, char text[TEXT_MAX])
+{
+	int family = request->addr.sa.sa_family;
+	g_autofree char *holder = NULL;
+
+	if (family == AF_INET || family == AF_INET6)
+		holder = port_holder(&request->addr, request->type);
+	if (holder)
+		g_strlcpy(text, holder, TEXT_MAX);
+	return holder != NULL;
+}
+
 static int fd_of(struct msghdr *header)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(header);
@@ -128,7 +141,7 @@ static int fd_of(struct msghdr *header)
 /* False: the other side has closed. */
 static bool answer(GPtrArray *all, int sock)
 {
-	struct request request = {.kind = MAKER_BIND};
+	struct request request;
 	char space[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&request, sizeof(request)};
 	struct msghdr header = {
@@ -137,7 +150,7 @@ static bool answer(GPtrArray *all, int sock)
 		.msg_control = space,
 		.msg_controllen = sizeof(space),
 	};
-	struct reply reply = {.done = false};
+	struct reply reply;
 	g_autoptr(GError) error = NULL;
 	ssize_t n = recvmsg(sock, &header, MSG_CMSG_CLOEXEC);
 	autofd int fd = -1;
@@ -147,7 +160,10 @@ static bool answer(GPtrArray *all, int sock)
 	if (n == 0)
 		return false;
 	fd = fd_of(&header);
-	if (n == sizeof(request))
+	memset(&reply, 0, sizeof(reply));
+	if (n == sizeof(request) && request.kind == MAKER_HOLDER)
+		reply.done = name_holder(&request, reply.text);
+	else if (n == sizeof(request))
 		reply.done = serve(all, &request, fd, &error);
 	if (error) {
 		reply.code = error->code;
@@ -223,8 +239,23 @@ bool socket_maker_runs(void)
 	return control >= 0;
 }
 
+static void lose(void)
+{
+	close(control);
+	control = -1;
+}
+
+/* All bytes are sent, so all are set. */
+static void fill(struct request *request, enum kind kind, const struct sockaddr_any *addr)
+{
+	memset(request, 0, sizeof(*request));
+	request->kind = kind;
+	request->addr.len = addr->len;
+	memcpy(&request->addr.storage, &addr->storage, MIN(addr->len, sizeof(addr->storage)));
+}
+
 /* @fd: -1 for none. */
-static bool ask(const struct request *request, int fd, GError **error)
+static bool ask(const struct request *request, int fd, struct reply *reply, GError **error)
 {
 	union {
 		struct cmsghdr header;
@@ -232,7 +263,6 @@ static bool ask(const struct request *request, int fd, GError **error)
 	} with = {.space = {0}};
 	struct iovec iov = {(void *)request, sizeof(*request)};
 	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct reply reply;
 
 	if (fd >= 0) {
 		with.header.cmsg_level = SOL_SOCKET;
@@ -243,39 +273,57 @@ static bool ask(const struct request *request, int fd, GError **error)
 		header.msg_controllen = sizeof(with);
 	}
 	if (sendmsg(control, &header, MSG_NOSIGNAL) < 0 ||
-	    recv(control, &reply, sizeof(reply), 0) != sizeof(reply)) {
+	    recv(control, reply, sizeof(*reply), 0) != sizeof(*reply)) {
 		/* A late answer must not be taken for the next one's. */
-		close(control);
-		control = -1;
+		lose();
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_IO,
 			    "socket '%s': the helper that makes sockets does not respond; sockets "
 			    "in other directories cannot be added until usernet restarts",
 			    request->addr.un.sun_path);
 		return false;
 	}
-	if (!reply.done)
-		g_set_error(error, G_FILE_ERROR, reply.code, "%.*s", TEXT_MAX, reply.text);
-	return reply.done;
+	reply->text[TEXT_MAX - 1] = '\0';
+	if (!reply->done)
+		g_set_error_literal(error, G_FILE_ERROR, reply->code, reply->text);
+	return reply->done;
 }
 
 bool socket_maker_bind(int fd, const struct sockaddr_any *addr, int type, GError **error)
 {
-	struct request request = {.kind = MAKER_BIND, .type = type, .addr = *addr};
+	struct request request;
+	struct reply reply;
 
-	return ask(&request, fd, error);
+	fill(&request, MAKER_BIND, addr);
+	request.type = type;
+	return ask(&request, fd, &reply, error);
 }
 
 bool socket_maker_share(const struct sockaddr_any *addr, const struct socket_file *file,
 			GError **error)
 {
-	struct request request = {.kind = MAKER_SHARE, .addr = *addr, .file = *file};
+	struct request request;
+	struct reply reply;
 
-	return ask(&request, -1, error);
+	fill(&request, MAKER_SHARE, addr);
+	request.file = *file;
+	return ask(&request, -1, &reply, error);
 }
 
 void socket_maker_unlink(const struct sockaddr_any *addr)
 {
-	struct request request = {.kind = MAKER_UNLINK, .addr = *addr};
+	struct request request;
+	struct reply reply;
 
-	ask(&request, -1, NULL);
+	fill(&request, MAKER_UNLINK, addr);
+	ask(&request, -1, &reply, NULL);
+}
+
+char *socket_maker_port_holder(const struct sockaddr_any *addr, int type)
+{
+	struct request request;
+	struct reply reply;
+
+	fill(&request, MAKER_HOLDER, addr);
+	request.type = type;
+	return ask(&request, -1, &reply, NULL) ? g_strdup(reply.text) : NULL;
 }

@@ -7,8 +7,9 @@
 /*
  * A helper process for unix sockets that are added while the network runs. It is forked before this
  * process gives up its rights, and can do only this: bind a socket that it is sent to a path where
- * no living socket is; set mode and group of a socket that it bound; remove such a socket. It reads
- * and writes no files, and connects to nothing but what is in the way of a new socket.
+ * no living socket is; set mode and group of a socket that it bound; remove such a socket; say
+ * which process listens at a port. It writes no files, and connects to nothing but what is in the
+ * way of a new socket.
  *
  *     socket_bind ──► [helper] bind() on the descriptor that came with the request
  *
@@ -28,5 +29,7 @@ bool socket_maker_bind(int fd, const struct sockaddr_any *addr, int type, GError
 bool socket_maker_share(const struct sockaddr_any *addr, const struct socket_file *file,
 			GError **error);
 void socket_maker_unlink(const struct sockaddr_any *addr);
+/* As port_holder(), which sees other processes only without a sandbox. */
+char *socket_maker_port_holder(const struct sockaddr_any *addr, int type);
 
 #endif

@@ -18,8 +18,7 @@ static void add_host(struct sandbox *sandbox)
 	sandbox_allow(sandbox, "/dev/urandom", SANDBOX_READ); /* GLib's random numbers */
 	sandbox_allow_around(sandbox, "/etc/localtime", SANDBOX_READ);
 	sandbox_allow(sandbox, "/usr/share/zoneinfo", SANDBOX_READ);
-	/* Who holds a port, and the mode of a socket. */
-	sandbox_allow(sandbox, "/proc/self/net", SANDBOX_READ);
+	/* The mode of a socket. */
 	sandbox_allow(sandbox, "/proc/self/fd", SANDBOX_REACH);
 }
 

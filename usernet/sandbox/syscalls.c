@@ -121,6 +121,7 @@ static const char *const anyhow[] = {
 	"inotify_rm_watch",
 	/* this process */
 	"getpid",
+	"getppid",
 	"gettid",
 	"getuid",
 	"geteuid",

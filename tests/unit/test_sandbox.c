@@ -367,6 +367,26 @@ START_TEST(full_keeps_relative_paths)
 }
 END_TEST
 
+/* The root directory itself cannot be a place in an empty root. */
+START_TEST(full_that_fails_halfway_changes_nothing)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct sandbox *sandbox = sandbox_new(SANDBOX_FULL);
+
+		sandbox_allow(sandbox, "/", SANDBOX_READ);
+		if (!sandbox_confine(sandbox, NULL) || sandbox_has(sandbox, SANDBOX_NAMESPACES) ||
+		    !sandbox_missing(sandbox, SANDBOX_NAMESPACES))
+			_exit(1);
+		_exit(read_it("/proc/self/stat") || read_it("/etc/passwd") ? 2 : 0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* --- modes --- */
 
 static int do_nothing(const void *data)
@@ -439,6 +459,7 @@ int main(void)
 	tcase_add_test(tc, other_paths_are_denied);
 	tcase_add_test(tc, full_has_an_empty_root);
 	tcase_add_test(tc, full_keeps_relative_paths);
+	tcase_add_test(tc, full_that_fails_halfway_changes_nothing);
 	tcase_add_test(tc, off_is_off);
 	tcase_add_test(tc, modes_have_names);
 	tcase_add_test(tc, require_refuses_what_on_leaves_out);

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -206,7 +207,7 @@ static bool change_root(GArray *trees, GError **error)
 	return ok;
 }
 
-bool namespaces_enter(const GPtrArray *places, GError **error)
+static bool enter(const GPtrArray *places, GError **error)
 {
 	GArray *trees = g_array_new(FALSE, FALSE, sizeof(struct tree));
 	uid_t uid = geteuid();
@@ -226,4 +227,41 @@ bool namespaces_enter(const GPtrArray *places, GError **error)
 	}
 	g_array_unref(trees);
 	return ok;
+}
+
+/*
+ * A child tries first: a step that fails in the middle, for example because a security module
+ * denies mounts, would leave this process with half of its paths.
+ */
+static bool rehearse(const GPtrArray *places, GError **error)
+{
+	char why[512] = "";
+	autofd int ours = -1;
+	int ends[2];
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return part_failed(error, "pipe", errno);
+	ours = ends[0];
+	child = fork();
+	if (child == 0) {
+		g_autoptr(GError) failure = NULL;
+
+		if (!enter(places, &failure))
+			(void)!write(ends[1], failure->message, strlen(failure->message));
+		_exit(0);
+	}
+	close(ends[1]);
+	if (child < 0)
+		return part_failed(error, "fork", errno);
+	if (read(ours, why, sizeof(why) - 1) > 0)
+		g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_PERM, why);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	return !why[0];
+}
+
+bool namespaces_enter(const GPtrArray *places, GError **error)
+{
+	return rehearse(places, error) && enter(places, error);
 }

@@ -152,7 +152,7 @@ class Pages(unittest.TestCase):
     def test_security_says_what_is_promised_and_what_is_not(self):
         self.assertEqual(list(manual.subsections('usernet.8', 'SECURITY')),
                          ['What it defends against', 'What is promised', 'What is not promised',
-                          'Outside software', 'Reporting'])
+                          'The sandbox', 'Outside software', 'Reporting'])
 
     def test_example_file_and_the_page_s_are_taken(self):
         page = re.search(r'^\.Bd -literal.*?\n(.*?)^\.Ed', manual.section(

@@ -22,7 +22,7 @@
 #define FAIR_RUN    INT64_C(100000)       /* ns that a run should cost beside others */
 #define FAIR_ALONE  INT64_C(2000000)      /* ns that a run should cost otherwise */
 #define FAIR_READ   ((size_t)256)         /* bytes: the least read at once */
-#define FAIR_SMALL  5                     /* ns a byte: more is a flood of small frames */
+#define FAIR_SMALL  1                     /* ns a byte: more is a flood of small frames */
 #define FAIR_OPENS  100                   /* ns a byte: more is a flood that opens something */
 /* Rest for each ns of a flood. The second is higher as half of the cost is not measured. */
 #define FAIR_SMALL_REST 3

@@ -11,17 +11,16 @@ import itertools
 import multiprocessing
 import os
 import select
-import socket
 import struct
 import sys
 import time
 
 from . import packet as pk
 from .case import GATEWAY, GatewayCase
-from .guest import StreamGuest
+from .guest import FRAME_MAX, StreamGuest
 from .hostile import EVIL, GATEWAY_MAC, megabytes
 from .station import Station
-from .wait import LIMIT, until
+from .wait import LIMIT, Never
 
 FRAMES_MAX = 20000000       # of one attack
 SECONDS_MAX = 30.0
@@ -29,6 +28,8 @@ BLOB = 1000                 # frames sent with one call
 NICE = 10
 MEMORY = 64                 # MB above idle
 RTT_SECONDS = RATE_SECONDS = BULK_SECONDS = 0.8
+LOST = 1.0                  # seconds after which a ping is lost
+BURST = 200000
 SHIFT = 7                   # RFC 7323, of the bulk flow
 
 _ports = itertools.cycle(range(20000, 60000))
@@ -89,8 +90,11 @@ class Measure:
 
 # --- the host's servers, in a process of their own ---
 
-def _serve(listeners, bulk):
-    """Accepts, holds and reads connections; the bulk listener's are sent zeros without end."""
+def _serve(listeners, bulk, burst):
+    """
+    Accepts, holds and reads connections. The bulk listener's are sent zeros without end, the burst
+    listener's BURST of them.
+    """
     poll = select.epoll()
     socks = {}
     zeros = bytes(1 << 20)
@@ -108,6 +112,8 @@ def _serve(listeners, bulk):
                         break
                     sock.setblocking(False)
                     socks[sock.fileno()] = sock
+                    if fd == burst.fileno():
+                        sock.send(zeros[:BURST])
                     poll.register(sock, select.EPOLLIN if fd != bulk.fileno()
                                   else select.EPOLLIN | select.EPOLLOUT)
                 continue
@@ -123,10 +129,19 @@ def _serve(listeners, bulk):
                 socks.pop(fd).close()
 
 
-def _child(work, *args):
-    process = multiprocessing.get_context('fork').Process(target=work, args=args, daemon=True)
-    process.start()
-    return process
+class Child:
+    """A process that runs until close()."""
+
+    def __init__(self, work, *args):
+        self.process = multiprocessing.get_context('fork').Process(target=work, args=args,
+                                                                   daemon=True)
+        self.process.start()
+
+    def close(self):
+        self.process.kill()
+        self.process.join()
+
+
 
 
 # --- the attacker ---
@@ -168,7 +183,7 @@ def round_and_round(frames):
         yield from blobs
 
 
-class Attack:
+class Attack(Child):
     """
     Runs until close(). blobs: an iterator of (bytes, number of frames). reads: takes what the daemon
     sends, as a living guest does. pace: frames a second at most.
@@ -177,11 +192,32 @@ class Attack:
     def __init__(self, guest, blobs, reads=True, pace=None):
         context = multiprocessing.get_context('fork')
         self.sent = context.Value('L', 0, lock=False)
-        self.process = _child(_attack, guest.socket, blobs, self.sent, reads, pace)
+        super().__init__(_attack, guest.socket, blobs, self.sent, reads, pace)
 
-    def close(self):
-        self.process.kill()
-        self.process.join()
+
+def _datagrams(guest, frames):
+    os.nice(NICE)
+    sock = guest.socket
+    sock.setblocking(False)
+    end, n = time.monotonic() + SECONDS_MAX, 0
+    while time.monotonic() < end and n < FRAMES_MAX:
+        for frame in frames:
+            n += 1
+            try:
+                sock.sendto(frame, guest.to)
+            except OSError:
+                select.select([], [sock], [], 0.01)
+                break
+        try:
+            while True:
+                sock.recv(FRAME_MAX)
+        except OSError:
+            pass
+
+
+def datagrams(guest, frames):
+    """An attack of these frames from a DgramGuest."""
+    return Child(_datagrams, guest, frames)
 
 
 # --- the measures ---
@@ -238,16 +274,14 @@ class Bulk:
 class NeighbourCase(GatewayCase):
     """
     beside() starts an attack and compares; .good and .evil are the stations, .open a port of the host
-    whose server answers, .sink another for the attacker.
+    whose server answers, .sink and .burst others for the attacker.
     """
 
     def start(self, options='', *more, **settings):
         self.network(options, *more, **settings)
-        listeners = [self.host_tcp() for _ in range(3)]
-        (_, self.open), (_, self.sink), (bulk, self.bulk) = listeners
-        server = _child(_serve, [listener for listener, _ in listeners], bulk)
-        self.addCleanup(server.join)
-        self.addCleanup(server.kill)
+        listeners = [self.host_tcp() for _ in range(4)]
+        (_, self.open), (_, self.sink), (bulk, self.bulk), (burst, self.burst) = listeners
+        self.keep(Child(_serve, [listener for listener, _ in listeners], bulk, burst))
         for listener, _ in listeners:
             listener.close()
         near = self.keep(NearGuest.unix(self.lan.path('lan.sock')))
@@ -279,11 +313,21 @@ class NeighbourCase(GatewayCase):
         while not times or time.monotonic() < end:
             self.meanwhile()
             began = time.monotonic()
-            self.good.ping(GATEWAY)
+            try:
+                self.good.ping(GATEWAY, limit=LOST)
+            except Never:
+                pass  # lost: it counts as that long
             times.append(time.monotonic() - began)
             self.good.inbox.clear()
             time.sleep(0.001)
         return times
+
+    def settle(self):
+        """The attack begins; a guest goes on reading meanwhile."""
+        end = time.monotonic() + 0.5
+        while (left := end - time.monotonic()) > 0:
+            self.good.step(left)
+        self.good.inbox.clear()
 
     def rate(self):
         """Connections opened in a second, one after another."""
@@ -322,7 +366,7 @@ class NeighbourCase(GatewayCase):
         alone = self.measure()
         running = attack()
         self.addCleanup(running.close)
-        time.sleep(0.5)
+        self.settle()
         sent, cpu, began = self.sent(running), self.lan.cpu_seconds(), time.monotonic()
         beside = self.measure()
         control = self.control()
@@ -357,14 +401,3 @@ class NeighbourCase(GatewayCase):
 
     def blobs(self, blobs, **more):
         return Attack(self.evil.guest, blobs, **more)
-
-
-def wait_until_read(case, running, n):
-    """The daemon has read some frames of the attack."""
-    until(lambda: case.sent(running) > n, 'the attack')
-
-
-def silent_server():
-    """A TCP listener of the host, and its port."""
-    listener = socket.create_server(('127.0.0.1', 0), backlog=512)
-    return listener, listener.getsockname()[1]

@@ -369,6 +369,11 @@ class NeighbourCase(GatewayCase):
         self.settle()
         sent, cpu, began = self.sent(running), self.lan.cpu_seconds(), time.monotonic()
         beside = self.measure()
+        for _ in range(2):
+            # Others may have used the machine: a figure decides only if it stays low.
+            if beside.mbits > floor * alone.mbits and beside.rate > floor * alone.rate:
+                break
+            beside = self.measure()
         control = self.control()
         took = time.monotonic() - began
         frames, cpu = (self.sent(running) - sent) / took, (self.lan.cpu_seconds() - cpu) / took

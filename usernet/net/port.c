@@ -109,6 +109,7 @@ void port_rest(struct port *port, usec_t time)
 {
 	if (!port->vswitch)
 		return;
+	port->count.rests++;
 	loop_timer_set(&port->rest, loop_now(vswitch_loop(port->vswitch)) + time);
 	set_pause(port);
 }

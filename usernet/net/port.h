@@ -68,6 +68,7 @@ struct port_counters {
 	uint64_t rx_frames, rx_bytes; /* from the peer, including frames that the guard dropped */
 	uint64_t tx_frames, tx_bytes; /* accepted for the peer */
 	uint64_t drops[DROP_N_REASONS];
+	uint64_t rests; /* times that it rested: fair.h */
 };
 
 #define PORT_READ_MAX ((size_t)256 * 1024) /* bytes a turn: DESIGN, the way of a frame */

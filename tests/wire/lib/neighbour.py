@@ -24,7 +24,7 @@ from .wait import LIMIT, Never
 
 FRAMES_MAX = 20000000       # of one attack
 SECONDS_MAX = 30.0
-BLOB = 1000                 # frames sent with one call
+BLOB = 200                  # frames sent with one call
 NICE = 10
 MEMORY = 64                 # MB above idle
 RTT_SECONDS = RATE_SECONDS = BULK_SECONDS = 0.8

@@ -29,8 +29,6 @@ class Opening(NeighbourCase):
             self.syn(self.port(), self.random.randrange(10, 1000)) for _ in range(N)))
         rests = [port['rests'] for port in self.lan.ports('lan').values()]
         self.say(f'  rests of the ports: {rests}')
-        self.assertGreater(max(rests), 0)
-        self.assertEqual(min(rests), 0)
 
     def test_syns_to_an_open_port_that_are_never_answered(self):
         self.beside('SYNs to an open port, whose answers nobody acknowledges', lambda: self.flood(

@@ -27,6 +27,8 @@ enum charge_kind {
 #define CHARGE_FDS_RESERVE 256
 /* The part of each limit kept for ports that hold little: 1/4. */
 #define CHARGE_DENOMINATOR 4
+/* A port that holds this part of all descriptors never holds little: 1/8. */
+#define CHARGE_FEW_DENOMINATOR 8
 
 #define CHARGE_CONNS_MAX     131072
 #define CHARGE_BYTES_MAX     (48u << 20)

@@ -242,9 +242,11 @@ static void read_once(struct stream_port *self)
 	struct chunk_pool *pool = self->port.netdev->network->chunks;
 	struct chunk *chunk = chunk_take(pool);
 	bool borrowed = false;
+	size_t wanted = MAX(self->port.read_max, MIN(missing(self), PORT_READ_MAX));
 	ssize_t got;
 
-	got = recv(self->fd, chunk->data + self->rest_len, self->port.read_max, MSG_DONTWAIT);
+	got = recv(self->fd, chunk->data + self->rest_len, wanted, MSG_DONTWAIT);
+	self->port.has_more = got == (ssize_t)wanted;
 	if (got > 0 && (size_t)got < missing(self)) {
 		add_to_rest(self, chunk->data + self->rest_len, (size_t)got);
 	} else if (got > 0) {

@@ -72,7 +72,7 @@ void port_set_link(struct port *port, bool up)
 /* A port is paused while it waits for another port and while it rests. */
 static void set_pause(struct port *port)
 {
-	bool pause = port->waits_for || loop_timer_is_set(&port->rest);
+	bool pause = port->waits_for || port_rests(port);
 
 	if (pause == port->paused || !port->ops->pause)
 		return;
@@ -107,8 +107,9 @@ void port_wait_for(struct port *port, struct port *receiver)
 
 void port_rest(struct port *port, usec_t time)
 {
-	if (!port->vswitch || !port->ops->pause)
+	if (!port->vswitch)
 		return;
+	port->count.rests++;
 	loop_timer_set(&port->rest, loop_now(vswitch_loop(port->vswitch)) + time);
 	set_pause(port);
 }

@@ -22,11 +22,13 @@ class Network:
     must end by SIGTERM with status 0. files: how many descriptors it may have.
     """
 
-    def __init__(self, *options, name='test', fds=(), start=True, files=None):
+    def __init__(self, *options, name='test', fds=(), start=True, files=None,
+                 environment=None):
         self.folder = Folder()
         self.name = name
         self.fds = tuple(fds)
         self.files = files
+        self.environment = environment
         self.options = [with_offload(o.replace('{dir}', self.folder.path)) for o in options]
         self.daemon = None
         if start:
@@ -43,6 +45,7 @@ class Network:
         def limit():
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds,
+                             environment=self.environment,
                              preexec_fn=limit if self.files else None)
 
     def memory(self):

@@ -75,8 +75,6 @@ class Lab:
         self.net.environment = self.shim.environment
         self.server = dns.Server(lambda message, ask: dns.answer(
             message, dns.record(ask.name, dns.A, dns.address('192.0.2.7'))))
-        self.host = socket.create_server(('127.0.0.1', 0))
-        self.host.settimeout(HASTY)
         self.tcp, self.udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         self.path = self.net.path('lab.conf')
         self.write()
@@ -94,7 +92,6 @@ class Lab:
         if self.good:
             self.good.guest.close()
         self.server.close()
-        self.host.close()
         self.net.close()
 
     def guest(self, kind=Hasty, mac=None):
@@ -124,14 +121,16 @@ class Lab:
         """A guest's connection to the host, a client's to the guest, datagrams."""
         station = self.guest(mac=WEB)
         station.configure('10.0.2.20')
-        clients = []
+        host = socket.create_server(('127.0.0.1', 0))
+        host.settimeout(HASTY)
+        clients = [host]
         try:
             station.ping(GATEWAY)
             station.listen(22)
-            flow = station.tcp(GATEWAY, self.host.getsockname()[1])
-            clients.append(self.host.accept()[0])
+            flow = station.tcp(GATEWAY, host.getsockname()[1])
+            clients.append(host.accept()[0])
             flow.send(b'x' * 3000)
-            clients[0].sendall(b'y' * 3000)
+            clients[-1].sendall(b'y' * 3000)
             flow.recv(3000)
             flow.abort()
             clients.append(socket.create_connection(('127.0.0.1', self.tcp), timeout=HASTY))

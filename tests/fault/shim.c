@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Preloaded into the daemon: fails the n-th call of a family of calls with a chosen error, and moves
- * the clocks. A test controls it through a shared page, the file that FAULT_CONTROL names
+ * Preloaded into the daemon: fails the n-th call of a family of calls with a chosen error, and
+ * moves the clocks. A test controls it through a shared page, the file that FAULT_CONTROL names
  * (shim.py), so one process can be tested with many faults. No system calls of its own after start.
  */
 #include <dlfcn.h>
@@ -28,7 +28,7 @@
 enum family {
 	READ,
 	WRITE,
-	OPEN,   /* what returns a descriptor */
+	OPEN, /* what returns a descriptor */
 	ACCEPT,
 	SOCKET, /* what sets a socket up */
 	FILES,  /* what changes files */
@@ -48,7 +48,7 @@ struct control {
 	volatile int32_t failed;
 	volatile int32_t length; /* how many calls in a row fail */
 	volatile int32_t unused;
-	volatile int64_t realtime; /* added to CLOCK_REALTIME, s */
+	volatile int64_t realtime;  /* added to CLOCK_REALTIME, s */
 	volatile int64_t monotonic; /* added to the other clocks, s */
 };
 
@@ -86,7 +86,7 @@ static int fault(enum family family)
 #define NEXT(name)                                                                                 \
 	static __typeof__(&name) next;                                                             \
 	if (!next)                                                                                 \
-		*(void **)&next = dlsym(RTLD_NEXT, #name)
+	*(void **)&next = dlsym(RTLD_NEXT, #name)
 
 static bool is_datagram(int fd)
 {
@@ -114,11 +114,11 @@ static bool is_datagram(int fd)
 			errno = fault_error;                                                       \
 			return -1;                                                                 \
 		}                                                                                  \
-		if (fault_error == SHORT_IO && !is_datagram(fd))                                                     \
+		if (fault_error == SHORT_IO && !is_datagram(fd))                                   \
 			(size) = ((size) + 1) / 2;                                                 \
 	} while (0)
 
-#define CALL(family, type, name, parameters, arguments)                                           \
+#define CALL(family, type, name, parameters, arguments)                                            \
 	type name parameters                                                                       \
 	{                                                                                          \
 		NEXT(name);                                                                        \
@@ -126,7 +126,7 @@ static bool is_datagram(int fd)
 		return next arguments;                                                             \
 	}
 
-#define SIZED(family, name, parameters, size, arguments)                                          \
+#define SIZED(family, name, parameters, size, arguments)                                           \
 	ssize_t name parameters                                                                    \
 	{                                                                                          \
 		NEXT(name);                                                                        \
@@ -184,7 +184,7 @@ static int shorten(struct iovec *first, const struct iovec *iov, int n)
 VECTOR(READ, readv)
 VECTOR(WRITE, writev)
 
-#define MESSAGE(family, name, message_type)                                                       \
+#define MESSAGE(family, name, message_type)                                                        \
 	ssize_t name(int fd, message_type message, int flags)                                      \
 	{                                                                                          \
 		struct iovec first;                                                                \
@@ -196,11 +196,11 @@ VECTOR(WRITE, writev)
 			return -1;                                                                 \
 		}                                                                                  \
 		if (error != SHORT_IO || !message->msg_iovlen || message->msg_control ||           \
-		    is_datagram(fd))                                                                \
+		    is_datagram(fd))                                                               \
 			return next(fd, message, flags);                                           \
 		less = *message;                                                                   \
-		less.msg_iovlen = (size_t)shorten(&first, message->msg_iov,                        \
-						  (int)message->msg_iovlen);                       \
+		less.msg_iovlen =                                                                  \
+			(size_t)shorten(&first, message->msg_iov, (int)message->msg_iovlen);       \
 		if (less.msg_iovlen == 1)                                                          \
 			less.msg_iov = &first;                                                     \
 		return next(fd, &less, flags);                                                     \
@@ -272,12 +272,12 @@ CALL(SOCKET, int, bind, (int fd, const struct sockaddr *address, socklen_t len),
 CALL(SOCKET, int, listen, (int fd, int backlog), (fd, backlog))
 CALL(SOCKET, int, connect, (int fd, const struct sockaddr *address, socklen_t len),
      (fd, address, len))
-CALL(SOCKET, int, setsockopt,
-     (int fd, int level, int name, const void *value, socklen_t len), (fd, level, name, value, len))
-CALL(SOCKET, int, getsockname,
-     (int fd, struct sockaddr *restrict address, socklen_t *restrict len), (fd, address, len))
-CALL(SOCKET, int, getpeername,
-     (int fd, struct sockaddr *restrict address, socklen_t *restrict len), (fd, address, len))
+CALL(SOCKET, int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len),
+     (fd, level, name, value, len))
+CALL(SOCKET, int, getsockname, (int fd, struct sockaddr *restrict address, socklen_t *restrict len),
+     (fd, address, len))
+CALL(SOCKET, int, getpeername, (int fd, struct sockaddr *restrict address, socklen_t *restrict len),
+     (fd, address, len))
 CALL(FILES, int, fsync, (int fd), (fd))
 CALL(FILES, int, ftruncate64, (int fd, off64_t size), (fd, size))
 CALL(FILES, int, fallocate64, (int fd, int mode, off64_t at, off64_t n), (fd, mode, at, n))
@@ -304,7 +304,7 @@ int epoll_ctl(int fd, int what, int other, struct epoll_event *event)
 	return next(fd, what, other, event);
 }
 
-CALL(WAIT, int, poll, (struct pollfd *fds, nfds_t n, int limit), (fds, n, limit))
+CALL(WAIT, int, poll, (struct pollfd * fds, nfds_t n, int limit), (fds, n, limit))
 CALL(FORK, pid_t, fork, (void), ())
 CALL(FORK, pid_t, waitpid, (pid_t pid, int *status, int flags), (pid, status, flags))
 

@@ -11,16 +11,16 @@
  * admitted, and the frames concerned are dropped and counted (DROP_MEMORY). Allocations that are
  * under way, and what control needs to answer, end in the reserve.
  *
- * One thread only. The reserve is a fixed part of the program's memory; its pages cost nothing until
- * they are used.
+ * One thread only. The reserve is a fixed part of the program's memory; its pages cost nothing
+ * until they are used.
  */
 #define RESERVE_SIZE ((size_t)8 * 1024 * 1024)
 /* Memory is low until this much can be allocated again and half of the reserve is free. */
 #define RESERVE_PROBE ((size_t)512 * 1024)
 
 /*
- * Not cleared; @alignment: a power of two, 16 or less is 16. NULL: the reserve is used up. Memory is
- * low from now on.
+ * Not cleared; @alignment: a power of two, 16 or less is 16. NULL: the reserve is used up. Memory
+ * is low from now on.
  */
 void *reserve_take(size_t alignment, size_t size);
 /* Frees @block, which reserve_take() returned. */

@@ -77,8 +77,7 @@ static ssize_t write_some(struct sendq *queue, struct iovec *iov, size_t n)
 
 		if (sent >= 0)
 			return sent;
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ||
-		    errno == ENOMEM)
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)
 			return 0;
 		if (errno == EINTR)
 			continue;

@@ -101,8 +101,7 @@ static void make_offer(struct tcp_conn *c, struct offer *offer, uint32_t want)
 		offer_block(c, offer, BLOCK_SMALL, &want);
 	}
 	while (want && offer->n < G_N_ELEMENTS(c->tcp->iov) &&
-	       conn_charge(c, block_size(BLOCK_LARGE)) &&
-	       offer_block(c, offer, BLOCK_LARGE, &want))
+	       conn_charge(c, block_size(BLOCK_LARGE)) && offer_block(c, offer, BLOCK_LARGE, &want))
 		;
 }
 

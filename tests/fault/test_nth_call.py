@@ -15,7 +15,7 @@ import sys
 import time
 
 import churn  # noqa: F401 pylint: disable=unused-import
-from shim import ERRORS, SHORT, Shim, error_name
+from shim import ERRORS, Shim, error_name
 
 from lib import dns
 from lib.daemon import become_unprivileged, words
@@ -26,6 +26,8 @@ from lib.station import Station
 from lib.wait import Never, until
 
 N_MAX = 300
+MANY = 40   # calls that fail in a row, of families that fail for a while
+LASTING = ('open', 'alloc', 'watch')
 HASTY = 0.1  # how long an action waits for an answer that may have been lost
 GATEWAY, DNS = '10.0.2.2', '10.0.2.3'
 
@@ -225,21 +227,25 @@ class Sweep:
         self.faults = 0
 
     def run(self, attempt):
-        """attempt(family, error, n) is the number of calls that failed."""
+        """attempt() arms the shim; its result is the number of calls that failed."""
         for family, errors in ERRORS.items():
             for error in errors:
-                unhit = 0
-                for n in numbers(self.every):
-                    try:
-                        failed = attempt(family, error, n)
-                    except BaseException:
-                        print(f'{attempt.__name__}: {family} call {n}: {error_name(error)}',
-                              file=sys.stderr)
-                        raise
-                    self.faults += failed
-                    unhit = 0 if failed else unhit + 1
-                    if unhit == 2:
-                        break
+                for length in (1, MANY) if family in LASTING else (1,):
+                    self.run_one(attempt, family, error, length)
+
+    def run_one(self, attempt, family, error, length):
+        unhit = 0
+        for n in numbers(self.every):
+            try:
+                failed = attempt(family, error, n, length)
+            except BaseException:
+                print(f'{attempt.__name__}: {family} call {n} and {length - 1} more: '
+                      f'{error_name(error)}', file=sys.stderr)
+                raise
+            self.faults += failed > 0
+            unhit = 0 if failed else unhit + 1
+            if unhit == 2:
+                return
 
     # --- start ---
 
@@ -251,9 +257,9 @@ class Sweep:
         except subprocess.TimeoutExpired:
             return False
 
-    def start(self, family, error, n):
+    def start(self, family, error, n, length):
         lab = self.lab
-        lab.shim.arm(family, error, n)
+        lab.shim.arm(family, error, n, length)
         ready, theirs = os.pipe()
         with subprocess.Popen(
                 words('--name', lab.net.name, '--ready-fd', str(theirs), *lab.net.options),
@@ -297,8 +303,8 @@ class Sweep:
     def phase(self, action):
         lab = self.lab
 
-        def attempt(family, error, n):
-            lab.shim.arm(family, error, n)
+        def attempt(family, error, n, length):
+            lab.shim.arm(family, error, n, length)
             try:
                 action()
             except NOT_NOW:

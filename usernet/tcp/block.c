@@ -58,7 +58,9 @@ static struct block *allocate(enum block_class class)
 		return g_malloc(block_size(class));
 	block = mmap(NULL, BLOCK_LARGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		     -1, 0);
-	return block == MAP_FAILED ? NULL : block;
+	if (block == MAP_FAILED)
+		return NULL;
+	return block;
 }
 
 static void release(struct block *block)

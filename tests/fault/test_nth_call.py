@@ -29,6 +29,7 @@ N_MAX = 300
 MANY = 40   # calls that fail in a row, of families that fail for a while
 LASTING = ('open', 'alloc', 'watch')
 HASTY = 0.1  # how long an action waits for an answer that may have been lost
+OFFLOAD = os.environ.get('USERNET_TEST_OFFLOAD', 'on')
 GATEWAY, DNS = '10.0.2.2', '10.0.2.3'
 
 CONFIG = '''
@@ -38,6 +39,7 @@ live-commands = on
 [netdev nat]
 type = user
 lease-time = 3600
+offload = {offload}
 dns-server = 127.0.0.1#{dns}
 hostfwd = tcp:127.0.0.1:{tcp}-10.0.2.20:22; udp:127.0.0.1:{udp}-10.0.2.20:53{more}
 
@@ -87,7 +89,7 @@ class Lab:
 
     def write(self, more=''):
         with open(self.path, 'w', encoding='ascii') as file:
-            file.write(CONFIG.format(folder=self.net.folder.path, dns=self.server.port,
+            file.write(CONFIG.format(folder=self.net.folder.path, offload=OFFLOAD, dns=self.server.port,
                                      tcp=self.tcp, udp=self.udp, more=more))
 
     def close(self):

@@ -4,12 +4,11 @@ import os
 import signal
 
 from lib import packet as pk
-from lib.case import recv_exactly
+from lib.case import GatewayCase, recv_exactly
 from lib.daemon import Daemon, Folder, run_ctl, run_daemon
 from lib.guest import StreamGuest
 from lib.qmp import QmpError
 from lib.station import Station
-from lib.case import GatewayCase
 from lib.wait import until
 
 FAILED, USAGE = 1, 2
@@ -179,6 +178,21 @@ class Reload(ConfigCase):
         station.accept(80)
         with self.assertRaises(ConnectionRefusedError):
             self.dial("127.0.0.1", first)
+
+    def test_isolation_comes_and_goes(self):
+        self.write()
+        self.start()
+        one, other = Station(self.guest()), Station(self.guest())
+        for station in (one, other):
+            station.dhcp()
+        for isolate, replies in (("off", True), ("on", False), ("off", True)):
+            self.write(user="isolate = " + isolate)
+            self.reload()
+            other.pings_answered = 0
+            one.send_ip(other.ip, pk.ICMP, pk.icmp_echo(1, 1), hop=other.mac)
+            one.ping("10.0.2.2")
+            other.ping("10.0.2.2")  # after what the switch has given it
+            self.assertEqual(other.pings_answered, int(replies), isolate)
 
     def test_a_broken_file_changes_nothing(self):
         self.write("[guest web]\n")

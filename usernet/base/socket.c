@@ -270,9 +270,14 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 	return true;
 }
 
-static int connect_by(const struct sockaddr_any *addr, int type, int protocol, bool *in_progress)
+static int open_client(const struct sockaddr_any *addr, int type, int protocol)
 {
-	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	return socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
+
+/* @fd: always taken over. */
+static int connect_by(int fd, const struct sockaddr_any *addr, bool *in_progress)
+{
 	int err;
 
 	*in_progress = false;
@@ -300,12 +305,26 @@ void socket_reset(int fd)
 
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
 {
-	return connect_by(addr, type, 0, in_progress);
+	return connect_by(open_client(addr, type, 0), addr, in_progress);
+}
+
+int socket_connect_hops(const struct sockaddr_any *addr, uint8_t hops, bool *in_progress)
+{
+	bool v6 = addr->sa.sa_family == AF_INET6;
+	int fd = open_client(addr, SOCK_STREAM, 0), number = hops, on = 1;
+
+	if (fd >= 0 && hops)
+		setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL,
+			   &number, sizeof(number));
+	/* The error may come within connect(), and IPv6 then keeps it for those who have asked. */
+	if (fd >= 0 && v6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+	return connect_by(fd, addr, in_progress);
 }
 
 int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress)
 {
-	return connect_by(addr, SOCK_STREAM, IPPROTO_MPTCP, in_progress);
+	return connect_by(open_client(addr, SOCK_STREAM, IPPROTO_MPTCP), addr, in_progress);
 }
 
 bool socket_has_mptcp(void)

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <sys/resource.h>
 
+#include "base/reserve.h"
+
 struct charge {
 	struct charge_book *book;
 	unsigned port_id;
@@ -101,6 +103,8 @@ bool charge_has_room(const struct charge *charge, enum charge_kind kind, unsigne
 	const struct charge_book *book = charge->book;
 	unsigned max = book->max[kind];
 
+	if (reserve_is_low())
+		return false;
 	if (charge->held[kind] >= few_of(book, kind))
 		max -= max / CHARGE_DENOMINATOR;
 	return n <= max && book->held[kind] <= max - n;

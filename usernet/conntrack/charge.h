@@ -54,7 +54,10 @@ struct charge *charge_ref(struct charge *charge);
 void charge_put(struct charge *charge);
 unsigned charge_port_id(const struct charge *charge);
 
-/* False: the limit for this port or for all is reached; nothing was taken. */
+/*
+ * False: the limit for this port or for all is reached, or memory is low (base/reserve.h); nothing
+ * was taken.
+ */
 bool charge_take(struct charge *charge, enum charge_kind kind, unsigned n);
 /* Would charge_take() succeed? */
 bool charge_has_room(const struct charge *charge, enum charge_kind kind, unsigned n);

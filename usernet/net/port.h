@@ -60,9 +60,12 @@ enum drop_reason {
 	DROP_UNSUPPORTED,  /* a protocol that the gateway does not support */
 	DROP_BUDGET,       /* the guest has used its share of flows, leases or instances */
 	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
+	DROP_MEMORY,       /* the process is short of memory (base/reserve.h) */
 	DROP_N_REASONS,
 };
 const char *drop_reason_name(enum drop_reason reason); /* "queue-full" */
+/* Why a frame cannot open anything: DROP_MEMORY if memory is low, else DROP_BUDGET. */
+enum drop_reason drop_reason_no_room(void);
 
 struct port_counters {
 	uint64_t rx_frames, rx_bytes; /* from the peer, including frames that the guard dropped */

@@ -23,12 +23,14 @@ class Network:
     many bytes.
     """
 
-    def __init__(self, *options, name='test', fds=(), start=True, files=None, address_space=None):
+    def __init__(self, *options, name='test', fds=(), start=True, files=None,
+                 address_space=None, environment=None):
         self.folder = Folder()
         self.name = name
         self.fds = tuple(fds)
         self.files = files
         self.address_space = address_space
+        self.environment = environment
         self.options = [with_offload(o.replace('{dir}', self.folder.path)) for o in options]
         self.daemon = None
         if start:
@@ -48,6 +50,7 @@ class Network:
             if self.address_space:
                 resource.setrlimit(resource.RLIMIT_AS, (self.address_space, self.address_space))
         self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds,
+                             environment=self.environment,
                              preexec_fn=limit if self.files or self.address_space else None)
 
     def memory(self):

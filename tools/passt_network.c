@@ -114,7 +114,8 @@ static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 	dup2(STDIN_FILENO, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	execvp(words[0], (char *const *)words);
-	fprintf(stderr, "%s: %s\n", words[0], g_strerror(errno));
+	fprintf(stderr, "cannot run %s: %s; $USERNET names the usernet to start\n", words[0],
+		g_strerror(errno));
 	_exit(127);
 }
 

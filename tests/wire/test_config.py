@@ -77,7 +77,7 @@ class Start(ConfigCase):
         self.assertEqual(station.ip, "10.9.0.20")
 
     def test_the_networks_own_file_is_found(self):
-        os.makedirs(self.folder.file("config", "usernet"))
+        os.makedirs(self.folder.file("config", "usernet"), exist_ok=True)
         self.write("[guest web]\n", path=self.folder.file("config", "usernet", "lab.conf"))
         daemon = Daemon(self.folder, name="lab")
         self.addCleanup(daemon.stop)
@@ -246,7 +246,7 @@ class Reload(ConfigCase):
         self.assertEqual(out, [])
         self.assertIn("there is no configuration file", err[0])
         # But a later one is found.
-        os.makedirs(self.folder.file("config", "usernet"))
+        os.makedirs(self.folder.file("config", "usernet"), exist_ok=True)
         with open(self.folder.file("config", "usernet", "default.conf"), "w",
                   encoding="utf-8") as file:
             file.write("[guest web]\n")

@@ -172,7 +172,7 @@ static struct conn *open_conn(struct conntrack *conntrack, struct port *from, ma
 	else
 		conn = conn_open(conntrack->conns, key, &origin, now(conntrack));
 	if (!conn)
-		*why = DROP_BUDGET;
+		*why = drop_reason_no_room();
 	return conn;
 }
 

@@ -80,7 +80,7 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 	struct port *port = vswitch_lookup(gateway->netdev.network->vswitch, conn->mac);
 
 	if (port)
-		port_drop(port, DROP_BUDGET, 1);
+		port_drop(port, drop_reason_no_room(), 1);
 	refuse(gateway, conn, syn);
 }
 

@@ -208,7 +208,7 @@ void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, in
 
 	if (!take_charges(conn)) {
 		close(fd);
-		conn_count_drop(tcp, conn, DROP_BUDGET);
+		conn_count_drop(tcp, conn, drop_reason_no_room());
 		refuse_syn(tcp, conn, syn, ECONNREFUSED);
 		return;
 	}
@@ -228,7 +228,7 @@ void tcp_connect(struct tcp *tcp, struct conn *conn, int fd)
 
 	if (!take_charges(conn)) {
 		socket_reset(fd);
-		conn_count_drop(tcp, conn, DROP_BUDGET);
+		conn_count_drop(tcp, conn, drop_reason_no_room());
 		conn_close(tcp->env.conns, conn, tcp_now(tcp));
 		return;
 	}

@@ -166,7 +166,7 @@ static void deliver_held(struct udp_forward *forward, mac_t mac, const struct ud
 	struct udp_session *session = session_for(forward, mac, &held->client, &address);
 
 	if (!session || held->len > UDP_SEND_MAX) {
-		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, 1);
+		drop(forwards, session ? DROP_OVERSIZE : drop_reason_no_room(), 1);
 		return;
 	}
 	udp_send(forwards->udp->env.outbox, &address, held->data, held->len,
@@ -186,7 +186,7 @@ static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_cli
 	struct udp_session *session = session_for(forward, mac, client, &address);
 
 	if (!session || (n == 1 && message->len > UDP_SEND_MAX)) {
-		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, n);
+		drop(forwards, session ? DROP_OVERSIZE : drop_reason_no_room(), n);
 		return;
 	}
 	udp_message_deliver(udp->receiver, i, udp->env.outbox, &address);

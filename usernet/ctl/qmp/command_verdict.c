@@ -280,7 +280,7 @@ static JsonNode *policy_explain(struct command_call *call, GError **error)
 		return command_object(object);
 	}
 	wrong = policy_name_parse(&name, target);
-	if (wrong || name.below) {
+	if (wrong || name.below || (strchr(target, '.') && !policy_name_looks_like(target))) {
 		json_object_unref(object);
 		error_usage(error, "'%s' is neither a name nor ADDRESS[:PORT]", target);
 		return NULL;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rules by name: what they open, for whom and how long, and what guests are told of other names."""
 import json
+import os
+import textwrap
 import time
 
-from lib import dns
+from lib import dns, hello
 from lib.case import DNS6
 from lib.names import (FAR, FAR6, FAR6_2, FAR_2, FAR_3, HTTPS, OTHER, PRIVATE, TLS, WEB, NamesCase,
                        hints, in_a_far_world)
@@ -397,3 +399,46 @@ class Telling(NamesCase):
         self.assertIn('deny', self.ctl('explain', 'box', 'tracker.example'))
         self.assertIn('not found', self.ctl('explain', 'nobody', FAR, status=1))
         self.assertIn('neither a name nor', self.ctl('explain', 'box', '1.2.3', status=1))
+
+
+class Example(NamesCase):
+    PAGE = os.path.join(os.path.dirname(__file__), '..', '..', 'tools', 'examples', 'sandbox')
+
+    def configuration(self):
+        """The first block of the page: an indented run of lines that begins with a section."""
+        with open(self.PAGE, encoding='utf-8') as page:
+            block = page.read().split('\n\n    [', 1)[1].split('\n\n', 1)[0]
+        return textwrap.dedent('    [' + block) + '\n'
+
+    @in_a_far_world
+    def test_the_page_for_a_build_allows_its_names_and_no_others(self):
+        names = ('npm.example.com', 'pip.example.com', 'files.example.com', 'github.com',
+                 'raw.githubusercontent.com')
+        server = self.names({name: [FAR] for name in (*names, 'example.com', 'gist.github.com')})
+        self.zone['deb.example.com'] = ['->cdn.example']
+        self.zone['cdn.example'] = [FAR_2]
+        self.network(start=False)
+        text = self.configuration()
+        self.assertLessEqual(len(text.splitlines()), 10)
+        text = text.replace('/tmp/sandbox.sock', self.lan.path('lan.sock'))
+        text = text.replace('policy = sandbox\n', f'policy = sandbox\n{server}\n')
+        with open(self.lan.path('sandbox.conf'), 'w', encoding='utf-8') as file:
+            file.write(text)
+        self.lan.options = ['--config', self.lan.path('sandbox.conf')]
+        self.lan.start()
+        self.a = self.join()
+        for name in names:
+            self.assertEqual(self.lookup(name), (dns.NOERROR, [FAR]))
+            flow = self.a.tcp(FAR, TLS)
+            data = hello.tls(name)
+            flow.send(data)
+            self.assertEqual(flow.recv(len(data)), data)
+        self.lookup('deb.example.com')
+        flow = self.a.tcp(FAR_2, WEB)
+        data = hello.http('deb.example.com')
+        flow.send(data)
+        self.assertEqual(flow.recv(len(data)), data)
+        for name in ('example.com', 'gist.github.com', 'evil.pip.example.com'):
+            self.assertEqual(self.lookup(name), (dns.REFUSED, []))
+        self.assert_refused(FAR, WEB)
+        self.assert_refused(FAR, 22)

@@ -135,6 +135,7 @@ class WaysCase(NamesCase):
         opt = b'\0' + struct.pack('>HHIH', dns.OPT, 1232, 0, len(option)) + option
         message = dns.header(7, dns.RD, 1, 0, 0, 1) + dns.question('edns.wild.example', dns.A) + opt
         self.assertEqual(dns.parse(self.raw(message)).rcode, dns.NOERROR)
+        self.assertTrue(seen)
         self.assertEqual([ask.additional for ask in seen if b'secret' in str(ask).encode()], [])
 
     def case_of_letters(self):

@@ -68,6 +68,8 @@ START_TEST(name_that_may_not_leave_is_answered_at_once)
 	assert_got(DNS_NXDOMAIN, "");
 	run_idle();
 	ck_assert_uint_eq(one.queries, 0);
+	see();
+	ck_assert_uint_eq(stats.refused, 2);
 	ck_assert_str_eq(told->str, "");
 }
 END_TEST

@@ -297,15 +297,16 @@ class Ways(WaysCase):
     @in_a_far_world
     def test_every_way_around_is_closed(self):
         self.open_all()
-        ways, failed = self.ways(), []
+        ways, failed, last = self.ways(), [], ''
         self.assertGreaterEqual(len(ways), 60)
         for name, way in ways.items():
             try:
                 way()
             except Exception:  # pylint: disable=broad-except
-                failed.append(f'{name}: {traceback.format_exc(limit=-1)[-200:]}')
+                failed.append(name)
+                last = traceback.format_exc()
         if failed:
-            self.fail('\n'.join(failed))
+            self.fail(f'{last}\nopen: {"; ".join(failed)}')
 
 
 class FirstBytes(WaysCase):

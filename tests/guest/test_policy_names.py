@@ -25,8 +25,13 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A connection that is reset before it has asked."""
+
+
 def serve(address):
-    server = http.server.ThreadingHTTPServer((address, PORT), Page)
+    server = Server((address, PORT), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

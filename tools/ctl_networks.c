@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctl_client.h"
 
@@ -68,6 +70,50 @@ static void add_base(JsonArray *rows, const char *base)
 	}
 }
 
+static bool is_listed(JsonArray *rows, const char *socket)
+{
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		if (!strcmp(json_object_get_string_member(json_array_get_object_element(rows, i),
+							  "socket"),
+			    socket))
+			return true;
+	}
+	return false;
+}
+
+/* Does @socket lie in a run directory of ours? Each has a lock file. */
+static bool is_of_a_network(const char *socket)
+{
+	g_autofree char *dir = g_path_get_dirname(socket);
+	g_autofree char *lock = g_build_filename(dir, "lock", NULL);
+	struct stat st;
+
+	return g_str_has_suffix(socket, "/qmp.sock") && lstat(socket, &st) == 0 &&
+	       st.st_uid == geteuid() && lstat(lock, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_uid == geteuid();
+}
+
+/* Those started with --run-dir: the kernel knows the paths of all unix sockets. */
+static void add_elsewhere(JsonArray *rows)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/net/unix", &text, NULL, NULL))
+		return;
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		const char *socket = strchr(*line, '/');
+		JsonObject *row;
+
+		if (!socket || is_listed(rows, socket) || !is_of_a_network(socket))
+			continue;
+		row = describe(socket);
+		if (row)
+			json_array_add_object_element(rows, row);
+	}
+}
+
 static JsonArray *find_all(void)
 {
 	g_auto(GStrv) bases = ctl_client_bases();
@@ -75,6 +121,7 @@ static JsonArray *find_all(void)
 
 	for (char **base = bases; *base; base++)
 		add_base(rows, *base);
+	add_elsewhere(rows);
 	return rows;
 }
 

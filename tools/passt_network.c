@@ -114,7 +114,8 @@ static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 	dup2(STDIN_FILENO, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	execvp(words[0], (char *const *)words);
-	fprintf(stderr, "%s: %s\n", words[0], g_strerror(errno));
+	fprintf(stderr, "cannot run %s: %s; $USERNET names the usernet to start\n", words[0],
+		g_strerror(errno));
 	_exit(127);
 }
 
@@ -193,12 +194,26 @@ static bool start_own(struct passt_network *network, const struct passt_options 
 
 /* --- a running network --- */
 
+/* The rule ends with our connection, however we end. */
+static bool add_forward(struct passt_network *network, const char *rule, GError **error)
+{
+	g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+	JsonObject *object = json_object_new(), *arguments = json_object_new();
+
+	json_object_set_string_member(arguments, "rule", rule);
+	json_object_set_boolean_member(arguments, "with-client", TRUE);
+	json_object_set_string_member(object, "execute", "hostfwd-add");
+	json_object_set_object_member(object, "arguments", arguments);
+	json_node_take_object(node, object);
+	return done(take_answer(ctl_client_request(network->client, node, error), error));
+}
+
 static bool add_forwards(struct passt_network *network, GPtrArray *rules, GError **error)
 {
 	for (guint i = 0; i < rules->len; i++) {
 		char *rule = g_ptr_array_index(rules, i);
 
-		if (!done(request(network, -1, error, "hostfwd-add", "rule", rule, NULL)))
+		if (!add_forward(network, rule, error))
 			return false;
 		g_ptr_array_add(network->rules, g_strdup(rule));
 	}
@@ -230,7 +245,7 @@ static void lead_to(struct passt_network *network, const char *name)
 		g_autoptr(GError) error = NULL;
 
 		remove_forward(network, rule);
-		if (!done(request(network, -1, &error, "hostfwd-add", "rule", led, NULL)))
+		if (!add_forward(network, led, &error))
 			passt_log_say(network->log, "%s: %s", led, error->message);
 		g_free(rule);
 		g_ptr_array_index(network->rules, i) = led;

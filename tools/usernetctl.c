@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ctl_client.h"
+#include "ctl_complete.h"
 #include "ctl_connect.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
@@ -346,6 +347,8 @@ static int run_qmp(struct ctl_session *session, char **params)
 	return status;
 }
 
+static int run_complete(struct ctl_session *session, char **params);
+
 static const struct verb verbs[] = {
 	{"list", "", "the running networks of this user", 0, true, ctl_run_list},
 	{"status", "", "the network, its addresses, the number of guests", 0, false, run_status},
@@ -403,7 +406,18 @@ static const struct verb verbs[] = {
 	{"hmp", "LINE", "run a line of QEMU's human monitor", -1, false, run_hmp},
 	{"qmp", "JSON", "run a QMP request; print its result", -1, false, run_qmp},
 	{"quit", "", "stop the network", 0, false, run_quit},
+	{"complete", "[WORD...]", "print how a command line may go on; for shells", ANY_PARAMS,
+	 true, run_complete},
 };
+
+static int run_complete(struct ctl_session *session, char **params)
+{
+	struct ctl_grammar grammar[G_N_ELEMENTS(verbs)];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
+		grammar[i] = (struct ctl_grammar){verbs[i].words, verbs[i].params, verbs[i].help};
+	return ctl_complete(grammar, G_N_ELEMENTS(verbs), params);
+}
 
 /* Finds the verb at the start of @args; *@params points after its words. */
 static const struct verb *find_verb(char **args, char ***params)

@@ -15,9 +15,11 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/socket_maker.h"
 #include "base/spawner.h"
 #include "ctl/background.h"
 #include "ctl/config/config.h"
+#include "ctl/config/places.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
 #include "ctl/guest_forwards.h"
@@ -28,19 +30,19 @@
 #include "ctl/rundir.h"
 #include "ctl/statedir.h"
 #include "net/network.h"
+#include "sandbox/sandbox.h"
 
 /*
  * One process, one network. It runs through stages, each with fewer rights than the one before:
  *
  *   start    Read and check argv and the configuration file; fork with --daemon; close stray
- *            descriptors; set umask, no core dumps, block signals. Fork the helper that runs
- *            guestfwd commands, if there are any. No input of guests or peers is read.
- *   open     Run and state directories with their locks, reservations of guests, netdevs with their
- *            sockets and forwards, control socket.
- *   confine  Still one thread, everything is open: restrict access by path. Comes with the sandbox;
- *            does nothing yet.
- *   lock     Set no-new-privs. Capabilities and system calls are restricted with the sandbox.
- *   run      The loop, until a signal or `quit`. Input of peers is read only here.
+ *            descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs
+ *            guestfwd commands, if there are any; one makes unix sockets later. No input of guests
+ * or peers is read. open     Run and state directories with their locks, reservations of guests,
+ * netdevs with their sockets and forwards, control socket. confine  Still one thread, everything is
+ * open: restrict access by path. --sandbox full: also enter namespaces with an empty root. lock Set
+ * no-new-privs, drop capabilities, restrict system calls. run      The loop, until a signal or
+ * `quit`. Input of peers is read only here.
  *
  * Leaving undoes the stages in reverse order, also after a failure: what was opened is closed and
  * removed.
@@ -52,6 +54,7 @@ struct daemon {
 	struct background background;
 	struct loop *loop;
 	struct spawner *spawner; /* NULL: commands are disabled */
+	struct sandbox *sandbox;
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
@@ -147,7 +150,9 @@ static bool blame(const struct daemon *daemon, const char *key, unsigned nth, GE
 
 static bool follow_parent(const struct daemon *daemon, GError **error)
 {
-	if (!daemon->config->settings.exit_with_parent)
+	const struct config *config = daemon->config ? daemon->config : daemon->control->config;
+
+	if (!config->settings.exit_with_parent)
 		return true;
 	/* The parent may have exited before the prctl(). */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
@@ -196,8 +201,13 @@ static bool stage_start(struct daemon *daemon, GError **error)
 		return blame(daemon, "log-file", 0, error);
 	if (!start_spawner(daemon, error))
 		return false;
+	if (daemon->config->settings.sandbox != SANDBOX_OFF && !socket_maker_start(error))
+		return false;
 	umask(077);
-	prctl(PR_SET_DUMPABLE, 0);
+	daemon->sandbox = sandbox_new(daemon->config->settings.sandbox);
+	/* Debuggers need a dumpable process. */
+	if (daemon->config->settings.sandbox != SANDBOX_OFF)
+		prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &no_core);
 	raise_fd_limit();
 	signal(SIGPIPE, SIG_IGN);
@@ -242,6 +252,16 @@ static bool write_pidfile(struct daemon *daemon, GError **error)
 	return true;
 }
 
+static void allow_places(struct daemon *daemon)
+{
+	const unsigned all = SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_SOCKETS;
+
+	sandbox_allow(daemon->sandbox, daemon->rundir.path, all);
+	if (daemon->statedir.path)
+		sandbox_allow(daemon->sandbox, daemon->statedir.path, all);
+	config_places(daemon->config, daemon->sandbox);
+}
+
 static bool stage_open(struct daemon *daemon, GError **error)
 {
 	const struct settings *settings = &daemon->config->settings;
@@ -251,11 +271,13 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	if (!settings->no_state &&
 	    !statedir_open(&daemon->statedir, settings->name, settings->state_dir, error))
 		return blame(daemon, "state-dir", 0, error);
+	allow_places(daemon);
 	daemon->network = network_new(daemon->loop, settings->name);
 	daemon->network->spawner = daemon->spawner;
 	daemon->control = control_new(daemon->network, daemon->rundir.path);
 	daemon->control->state_dir = g_strdup(daemon->statedir.path);
 	daemon->control->options = &daemon->options;
+	daemon->control->sandbox = daemon->sandbox;
 	daemon->control->config = g_steal_pointer(&daemon->config);
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
@@ -263,14 +285,18 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	       write_pidfile(daemon, error);
 }
 
-/* --- lock, run, leave --- */
+/* --- confine, lock, run, leave --- */
 
-static bool stage_lock(GError **error)
+/* The parent's exit is asked for again, as a change of namespace may clear that (prctl(2)). */
+static bool stage_confine(struct daemon *daemon, GError **error)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-		return true;
-	g_set_error(error, USERNET_ERROR, ERROR_FAILED, "no-new-privs: %s", g_strerror(errno));
-	return false;
+	return (sandbox_confine(daemon->sandbox, error) || blame(daemon, "sandbox", 0, error)) &&
+	       follow_parent(daemon, error);
+}
+
+static bool stage_lock(struct daemon *daemon, GError **error)
+{
+	return sandbox_lock(daemon->sandbox, error) || blame(daemon, "sandbox", 0, error);
 }
 
 static void stage_run(struct daemon *daemon)
@@ -302,6 +328,7 @@ static void leave(struct daemon *daemon)
 	if (daemon->network)
 		network_free(daemon->network);
 	spawner_free(daemon->spawner);
+	socket_maker_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);
@@ -310,6 +337,7 @@ static void leave(struct daemon *daemon)
 		rundir_close(&daemon->rundir);
 	if (daemon->loop)
 		loop_free(daemon->loop);
+	sandbox_free(daemon->sandbox);
 	config_free(daemon->config);
 	options_clear(&daemon->options);
 	background_clear(&daemon->background);
@@ -366,7 +394,8 @@ int main(int argc, char **argv)
 		leave(&daemon);
 		return status;
 	}
-	if (!stage_start(&daemon, &error) || !stage_open(&daemon, &error) || !stage_lock(&error))
+	if (!stage_start(&daemon, &error) || !stage_open(&daemon, &error) ||
+	    !stage_confine(&daemon, &error) || !stage_lock(&daemon, &error))
 		return fail(&daemon, error);
 	stage_run(&daemon);
 	leave(&daemon);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The disk that leases are kept on (a small one of our own) is full: leases go on, none is lost or
-given twice, killed meanwhile or not; when there is room again all is written down."""
+given twice, killed meanwhile or not; when there is room again all is written down. DISK: its KB."""
 
 import glob
 import os
@@ -19,7 +19,7 @@ from lib.wait import until
 
 SEED = int(os.environ.get("SEED", "20260302"))
 KILLS = int(os.environ.get("KILLS", "30"))
-DISK = 512 * 1024
+DISK = int(os.environ.get("DISK", "512")) * 1024
 LINKS, CLIENTS = 4, 32
 NET = ["--netdev", "user,id=nat,dhcpend=10.0.2.90,lease-time=3600", "--netdev",
        "stream,id=lan,server=on,addr.type=unix,addr.path={dir}/lan.sock"]

@@ -160,8 +160,8 @@ class Guest(Process):
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode()
 
-    def wait_boot(self):
-        deadline = time.monotonic() + BOOT_SECONDS
+    def wait_boot(self, seconds=BOOT_SECONDS):
+        deadline = time.monotonic() + seconds
         while self.line(deadline).strip() != "ready":
             pass
         return self
@@ -286,9 +286,9 @@ class Lab:
         """Of the daemon of this name."""
         return os.path.join(self.path("run"), "usernet", f"{self.word}-{name}")
 
-    def process(self, name, words):
+    def process(self, name, words, pass_fds=()):
         """Another program that must run; it ends with the test."""
-        process = Process(self, name, words)
+        process = Process(self, name, words, pass_fds)
         self.processes.append(process)
         return process
 
@@ -298,8 +298,9 @@ class Lab:
         self.processes.append(daemon)
         return daemon
 
-    def make_image(self, drivers=()):
-        """self.kernel and self.initramfs: what a guest boots. DRIVERS: as guest-image --driver."""
+    def make_image(self, drivers=(), programs=()):
+        """self.kernel and self.initramfs: what a guest boots. DRIVERS, PROGRAMS: as guest-image
+        --driver and --program."""
         if self.initramfs:
             return
         self.initramfs = self.path("initramfs")
@@ -309,6 +310,8 @@ class Lab:
             words += ["--kernel-root", os.environ["USERNET_GUEST_KERNEL_ROOT"]]
         for driver in drivers:
             words += ["--driver", driver]
+        for program in programs:
+            words += ["--program", program]
         result = subprocess.run(words, check=True, stdout=subprocess.PIPE)
         self.kernel = result.stdout.decode().strip()
 

@@ -14,7 +14,7 @@ import tree
 ROOMS = (
     ("base",),
     ("net",),
-    ("packet", "fwd"),
+    ("packet", "fwd", "sandbox"),
     ("link", "dhcp", "dns", "tftp", "conntrack"),
     ("tcp", "udp"),
     ("slirp",),

@@ -240,8 +240,9 @@ END_TEST
 START_TEST(option_strings_survive_the_way_through_a_file)
 {
 	static const char *const strings[] = {
-		"user,id=a,net=10.1.0.0/24,restrict=on,hostfwd=tcp::1-:1,hostfwd=udp::2-:2,"
-		"dnssearch=a.b,dnssearch=c.d,mtu=1400,host-loopback=1;2;3",
+		/* in parentheses, as clang takes it for a forgotten comma */
+		("user,id=a,net=10.1.0.0/24,restrict=on,hostfwd=tcp::1-:1,hostfwd=udp::2-:2,"
+		 "dnssearch=a.b,dnssearch=c.d,mtu=1400,host-loopback=1;2;3"),
 		"user,id=a,route=10.0.0.0/8;10.0.2.7,ntp=10.0.2.8,dns-server=/x.y/1.2.3.4#5",
 		"stream,id=a,server=on,addr.type=unix,addr.path=/a,,b\\c;d e",
 		"stream,id=a,addr.type=inet,addr.host=127.0.0.1,addr.port=7,reconnect=5",

@@ -32,7 +32,7 @@ static const struct {
 	{"user,id=x,host=10.9.0.1", "host"},
 	{"user,id=x,dns=1", "Failed to parse DNS: dns=1"},
 	{"user,id=x,dhcpstart=10.9.0.1", "dhcpstart"},
-	{"user,id=x,ipv4=off,ipv6=off", "IPv4 and IPv6 disabled"},
+	{"user,id=x,ipv4=off,ipv6=off", "IPv4 and IPv6 disabled: leave one of them on"},
 	{"user,id=x,ipv4=off,net=10.0.2.0/24", "IPv4 disabled but"},
 	{"user,id=x,ipv6=off,ipv6-net=fd00::/64", "IPv6 disabled but"},
 	{"user,id=x,ipv6-net=fd00::/0", "IPv6 prefix"},

@@ -323,12 +323,11 @@ END_TEST
 START_TEST(bytes_under_way_are_bounded)
 {
 	uint8_t *bytes = pattern(1 << 20);
-	size_t written = 0;
 	uint32_t most = 0;
 
 	open_mss(1460, true, false);
 	for (int i = 0; i < 200; i++) {
-		written += host_fills(bytes, (1 << 20));
+		host_fills(bytes, (1 << 20));
 		bed_turn();
 		if (down_out(conn->tcp) == most && i > 20)
 			break;

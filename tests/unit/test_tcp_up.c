@@ -48,6 +48,53 @@ START_TEST(segments_of_a_turn_are_acknowledged_once)
 }
 END_TEST
 
+/* As a guest sends much; returns how many ACKs came. */
+static unsigned guest_sends_much(const uint8_t *bytes, uint32_t segments)
+{
+	unsigned acks = 0;
+
+	for (uint32_t i = 0; i < segments; i++) {
+		guest_sends(bytes, 1460);
+		bed_turn();
+		host_drains();
+		for (; !seen_none(); acks++)
+			seen_next();
+	}
+	return acks;
+}
+
+START_TEST(steady_data_is_acknowledged_by_the_kilobyte)
+{
+	uint8_t *bytes = pattern(1460);
+	const uint32_t steady = TCP_ACK_STEADY / 1460 + 1, each = TCP_ACK_BYTES / 1460 + 1;
+
+	open_all();
+	/* each segment at first, when the guest's window is small */
+	ck_assert_uint_eq(guest_sends_much(bytes, steady), steady);
+	ck_assert_uint_eq(guest_sends_much(bytes, 4 * each), 4);
+	/* the rest is acknowledged after a while */
+	ck_assert_uint_eq(guest_sends_much(bytes, 2), 0);
+	bed_now += TCP_ACK_WAIT;
+	bed_turn();
+	ck_assert_uint_eq(seen_next()->ack, guest.nxt);
+	ck_assert(seen_none());
+	/* a gap and a pause are acknowledged at once, and what follows them */
+	guest_sends_at(1460, bytes, 1460);
+	bed_turn();
+	ck_assert_uint_eq(seen_next()->options.n_sacks, 1);
+	guest_sends_at(0, bytes, 1460);
+	guest.nxt += 2 * 1460;
+	bed_turn();
+	ck_assert_uint_eq(seen_next()->ack, guest.nxt);
+	ck_assert_uint_eq(guest_sends_much(bytes, 4), 4);
+	guest_sends_much(bytes, steady);
+	ck_assert_uint_eq(guest_sends_much(bytes, 2 * each), 2);
+	bed_now += TCP_RTO_MIN + 1;
+	ck_assert_uint_eq(guest_sends_much(bytes, 4), 4);
+	g_free(bytes);
+}
+END_TEST
+
 START_TEST(segments_out_of_order_wait_and_are_sacked)
 {
 	open_all();
@@ -185,10 +232,10 @@ END_TEST
 START_TEST(a_slow_host_closes_the_window_and_opens_it)
 {
 	uint8_t *bytes = pattern(200000);
-	uint32_t edge = 0, sent, window;
+	uint32_t edge = 0, window;
 
 	open_all();
-	sent = fill_host(bytes, 200000);
+	fill_host(bytes, 200000);
 	/* all that the window allows */
 	for (int i = 0; i < 100; i++) {
 		window = conn->tcp->rcv_edge - guest.nxt;
@@ -196,7 +243,6 @@ START_TEST(a_slow_host_closes_the_window_and_opens_it)
 			break;
 		window = MIN(window, 60000);
 		guest_sends(bytes, window);
-		sent += window;
 		bed_turn();
 		while (!seen_none()) {
 			seen_next();
@@ -324,6 +370,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, bed_setup, bed_teardown);
 	tcase_add_test(tc, segments_of_a_turn_are_acknowledged_once);
+	tcase_add_test(tc, steady_data_is_acknowledged_by_the_kilobyte);
 	tcase_add_test(tc, segments_out_of_order_wait_and_are_sacked);
 	tcase_add_test(tc, a_gap_that_is_filled_in_the_same_turn_costs_nothing);
 	tcase_add_test(tc, overlapping_segments_are_trimmed);

@@ -4,12 +4,11 @@ import os
 import signal
 
 from lib import packet as pk
-from lib.case import recv_exactly
+from lib.case import GatewayCase, recv_exactly
 from lib.daemon import Daemon, Folder, run_ctl, run_daemon
 from lib.guest import StreamGuest
 from lib.qmp import QmpError
 from lib.station import Station
-from lib.case import GatewayCase
 from lib.wait import until
 
 FAILED, USAGE = 1, 2
@@ -78,7 +77,7 @@ class Start(ConfigCase):
         self.assertEqual(station.ip, "10.9.0.20")
 
     def test_the_networks_own_file_is_found(self):
-        os.makedirs(self.folder.file("config", "usernet"))
+        os.makedirs(self.folder.file("config", "usernet"), exist_ok=True)
         self.write("[guest web]\n", path=self.folder.file("config", "usernet", "lab.conf"))
         daemon = Daemon(self.folder, name="lab")
         self.addCleanup(daemon.stop)
@@ -180,6 +179,21 @@ class Reload(ConfigCase):
         with self.assertRaises(ConnectionRefusedError):
             self.dial("127.0.0.1", first)
 
+    def test_isolation_comes_and_goes(self):
+        self.write()
+        self.start()
+        one, other = Station(self.guest()), Station(self.guest())
+        for station in (one, other):
+            station.dhcp()
+        for isolate, replies in (("off", True), ("on", False), ("off", True)):
+            self.write(user="isolate = " + isolate)
+            self.reload()
+            other.pings_answered = 0
+            one.send_ip(other.ip, pk.ICMP, pk.icmp_echo(1, 1), hop=other.mac)
+            one.ping("10.0.2.2")
+            other.ping("10.0.2.2")  # after what the switch has given it
+            self.assertEqual(other.pings_answered, int(replies), isolate)
+
     def test_a_broken_file_changes_nothing(self):
         self.write("[guest web]\n")
         daemon = self.start()
@@ -232,7 +246,7 @@ class Reload(ConfigCase):
         self.assertEqual(out, [])
         self.assertIn("there is no configuration file", err[0])
         # But a later one is found.
-        os.makedirs(self.folder.file("config", "usernet"))
+        os.makedirs(self.folder.file("config", "usernet"), exist_ok=True)
         with open(self.folder.file("config", "usernet", "default.conf"), "w",
                   encoding="utf-8") as file:
             file.write("[guest web]\n")

@@ -8,7 +8,7 @@ from lib.schema import Schema
 TROUBLES = {'GUEST_MAC_CONFLICT', 'GUEST_ADDRESS_CONFLICT', 'GUEST_WRONG_SUBNET',
             'GUEST_WITHOUT_ADDRESS', 'BUDGET_EXHAUSTED', 'FORWARD_WAITING'}
 TESTED = {'NETDEV_STREAM_CONNECTED', 'NETDEV_STREAM_DISCONNECTED', 'GUEST_JOINED', 'GUEST_LEFT',
-          'LEASE_GRANTED', 'FORWARD_ADDED', 'FORWARD_REMOVED', 'POLICY_ALLOWED',
+          'LEASE_GRANTED', 'LEASE_REFUSED', 'FORWARD_ADDED', 'FORWARD_REMOVED', 'POLICY_ALLOWED',
           'POLICY_DENIED', 'SHUTDOWN'}
 
 
@@ -39,6 +39,15 @@ class Events(GatewayCase):
         station.guest.close()
         self.assertEqual(self.event('NETDEV_STREAM_DISCONNECTED')['port'], 'lan.1')
         self.assertEqual(self.event('GUEST_LEFT')['mac'], pk.mac_text(station.mac))
+
+    def test_refused_lease_is_told(self):
+        self.start('dhcpstart=10.0.2.15,dhcpend=10.0.2.15')
+        self.station()
+        late = self.station(lease=False)
+        late.send(pk.dhcp_frame(late.mac, pk.DISCOVER, xid=1))
+        refused = self.event('LEASE_REFUSED')
+        self.assertEqual((refused['port'], refused['mac']), ('lan.2', pk.mac_text(late.mac)))
+        self.assertIn('no address', refused['reason'])
 
     def test_forwards_come_and_go(self):
         self.start()

@@ -10,7 +10,7 @@ import threading
 from lib import packet as pk
 from lib.case import DNS, GATEWAY, recv_exactly, scale
 from lib.daemon import run_ctl
-from lib.guestfwd import DEFAULT, SERVER, SERVER6, GuestfwdCase, children, lives
+from lib.guestfwd import DEFAULT, SERVER, SERVER6, GuestfwdCase, helpers, lives
 from lib.namespace import with_addresses
 from lib.qmp import QmpError
 from lib.wait import LIMIT, Never, until
@@ -55,7 +55,7 @@ class Sockets(GuestfwdCase):
                 conn.close()
                 self.assertEqual(self.read_all(flow), b'last words')
         self.assert_over()
-        self.assertEqual(children(self.lan.daemon.pid), [])  # no helper if nothing is run
+        self.assertEqual(helpers(self.lan.daemon.pid), [])  # no helper if nothing is run
 
     def test_unix(self):
         self.start(f'tcp:{SERVER}:7-unix:{{dir}}/server.sock')
@@ -253,7 +253,7 @@ class Live(GuestfwdCase):
 
     def test_where_none_was_known_there_is_no_helper(self):
         self.start()
-        self.assertEqual(children(self.lan.daemon.pid), [])
+        self.assertEqual(helpers(self.lan.daemon.pid), [])
         self.assertIn('--live-commands', self.refused(f'tcp:{SERVER}:8-cmd:echo other'))
 
     def test_live_commands_allows_others(self):

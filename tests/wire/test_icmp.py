@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pings, and ICMP errors to guests: their source, content, and the packet they quote."""
+import itertools
 import socket
 import struct
+import time
 
 from lib import packet as pk
-from lib.case import GATEWAY, GATEWAY6, GatewayCase
+from lib.case import DNS, GATEWAY, GATEWAY6, GatewayCase
 from lib.namespace import with_addresses
+from lib.tcp import Tcp
 from lib.wait import LIMIT
 from lib.world import (FAR, FAR6, FORBIDDEN, FORBIDDEN6, NARROW, NARROW6, NARROW_MTU, NO_HOST,
                        NO_NET, NO_NET6, ROUTER, ROUTER6, in_a_world, without_pings)
@@ -134,6 +137,91 @@ class Errors(IcmpCase):
         self.assertEqual(self.error('udp', GATEWAY)[:3], (GATEWAY, UNREACHABLE, 3))
         self.assertEqual(self.error('udp', GATEWAY6)[:3], (GATEWAY6, UNREACHABLE6, 4))
 
+    def test_other_ports_of_the_name_server_are_refused(self):
+        self.start()
+        for port in (853, 80):
+            with self.assertRaises(ConnectionRefusedError):
+                self.a.tcp(DNS, port)
+        self.assertEqual(self.error('udp', DNS)[:3], (DNS, UNREACHABLE, 3))
+
+
+class Connects(IcmpCase):
+    """A connection that cannot be made ends as one of a program of the host does."""
+
+    def refusal(self, dst, ttl=64):
+        """What answers a SYN: (source, type, code) of an ICMP error, or "reset". Nothing may be left."""
+        six = ':' in dst
+        before = self.lan.ask('query-status')['descriptors']
+        flow = Tcp(self.a, dst, 80, next(self.ports))
+        syn = pk.tcp(flow.own, dst, flow.port, 80, flow.seq, 0, pk.SYN)
+        self.a.send_ip(dst, pk.TCP, syn, **{'hops' if six else 'ttl': ttl})
+
+        def read(p):
+            if p.tcp and p.tcp.dport == flow.port:
+                self.assertEqual(p.tcp.flags, pk.RST | pk.ACK)
+                self.assertEqual(p.tcp.ack, flow.seq + 1 & 0xffffffff)
+                return 'reset'
+            body = p.icmp6.body[4:] if six and p.icmp6 else \
+                p.icmp.payload if p.icmp and not six else b''
+            at = 40 if six else 20
+            if body[at:at + 8] != syn[:8]:
+                return None
+            icmp = p.icmp6 if six else p.icmp
+            self.assertTrue(icmp.good)
+            return p.net.src, icmp.kind, icmp.code
+        answer = read(self.a.expect(read, f'an answer about {dst}', LIMIT))
+        self.assertEqual(self.lan.ask('query-status')['descriptors'], before)
+        self.a.ping(GATEWAY)
+        self.assertFalse([p for p in self.a.inbox if p.tcp], 'more is said')
+        return answer
+
+    def start(self):
+        super().start()
+        self.ports = itertools.count(50000)
+        self.a.ping(GATEWAY6)
+
+    @in_a_world
+    def test_unreachable_is_told_by_who_said_it(self):
+        self.start()
+        for dst, wanted in ((NO_NET, (ROUTER, UNREACHABLE, 0)), (NO_HOST, (ROUTER, UNREACHABLE, 1)),
+                            (FORBIDDEN, (ROUTER, UNREACHABLE, 13)),
+                            (NO_NET6, (ROUTER6, UNREACHABLE6, 0)),
+                            (FORBIDDEN6, (ROUTER6, UNREACHABLE6, 1)),
+                            (FAR, 'reset'), (FAR6, 'reset')):
+            began = time.monotonic()
+            self.assertEqual(self.refusal(dst), wanted, dst)
+            self.assertLess(time.monotonic() - began, 2)
+
+    @in_a_world
+    def test_hops_are_counted_as_on_a_router(self):
+        self.start()
+        for dst, gateway, router, expired in ((NARROW, GATEWAY, ROUTER, EXPIRED),
+                                              (NARROW6, GATEWAY6, ROUTER6, EXPIRED6)):
+            self.assertEqual(self.refusal(dst, ttl=1), (gateway, expired, 0))
+            self.assertEqual(self.refusal(dst, ttl=2), (router, expired, 0))
+        self.assertEqual(self.refusal(FAR, ttl=2), 'reset')
+        # The host's loopback is the gateway itself.
+        self.assertEqual(self.refusal(GATEWAY, ttl=1), 'reset')
+
+    @in_a_world
+    def test_a_network_that_heals_is_found_again(self):
+        """The same SYN, as a guest repeats it, first fails and then connects."""
+        self.start()
+        for dst, six in ((NO_HOST, ''), (NO_NET6, '-6')):
+            self.assertEqual(self.refusal(dst)[0], ROUTER6 if six else ROUTER)
+            self.world.router.run(f'ip {six} route del unreachable {dst}',
+                                  f'ip addr add {dst}/{128 if six else 32} dev lo')
+            listener = self.world.router.listen(dst, 80)
+            self.a.tcp(dst, 80, sport=next(self.ports) - 1)
+            self.assertTrue(listener.accept()[0])
+
+    @with_addresses()
+    def test_a_host_without_a_route_says_so_at_once(self):
+        self.start()
+        self.assertEqual(self.refusal(FAR), (GATEWAY, UNREACHABLE, 0))
+        # As where a name has addresses of both families, and the host IPv4 only.
+        self.assertEqual(self.refusal(FAR6), (GATEWAY6, UNREACHABLE6, 0))
+
 
 class Pings(IcmpCase):
     @in_a_world
@@ -152,6 +240,14 @@ class Pings(IcmpCase):
             self.a.send(pk.eth(self.a.hop_to(FAR), self.a.mac, pk.IPV4, part))
         p = self.a.expect(lambda p: p.icmp and p.icmp.ident == 7, 'a large echo')
         self.assertEqual(p.icmp.payload, payload)
+
+    def test_record_route_and_timestamps_are_answered(self):
+        self.start()
+        record_route = bytes([7, 39, 4]) + bytes(36) + b'\1'
+        timestamp = bytes([68, 36, 5, 0]) + bytes(32)
+        for dst in (GATEWAY, DNS):
+            for options in (record_route, timestamp):
+                self.a.ping(dst, options=options)
 
     @without_pings
     def test_without_permission_it_is_said(self):

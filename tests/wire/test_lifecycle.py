@@ -5,6 +5,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -140,6 +141,7 @@ class Start(unittest.TestCase):
                              "remote.type=unix,remote.path="
                              + re.escape(daemon.run_dir("lan.dgram")))
 
+    @unittest.skipUnless(shutil.which("qemu-system-x86_64"), "no QEMU")
     def test_qemu_takes_the_printed_line(self):
         with Daemon(self.folder) as daemon, daemon.qmp() as qmp:
             [line] = [line for line in daemon.output().splitlines()

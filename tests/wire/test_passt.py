@@ -221,6 +221,17 @@ class Named(PasstCase):
                          ['nat', 'lan'])
         first.ping(GATEWAY)
 
+    def test_its_forwards_end_when_it_is_killed(self):
+        port = free_port()
+        self.libvirt('--tcp-ports', f'{port}:22', network='test')
+        wire, guest = self.vm()
+        guest.dhcp()
+        until(lambda: [rule for rule in self.lan.ask('query-forwards')
+                       if rule.get('guest-address') == guest.ip], 'the forward to the guest')
+        os.kill(self.pid, signal.SIGKILL)
+        until(lambda: self.lan.ask('query-forwards') == [], 'the end of the forward')
+        wire.close()
+
     def test_a_guest_that_has_a_name_keeps_it(self):
         port = free_port()
         self.libvirt('--tcp-ports', f'{port}:22', network='test')

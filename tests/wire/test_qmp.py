@@ -280,7 +280,9 @@ class Schema(QmpCase):
     def test_arguments_say_which_may_be_left_out(self):
         members = self.members(self.by_name["hostfwd-add"]["arg-type"])
         self.assertEqual(members, {"rule": {"name": "rule", "type": "str"},
-                                   "id": {"name": "id", "type": "str", "default": None}})
+                                   "id": {"name": "id", "type": "str", "default": None},
+                                   "with-client": {"name": "with-client", "type": "bool",
+                                                   "default": None}})
         self.assertEqual(self.members(self.by_name["qmp_capabilities"]["arg-type"]),
                          {"enable": {"name": "enable", "type": "[str]", "default": None}})
         self.assertEqual(self.by_name[self.by_name["quit"]["arg-type"]]["members"], [])

@@ -164,6 +164,17 @@ class Forwards(TroubleCase):
         self.assertTrue(self.lan.ask('query-forwards')[0]['here'])
         self.assertNotIn('not there', self.ctl('forwards'))
 
+    def test_datagram_to_a_forward_whose_guest_is_not_there(self):
+        self.start('hostfwd=udp:127.0.0.1:0-10.0.2.40:53')
+        [forward] = self.lan.ask('query-forwards')
+        client, _ = self.host_udp()
+        for _ in range(3):
+            client.sendto(b'question', ('127.0.0.1', forward['host-port']))
+        data = self.event('FORWARD_WAITING')
+        self.assertEqual((data['netdev'], data['rule']), ('nat', forward['rule']))
+        self.assertEqual(self.warnings(f'clients of the forward {forward["rule"]} wait'), 1)
+        self.assertIn('10.0.2.40, not there; waited for: 3', self.ctl('forwards'))
+
     def test_forward_to_a_name_that_nobody_has_says_that_it_waits(self):
         self.start('hostfwd=tcp:127.0.0.1:0-nobody:22')
         lines = self.ctl('forwards').splitlines()

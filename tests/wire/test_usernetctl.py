@@ -2,6 +2,7 @@
 """usernetctl finds networks, removes rules as it printed them, and saves live changes."""
 import json
 import os
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -51,6 +52,13 @@ class Finding(CtlCase):
         self.assertEqual([row["name"] for row in json.loads(self.ctl("--json", "list"))],
                          ["default"])
 
+    def test_list_shows_networks_with_a_run_directory_of_their_own(self):
+        elsewhere = self.folder.file("elsewhere")
+        self.daemon("--run-dir", elsewhere, name="lab")
+        [row] = [row for row in json.loads(self.ctl("--json", "list"))
+                 if row["socket"].startswith(elsewhere)]
+        self.assertEqual((row["name"], row["socket"]), ("lab", elsewhere + "/qmp.sock"))
+
     def test_network_that_does_not_run_is_said_to(self):
         self.daemon(name="lab")
         result = self.run_ctl("--name", "other", "list")
@@ -75,7 +83,8 @@ class Finding(CtlCase):
                     status = json.loads(self.ctl("--name", name, "--json", "status",
                                                  XDG_RUNTIME_DIR=runtime))
                     self.assertEqual(status["run-dir"], f"{base}/{name}")
-        if created:
+        shutil.rmtree(f"{base}/{name}")
+        if created and not os.listdir(base):
             os.rmdir(base)
 
     def test_directory_of_another_user_is_not_looked_into(self):
@@ -85,7 +94,10 @@ class Finding(CtlCase):
         real = tempfile.mkdtemp(dir=self.folder.path)
         self.daemon(name="lab")
         os.symlink(self.folder.file("run", "usernet"), os.path.join(real, "usernet"))
-        self.assertEqual(json.loads(self.ctl("--json", "list", XDG_RUNTIME_DIR=real)), [])
+        # A network of ours is found at its own path.
+        self.assertEqual([row["socket"] for row in
+                          json.loads(self.ctl("--json", "list", XDG_RUNTIME_DIR=real))],
+                         [self.folder.file("run", "usernet", "lab", "qmp.sock")])
 
 
 class Rules(CtlCase):

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/chunk.h"
 
+#include "base/reserve.h"
+
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #else
@@ -114,6 +116,11 @@ struct chunk *chunk_take(struct chunk_pool *pool)
 	pool->n_idle--;
 	pool->low_idle = MIN(pool->low_idle, pool->n_idle);
 	return chunk;
+}
+
+struct chunk *chunk_try(struct chunk_pool *pool)
+{
+	return list_empty(&pool->idle) && reserve_is_low() ? NULL : chunk_take(pool);
 }
 
 void chunk_retire(struct chunk_pool *pool, struct chunk *chunk)

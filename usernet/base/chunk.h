@@ -30,6 +30,8 @@ void chunk_pool_free(struct chunk_pool *pool);
 unsigned chunk_pool_idle(const struct chunk_pool *pool);
 /* Never NULL. The contents are undefined. */
 struct chunk *chunk_take(struct chunk_pool *pool);
+/* The same; NULL: memory is low, and none is idle. */
+struct chunk *chunk_try(struct chunk_pool *pool);
 /* Returns @chunk at the end of the turn (LOOP_REAP); frames in it stay readable until then. */
 void chunk_retire(struct chunk_pool *pool, struct chunk *chunk);
 /* Returns @chunk at once; no frame may have been borrowed from it. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/timerheap.h"
 
 /*
@@ -24,11 +25,16 @@
 
 #define NO_SLOT UINT_MAX
 
+#define ARM_RETRY (100 * USEC_PER_MSEC)
+
+static void arm_again(struct loop_timer *timer);
+
 struct slot {
 	struct loop_io *io; /* NULL: free */
 	uint32_t generation;
 	unsigned next_free; // the free list of loop::slots
 	bool in_epoll;      /* false while it waits for no event: see loop_io_events() */
+	bool late;          /* the kernel does not know its events yet */
 };
 
 struct loop {
@@ -45,6 +51,7 @@ struct loop {
 	unsigned n_slots;
 	unsigned free_slot;
 	unsigned n_ios;
+	struct loop_timer retry; /* runs while slots are late */
 
 	struct timerheap timers;
 	struct list tasks[LOOP_N_PHASES]; // loop_task::link
@@ -229,6 +236,7 @@ struct loop *loop_new(GError **error)
 	loop->signal_fd = -1;
 	loop->now = clock_now();
 	loop->free_slot = NO_SLOT;
+	loop_timer_init(loop, &loop->retry, arm_again);
 	for (unsigned i = 0; i < LOOP_N_PHASES; i++)
 		list_init(&loop->tasks[i]);
 	loop->source = g_source_new(&source_funcs, sizeof(struct loop_source));
@@ -255,6 +263,7 @@ void loop_free(struct loop *loop)
 		list_for_each_safe (task, &loop->tasks[i], struct loop_task, link)
 			list_remove(&task->link);
 	loop_io_remove(&loop->signal_io);
+	loop_timer_cancel(&loop->retry);
 	if (loop->signal_fd >= 0)
 		close(loop->signal_fd);
 	g_assert(loop->n_ios == 0);
@@ -297,6 +306,21 @@ static unsigned slot_take(struct loop *loop)
 	return slot;
 }
 
+/*
+ * epoll_ctl() has no memory, or this user watches too many descriptors
+ * (fs.epoll.max_user_watches): tried again later.
+ */
+static void arm_later(struct loop *loop, struct slot *slot)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, "cannot wait for descriptor %d: %s; trying again", slot->io->fd,
+		    g_strerror(errno));
+	slot->late = true;
+	if (!loop_timer_is_set(&loop->retry))
+		loop_timer_set(&loop->retry, loop->now + ARM_RETRY);
+}
+
 /* Updates the kernel's event mask for @io. */
 static void io_arm(struct loop_io *io)
 {
@@ -315,9 +339,24 @@ static void io_arm(struct loop_io *io)
 	else if (!io->events)
 		op = EPOLL_CTL_DEL;
 	slot->in_epoll = io->events != 0;
+	slot->late = false;
 	/* A descriptor that was closed too early has already left the set. */
-	if (epoll_ctl(loop->epoll_fd, op, io->fd, &event) < 0 && op != EPOLL_CTL_DEL)
+	if (epoll_ctl(loop->epoll_fd, op, io->fd, &event) == 0 || op == EPOLL_CTL_DEL)
+		return;
+	if (errno != ENOMEM && errno != ENOSPC)
 		g_error("epoll_ctl on descriptor %d: %s", io->fd, g_strerror(errno));
+	slot->in_epoll = op == EPOLL_CTL_MOD;
+	arm_later(loop, slot);
+}
+
+static void arm_again(struct loop_timer *timer)
+{
+	struct loop *loop = container_of(timer, struct loop, retry);
+
+	for (unsigned i = 0; i < loop->n_slots; i++) {
+		if (loop->slots[i].io && loop->slots[i].late)
+			io_arm(loop->slots[i].io);
+	}
 }
 
 void loop_io_add(struct loop *loop, struct loop_io *io, int fd, uint32_t events,

@@ -8,6 +8,8 @@
 
 #include "base/file.h"
 #include "base/portholder.h"
+#include "base/socket_maker.h"
+#include "base/socket_unix.h"
 
 static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
 {
@@ -34,80 +36,27 @@ static bool is_multicast(const struct sockaddr_any *addr)
 	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&addr->in6.sin6_addr);
 }
 
-/* Tries to connect to a unix socket: 0 when a process serves it, else an errno. */
-static int probe(const struct sockaddr_any *addr, int type)
+/* Can the socket maker, which has more rights, do better? */
+static bool maker_may_help(const GError *error)
 {
-	bool in_progress;
-	autofd int fd = socket_connect(addr, type, &in_progress);
-
-	if (fd >= 0)
-		return 0;
-	/* The queue is full, or the type differs: a process serves it. */
-	return errno == EAGAIN || errno == EPROTOTYPE ? 0 : errno;
+	return socket_maker_runs() && (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES) ||
+				       g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ||
+				       g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ROFS) ||
+				       g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
 }
 
-/* Unlinks the socket at @path when it is ours and no process serves it. */
-static bool clear_stale(const struct sockaddr_any *addr, int type, GError **error)
+static bool bind_path(int fd, const struct sockaddr_any *addr, int type, GError **error)
 {
-	const char *path = addr->un.sun_path;
-	struct stat st;
-	int err;
+	GError *why = NULL;
 
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ||
-		       fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return fail(error, EEXIST, "'%s' exists and is not a socket", path);
-	err = probe(addr, type);
-	if (!err)
-		return fail(error, EADDRINUSE, "socket '%s' is in use by another process", path);
-	if (st.st_uid != geteuid())
-		return fail(error, EPERM, "socket '%s' belongs to user %u, not to us (user %u)",
-			    path, (unsigned)st.st_uid, (unsigned)geteuid());
-	if (err != ECONNREFUSED && err != ENOENT)
-		return fail(error, err, "cannot tell whether socket '%s' is in use: %s", path,
-			    g_strerror(err));
-	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(error, errno, "cannot remove the stale socket '%s': %s", path,
-			    g_strerror(errno));
-	return true;
-}
-
-static bool bind_unix_path(int fd, const struct sockaddr_any *addr, int type, GError **error)
-{
-	const char *path = addr->un.sun_path;
-	g_autofree char *dir = NULL;
-	mode_t mask;
-	int err = 0;
-
-	/* Bind first; check for a stale socket only when that fails, and only once. */
-	for (int attempt = 0; attempt < 2; attempt++) {
-		mask = umask(0177);
-		err = bind(fd, &addr->sa, addr->len) < 0 ? errno : 0;
-		umask(mask);
-		if (!err)
-			return true;
-		if (err != EADDRINUSE)
-			break;
-		if (!clear_stale(addr, type, error))
-			return false;
+	if (unix_socket_bind(fd, addr, type, &why))
+		return true;
+	if (!maker_may_help(why)) {
+		g_propagate_error(error, why);
+		return false;
 	}
-	dir = g_path_get_dirname(path);
-	switch (err) {
-	case EADDRINUSE:
-		return fail(error, err, "socket '%s' is in use by another process", path);
-	case ENOENT:
-		return fail(error, err, "cannot create socket '%s': no directory '%s'", path, dir);
-	case ENOTDIR:
-		return fail(error, err, "cannot create socket '%s': '%s' is not a directory", path,
-			    dir);
-	case EACCES:
-	case EROFS:
-		return fail(error, err, "cannot make socket '%s': no right to write in '%s' (%s)",
-			    path, dir, g_strerror(err));
-	default:
-		return fail(error, err, "cannot create socket '%s': %s", path, g_strerror(err));
-	}
+	g_error_free(why);
+	return socket_maker_bind(fd, addr, type, error);
 }
 
 /* Sets the error for a failed bind or listen on @addr; @err is the errno. */
@@ -120,7 +69,9 @@ static bool address_failed(const struct sockaddr_any *addr, int type, int err, G
 
 	switch (err) {
 	case EADDRINUSE:
-		holder = inet ? port_holder(addr, type) : NULL;
+		if (inet)
+			holder = socket_maker_runs() ? socket_maker_port_holder(addr, type)
+						     : port_holder(addr, type);
 		return fail(error, err, "%s %s is in use by %s", proto, name,
 			    holder ? holder : "another process");
 	case EADDRNOTAVAIL:
@@ -165,7 +116,7 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 	if (family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY", error))
 		return -1;
 	if (is_unix_path(addr)) {
-		if (!bind_unix_path(fd, addr, type, error))
+		if (!bind_path(fd, addr, type, error))
 			return -1;
 	} else if (bind(fd, &addr->sa, addr->len) < 0) {
 		address_failed(addr, type, errno, error);
@@ -241,38 +192,14 @@ int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, G
 	return -1;
 }
 
-bool socket_share(const struct sockaddr_any *addr, const struct socket_file *file, GError **error)
+static int open_client(const struct sockaddr_any *addr, int type, int protocol)
 {
-	mode_t mode = file->mode ? file->mode : 0600;
-	const char *path = addr->un.sun_path;
-	autofd int fd = -1;
-	char by_fd[32];
-	struct stat st;
-
-	if (!is_unix_path(addr) || (!file->mode && !file->has_group))
-		return true;
-	/* Check through a descriptor: the path may meanwhile be another file. */
-	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
-	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
-		return fail(error, EPERM, "'%s' is not our socket any more", path);
-	if (file->has_group && fchownat(fd, "", (uid_t)-1, file->group, AT_EMPTY_PATH) < 0)
-		return fail(error, errno,
-			    "cannot give socket '%s' to group %u: %s (use a group of which you are "
-			    "a member)",
-			    path, (unsigned)file->group, g_strerror(errno));
-	/* fchmod() does not take an O_PATH descriptor (open(2)). */
-	g_snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
-	if (chmod(by_fd, mode) < 0)
-		return fail(error, errno, "cannot set mode %04o of socket '%s': %s", (unsigned)mode,
-			    path, g_strerror(errno));
-	return true;
+	return socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 }
 
-static int connect_by(const struct sockaddr_any *addr, int type, int protocol, bool *in_progress)
+/* @fd: always taken over. */
+static int connect_by(int fd, const struct sockaddr_any *addr, bool *in_progress)
 {
-	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	int err;
 
 	*in_progress = false;
@@ -300,12 +227,26 @@ void socket_reset(int fd)
 
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
 {
-	return connect_by(addr, type, 0, in_progress);
+	return connect_by(open_client(addr, type, 0), addr, in_progress);
+}
+
+int socket_connect_hops(const struct sockaddr_any *addr, uint8_t hops, bool *in_progress)
+{
+	bool v6 = addr->sa.sa_family == AF_INET6;
+	int fd = open_client(addr, SOCK_STREAM, 0), number = hops, on = 1;
+
+	if (fd >= 0 && hops)
+		setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL,
+			   &number, sizeof(number));
+	/* The error may come within connect(), and IPv6 then keeps it for those who have asked. */
+	if (fd >= 0 && v6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+	return connect_by(fd, addr, in_progress);
 }
 
 int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress)
 {
-	return connect_by(addr, SOCK_STREAM, IPPROTO_MPTCP, in_progress);
+	return connect_by(open_client(addr, SOCK_STREAM, IPPROTO_MPTCP), addr, in_progress);
 }
 
 bool socket_has_mptcp(void)
@@ -315,11 +256,22 @@ bool socket_has_mptcp(void)
 	return fd >= 0;
 }
 
+bool socket_share(const struct sockaddr_any *addr, const struct socket_file *file, GError **error)
+{
+	GError *why = NULL;
+
+	if (!is_unix_path(addr) || unix_socket_share(addr, file, &why))
+		return true;
+	if (!maker_may_help(why)) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	g_error_free(why);
+	return socket_maker_share(addr, file, error);
+}
+
 void socket_unlink(const struct sockaddr_any *addr)
 {
-	struct stat st;
-
-	if (is_unix_path(addr) && lstat(addr->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	    st.st_uid == geteuid())
-		unlink(addr->un.sun_path);
+	if (is_unix_path(addr) && !unix_socket_unlink(addr) && socket_maker_runs())
+		socket_maker_unlink(addr);
 }

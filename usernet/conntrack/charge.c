@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <sys/resource.h>
 
+#include "base/reserve.h"
+
 struct charge {
 	struct charge_book *book;
 	unsigned port_id;
@@ -89,12 +91,21 @@ unsigned charge_port_id(const struct charge *charge)
 	return charge->port_id;
 }
 
+/* Where descriptors are few, so is what counts as few of them. */
+static unsigned few_of(const struct charge_book *book, enum charge_kind kind)
+{
+	return kind == CHARGE_FDS ? MIN(few[kind], book->max[kind] / CHARGE_FEW_DENOMINATOR)
+				  : few[kind];
+}
+
 bool charge_has_room(const struct charge *charge, enum charge_kind kind, unsigned n)
 {
 	const struct charge_book *book = charge->book;
 	unsigned max = book->max[kind];
 
-	if (charge->held[kind] >= few[kind])
+	if (reserve_is_low())
+		return false;
+	if (charge->held[kind] >= few_of(book, kind))
 		max -= max / CHARGE_DENOMINATOR;
 	return n <= max && book->held[kind] <= max - n;
 }

@@ -27,6 +27,8 @@ enum charge_kind {
 #define CHARGE_FDS_RESERVE 256
 /* The part of each limit kept for ports that hold little: 1/4. */
 #define CHARGE_DENOMINATOR 4
+/* A port that holds this part of all descriptors never holds little: 1/8. */
+#define CHARGE_FEW_DENOMINATOR 8
 
 #define CHARGE_CONNS_MAX     131072
 #define CHARGE_BYTES_MAX     (48u << 20)
@@ -52,7 +54,10 @@ struct charge *charge_ref(struct charge *charge);
 void charge_put(struct charge *charge);
 unsigned charge_port_id(const struct charge *charge);
 
-/* False: the limit for this port or for all is reached; nothing was taken. */
+/*
+ * False: the limit for this port or for all is reached, or memory is low (base/reserve.h); nothing
+ * was taken.
+ */
 bool charge_take(struct charge *charge, enum charge_kind kind, unsigned n);
 /* Would charge_take() succeed? */
 bool charge_has_room(const struct charge *charge, enum charge_kind kind, unsigned n);

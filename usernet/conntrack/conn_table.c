@@ -2,6 +2,7 @@
 #include "conntrack/conn_table_priv.h"
 
 #include "base/hash.h"
+#include "base/reserve.h"
 #include "conntrack/charge.h"
 #include "conntrack/conn_log.h"
 
@@ -185,6 +186,8 @@ static bool make_room(struct conn_table *table, unsigned port_id)
 	struct conn_share *share = find_share(table, port_id);
 	bool few = !share || share->n < CONN_FEW;
 
+	if (reserve_is_low())
+		return false;
 	if (table->n < CONN_MAX - CONN_MAX / CONN_DENOMINATOR || (few && table->n < CONN_MAX))
 		return true;
 	return evict_of_share(table, share) || (few && evict_of_all(table));

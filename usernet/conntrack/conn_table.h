@@ -48,7 +48,7 @@ void conn_table_free(struct conn_table *table);
 struct conn *conn_find(struct conn_table *table, const struct conn_key *key);
 /*
  * Creates a conn; a lingering one with the same key ends. NULL: the port's or the total limit is
- * reached: the packet should be dropped (DROP_BUDGET).
+ * reached, or memory is low: the packet should be dropped (drop_reason_no_room()).
  */
 struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 		       const struct conn_origin *origin, usec_t now);

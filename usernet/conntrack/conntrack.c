@@ -113,7 +113,7 @@ static struct conn *open_conn(struct conntrack *conntrack, struct port *from, ma
 		conn = conn_open(conntrack->conns, key, &origin, now(conntrack));
 	}
 	if (!conn)
-		*why = DROP_BUDGET;
+		*why = drop_reason_no_room();
 	return conn;
 }
 

@@ -64,7 +64,7 @@ bool background_fork(struct background *background, int *status, GError **error)
 
 static char *log_in(char *dir, GError **error)
 {
-	g_autofree char *owned = dir;
+	g_autofree G_GNUC_UNUSED char *owned = dir;
 
 	return dir && file_private_dir(dir, error) ? g_build_filename(dir, "log", NULL) : NULL;
 }

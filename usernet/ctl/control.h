@@ -17,6 +17,7 @@
 struct config;
 struct network;
 struct options;
+struct sandbox;
 struct watch;
 
 struct control {
@@ -29,8 +30,9 @@ struct control {
 	GHashTable *records;     /* records.h: keys of the file's records */
 	/* owned by main; reload reads them again. May be NULL, like the next. */
 	const struct options *options;
-	struct config *config; /* as last read; its owner frees it before control_free() */
-	bool doors_added;      /* config.h */
+	struct config *config;         /* as last read; its owner frees it before control_free() */
+	bool doors_added;              /* config.h */
+	const struct sandbox *sandbox; /* owned by main; NULL in tests */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */

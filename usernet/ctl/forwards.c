@@ -424,8 +424,9 @@ uint64_t forwards_waited(const struct fwd_entry *entry)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; !entry->rule.udp && i < entry->n_listeners; i++)
-		n += hostfwd_waited(entry->listeners[i].data);
+	for (unsigned i = 0; i < entry->n_listeners; i++)
+		n += entry->rule.udp ? udp_forward_waited(entry->listeners[i].data)
+				     : hostfwd_waited(entry->listeners[i].data);
 	return n;
 }
 

@@ -44,7 +44,7 @@ bool forwards_connect(struct forwards *forwards, const char *guest, uint16_t por
 		      GError **error);
 /* Is @entry's guest present? If its listeners lead to several guests: any of them. */
 bool forwards_guest_is_here(const struct forwards *forwards, const struct fwd_entry *entry);
-/* Number of @entry's clients that had to wait for its guest. TCP and unix only. */
+/* Number of @entry's clients that had to wait for its guest; for UDP, of their datagrams. */
 uint64_t forwards_waited(const struct fwd_entry *entry);
 /* The descriptor of a listener; -1: none. */
 int forwards_fd(const struct fwd_listener *listener);

@@ -30,7 +30,8 @@ struct port_watch {
 };
 
 /* Drops that mean "limit reached", not "invalid". */
-static const enum drop_reason budgets[] = {DROP_STATIONS, DROP_FLOOD, DROP_BUDGET, DROP_FRAGMENT};
+static const enum drop_reason budgets[] = {DROP_STATIONS, DROP_FLOOD, DROP_BUDGET, DROP_FRAGMENT,
+					   DROP_MEMORY};
 
 /* --- ports --- */
 

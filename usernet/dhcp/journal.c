@@ -36,14 +36,18 @@
  */
 #define PENDING_MAX   (256 * 1024)
 #define ROOM          (64 * 1024)
+#define ROOM_LEAST    4096
 #define REWRITE_SLACK 1024 /* lines more than leases before a rewrite */
-#define WARN_LINES    5    /* bad lines that get a warning each */
+/* The same on a disk that is small or full: a rewrite needs room beside the log. */
+#define REWRITE_SCARCE 64
+#define WARN_LINES     5 /* bad lines that get a warning each */
 
 struct lease_journal {
 	char *path;
 	int fd;      /* -1: no appending before a rewrite */
 	off_t good;  /* end of the last whole line */
 	off_t room;  /* the disk has room for us up to here */
+	off_t step;  /* room reserved at once: ROOM, less on a small disk */
 	ino_t inode; /* inode of fd */
 	GString *pending;
 	unsigned n_lines; /* in the file */
@@ -198,7 +202,7 @@ static void make_room(struct lease_journal *journal)
 {
 	struct stat st;
 
-	if (journal->room - journal->good > ROOM / 2)
+	if (journal->room - journal->good > journal->step / 2)
 		return;
 	/*
 	 * The room may be from before our start. Do not reserve again on a full disk: a failure
@@ -206,12 +210,15 @@ static void make_room(struct lease_journal *journal)
 	 */
 	if (fstat(journal->fd, &st) == 0 && st.st_blocks * 512 - journal->good > ROOM / 2) {
 		journal->room = st.st_blocks * 512; /* its unit on every file system */
+		journal->step = ROOM;
 		return;
 	}
-	if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->good, ROOM) == 0)
-		journal->room = journal->good + ROOM;
-	else
-		journal->room = journal->good;
+	/* On a small disk, what it has. */
+	for (journal->step = ROOM; journal->step >= ROOM_LEAST; journal->step /= 2) {
+		if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->good, journal->step) == 0)
+			break;
+	}
+	journal->room = journal->good + (journal->step < ROOM_LEAST ? 0 : journal->step);
 }
 
 static void close_file(struct lease_journal *journal)
@@ -231,6 +238,7 @@ struct lease_journal *lease_journal_open(const char *path, GArray **records, GEr
 	*records = NULL;
 	journal->path = g_strdup(path);
 	journal->fd = -1;
+	journal->step = ROOM;
 	journal->pending = g_string_new(NULL);
 	fine = open_file(journal, &st, error) && read_file(journal, bytes, error);
 	if (fine) {
@@ -310,15 +318,34 @@ bool lease_journal_is_dirty(const struct lease_journal *journal)
 bool lease_journal_wants_rewrite(const struct lease_journal *journal, unsigned n_leases)
 {
 	return journal->fd < 0 || journal->incomplete ||
-	       journal->n_lines > n_leases + MAX(n_leases, REWRITE_SLACK);
+	       journal->n_lines > n_leases + MAX(n_leases, lease_journal_is_scarce(journal)
+								   ? REWRITE_SCARCE
+								   : REWRITE_SLACK);
+}
+
+bool lease_journal_is_scarce(const struct lease_journal *journal)
+{
+	return journal->step < ROOM;
+}
+
+/* Writes a new file; on a full disk, into the room that is reserved behind the old one. */
+static bool replace(struct lease_journal *journal, const GString *lines, bool sync, GError **error)
+{
+	bool (*write_file)(const char *, const void *, size_t, GError **) =
+		sync ? file_replace : file_replace_unsynced;
+
+	if (write_file(journal->path, lines->str, lines->len, NULL))
+		return true;
+	if (journal->fd >= 0 && ftruncate(journal->fd, journal->good) == 0)
+		journal->room = journal->good;
+	return write_file(journal->path, lines->str, lines->len, error);
 }
 
 bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, unsigned n,
 			   bool sync)
 {
 	g_autoptr(GError) error = NULL;
-	bool fine = (sync ? file_replace : file_replace_unsynced)(journal->path, lines->str,
-								  lines->len, &error);
+	bool fine = replace(journal, lines, sync, &error);
 	autofd int fd = open(journal->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
@@ -331,8 +358,11 @@ bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, 
 		return false;
 	}
 	/* If only the directory could not be synced, the new file is there nevertheless. */
-	if (!fine && (journal->fd < 0 || st.st_ino == journal->inode))
+	if (!fine && (journal->fd < 0 || st.st_ino == journal->inode)) {
+		if (journal->fd >= 0)
+			make_room(journal);
 		return false;
+	}
 	close_file(journal);
 	journal->fd = steal_fd(&fd);
 	journal->inode = st.st_ino;

@@ -10,7 +10,8 @@
  */
 struct lease_journal;
 
-#define LEASE_JOURNAL_RETRY (5 * USEC_PER_SEC) /* interval of retries for lines not written */
+#define LEASE_JOURNAL_RETRY (5 * USEC_PER_SEC)    /* interval of retries for lines not written */
+#define LEASE_JOURNAL_SOON  (100 * USEC_PER_MSEC) /* the same if the disk is scarce */
 /* Larger files are not read: LEASE_MAX leases, each three times at full length. */
 #define LEASE_JOURNAL_MAX (64 * 1024 * 1024)
 
@@ -32,6 +33,8 @@ void lease_journal_add(struct lease_journal *journal, const struct lease_record 
 
 /* Must lease_journal_retry() or a rewrite still write something? */
 bool lease_journal_is_dirty(const struct lease_journal *journal);
+/* Is the disk so small or full that the log should be kept short? */
+bool lease_journal_is_scarce(const struct lease_journal *journal);
 /*
  * Is a rewrite needed for lines not appended, or worth it because there are many more lines than
  * the @n_leases leases?

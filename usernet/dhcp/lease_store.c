@@ -79,7 +79,10 @@ static void on_change(void *data, const struct lease *lease)
 		return;
 	lease_record_make(&record, lease, now_of(store), wall_clock());
 	lease_journal_add(store->journal, &record);
-	store->retry_at = MIN(store->retry_at, now_of(store) + LEASE_JOURNAL_RETRY);
+	store->retry_at =
+		MIN(store->retry_at, now_of(store) + (lease_journal_is_scarce(store->journal)
+							      ? LEASE_JOURNAL_SOON
+							      : LEASE_JOURNAL_RETRY));
 	wake_at(store, store->retry_at);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/reserve.h"
 #include "dns/upstream.h"
 
 /* A query's bytes with id 0 and the name in lower case: equal bytes are one question. */
@@ -280,6 +281,8 @@ static bool has_room(struct dns_pending *pending, const struct dns_client *clien
 	struct share *port = find_share(pending, client, OF_PORT);
 	bool late = pending->n_waiters >= DNS_MAX_OUTSTANDING - DNS_RESERVE;
 
+	if (reserve_is_low())
+		return false;
 	if (guest && guest->n >= DNS_MAX_PER_GUEST)
 		return give_way(pending, guest, OF_GUEST, now);
 	if ((port && port->n >= (late ? DNS_RESERVE_EACH : DNS_MAX_PER_PORT)) ||

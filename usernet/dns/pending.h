@@ -34,8 +34,9 @@ struct dns_pending_ops {
 enum dns_wait {
 	DNS_WAIT_ASKED,  /* a lookup was started */
 	DNS_WAIT_SHARED, /* it joined a lookup, or was waiting already: a repeated query */
-	DNS_WAIT_FULL,   /* a bound is reached: tell the client; no answer will come */
-	DNS_WAIT_FLOOD,  /* the same, but the client was told often enough */
+	DNS_WAIT_FULL,  /* a bound is reached or memory is low: tell the client; no answer will come
+			 */
+	DNS_WAIT_FLOOD, /* the same, but the client was told often enough */
 };
 
 struct dns_pending *dns_pending_new(struct dns_upstream *upstream,

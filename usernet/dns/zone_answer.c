@@ -356,7 +356,7 @@ static bool answer_special(const struct dns_zone *zone, const struct dns_query *
 			return true;
 		if (asks_host(zone) && !has_records(zone, &query->name))
 			return false;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case DNS_SPECIAL_NXDOMAIN:
 		if (routed)
 			return false;

@@ -338,6 +338,25 @@ bool backlog_has_room(const struct backlog *backlog)
 	return charge_has_room(backlog->charge, CHARGE_FDS, 1);
 }
 
+bool backlog_is_answered(const struct backlog *backlog, const struct caller_target *target)
+{
+	struct in6_addr addr;
+	struct charge *charge;
+	struct port *port;
+	unsigned unanswered;
+	mac_t mac = 0;
+
+	if (address_of(&target->guest, &addr))
+		mac = neighbour_find(backlog->env.neighbours, &addr);
+	port = mac ? vswitch_lookup(backlog->env.network->vswitch, mac) : NULL;
+	if (!port)
+		return true; /* nobody to ask: the client waits in the backlog */
+	charge = charge_get(backlog->env.charges, port->id);
+	unanswered = charge_held(charge, CHARGE_OPENING);
+	charge_put(charge);
+	return unanswered < BACKLOG_UNANSWERED;
+}
+
 void backlog_hold_fd(struct backlog *backlog, bool held)
 {
 	if (held)

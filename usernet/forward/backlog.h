@@ -32,6 +32,11 @@ struct user_config;
  */
 #define BACKLOG_MAX   1024
 #define BACKLOG_GROUP 256 /* of one group, that is of one rule */
+/*
+ * Connections that a guest's port may have unanswered, its own included, for another client to be
+ * accepted. Further clients stay in the listener's queue, where they cost the process nothing.
+ */
+#define BACKLOG_UNANSWERED 128
 
 /* The waiting clients of one rule. */
 struct caller_group {
@@ -64,6 +69,9 @@ struct caller_target {
 	bool masquerade;           /* the guest sees the gateway as its client */
 	const char *rule;          /* the rule's text: a GRefString; conns take references */
 };
+
+/* Has the guest at @target, if it is there, answered enough of the clients it was given? */
+bool backlog_is_answered(const struct backlog *backlog, const struct caller_target *target);
 
 /*
  * Takes @fd over, a connected stream socket; @client: its peer. @group may be NULL. Resets it at

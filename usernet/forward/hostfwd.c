@@ -15,6 +15,7 @@ struct hostfwd {
 	int fd;
 	struct loop_io io;
 	struct loop_timer rest;
+	usec_t patience; /* the next rest while the guest does not answer */
 };
 
 static void on_rested(struct loop_timer *timer)
@@ -24,12 +25,19 @@ static void on_rested(struct loop_timer *timer)
 	loop_io_events(&hostfwd->io, EPOLLIN);
 }
 
-static void take_rest(struct hostfwd *hostfwd)
+static void take_rest(struct hostfwd *hostfwd, usec_t time)
 {
 	struct loop *loop = hostfwd->io.loop;
 
 	loop_io_events(&hostfwd->io, 0);
-	loop_timer_set(&hostfwd->rest, loop_now(loop) + HOSTFWD_REST);
+	loop_timer_set(&hostfwd->rest, loop_now(loop) + time);
+}
+
+/* A guest that answers does so within the first rests. */
+static void await_answers(struct hostfwd *hostfwd)
+{
+	take_rest(hostfwd, hostfwd->patience);
+	hostfwd->patience = MIN(2 * hostfwd->patience, HOSTFWD_REST);
 }
 
 static void on_ready(struct loop_io *io, uint32_t revents)
@@ -42,9 +50,14 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 		int fd;
 
 		if (!backlog_has_room(hostfwd->backlog)) {
-			take_rest(hostfwd);
+			take_rest(hostfwd, HOSTFWD_REST);
 			return;
 		}
+		if (!backlog_is_answered(hostfwd->backlog, &hostfwd->target)) {
+			await_answers(hostfwd);
+			return;
+		}
+		hostfwd->patience = HOSTFWD_REST_MIN;
 		fd = accept4(hostfwd->fd, &client.sa, &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			backlog_add(hostfwd->backlog, &hostfwd->group, fd, &client,
@@ -55,7 +68,7 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 			return;
 		if (socket_is_exhaustion(errno)) {
 			log_limited(&limit, "a forward cannot accept: %s", g_strerror(errno));
-			take_rest(hostfwd);
+			take_rest(hostfwd, HOSTFWD_REST);
 			return;
 		}
 		/* Other errors concern that client only (accept(2)): take the next. */
@@ -109,6 +122,7 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct s
 	hostfwd->backlog = backlog;
 	hostfwd->bound = *bound;
 	hostfwd->fd = fd;
+	hostfwd->patience = HOSTFWD_REST_MIN;
 	set_target(hostfwd, target);
 	list_init(&hostfwd->group.waiting);
 	loop_io_add(loop, &hostfwd->io, fd, EPOLLIN, on_ready);

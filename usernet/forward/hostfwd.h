@@ -13,8 +13,9 @@
  */
 struct hostfwd;
 
-#define HOSTFWD_ACCEPTS 256                   /* clients accepted per turn */
-#define HOSTFWD_REST    (100 * USEC_PER_MSEC) /* pause when nothing can be accepted */
+#define HOSTFWD_ACCEPTS  256                   /* clients accepted per turn */
+#define HOSTFWD_REST_MIN USEC_PER_MSEC         /* pause while the guest answers nobody; doubles */
+#define HOSTFWD_REST     (100 * USEC_PER_MSEC) /* pause when nothing can be accepted */
 
 /*
  * Listens at *@bound; port 0 is replaced by the port chosen. Makes @target's rule if it is NULL. A

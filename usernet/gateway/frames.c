@@ -366,6 +366,7 @@ void gateway_serve(struct loop_task *task)
 	struct fair *fair = vswitch_fair(vswitch);
 	struct port *from = NULL, *runs = NULL;
 	mac_t from_mac = 0;
+	size_t bytes = 0; /* of the run */
 
 	if (gateway->nat)
 		nat_begin(gateway->nat);
@@ -387,10 +388,12 @@ void gateway_serve(struct loop_task *task)
 		}
 		if (from != runs) {
 			if (runs)
-				fair_end(fair, runs);
+				fair_end(fair, runs, bytes);
 			fair_begin(fair, from);
 			runs = from;
+			bytes = 0;
 		}
+		bytes += frame->len;
 		switch (frame_ethertype(frame)) {
 		case ETHERTYPE_ARP_:
 			serve_arp(gateway, frame);
@@ -406,7 +409,7 @@ void gateway_serve(struct loop_task *task)
 		}
 	}
 	if (runs)
-		fair_end(fair, runs);
+		fair_end(fair, runs, bytes);
 	gateway->n_pending = 0;
 	tcp_run(gateway->tcp);
 	udp_run(gateway->udp);

@@ -132,11 +132,17 @@ static const struct netdev_ops gateway_ops = {
 	.destroy = gateway_destroy,
 };
 
+void gateway_set_isolated(struct gateway *gateway, bool isolated)
+{
+	gateway->config.isolated = isolated;
+	vswitch_set_isolated(gateway->netdev.network->vswitch, isolated);
+}
+
 static void protect(struct gateway *gateway)
 {
 	struct guard *guard = gateway->netdev.network->guard;
 
-	vswitch_set_isolated(gateway->netdev.network->vswitch, gateway->config.isolated);
+	gateway_set_isolated(gateway, gateway->config.isolated);
 	guard_set_gateway_mac(guard, gateway->mac);
 	if (gateway->config.ipv4) {
 		guard_protect_v4(guard, gateway->config.host);

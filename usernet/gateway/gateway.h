@@ -53,5 +53,6 @@ struct conntrack *gateway_conntrack(struct gateway *gateway);
  */
 bool gateway_set_loopback(struct gateway *gateway, const char *text, GError **error);
 bool gateway_set_host_addresses(struct gateway *gateway, bool reachable, GError **error);
+void gateway_set_isolated(struct gateway *gateway, bool isolated);
 
 #endif

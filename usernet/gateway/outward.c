@@ -14,6 +14,13 @@
 #include "gateway/services.h"
 #include "net/vswitch.h"
 #include "tcp/tcp.h"
+#include "udp/udp.h"
+
+/*
+ * A SYN with a smaller TTL counts hops (traceroute -T), and keeps it. Others, which start at 64,
+ * 128 or 255, go out with the host's own.
+ */
+#define HOPS_COUNTED 32
 
 static bool is_name_server(const struct gateway *gateway, const struct packet *packet)
 {
@@ -55,6 +62,13 @@ static void host_address(const struct gateway *gateway, const struct packet *syn
 	}
 }
 
+/* As host_address() decided. */
+static bool is_loopback(const struct sockaddr_any *to)
+{
+	return to->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&to->in6.sin6_addr)
+					    : to->in.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+}
+
 static void refuse(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
 	gateway_answer_reset(gateway, syn);
@@ -66,7 +80,7 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 	struct port *port = vswitch_lookup(gateway->netdev.network->vswitch, conn->mac);
 
 	if (port)
-		port_drop(port, DROP_BUDGET, 1);
+		port_drop(port, drop_reason_no_room(), 1);
 	refuse(gateway, conn, syn);
 }
 
@@ -90,6 +104,7 @@ static void open_name_server(struct gateway *gateway, struct conn *conn, const s
 
 void outward_open(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
+	uint8_t hops = packet_hops(syn);
 	struct sockaddr_any to;
 	bool in_progress;
 	int fd;
@@ -109,7 +124,14 @@ void outward_open(struct gateway *gateway, struct conn *conn, const struct packe
 		return;
 	}
 	host_address(gateway, syn, &to);
-	fd = socket_connect(&to, SOCK_STREAM, &in_progress);
+	if (is_loopback(&to)) { /* the gateway itself */
+		hops = 0;
+	} else if (hops <= 1) {
+		udp_tell_expired(gateway->udp, syn);
+		conn_end(gateway->conns, conn);
+		return;
+	}
+	fd = socket_connect_hops(&to, hops < HOPS_COUNTED ? MAX(hops, 1) - 1 : 0, &in_progress);
 	if (fd < 0)
 		tcp_refuse(gateway->tcp, conn, syn, errno);
 	else

@@ -61,18 +61,21 @@ static void ready(struct loop_io *io, uint32_t revents)
 {
 	struct dgram_netdev *self = container_of(io, struct dgram_netdev, io);
 	const struct dgram_in_frame *frames;
-	size_t n;
+	size_t n, max = dgram_in_max(self->server ? dgram_server_read_max(self->server)
+						  : self->port.port.read_max);
 
 	/*
 	 * An error belongs to an earlier send (nothing listens at the peer) and is cleared by this
 	 * call; dgram_out counts the lost frames.
 	 */
-	if (!dgram_in_read(self->in, io->fd, &frames, &n) || !n)
+	if (!dgram_in_read(self->in, io->fd, max, &frames, &n) || !n)
 		return;
-	if (self->server)
-		dgram_server_input(self->server, frames, n);
-	else
+	if (self->server) {
+		dgram_server_input(self->server, frames, n, n == max);
+	} else {
+		self->port.port.has_more = n == max;
 		input(self, frames, n);
+	}
 }
 
 static void pause_port(struct dgram_port *port, bool pause)

@@ -53,15 +53,16 @@ void dgram_in_free(struct dgram_in *in)
 	g_free(in);
 }
 
-bool dgram_in_read(struct dgram_in *in, int fd, const struct dgram_in_frame **frames, size_t *n)
+bool dgram_in_read(struct dgram_in *in, int fd, size_t max, const struct dgram_in_frame **frames,
+		   size_t *n)
 {
 	int got;
 
 	*n = 0;
 	*frames = in->frames;
-	for (size_t i = 0; i < DGRAM_IN_MAX; i++)
+	for (size_t i = 0; i < max; i++)
 		in->msgs[i].msg_hdr.msg_namelen = sizeof(in->from[i].storage);
-	got = recvmmsg(fd, in->msgs, DGRAM_IN_MAX, MSG_DONTWAIT, NULL);
+	got = recvmmsg(fd, in->msgs, (unsigned)max, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 	for (int i = 0; i < got; i++) {

@@ -2,6 +2,7 @@
 #ifndef USERNET_LINK_DGRAM_IN_H
 #define USERNET_LINK_DGRAM_IN_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,13 @@
  */
 #define DGRAM_IN_MAX 128 /* datagrams per turn */
 
+/* How many datagrams a port reads at once that may read @bytes: DGRAM_IN_MAX, unless it is costly.
+ */
+static inline size_t dgram_in_max(size_t bytes)
+{
+	return CLAMP(bytes / 128, 1, DGRAM_IN_MAX);
+}
+
 struct dgram_in;
 
 struct dgram_in_frame {
@@ -32,9 +40,10 @@ struct dgram_in_frame {
 struct dgram_in *dgram_in_new(void);
 void dgram_in_free(struct dgram_in *in);
 /*
- * Reads the datagrams waiting at @fd; *@frames is borrowed. False when the socket reported an error
- * (errno) instead; errors of earlier sends are reported here too.
+ * Reads at most @max (1 to DGRAM_IN_MAX) datagrams waiting at @fd; *@frames is borrowed. False when
+ * the socket reported an error (errno) instead; errors of earlier sends are reported here too.
  */
-bool dgram_in_read(struct dgram_in *in, int fd, const struct dgram_in_frame **frames, size_t *n);
+bool dgram_in_read(struct dgram_in *in, int fd, size_t max, const struct dgram_in_frame **frames,
+		   size_t *n);
 
 #endif

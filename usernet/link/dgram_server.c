@@ -30,6 +30,7 @@ struct dgram_server {
 	struct netdev *netdev;
 	struct loop *loop;
 	int fd;
+	size_t read_max;     /* dgram_server_read_max() */
 	GHashTable *by_addr; /* sockaddr_any -> dgram_peer; the key is in the peer */
 	struct list peers;   /* heads dgram_peer::link, the least recently probed first */
 	struct loop_timer probe;
@@ -112,21 +113,37 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 
 /* --- frames --- */
 
-static void input(struct dgram_peer *peer, const struct frame *frames, size_t n)
+static void input(struct dgram_peer *peer, const struct frame *frames, size_t n, bool has_more)
 {
+	struct dgram_server *server = peer->server;
+	struct port *port = &peer->base.port;
+
 	if (!n)
 		return;
-	peer->heard = loop_now(peer->server->loop);
-	vswitch_input(&peer->base.port, frames, n);
+	peer->heard = loop_now(server->loop);
+	if (port_rests(port)) {
+		port_drop(port, DROP_BUDGET, n);
+		return;
+	}
+	port->has_more = has_more;
+	server->read_max = MIN(server->read_max, port->read_max);
+	vswitch_input(port, frames, n);
 }
 
-void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *in, size_t n)
+size_t dgram_server_read_max(const struct dgram_server *server)
+{
+	return server->read_max;
+}
+
+void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *in, size_t n,
+			bool has_more)
 {
 	struct frame run[DGRAM_IN_MAX];
 	struct dgram_peer *last = NULL;
 	size_t n_run = 0;
 
 	g_assert(n <= DGRAM_IN_MAX);
+	self->read_max = PORT_READ_MAX;
 	for (size_t i = 0; i < n; i++) {
 		const struct dgram_in_frame *f = &in[i];
 		struct dgram_peer *peer = last;
@@ -140,7 +157,7 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 			continue;
 		if (peer != last) {
 			if (last)
-				input(last, run, n_run);
+				input(last, run, n_run, has_more);
 			last = peer;
 			n_run = 0;
 		}
@@ -150,7 +167,7 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 			port_drop(&peer->base.port, f->truncated ? DROP_OVERSIZE : DROP_RUNT, 1);
 	}
 	if (last)
-		input(last, run, n_run);
+		input(last, run, n_run, has_more);
 }
 
 /* --- probing --- */
@@ -203,6 +220,7 @@ struct dgram_server *dgram_server_new(struct netdev *netdev, int fd)
 	self->netdev = netdev;
 	self->loop = netdev->network->loop;
 	self->fd = fd;
+	self->read_max = PORT_READ_MAX;
 	self->by_addr = g_hash_table_new(addr_hash, addr_equal);
 	list_init(&self->peers);
 	loop_timer_init(self->loop, &self->probe, probe);

@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <sys/socket.h>
 
+#include "base/reserve.h"
+
 #define IOV_BATCH 1024 /* IOV_MAX of Linux (UIO_MAXIOV, uapi/linux/uio.h) */
 #define IOV_FIRST 16
 #define IOV_NOTED 8192 /* entries of a list before it is flushed early */
@@ -75,7 +77,7 @@ static ssize_t write_some(struct sendq *queue, struct iovec *iov, size_t n)
 
 		if (sent >= 0)
 			return sent;
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)
 			return 0;
 		if (errno == EINTR)
 			continue;
@@ -107,7 +109,8 @@ static void hold(struct sendq *queue, const struct iovec *run, size_t skip)
 		g_assert(len <= (size_t)(end - p));
 		if (p < written && written < next)
 			ring_put(&queue->held, written, (size_t)(next - written));
-		else if (p >= written && queue->held.len + len <= SENDQ_MAX)
+		else if (p >= written && queue->held.len + len <= SENDQ_MAX &&
+			 (queue->held.len + len <= queue->held.cap || !reserve_is_low()))
 			ring_put(&queue->held, p, len);
 		else if (p >= written)
 			queue->n_dropped++;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "link/address_text.h"
 #include "link/dial_dir.h"
 #include "link/dialer.h"
@@ -118,9 +119,14 @@ static void add_peer(struct stream_netdev *self, int fd)
 
 static bool may_accept(struct listener *listener)
 {
-	static struct log_limit limit;
+	static struct log_limit limit, memory_limit;
 	struct stream_netdev *self = container_of(listener, struct stream_netdev, listener);
 
+	if (reserve_is_low()) {
+		log_limited(&memory_limit, "netdev %s: no memory for another link; it waits",
+			    self->netdev.id);
+		return false;
+	}
 	if (link_share_has_room(self->netdev.network))
 		return true;
 	self->netdev.n_refused++;

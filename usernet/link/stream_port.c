@@ -9,6 +9,7 @@
 
 #include "base/chunk.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "link/framing.h"
 #include "link/sendq.h"
 #include "net/netdev.h"
@@ -150,15 +151,15 @@ static void bound_rests(struct stream_rests *rests)
 {
 	static struct log_limit limit;
 
-	while (rests->bytes > STREAM_RESTS_MAX) {
+	while (rests->bytes > (reserve_is_low() ? STREAM_RESTS_LOW : STREAM_RESTS_MAX)) {
 		struct stream_port *oldest =
 			list_first(&rests->ports, struct stream_port, rest_link);
 
 		log_limited(&limit,
-			    "%s (%s): incomplete frames of netdev %s use more than %u bytes; "
-			    "closing this link, whose frame began first",
+			    "%s (%s): incomplete frames of netdev %s use %zu bytes, which is too "
+			    "much; closing this link, whose frame began first",
 			    oldest->port.name, oldest->port.peer ? oldest->port.peer : "unknown",
-			    oldest->port.netdev->id, STREAM_RESTS_MAX);
+			    oldest->port.netdev->id, rests->bytes);
 		oldest->port.netdev->n_refused++;
 		shut(oldest);
 	}
@@ -240,11 +241,15 @@ static bool take_in(struct stream_port *self, const uint8_t *data, size_t len)
 static void read_once(struct stream_port *self)
 {
 	struct chunk_pool *pool = self->port.netdev->network->chunks;
-	struct chunk *chunk = chunk_take(pool);
+	struct chunk *chunk = chunk_try(pool);
 	bool borrowed = false;
+	size_t wanted = MAX(self->port.read_max, MIN(missing(self), PORT_READ_MAX));
 	ssize_t got;
 
-	got = recv(self->fd, chunk->data + self->rest_len, self->port.read_max, MSG_DONTWAIT);
+	if (!chunk)
+		return; /* what the peer sent waits in the socket */
+	got = recv(self->fd, chunk->data + self->rest_len, wanted, MSG_DONTWAIT);
+	self->port.has_more = got == (ssize_t)wanted;
 	if (got > 0 && (size_t)got < missing(self)) {
 		add_to_rest(self, chunk->data + self->rest_len, (size_t)got);
 	} else if (got > 0) {
@@ -271,6 +276,11 @@ static void settle_output(struct stream_port *self)
 	if (self->queue.n_dropped) {
 		port_drop(&self->port, DROP_QUEUE_FULL, self->queue.n_dropped);
 		self->queue.n_dropped = 0;
+	}
+	/* With a peer that is gone, its last frames are read first: read_once() sees the end. */
+	if (self->queue.error && self->queue.error != EPIPE && self->queue.error != ECONNRESET) {
+		peer_gone(self, g_strerror(self->queue.error));
+		return;
 	}
 	if (self->queue.error)
 		ring_clear(&self->queue.held);

@@ -33,6 +33,7 @@ struct stream_port_events {
  * frames.
  */
 #define STREAM_RESTS_MAX (16 * 1024 * 1024) /* bytes, all ports of a netdev */
+#define STREAM_RESTS_LOW (1024 * 1024)      /* the same while memory is low */
 
 struct stream_rests {
 	size_t bytes;

@@ -3,11 +3,12 @@
 
 #include <time.h>
 
-static int64_t cpu_ns(void)
+/* CPU time takes a system call: it is read only while it decides about a rest. */
+static int64_t now_ns(const struct fair *fair)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	clock_gettime(fair->shared ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -16,8 +17,11 @@ void fair_init(struct fair *fair, struct loop *loop)
 	*fair = (struct fair){.loop = loop};
 }
 
-void fair_active(struct fair *fair, const struct port *port)
+void fair_active(struct fair *fair, struct port *port)
 {
+	/* Frames between guests cost the gateway nothing: fair_end() does not see them. */
+	if (++port->n_unmeasured > 1)
+		port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
 	if (fair->recent[0].port_id != port->id) {
 		fair->recent[1] = fair->recent[0];
 		fair->recent[0].port_id = port->id;
@@ -40,24 +44,44 @@ static bool others_are_active(const struct fair *fair, const struct port *port)
 void fair_begin(struct fair *fair, const struct port *port)
 {
 	fair->shared = others_are_active(fair, port);
-	if (fair->shared)
-		fair->began = cpu_ns();
+	fair->began = now_ns(fair);
 }
 
-void fair_end(struct fair *fair, struct port *port)
+/* How often the cost is to be rested: 0: it is no flood. */
+static int64_t rest_for(size_t bytes, int64_t ns)
 {
-	int64_t cost;
+	if (ns > (int64_t)bytes * FAIR_OPENS)
+		return FAIR_OPENS_REST;
+	return ns > (int64_t)bytes * FAIR_SMALL ? FAIR_SMALL_REST : 0;
+}
 
-	if (!fair->shared) {
-		port->read_max = PORT_READ_MAX;
+static void set_piece(struct port *port, size_t bytes, int64_t ns, int64_t aim)
+{
+	size_t piece = MIN(bytes, port->read_max);
+
+	if (ns > aim)
+		port->read_max = MAX((size_t)((int64_t)piece * aim / ns), FAIR_READ);
+	else if (ns < aim / 2)
+		port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
+}
+
+void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns)
+{
+	port->n_unmeasured = 0;
+	set_piece(port, bytes, ns, fair->shared ? FAIR_RUN : FAIR_ALONE);
+	if (!fair->shared || !port->has_more) {
+		port->rest_due = 0;
 		return;
 	}
-	cost = cpu_ns() - fair->began;
-	if (cost > FAIR_RUN)
-		port->read_max =
-			MAX((size_t)((int64_t)port->read_max * FAIR_RUN / cost), FAIR_READ);
-	else
-		port->read_max = MIN(port->read_max + FAIR_READ, PORT_READ_MAX);
-	if (cost > FAIR_FREE)
-		port_rest(port, (cost - FAIR_FREE) * FAIR_REST / 1000);
+	port->rest_due += ns * rest_for(bytes, ns) / 1000;
+	/* A timer fires a millisecond late at most. */
+	if (port->rest_due >= USEC_PER_MSEC) {
+		port_rest(port, port->rest_due);
+		port->rest_due = 0;
+	}
+}
+
+void fair_end(struct fair *fair, struct port *port, size_t bytes)
+{
+	fair_charge(fair, port, bytes, now_ns(fair) - fair->began);
 }

@@ -5,21 +5,28 @@
 #include "net/port.h"
 
 /*
- * Shares the gateway's time between ports. The cost of each port's frames is measured. A port whose
- * frames cost much while others are active is read in smaller pieces, so that all are served in
- * turn. After a run that cost more than FAIR_FREE it also rests: its socket is not read for a
- * multiple of the excess. Its further frames wait in the socket; none is dropped. A port that is
- * active alone is not limited.
+ * Shares the gateway's time between ports. The cost of each run of a port's frames is measured, and
+ * the port is read in pieces that cost FAIR_RUN while others are active, FAIR_ALONE otherwise.
+ *
+ * A port that has more to read than that, and whose frames cost much for their length, is flooding:
+ * it opens connections, or sends small frames without end. While others are active its socket is
+ * not read for a multiple of what its frames cost. Its further frames wait in the socket; a
+ * datagram server, whose guests share a socket, drops them (DROP_BUDGET). A port that moves bulk
+ * data, or waits for answers, never rests.
  *
  *   fair_active() when a port's frames arrive
  *   fair_begin() -> fair_end() around each run of one port's frames
- *   port->read_max is how much its link reads at once
+ *   port->read_max is how much its link reads at once; port->has_more says that it was all used
  */
 #define FAIR_ACTIVE (100 * USEC_PER_MSEC) /* a port that sent within this time is active */
-#define FAIR_RUN    INT64_C(100000)       /* ns of CPU that a run should cost */
-#define FAIR_FREE   INT64_C(300000)       /* ns of CPU of a run that need no rest */
-#define FAIR_REST   3                     /* ns of rest for each ns beyond FAIR_FREE */
-#define FAIR_READ   1024                  /* bytes: the least read at once, and a step up */
+#define FAIR_RUN    INT64_C(100000)       /* ns that a run should cost beside others */
+#define FAIR_ALONE  INT64_C(2000000)      /* ns that a run should cost otherwise */
+#define FAIR_READ   ((size_t)256)         /* bytes: the least read at once */
+#define FAIR_SMALL  1                     /* ns a byte: more is a flood of small frames */
+#define FAIR_OPENS  100                   /* ns a byte: more is a flood that opens something */
+/* Rest for each ns of a flood. The second is higher as half of the cost is not measured. */
+#define FAIR_SMALL_REST 3
+#define FAIR_OPENS_REST 6
 
 struct fair {
 	struct loop *loop;
@@ -27,17 +34,20 @@ struct fair {
 		unsigned port_id;
 		usec_t at;
 	} recent[2];   /* the last two ports that sent */
-	int64_t began; /* ns of CPU, when the run began */
+	int64_t began; /* ns, when the run began */
 	bool shared;   /* others are active */
 };
 
 void fair_init(struct fair *fair, struct loop *loop);
 /* @port has sent frames. */
-void fair_active(struct fair *fair, const struct port *port);
+void fair_active(struct fair *fair, struct port *port);
 
 /* Starts a run of @port's frames. */
 void fair_begin(struct fair *fair, const struct port *port);
-/* The run of @port's frames ends; the port may rest from now on. */
-void fair_end(struct fair *fair, struct port *port);
+/* The run ends, of @bytes in all; @port may rest from now on. */
+void fair_end(struct fair *fair, struct port *port, size_t bytes);
+
+/* The same, of a run that cost @ns; for tests. */
+void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns);
 
 #endif

@@ -29,7 +29,11 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 		}
 		if (outbox->chunk)
 			chunk_retire(outbox->pool, outbox->chunk);
-		outbox->chunk = chunk_take(outbox->pool);
+		outbox->chunk = chunk_try(outbox->pool);
+		if (!outbox->chunk) {
+			port_drop(outbox->port, DROP_MEMORY, 1);
+			return NULL;
+		}
 		outbox->n_chunks++;
 		outbox->used = 0;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/port.h"
 
+#include "base/reserve.h"
 #include "net/guard.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -25,12 +26,18 @@ static const char *const drop_names[] = {
 	[DROP_UNSUPPORTED] = "unsupported",
 	[DROP_BUDGET] = "budget",
 	[DROP_ISOLATED] = "isolated",
+	[DROP_MEMORY] = "memory",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(drop_names) == DROP_N_REASONS);
 
 const char *drop_reason_name(enum drop_reason reason)
 {
 	return (unsigned)reason < DROP_N_REASONS ? drop_names[reason] : "unknown";
+}
+
+enum drop_reason drop_reason_no_room(void)
+{
+	return reserve_is_low() ? DROP_MEMORY : DROP_BUDGET;
 }
 
 void port_init(struct port *port, const struct port_ops *ops, struct netdev *netdev,
@@ -72,7 +79,7 @@ void port_set_link(struct port *port, bool up)
 /* A port is paused while it waits for another port and while it rests. */
 static void set_pause(struct port *port)
 {
-	bool pause = port->waits_for || loop_timer_is_set(&port->rest);
+	bool pause = port->waits_for || port_rests(port);
 
 	if (pause == port->paused || !port->ops->pause)
 		return;
@@ -107,8 +114,9 @@ void port_wait_for(struct port *port, struct port *receiver)
 
 void port_rest(struct port *port, usec_t time)
 {
-	if (!port->vswitch || !port->ops->pause)
+	if (!port->vswitch)
 		return;
+	port->count.rests++;
 	loop_timer_set(&port->rest, loop_now(vswitch_loop(port->vswitch)) + time);
 	set_pause(port);
 }

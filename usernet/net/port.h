@@ -60,14 +60,18 @@ enum drop_reason {
 	DROP_UNSUPPORTED,  /* a protocol that the gateway does not support */
 	DROP_BUDGET,       /* the guest has used its share of flows, leases or instances */
 	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
+	DROP_MEMORY,       /* the process is short of memory (base/reserve.h) */
 	DROP_N_REASONS,
 };
 const char *drop_reason_name(enum drop_reason reason); /* "queue-full" */
+/* Why a frame cannot open anything: DROP_MEMORY if memory is low, else DROP_BUDGET. */
+enum drop_reason drop_reason_no_room(void);
 
 struct port_counters {
 	uint64_t rx_frames, rx_bytes; /* from the peer, including frames that the guard dropped */
 	uint64_t tx_frames, tx_bytes; /* accepted for the peer */
 	uint64_t drops[DROP_N_REASONS];
+	uint64_t rests; /* times that it rested: fair.h */
 };
 
 #define PORT_READ_MAX ((size_t)256 * 1024) /* bytes a turn: DESIGN, the way of a frame */
@@ -89,6 +93,9 @@ struct port {
 	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
 	size_t read_max;             /* bytes its link reads at once (fair.h) */
+	bool has_more;               /* fair.h: the last read took read_max bytes */
+	unsigned n_unmeasured;       /* fair.h: inputs since the gateway last had a frame */
+	usec_t rest_due;             /* fair.h: rest that it has not taken yet */
 	struct loop_timer rest;      /* runs while the port rests because of its cost (fair.h) */
 	bool paused;                 /* last argument of ops->pause() */
 	struct port *waits_for;      /* the congested port this one is paused for */
@@ -146,8 +153,15 @@ void port_wait_for(struct port *port, struct port *receiver);
 void port_leave_waiters(struct port *port);
 /* callback of port::stall */
 void port_stalled(struct loop_timer *timer);
-/* Stops reading from @port for @time; its peer's frames wait in the socket. */
+/*
+ * Stops reading from @port for @time; its peer's frames wait in the socket. A port that cannot be
+ * paused rests only in name: see port_rests().
+ */
 void port_rest(struct port *port, usec_t time);
+static inline bool port_rests(const struct port *port)
+{
+	return loop_timer_is_set(&port->rest);
+}
 /* callback of port::rest */
 void port_rested(struct loop_timer *timer);
 

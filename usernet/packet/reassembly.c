@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "base/checksum.h"
+#include "base/reserve.h"
 
 #define IP4_HEADER   20
 #define IP6_HEADER   40
@@ -108,7 +109,7 @@ static struct datagram *find(struct reassembly *r, const struct port *port,
 			return d;
 		held++;
 	}
-	if (!vacant || held >= REASSEMBLY_MAX_PER_PORT)
+	if (!vacant || held >= REASSEMBLY_MAX_PER_PORT || reserve_is_low())
 		return NULL;
 	*vacant = (struct datagram){
 		.used = true,
@@ -172,7 +173,7 @@ bool reassembly_add(struct reassembly *reassembly, struct port *port, const stru
 	}
 	d = find(reassembly, port, packet, part.id, now);
 	if (!d) {
-		port_drop(port, DROP_FRAGMENT, 1);
+		port_drop(port, reserve_is_low() ? DROP_MEMORY : DROP_FRAGMENT, 1);
 		return false;
 	}
 	if (d->n_pieces == REASSEMBLY_PIECES || overlaps(d, start, end) ||

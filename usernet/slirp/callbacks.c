@@ -248,7 +248,7 @@ static void count_over_budget(const struct instance *instance)
 	struct port *port = vswitch_lookup(instance->env->nat.network->vswitch, instance->mac);
 
 	if (port)
-		port_drop(port, DROP_BUDGET, 1);
+		port_drop(port, drop_reason_no_room(), 1);
 }
 
 static void on_register_fd(int fd, void *opaque)

@@ -129,7 +129,7 @@ void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packe
 	if (!instance)
 		instance = add(nat, port, mac, &packet->src);
 	if (!instance) {
-		port_drop(port, DROP_BUDGET, 1);
+		port_drop(port, drop_reason_no_room(), 1);
 		return;
 	}
 	move(nat, instance, port, mac);

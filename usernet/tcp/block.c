@@ -59,7 +59,7 @@ static struct block *allocate(enum block_class class)
 	block = mmap(NULL, BLOCK_LARGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		     -1, 0);
 	if (block == MAP_FAILED)
-		g_error("no memory for a block of %u bytes", BLOCK_LARGE_SIZE);
+		return NULL;
 	return block;
 }
 
@@ -170,7 +170,6 @@ struct block *block_take(struct block_pool *pool, enum block_class class)
 	struct shelf *shelf = &pool->shelves[class];
 	struct block *block;
 
-	pool->n_out++;
 	if (shelf->idle) {
 		block = pop(&shelf->idle);
 		shelf->n_idle--;
@@ -178,7 +177,10 @@ struct block *block_take(struct block_pool *pool, enum block_class class)
 		ASAN_UNPOISON_MEMORY_REGION(block, block_size(class));
 	} else {
 		block = allocate(class);
+		if (!block)
+			return NULL;
 	}
+	pool->n_out++;
 	block->next = NULL;
 	block->class = (uint8_t) class;
 	block->n_slots = block->head = block->used = 0;

@@ -78,7 +78,7 @@ struct block_pool;
 struct block_pool *block_pool_new(struct loop *loop);
 /* All blocks must have been put. Call it before loop_free(). */
 void block_pool_free(struct block_pool *pool);
-/* Never NULL; has no slots yet. */
+/* Has no slots yet. NULL: there is no memory; only for BLOCK_LARGE. */
 struct block *block_take(struct block_pool *pool, enum block_class class);
 /* Makes as many slots of @header and at most @payload bytes as fit; a small block gets one. */
 void block_lay_out(struct block *block, uint32_t header, uint32_t payload);

@@ -33,6 +33,16 @@
 /* An idle connection may read this much even when the turn's bytes are used up. */
 #define TCP_QUIET_BYTES (16u << 10)
 
+/*
+ * A guest that sends much gets one ACK for this many bytes, or after this time: QEMU hands all
+ * frames that wait to the card at once, and small rings (32 descriptors on pcnet) overflow. Applies
+ * once TCP_ACK_STEADY bytes have come without a gap or a pause, as the guest's window is still
+ * small before.
+ */
+#define TCP_ACK_BYTES  (32u << 10)
+#define TCP_ACK_WAIT   USEC_PER_MSEC
+#define TCP_ACK_STEADY (256u << 10)
+
 #define TCP_RTO_MIN          (200 * USEC_PER_MSEC)
 #define TCP_RTO_FIRST        USEC_PER_SEC /* RFC 6298 2.1 */
 #define TCP_RTO_MAX          (60 * USEC_PER_SEC)
@@ -132,8 +142,9 @@ struct tcp_conn {
 	bool recverr : 1, opening_charged : 1, queued : 1;
 	/* the guest */
 	bool v6 : 1, stamps : 1, sack : 1;
-	bool need_ack : 1;
-	bool has_fin : 1; /* a FIN was seen, at fin_seq; data may be missing before it */
+	bool need_ack : 1;  /* with this turn's end */
+	bool ack_waits : 1; /* until ack_by, or until more has come */
+	bool has_fin : 1;   /* a FIN was seen, at fin_seq; data may be missing before it */
 	bool fin_taken : 1, guest_first : 1;
 	bool send_small : 1; /* set by the persist timer (RFC 9293 3.8.6.2.1) */
 	/* recovery */
@@ -155,6 +166,8 @@ struct tcp_conn {
 	/* from the guest */
 	uint32_t irs, rcv_nxt, rcv_edge, up_nxt; /* up_nxt: the next byte to write to the host */
 	uint32_t fin_seq, rcv_mss, last_ack_sent;
+	uint32_t steady_from; /* no gap and no pause since */
+	usec_t ack_by;
 	uint32_t ts_recent, ts_offset;
 	usec_t ts_recent_at, challenged;
 	uint32_t notes_head, notes_tail; /* index + 1 */

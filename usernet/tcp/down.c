@@ -62,22 +62,30 @@ static void offer_slots(struct tcp_conn *c, struct offer *offer, const struct bl
 	}
 }
 
+/* NULL: there is no memory; only for BLOCK_LARGE. */
 static struct block *fresh_block(struct tcp_conn *c, enum block_class class)
 {
 	struct block *block = block_take(c->tcp->pool, class);
 
-	block_lay_out(block, emit_header_len(c), c->mss);
+	if (block)
+		block_lay_out(block, emit_header_len(c), c->mss);
 	return block;
 }
 
-static void offer_block(struct tcp_conn *c, struct offer *offer, enum block_class class,
+/* Charged by the caller. False: there is no memory, and the charge was given back. */
+static bool offer_block(struct tcp_conn *c, struct offer *offer, enum block_class class,
 			uint32_t *want)
 {
 	struct block *block = fresh_block(c, class);
 
+	if (!block) {
+		conn_uncharge(c, block_size(class));
+		return false;
+	}
 	*offer->last = block;
 	offer->last = &block->next;
 	offer_slots(c, offer, block, want);
+	return true;
 }
 
 /*
@@ -93,8 +101,8 @@ static void make_offer(struct tcp_conn *c, struct offer *offer, uint32_t want)
 		offer_block(c, offer, BLOCK_SMALL, &want);
 	}
 	while (want && offer->n < G_N_ELEMENTS(c->tcp->iov) &&
-	       conn_charge(c, block_size(BLOCK_LARGE)))
-		offer_block(c, offer, BLOCK_LARGE, &want);
+	       conn_charge(c, block_size(BLOCK_LARGE)) && offer_block(c, offer, BLOCK_LARGE, &want))
+		;
 }
 
 /* --- after reading --- */

@@ -159,7 +159,7 @@ static size_t put_headers(struct tcp_conn *c, uint8_t *frame, const struct segme
 			 tcp, header));
 	memcpy(tcp + 16, &check, 2);
 	if (segment->flags & TCP_FLAG_ACK) {
-		c->need_ack = false;
+		c->need_ack = c->ack_waits = false;
 		c->last_ack_sent = ack;
 	}
 	return c->head_len + header + segment->payload;

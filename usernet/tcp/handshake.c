@@ -35,6 +35,7 @@ static void take_syn(struct tcp_conn *c, const struct packet *packet,
 
 	c->irs = packet_u32(tcp + 4);
 	c->rcv_nxt = c->up_nxt = c->rcv_edge = c->last_ack_sent = c->irs + 1;
+	c->steady_from = c->rcv_nxt;
 	c->stamps = options->has_stamps;
 	c->sack = options->may_sack;
 	c->snd_shift = options->has_shift ? options->shift : 0;
@@ -135,7 +136,7 @@ static bool serve_opening(struct tcp_conn *c)
 		 * On an established connection it would make ICMP errors fatal (RFC 1122
 		 * 4.2.3.9).
 		 */
-		if (c->recverr)
+		if (c->recverr || c->v6) /* in IPv6 it was set before connect() */
 			set_recverr(c, 0);
 		c->phase = PHASE_SYN_RECEIVED;
 		send_syn(c);
@@ -208,7 +209,7 @@ void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, in
 
 	if (!take_charges(conn)) {
 		close(fd);
-		conn_count_drop(tcp, conn, DROP_BUDGET);
+		conn_count_drop(tcp, conn, drop_reason_no_room());
 		refuse_syn(tcp, conn, syn, ECONNREFUSED);
 		return;
 	}
@@ -229,7 +230,7 @@ void tcp_connect(struct tcp *tcp, struct conn *conn, int fd)
 
 	if (!take_charges(conn)) {
 		socket_reset(fd);
-		conn_count_drop(tcp, conn, DROP_BUDGET);
+		conn_count_drop(tcp, conn, drop_reason_no_room());
 		conn_close(tcp->env.conns, conn, tcp_now(tcp));
 		return;
 	}

@@ -230,6 +230,8 @@ void tcp_input(struct tcp *tcp, struct conn *conn, const struct packet *packet)
 	if (is_damaged(tcp, conn, packet))
 		return;
 	tcp_options_read(&s.options, packet);
+	if (tcp_now(tcp) - c->heard > TCP_RTO_MIN) /* guests restart with a small window */
+		c->steady_from = c->rcv_nxt;
 	c->heard = tcp_now(tcp);
 	c->keepalives = 0;
 	if (G_UNLIKELY(c->phase != PHASE_OPEN)) {

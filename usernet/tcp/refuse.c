@@ -53,17 +53,33 @@ static bool offender_address(const struct sock_extended_err *err, bool v6, struc
 	return true;
 }
 
-/* The sender of the ICMP error that ended the connect, and its code. False: none or unknown. */
-static bool read_offender(int fd, bool v6, struct in6_addr *from, uint8_t *code)
+static bool is_loopback(const struct in6_addr *addr)
+{
+	return IN6_IS_ADDR_LOOPBACK(addr) || (address_is_v4(addr) && addr->s6_addr[12] == 127);
+}
+
+static void take_kind(struct icmp_error *error, const struct sock_extended_err *err, bool v6)
+{
+	uint8_t expired = v6 ? ICMP6_ERROR_TIME_EXCEEDED : ICMP_ERROR_TIME_EXCEEDED;
+
+	if (err->ee_type != error->type && err->ee_type != expired)
+		return;
+	error->type = err->ee_type;
+	error->code = err->ee_code;
+}
+
+/* If an ICMP error ended the connect: its sender, and its type and code as far as they are ours. */
+static void read_offender(int fd, bool v6, struct icmp_error *error)
 {
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[512];
 	} control;
 	struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+	struct in6_addr from;
 
 	if (fd < 0 || recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-		return false;
+		return;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		struct sock_extended_err err;
 
@@ -71,13 +87,13 @@ static bool read_offender(int fd, bool v6, struct in6_addr *from, uint8_t *code)
 		    c->cmsg_len < CMSG_LEN(sizeof(err) + sizeof(struct sockaddr_in)))
 			continue;
 		memcpy(&err, CMSG_DATA(c), sizeof(err));
-		if (offender_address((const void *)CMSG_DATA(c), v6, from)) {
-			if (err.ee_type == (v6 ? ICMP6_ERROR_UNREACHABLE : ICMP_ERROR_UNREACHABLE))
-				*code = err.ee_code;
-			return true;
-		}
+		if (!offender_address((const void *)CMSG_DATA(c), v6, &from))
+			continue;
+		take_kind(error, &err, v6);
+		if (!is_loopback(&from)) /* that is the gateway to a guest */
+			error->from = from;
+		return;
 	}
-	return false;
 }
 
 /* The guest's SYN, rebuilt as far as an ICMP error must quote it. */
@@ -122,7 +138,7 @@ static void send_unreachable(struct tcp_conn *c, uint8_t code)
 	uint8_t ip[40 + TCP_HEADER], *frame = outbox_reserve(outbox, ICMP_ERROR_FRAME_MAX);
 	size_t len = build_syn(c, ip);
 
-	read_offender(c->io.loop ? c->io.fd : -1, c->v6, &error.from, &error.code);
+	read_offender(c->io.loop ? c->io.fd : -1, c->v6, &error);
 	if (!frame)
 		return;
 	outbox_commit(outbox, icmp_error_build(frame, &error, ip, len));

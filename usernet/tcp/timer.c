@@ -101,6 +101,8 @@ void timer_arm(struct tcp_conn *c)
 		timer_by(c, c->sniff_until);
 	if (c->phase == PHASE_OPEN && c->deadline)
 		timer_by(c, c->deadline);
+	if (c->ack_waits)
+		timer_by(c, c->ack_by);
 }
 
 /* --- firing --- */
@@ -194,5 +196,6 @@ void timer_fire(struct loop_timer *timer)
 		if (now >= silence_due(c) && !fire_silence(c))
 			return;
 	}
+	c->need_ack |= c->ack_waits && now >= c->ack_by;
 	conn_due(c); /* serving it sets the timer again */
 }

@@ -72,15 +72,29 @@ static void take_ahead(struct tcp_conn *c, uint32_t seq, const uint8_t *data, ui
 	len = ring_store(c, seq, data, len);
 	if (len)
 		ring_add_span(c->ring, seq, seq + len);
+	c->steady_from = c->rcv_nxt;
 	if (!c->sack && c->n_extra_acks < 8)
 		c->n_extra_acks++;
+}
+
+/* May the ACK of a segment at @seq wait for more? */
+static bool ack_may_wait(const struct tcp_conn *c, uint32_t seq, uint32_t len)
+{
+	return seq == c->rcv_nxt && !c->ring && seq - c->steady_from >= TCP_ACK_STEADY &&
+	       seq + len - c->last_ack_sent < TCP_ACK_BYTES &&
+	       c->rcv_edge - seq >= 4 * TCP_ACK_BYTES;
 }
 
 void up_data(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
 	uint32_t skip = seq_before(seq, c->rcv_nxt) ? c->rcv_nxt - seq : 0;
 
-	c->need_ack = true;
+	if (!ack_may_wait(c, seq, len)) {
+		c->need_ack = true;
+	} else if (!c->ack_waits) {
+		c->ack_waits = true;
+		c->ack_by = tcp_now(c->tcp) + TCP_ACK_WAIT;
+	}
 	c->up_segments++;
 	c->up_bytes += len;
 	c->rcv_mss = MAX(c->rcv_mss, len);

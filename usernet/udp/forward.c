@@ -166,7 +166,7 @@ static void deliver_held(struct udp_forward *forward, mac_t mac, const struct ud
 	struct udp_session *session = session_for(forward, mac, &held->client, &address);
 
 	if (!session || held->len > UDP_SEND_MAX) {
-		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, 1);
+		drop(forwards, session ? DROP_OVERSIZE : drop_reason_no_room(), 1);
 		return;
 	}
 	udp_send(forwards->udp->env.outbox, &address, held->data, held->len,
@@ -186,7 +186,7 @@ static void deliver(struct udp_forward *forward, mac_t mac, const struct udp_cli
 	struct udp_session *session = session_for(forward, mac, client, &address);
 
 	if (!session || (n == 1 && message->len > UDP_SEND_MAX)) {
-		drop(forwards, session ? DROP_OVERSIZE : DROP_BUDGET, n);
+		drop(forwards, session ? DROP_OVERSIZE : drop_reason_no_room(), n);
 		return;
 	}
 	udp_message_deliver(udp->receiver, i, udp->env.outbox, &address);
@@ -215,6 +215,7 @@ static void hold(struct udp_forward *forward, const struct udp_client *client, u
 	const struct udp_message *message = udp_message_get(receiver, i);
 	uint32_t segment = message->segment ? message->segment : message->len, at = 0;
 
+	forward->waited += udp_message_count(message);
 	udp_message_copy(receiver, i, data);
 	for (unsigned n = udp_message_count(message); n > 0; n--, at += segment) {
 		uint32_t len = MIN(segment, message->len - at);
@@ -350,6 +351,11 @@ void udp_forward_remove(struct udp_forward *forward)
 	lead_nowhere(forward);
 	g_ref_string_release(forward->rule);
 	udp_host_release(&forward->host);
+}
+
+uint64_t udp_forward_waited(const struct udp_forward *forward)
+{
+	return forward->waited;
 }
 
 void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any *guest)

@@ -41,6 +41,8 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 void udp_forward_remove(struct udp_forward *forward);
 /* It leads to @guest from now on. Sessions end; the next datagrams open new ones. */
 void udp_forward_retarget(struct udp_forward *forward, const struct sockaddr_any *guest);
+/* Datagrams that came while the guest was not known, in all. */
+uint64_t udp_forward_waited(const struct udp_forward *forward);
 
 /*
  * @addr has a holder now; or none, but @mac (else 0) answered an ARP request or solicitation for

@@ -27,6 +27,7 @@ struct udp_forward {
 	char *rule; /* GRefString: "hostfwd=udp:127.0.0.1:5353-10.0.2.15:53" */
 	struct udp_session_list sessions;
 	struct udp_hold_list held;
+	uint64_t waited;         /* datagrams whose guest was not known, in all */
 	struct list target_link; // udp_target::forwards
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "udp/udp_priv.h"
 
 /* Keys are hashed and compared as bytes. */
@@ -79,7 +80,7 @@ static bool give_way(struct udp_share *share)
 	struct udp_socket *socket;
 	const struct port *port;
 
-	if (list_empty(&share->sockets))
+	if (list_empty(&share->sockets) || reserve_is_low())
 		return false;
 	socket = list_first(&share->sockets, struct udp_socket, link);
 	socket->host.udp->n_evicted++;
@@ -109,10 +110,10 @@ static void note_refusal(int error, bool ping, enum drop_reason *why)
 	static struct log_limit limit;
 	static bool told;
 
-	if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-		*why = DROP_BUDGET;
+	if (error == ENOBUFS || error == ENOMEM)
+		*why = DROP_MEMORY;
+	if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
 		return;
-	}
 	*why = DROP_UNSUPPORTED;
 	if (ping && error == EACCES && !told) {
 		told = true;
@@ -129,7 +130,7 @@ static bool open_fd(struct udp_socket *socket, enum drop_reason *why)
 	struct udp *udp = socket->host.udp;
 	int fd;
 
-	*why = DROP_BUDGET;
+	*why = drop_reason_no_room();
 	if (!take_charge(udp, socket->share))
 		return false;
 	fd = udp_host_open(&socket->key, socket->host.ttl, socket->host.tos,

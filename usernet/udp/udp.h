@@ -60,6 +60,11 @@ void udp_free(struct udp *udp);
 bool udp_input(struct udp *udp, struct conn *conn, const struct packet *packet,
 	       enum drop_reason *why);
 /*
+ * Tells the guest that the time to live of its packet, of any protocol, ended at the gateway; not
+ * more often than UDP_ERRORS_RATE.
+ */
+void udp_tell_expired(struct udp *udp, const struct packet *packet);
+/*
  * Sends what is queued. Call it before a packet's memory is reused within the turn, as after
  * reassembly.
  */

@@ -196,7 +196,5 @@ struct in6_addr udp_bare(const struct in6_addr *addr);
 unsigned udp_read_errors(struct udp_host *host, uint32_t *mtu);
 /* Tells the guest that its packet, @packet_len bytes from the IP header on, could not be sent. */
 void udp_tell_errno(struct udp *udp, const struct udp_out *out, int error, uint32_t mtu);
-/* Tells the guest that its packet's time to live has expired. */
-void udp_tell_expired(struct udp *udp, const struct packet *packet);
 
 #endif

@@ -24,6 +24,11 @@ def children(pid):
     return [child for child in found if (stat_of(child) or ('', '', 0))[2] == pid]
 
 
+def helpers(pid):
+    """The process that runs commands, if there is one."""
+    return [child for child in children(pid) if (stat_of(child) or ('',))[0] == 'usernet-run']
+
+
 def lives(pid):
     stat = stat_of(pid)
     return stat is not None and stat[1] != 'Z'
@@ -43,7 +48,7 @@ class GuestfwdCase(GatewayCase):
         return [e for e in self.lan.ask('query-forwards') if e['type'] == 'guestfwd'][index]
 
     def helper(self):
-        (pid,) = children(self.lan.daemon.pid)
+        (pid,) = helpers(self.lan.daemon.pid)
         return pid
 
     def read_pid(self, name='pid'):

@@ -19,14 +19,18 @@ def with_offload(option):
 class Network:
     """
     "{dir}" in an option is a fresh directory that close() removes. Ready when the constructor returns; it
-    must end by SIGTERM with status 0. files: how many descriptors it may have.
+    must end by SIGTERM with status 0. files: how many descriptors it may have; address_space: how
+    many bytes.
     """
 
-    def __init__(self, *options, name='test', fds=(), start=True, files=None):
+    def __init__(self, *options, name='test', fds=(), start=True, files=None,
+                 address_space=None, environment=None):
         self.folder = Folder()
         self.name = name
         self.fds = tuple(fds)
         self.files = files
+        self.address_space = address_space
+        self.environment = environment
         self.options = [with_offload(o.replace('{dir}', self.folder.path)) for o in options]
         self.daemon = None
         if start:
@@ -41,9 +45,13 @@ class Network:
 
     def start(self):
         def limit():
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+            if self.files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+            if self.address_space:
+                resource.setrlimit(resource.RLIMIT_AS, (self.address_space, self.address_space))
         self.daemon = Daemon(self.folder, *self.options, name=self.name, pass_fds=self.fds,
-                             preexec_fn=limit if self.files else None)
+                             environment=self.environment,
+                             preexec_fn=limit if self.files or self.address_space else None)
 
     def memory(self):
         """VmRSS, in bytes."""

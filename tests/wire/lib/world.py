@@ -12,11 +12,12 @@ A world beyond the host, for one test: the host has a router, and the router lea
 import ctypes
 import functools
 import os
+import socket
 import struct
 import subprocess
 
 from .namespace import CAPABILITY_VERSION_3, with_addresses
-from .wait import until
+from .wait import LIMIT, until
 
 ROUTER, ROUTER6 = '198.51.100.1', '2001:db8:1::1'
 FAR, FAR6 = '203.0.113.1', '2001:db8:3::1'
@@ -25,33 +26,72 @@ NO_NET, NO_HOST, NO_NET6 = '192.0.2.1', '192.0.2.70', '2001:db8:7::1'
 FORBIDDEN, FORBIDDEN6 = '192.0.2.100', '2001:db8:8::1'
 
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2  # linux/prctl.h
-CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
+CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 12, 13, 21  # linux/capability.h
 
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _keep_capabilities():
-    """Allows children of a process of this namespace to set up links."""
-    low = 1 << CAP_NET_ADMIN | 1 << CAP_SYS_ADMIN
+def keep_capabilities():
+    """For a child of a process of this namespace: it may set up links and use raw sockets."""
+    low = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW | 1 << CAP_SYS_ADMIN
     _libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0),
                  struct.pack('IIIIII', low, low, low, 0, 0, 0))
-    for number in (CAP_NET_ADMIN, CAP_SYS_ADMIN):
+    for number in (CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN):
         _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0)
 
 
+def _enter(namespace):
+    if _libc.setns(namespace.fileno(), 0) != 0:
+        raise OSError(ctypes.get_errno(), 'setns')
+
+
 def _run(*words):
-    subprocess.run(words, check=True, preexec_fn=_keep_capabilities, stdin=subprocess.DEVNULL,
+    subprocess.run(words, check=True, preexec_fn=keep_capabilities, stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL)
+
+
+class Host:
+    """A host of a namespace of its own, which routes and sends every ICMP error; without links."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'],
+                                        preexec_fn=keep_capabilities)
+        self.pid = self.process.pid
+        own = os.readlink('/proc/self/ns/net')
+        until(lambda: os.readlink(f'/proc/{self.pid}/ns/net') != own, 'a namespace')
+        self.run('for f in ipv4/ip_forward ipv6/conf/all/forwarding; '
+                 'do echo 1 >/proc/sys/net/$f; done',
+                 'for f in ipv4/icmp_ratelimit ipv6/icmp/ratelimit; '
+                 'do echo 0 >/proc/sys/net/$f; done',
+                 'ip link set lo up')
+
+    def run(self, *lines):
+        """Lines of shell."""
+        _run('nsenter', '-n', '-t', str(self.pid), 'sh', '-e', '-c', '\n'.join(lines))
+
+    def listen(self, address, port):
+        """A listening socket of this host."""
+        with open('/proc/self/ns/net', 'rb') as own, \
+                open(f'/proc/{self.pid}/ns/net', 'rb') as there:
+            try:
+                _enter(there)
+                family = socket.AF_INET6 if ':' in address else socket.AF_INET
+                listener = socket.create_server((address, port), family=family)
+            finally:
+                _enter(own)
+        listener.settimeout(LIMIT)
+        return listener
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class World:
     """Acts on the network namespace of this process."""
 
     def __init__(self, pings=True):
-        self.router = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'],
-                                       preexec_fn=_keep_capabilities)
-        own = os.readlink('/proc/self/ns/net')
-        until(lambda: os.readlink(f'/proc/{self.router.pid}/ns/net') != own, 'a namespace')
+        self.router = Host()
         _run('ip', 'link', 'add', 'h0', 'type', 'veth', 'peer', 'name', 'w0')
         _run('ip', 'link', 'set', 'w0', 'netns', str(self.router.pid))
         _run('ip', 'addr', 'add', '198.51.100.2/24', 'dev', 'h0')
@@ -71,10 +111,6 @@ class World:
 
     def _set_up_router(self):
         lines = [
-            'set -e',
-            'for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 >/proc/sys/net/$f; done',
-            'for f in ipv4/icmp_ratelimit ipv6/icmp/ratelimit; do echo 0 >/proc/sys/net/$f; done',
-            'ip link set lo up',
             f'ip addr add {ROUTER}/24 dev w0',
             f'ip addr add {ROUTER6}/64 dev w0 nodad',
             'ip link set w0 up',
@@ -88,18 +124,17 @@ class World:
             f'ip route add unreachable {NO_HOST}; ip -6 route add unreachable {NO_NET6}',
             f'ip route add prohibit {FORBIDDEN}; ip -6 route add prohibit {FORBIDDEN6}',
         ]
-        _run('nsenter', '-n', '-t', str(self.router.pid), 'sh', '-c', '\n'.join(lines))
+        self.router.run(*lines)
 
     def close(self):
-        self.router.kill()
-        self.router.wait()
+        self.router.close()
 
 
 def in_a_world(method, pings=True):
     """Runs a test method in such a world, in a process of its own."""
     @functools.wraps(method)
     def run(self):
-        self.keep(World(pings))
+        self.world = self.keep(World(pings))
         method(self)
     return with_addresses()(run)
 

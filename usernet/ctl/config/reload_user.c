@@ -199,12 +199,24 @@ static void reload_host(struct reload *reload, struct attachment *user, const st
 	}
 }
 
+static void reload_isolation(struct reload *reload, struct attachment *user,
+			     const struct optstr *next)
+{
+	bool isolated = optstr_bool(next, "isolate", false);
+
+	if (optstr_bool(user->opts, "isolate", false) != isolated) {
+		gateway_set_isolated(gateway_from_netdev(user->netdev), isolated);
+		reload_report(reload->applied, "netdev", user->netdev->id, "action", "isolate");
+	}
+	optstr_take(user->opts, next, "isolate");
+}
+
 /* --- all --- */
 
 static bool changes_live(const char *key)
 {
-	static const char *const keys[] = {"hostfwd",       "guestfwd",       "allow", "deny",
-					   "host-loopback", "host-addresses", NULL};
+	static const char *const keys[] = {"hostfwd",       "guestfwd",       "allow",   "deny",
+					   "host-loopback", "host-addresses", "isolate", NULL};
 
 	return g_strv_contains(keys, key);
 }
@@ -218,6 +230,7 @@ void reload_user(struct reload *reload, struct attachment *user, const struct co
 	}
 	reload_rules(reload, NULL, "netdev", user->netdev->id, user->opts, entry->opts);
 	reload_host(reload, user, entry->opts);
+	reload_isolation(reload, user, entry->opts);
 	for (unsigned i = 0; i < G_N_ELEMENTS(rule_lists); i++)
 		remove_forwards(reload, user, &rule_lists[i], entry->opts);
 	for (unsigned i = 0; i < G_N_ELEMENTS(rule_lists); i++)

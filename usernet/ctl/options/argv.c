@@ -26,8 +26,8 @@ static bool usage(GError **error, const char *format, const char *what)
 
 /* Values of the options that take one; the keys are those of settings.h. */
 struct words {
-	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file;
-	char **qmp;
+	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file, *sandbox;
+	char **qmp, **sandbox_paths;
 	gboolean with_parent, live_commands, verbose, daemon, no_default_netdevs;
 };
 
@@ -40,7 +40,9 @@ static void clear_words(struct words *words)
 	g_free(words->ready_fd);
 	g_free(words->log_level);
 	g_free(words->log_file);
+	g_free(words->sandbox);
 	g_strfreev(words->qmp);
+	g_strfreev(words->sandbox_paths);
 }
 
 static void note(struct options *options, const char *key, const char *value)
@@ -58,6 +60,7 @@ static bool note_all(struct options *options, const struct words *words, GError 
 	note(options, "ready-fd", words->ready_fd);
 	note(options, "log-level", words->log_level);
 	note(options, "log-file", words->log_file);
+	note(options, "sandbox", words->sandbox);
 	if (words->verbose && !words->log_level)
 		note(options, "log-level", "debug");
 	if (words->with_parent)
@@ -70,6 +73,8 @@ static bool note_all(struct options *options, const struct words *words, GError 
 		note(options, "no-default-netdevs", "on");
 	for (char **qmp = words->qmp; qmp && *qmp; qmp++)
 		note(options, "qmp", *qmp);
+	for (char **path = words->sandbox_paths; path && *path; path++)
+		note(options, "sandbox-path", *path);
 	return settings_check(options->settings, error) || blame_option(error);
 }
 
@@ -107,6 +112,12 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "Do not add the default netdevs", NULL},
 		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
 		 "Go to the background when ready for guests", NULL},
+		{"sandbox", 0, 0, G_OPTION_ARG_FILENAME, &words->sandbox,
+		 "Give up rights once all is open: on (default), full (also namespaces), require "
+		 "(refuse to start without), off",
+		 "on|full|require|off"},
+		{"sandbox-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->sandbox_paths,
+		 "Also allow sockets and files in this directory while running", "DIR"},
 		{"log-file", 0, 0, G_OPTION_ARG_FILENAME, &words->log_file,
 		 "Append messages to this file instead of stderr (with --daemon: STATE-DIR/log)",
 		 "FILE"},

@@ -18,6 +18,8 @@ const struct opt_spec setting_specs[] = {
 	{.key = "daemon", .type = OPT_BOOL},
 	{.key = "log-file"},
 	{.key = "log-level"},
+	{.key = "sandbox"},
+	{.key = "sandbox-path", .flags = OPT_REPEATS},
 	{NULL},
 };
 
@@ -75,7 +77,8 @@ bool settings_check(struct optstr *opts, GError **error)
 {
 	g_autofree const char **qmp = optstr_all(opts, "qmp");
 	const char *name = optstr_get(opts, "name"), *level = optstr_get(opts, "log-level");
-	const char *fd = optstr_get(opts, "ready-fd");
+	const char *fd = optstr_get(opts, "ready-fd"), *sandbox = optstr_get(opts, "sandbox");
+	enum sandbox_mode mode;
 	enum log_level ignored;
 
 	if (!optstr_check_plain(opts, "a network", setting_specs, error))
@@ -84,6 +87,8 @@ bool settings_check(struct optstr *opts, GError **error)
 		return false;
 	if (level && !parse_log_level(level, &ignored))
 		return refuse(error, "log-level", level, "error, warning, info or debug");
+	if (sandbox && !sandbox_mode_parse(sandbox, &mode))
+		return refuse(error, "sandbox", sandbox, "on, full, require or off");
 	if (fd && !g_ascii_string_to_unsigned(fd, 10, 1, 1 << 20, NULL, NULL))
 		return refuse(error, "ready-fd", fd, "the number of an open descriptor");
 	if (optstr_bool(opts, "daemon", false) && optstr_bool(opts, "exit-with-parent", false))
@@ -101,6 +106,8 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	g_autofree const char **qmp = optstr_all(opts, "qmp");
 	const char *name = optstr_get(opts, "name"), *level = optstr_get(opts, "log-level");
 	const char *state_dir = optstr_get(opts, "state-dir");
+	const char *sandbox = optstr_get(opts, "sandbox");
+	g_autofree const char **paths = optstr_all(opts, "sandbox-path");
 	unsigned n = 0;
 
 	memset(settings, 0, sizeof(*settings));
@@ -118,6 +125,9 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	settings->log_level = LOG_LEVEL_INFO;
 	if (level)
 		parse_log_level(level, &settings->log_level);
+	if (sandbox)
+		sandbox_mode_parse(sandbox, &settings->sandbox);
+	settings->sandbox_paths = g_strdupv((char **)paths);
 	while (qmp[n])
 		n++;
 	settings->qmp = g_new0(char *, n + 1);
@@ -145,5 +155,6 @@ void settings_clear(struct settings *settings)
 	g_free(settings->pidfile);
 	g_free(settings->log_file);
 	g_strfreev(settings->qmp);
+	g_strfreev(settings->sandbox_paths);
 	memset(settings, 0, sizeof(*settings));
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "ctl/options/optstr.h"
+#include "sandbox/sandbox.h"
 
 /*
  * The settings of a network: the options other than netdevs and guests, and the keys of [network]
@@ -29,6 +30,8 @@ struct settings {
 	bool daemon;    /* go to the background once ready */
 	char *log_file; /* NULL: standard error, or for a daemon the default of background.h */
 	enum log_level log_level;
+	enum sandbox_mode sandbox;
+	char **sandbox_paths; /* further directories for sockets and files; NULL-terminated */
 };
 
 extern const struct opt_spec setting_specs[];

@@ -256,7 +256,7 @@ static bool check_families(const struct optstr *opts, const struct user_config *
 					 "dhcpv6-range"};
 
 	if (!config->ipv4 && !config->ipv6)
-		return error_usage(error, "IPv4 and IPv6 disabled");
+		return error_usage(error, "IPv4 and IPv6 disabled: leave one of them on");
 	for (size_t i = 0; i < G_N_ELEMENTS(v4) && !config->ipv4; i++) {
 		if (optstr_get(opts, v4[i]))
 			return error_usage(

@@ -44,7 +44,22 @@ static JsonNode *hostfwd_add(struct command_call *call, GError **error)
 	if (!user)
 		return NULL;
 	entry = forwards_add(user->forwards, command_string(call, "rule"), error);
-	return entry ? command_object(query_forward(user, entry)) : NULL;
+	if (!entry)
+		return NULL;
+	if (json_object_get_boolean_member_with_default(call->args, "with-client", FALSE))
+		g_ptr_array_add(
+			call->session->rules,
+			forwards_canonical(user->forwards, command_string(call, "rule"), NULL));
+	return command_object(query_forward(user, entry));
+}
+
+void session_end(struct qmp_session *session)
+{
+	struct attachment *user = control_find_user(session->control, NULL, NULL);
+
+	for (guint i = 0; user && i < session->rules->len; i++)
+		forwards_drop(user->forwards, g_ptr_array_index(session->rules, i));
+	g_ptr_array_unref(session->rules);
 }
 
 static JsonNode *hostfwd_remove(struct command_call *call, GError **error)
@@ -85,7 +100,10 @@ const struct command commands_config[] = {
 	{"netdev_del", netdev_del, .args = {{"id", ARG_STRING, false}}},
 	{"set_link", set_link, .args = {{"name", ARG_STRING, false}, {"up", ARG_BOOL, false}}},
 	{"hostfwd-add", hostfwd_add,
-	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}, .result = RETURNS_OBJECT},
+	 .args = {{"rule", ARG_STRING, false},
+		  {"id", ARG_STRING, true},
+		  {"with-client", ARG_BOOL, true}},
+	 .result = RETURNS_OBJECT},
 	{"hostfwd-remove", hostfwd_remove,
 	 .args = {{"rule", ARG_STRING, false}, {"id", ARG_STRING, true}}},
 	{"guestfwd-add", guestfwd_add,

@@ -13,9 +13,11 @@
 #include "ctl/qmp/session.h"
 #include "dhcp/dhcp.h"
 #include "dns/dns.h"
+#include "forward/backlog.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
 #include "link/stream.h"
+#include "net/fair.h"
 #include "net/guard.h"
 #include "net/guest.h"
 #include "net/netdev.h"
@@ -26,6 +28,8 @@
 #include "net/vswitch.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
+#include "tftp/tftp.h"
+#include "udp/udp.h"
 
 /* Commands that only read. Durations are in seconds. */
 
@@ -43,6 +47,8 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
+	if (control->sandbox)
+		json_object_set_object_member(object, "sandbox", query_sandbox(control->sandbox));
 	if (call->session->qmp)
 		json_object_set_object_member(object, "control", qmp_describe(call->session->qmp));
 	if (gateway) {
@@ -150,6 +156,12 @@ static JsonObject *port_limits(void)
 	json_object_set_int_member(object, "address-hold", GUARD_HOLD / USEC_PER_SEC);
 	json_object_set_int_member(object, "flooded-frames-per-second", (gint64)GUARD_FLOOD_RATE);
 	json_object_set_int_member(object, "flooded-frames-at-once", (gint64)GUARD_FLOOD_BURST);
+	/* fair.h: microseconds for which a port's frames may keep the gateway busy beside others */
+	json_object_set_int_member(object, "run-time", FAIR_RUN / 1000);
+	json_object_set_int_member(object, "unanswered-connections", BACKLOG_UNANSWERED);
+	json_object_set_int_member(object, "udp-sockets", UDP_SOCKETS_MAX_PER_PORT);
+	json_object_set_int_member(object, "tftp-transfers", TFTP_MAX_PER_PORT);
+	json_object_set_int_member(object, "dns-queries-of-a-guest", DNS_MAX_PER_GUEST);
 	return object;
 }
 

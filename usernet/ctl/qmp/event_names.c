@@ -65,6 +65,8 @@ const struct event_name event_names[] = {
 	  {"subnet", ARG_STRING, false},
 	  TROUBLE_MEMBERS}},
 	{"LEASE_GRANTED", {GUEST_MEMBERS, {"address", ARG_STRING, true}}},
+	{"LEASE_REFUSED",
+	 {{"port", ARG_STRING, false}, {"mac", ARG_STRING, false}, {"reason", ARG_STRING, false}}},
 	{"NETDEV_STREAM_CONNECTED",
 	 {{"netdev-id", ARG_STRING, false}, {"port", ARG_STRING, false}, {"addr", ARG_ANY, false}}},
 	{"NETDEV_STREAM_DISCONNECTED",

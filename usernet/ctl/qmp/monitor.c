@@ -190,6 +190,7 @@ struct monitor *monitor_new(struct qmp *qmp, int fd)
 	monitor->session.control = qmp->control;
 	monitor->session.qmp = qmp;
 	fd_names_init(&monitor->session.fds);
+	monitor->session.rules = g_ptr_array_new_with_free_func(g_free);
 	loop_task_init(qmp->loop, &monitor->reap, LOOP_REAP, reap);
 	list_append(&qmp->monitors, &monitor->link);
 	qmp->n_monitors++;
@@ -206,6 +207,7 @@ void monitor_free(struct monitor *monitor)
 	monitor->qmp->n_monitors--;
 	close(monitor->fd);
 	json_splitter_free(monitor->splitter);
+	session_end(&monitor->session);
 	fd_names_clear(&monitor->session.fds);
 	g_byte_array_unref(monitor->out);
 	g_free(monitor);

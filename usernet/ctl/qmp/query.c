@@ -198,5 +198,6 @@ JsonObject *query_port(const struct network *network, const struct port *port)
 						   (gint64)count->drops[i]);
 	}
 	json_object_set_object_member(object, "drops", drops);
+	json_object_set_int_member(object, "rests", (gint64)count->rests);
 	return object;
 }

@@ -15,6 +15,7 @@ struct guest;
 struct network;
 struct port;
 struct reservation;
+struct sandbox;
 struct trouble;
 
 JsonObject *query_guest_forward(const struct attachment *user, const struct guest_forward *entry);
@@ -25,6 +26,8 @@ JsonObject *query_reservation(const struct reservation *reservation);
 /* As in its event; query_trouble_event() gives the event's name. */
 JsonObject *query_trouble(const struct trouble *trouble);
 const char *query_trouble_event(const struct trouble *trouble);
+/* Which parts are in force, and why others are missing. */
+JsonObject *query_sandbox(const struct sandbox *sandbox);
 JsonObject *query_port(const struct network *network, const struct port *port);
 JsonObject *query_connection(const struct attachment *user, const struct conn *flow);
 

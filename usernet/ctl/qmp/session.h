@@ -2,6 +2,7 @@
 #ifndef USERNET_CTL_QMP_SESSION_H
 #define USERNET_CTL_QMP_SESSION_H
 
+#include <glib.h>
 #include <stdbool.h>
 
 #include "ctl/fd_names.h"
@@ -19,6 +20,10 @@ struct qmp_session {
 	bool negotiated; /* qmp_capabilities was executed */
 	bool oob;        /* exec-oob was enabled */
 	struct fd_names fds;
+	GPtrArray *rules; /* hostfwd rules that end with the client, as forwards_canonical() */
 };
+
+/* Removes what ends with the client. */
+void session_end(struct qmp_session *session);
 
 #endif

@@ -12,7 +12,7 @@ from . import dns, packet as pk
 from .case import DNS, GatewayCase
 from .daemon import run_ctl
 from .namespace import with_addresses
-from .world import FAR, FAR6, World, _keep_capabilities  # noqa: F401
+from .world import FAR, FAR6, World, keep_capabilities  # noqa: F401
 
 # More addresses of the far server; the last ones are no business of a guest's.
 FAR_2, FAR_3 = '203.0.113.2', '203.0.113.3'
@@ -96,10 +96,10 @@ class NamesCase(GatewayCase):
         addresses += [f'ip addr add {a}/128 dev lo nodad' for a in (FAR6_2, PRIVATE6, METADATA6)]
         enter = ['nsenter', '-n', '-t', str(self.world.router.pid)]
         subprocess.run([*enter, 'sh', '-e', '-c', '\n'.join(addresses)], check=True,
-                       preexec_fn=_keep_capabilities, stdout=subprocess.DEVNULL)
+                       preexec_fn=keep_capabilities, stdout=subprocess.DEVNULL)
         child = subprocess.Popen(
             [*enter, PYTHON, '-c', SERVER, *map(str, ports or (WEB, TLS, OTHER, 53, 853))],
-            preexec_fn=_keep_capabilities, stdout=subprocess.PIPE)
+            preexec_fn=keep_capabilities, stdout=subprocess.PIPE)
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
         self.addCleanup(child.stdout.close)

@@ -359,6 +359,7 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats)
 	stats->cache_bytes = dns_cache_bytes(dns->cache);
 	stats->displaced = dns_pending_displaced(dns->pending);
 	stats->tcp_connections = dns_tcp_count(dns->tcp);
+	stats->tcp_bytes = dns_tcp_bytes(dns->tcp);
 	stats->tcp_displaced = dns_tcp_displaced(dns->tcp);
 }
 

@@ -15,6 +15,7 @@
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
 
 struct ctl_client;
+struct ctl_enter;
 
 struct ctl_session {
 	struct ctl_client *client;
@@ -22,6 +23,7 @@ struct ctl_session {
 	const char *id;   /* --id: the netdev of hostfwd */
 	const char *name; /* the network's name */
 	bool named;       /* --name was given */
+	const struct ctl_enter *enter;
 };
 
 int ctl_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -9,7 +9,7 @@ import time
 
 from lib import dns
 from lib import packet as pk
-from lib.case import DNS, GatewayCase
+from lib.case import DNS, GatewayCase, scale
 from lib.hostile import megabytes
 from lib.stranger import ask_stranger
 from lib.wait import until
@@ -110,6 +110,7 @@ class Unread(GatewayCase):
               f"{counters['tcp-displaced']} connections closed")
         self.assertLessEqual(bytes_most, PER_PORT * UNREAD)
         self.assertGreater(counters['tcp-displaced'], PER_PORT)
-        self.assertLess(most, megabytes(24))
+        if scale(2) == 2:  # valgrind takes memory of its own
+            self.assertLess(most, megabytes(24))
         answer = dns.parse(good.udp_exchange(DNS, 53, dns.query(9, 'small.example.org')))
         self.assertEqual(answer.values, ['192.0.2.1'])

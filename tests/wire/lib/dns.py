@@ -124,9 +124,11 @@ def parse(message):
 
 def read_tcp(sock):
     """The next message of a connection, None at its end."""
-    length = sock.recv(2, socket.MSG_WAITALL)
-    message = sock.recv(int.from_bytes(length, 'big'), socket.MSG_WAITALL)
-    return message or None
+    try:
+        length = sock.recv(2, socket.MSG_WAITALL)
+        return sock.recv(int.from_bytes(length, 'big'), socket.MSG_WAITALL) or None
+    except ConnectionResetError:
+        return None
 
 
 # --- a server ---

@@ -228,6 +228,37 @@ START_TEST(ending_while_all_is_under_way_leaves_nothing)
 }
 END_TEST
 
+START_TEST(one_answer_is_cut_for_udp_and_whole_for_tcp)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	fd = dial();
+	stream_len = 0;
+	ask(1, "big.Example.org", DNS_TYPE_TXT);
+	query_begin(&q, 2, "BIG.example.org", DNS_TYPE_TXT);
+	send_tcp(fd, false);
+	run_idle();
+	ask(3, "big.example.ORG", DNS_TYPE_TXT);
+	/* The next try brings an answer. */
+	one.behaviour = FAKE_BIG;
+	run_until(received(fd, 1) && got.n == 2);
+	ck_assert_uint_eq(one.tcp_queries, 1);
+	ck_assert_uint_eq(count_of(stream + 2, DNS_ANSWER), 20);
+	ck_assert_uint_eq(dns_get16(stream + 2), 2);
+	ck_assert_mem_eq(stream + 2 + DNS_HEADER, "\3BIG\7example\3org", 17);
+	ck_assert_uint_eq(dns_get16(got.last.data), 3);
+	ck_assert(dns_get16(got.last.data + 2) & DNS_TC);
+	ck_assert_uint_eq(count_of(got.last.data, DNS_ANSWER), 0);
+	ck_assert_mem_eq(got.last.data + DNS_HEADER, "\3big\7example\3ORG", 17);
+	see();
+	ck_assert_uint_eq(stats.truncated, 2);
+	ck_assert_uint_eq(stats.shared, 2);
+	close(fd);
+}
+END_TEST
+
 /* --- answers that a client does not take --- */
 
 static struct dns_tcp_conn *asking;
@@ -326,6 +357,7 @@ int main(void)
 	tcase_add_test(tc, tcp_connections_are_bounded);
 	tcase_add_test(tc, one_ports_connections_take_none_of_others);
 	tcase_add_test(tc, lookups_by_tcp_are_the_guests_own);
+	tcase_add_test(tc, one_answer_is_cut_for_udp_and_whole_for_tcp);
 	tcase_add_test(tc, client_that_takes_no_answers_is_closed);
 	tcase_add_test(tc, slow_client_does_not_make_taken_answers_pile_up);
 	tcase_add_test(tc, ending_while_all_is_under_way_leaves_nothing);

@@ -96,9 +96,12 @@ static void pending_came(void *data, const struct dns_query *query, const uint8_
 }
 
 static void pending_answer(void *data, const struct dns_source *source,
-			   const struct dns_query *query, uint8_t *answer, size_t len)
+			   const struct dns_query *query, uint8_t *answer, size_t len, bool cut)
 {
-	reply(data, source, query, answer, len);
+	struct dns *dns = data;
+
+	dns->stats.truncated += cut;
+	reply(dns, source, query, answer, len);
 }
 
 static const struct dns_pending_ops pending_ops = {

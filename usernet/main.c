@@ -391,6 +391,7 @@ int main(int argc, char **argv)
 	if (!daemon.config)
 		return fail(&daemon, error);
 	log_set_level(daemon.config->settings.log_level);
+	settings_apply_limits(&daemon.config->settings);
 	if (geteuid() == 0)
 		log_warning("running as root, which usernet does not need");
 	if (!go_to_background(&daemon, &status, &error)) {

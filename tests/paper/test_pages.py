@@ -130,6 +130,16 @@ class Pages(unittest.TestCase):
         self.same('usernet(8)', set(re.findall(r'= "([\w-]+)"', names)),
                   set(manual.keys(manual.section('usernet.8', 'DROPPED FRAMES'))), 'reasons')
 
+    def test_limits_with_their_defaults(self):
+        source = text_of('usernet', 'base', 'limit.c')
+        named = dict(re.findall(r'\[(LIMIT_\w+)\] = \{"([\w-]+)"', source))
+        defaults = dict(re.findall(r'\[(LIMIT_\w+)\] = ([^{,]+),', source))
+        section = manual.section('usernet.8', 'LIMITS')
+        self.same('usernet(8)', set(named.values()), set(manual.keys(section)), 'limits')
+        shown = re.findall(r'\d+', ' '.join(re.findall(r'\(([\d,\s]+)\)', section)))
+        values = {word.replace('48u << 20', str(48 << 20)) for word in defaults.values()}
+        self.assertEqual(set(shown), values)
+
     def test_options_and_commands_of_usernetctl(self):
         text = help_of('USERNETCTL')
         self.same('usernetctl(1)', help_options(text),

@@ -228,6 +228,122 @@ START_TEST(ending_while_all_is_under_way_leaves_nothing)
 }
 END_TEST
 
+START_TEST(one_answer_is_cut_for_udp_and_whole_for_tcp)
+{
+	int fd;
+
+	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
+	open_with(false);
+	fd = dial();
+	stream_len = 0;
+	ask(1, "big.Example.org", DNS_TYPE_TXT);
+	query_begin(&q, 2, "BIG.example.org", DNS_TYPE_TXT);
+	send_tcp(fd, false);
+	run_idle();
+	ask(3, "big.example.ORG", DNS_TYPE_TXT);
+	/* The next try brings an answer. */
+	one.behaviour = FAKE_BIG;
+	run_until(received(fd, 1) && got.n == 2);
+	ck_assert_uint_eq(one.tcp_queries, 1);
+	ck_assert_uint_eq(count_of(stream + 2, DNS_ANSWER), 20);
+	ck_assert_uint_eq(dns_get16(stream + 2), 2);
+	ck_assert_mem_eq(stream + 2 + DNS_HEADER, "\3BIG\7example\3org", 17);
+	ck_assert_uint_eq(dns_get16(got.last.data), 3);
+	ck_assert(dns_get16(got.last.data + 2) & DNS_TC);
+	ck_assert_uint_eq(count_of(got.last.data, DNS_ANSWER), 0);
+	ck_assert_mem_eq(got.last.data + DNS_HEADER, "\3big\7example\3ORG", 17);
+	see();
+	ck_assert_uint_eq(stats.truncated, 2);
+	ck_assert_uint_eq(stats.shared, 2);
+	close(fd);
+}
+END_TEST
+
+/* --- answers that a client does not take --- */
+
+static struct dns_tcp_conn *asking;
+
+static void note_asking(void *data, struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
+{
+	asking = conn;
+}
+
+/* A connection of its own server; returns the client's end. */
+static int dial_alone(struct dns_tcp **tcp)
+{
+	struct dns_client client = {.port_id = 1};
+	int ends[2];
+
+	*tcp = dns_tcp_new(loop, note_asking, NULL);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+			 0);
+	ck_assert(dns_tcp_take(*tcp, ends[1], &client));
+	return ends[0];
+}
+
+static void ask_alone(int fd)
+{
+	static const uint8_t query[] = {0, 2, 'a', 'b'};
+
+	asking = NULL;
+	ck_assert_int_eq(send(fd, query, sizeof(query), 0), sizeof(query));
+	run_idle();
+	ck_assert_ptr_nonnull(asking);
+}
+
+START_TEST(client_that_takes_no_answers_is_closed)
+{
+	static const uint8_t answer[60000];
+	struct dns_tcp *tcp;
+	int fd = dial_alone(&tcp);
+
+	for (unsigned i = 0; i < 20; i++)
+		ask_alone(fd);
+	/* All of them are under way; each has a long answer. */
+	for (unsigned i = 0; i < 20; i++) {
+		dns_tcp_answer(asking, answer, sizeof(answer));
+		ck_assert_uint_le(dns_tcp_bytes(tcp), DNS_TCP_UNREAD);
+	}
+	run_idle();
+	ck_assert_uint_eq(dns_tcp_count(tcp), 0);
+	ck_assert_uint_eq(dns_tcp_displaced(tcp), 1);
+	ck_assert_uint_eq(dns_tcp_bytes(tcp), 0);
+	close(fd);
+	dns_tcp_free(tcp);
+}
+END_TEST
+
+START_TEST(slow_client_does_not_make_taken_answers_pile_up)
+{
+	static const uint8_t answer[30000];
+	struct dns_tcp *tcp;
+	int fd = dial_alone(&tcp);
+
+	while (dns_tcp_bytes(tcp) < sizeof(answer)) {
+		ask_alone(fd);
+		dns_tcp_answer(asking, answer, sizeof(answer));
+		run_idle();
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		for (size_t taken = 0; taken < sizeof(answer) + 2;) {
+			ssize_t n = recv(fd, stream, sizeof(answer) + 2 - taken, 0);
+
+			ck_assert_int_gt(n, 0);
+			taken += (size_t)n;
+		}
+		run_idle();
+		ask_alone(fd);
+		dns_tcp_answer(asking, answer, sizeof(answer));
+		run_idle();
+		ck_assert_uint_gt(dns_tcp_bytes(tcp), 0);
+		ck_assert_uint_le(dns_tcp_bytes(tcp), DNS_TCP_UNREAD);
+	}
+	ck_assert_uint_eq(dns_tcp_displaced(tcp), 0);
+	close(fd);
+	dns_tcp_free(tcp);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dns_tcp");
@@ -241,6 +357,9 @@ int main(void)
 	tcase_add_test(tc, tcp_connections_are_bounded);
 	tcase_add_test(tc, one_ports_connections_take_none_of_others);
 	tcase_add_test(tc, lookups_by_tcp_are_the_guests_own);
+	tcase_add_test(tc, one_answer_is_cut_for_udp_and_whole_for_tcp);
+	tcase_add_test(tc, client_that_takes_no_answers_is_closed);
+	tcase_add_test(tc, slow_client_does_not_make_taken_answers_pile_up);
 	tcase_add_test(tc, ending_while_all_is_under_way_leaves_nothing);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

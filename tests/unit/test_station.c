@@ -77,6 +77,19 @@ START_TEST(station_not_seen_for_300_s_is_unknown)
 }
 END_TEST
 
+START_TEST(age_follows_its_limit)
+{
+	unsigned before = limit_get(LIMIT_HOLD);
+
+	limit_values[LIMIT_HOLD] = 10;
+	station_learn(table, MAC(1), &a, 1);
+	ck_assert_ptr_eq(station_lookup(table, MAC(1), 10 * USEC_PER_SEC), &a);
+	ck_assert_ptr_null(station_lookup(table, MAC(1), 10 * USEC_PER_SEC + 1));
+	limit_values[LIMIT_HOLD] = before;
+	ck_assert_ptr_eq(station_lookup(table, MAC(1), 10 * USEC_PER_SEC + 1), &a);
+}
+END_TEST
+
 START_TEST(port_gone_takes_its_stations_along)
 {
 	for (unsigned i = 0; i < 1000; i++)
@@ -152,6 +165,7 @@ int main(void)
 	TCase *tcase = tcase_create("station");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, age_follows_its_limit);
 	tcase_add_test(tcase, learned_station_is_found_at_its_port);
 	tcase_add_test(tcase, station_seen_elsewhere_moves);
 	tcase_add_test(tcase, move_between_ports_is_reported_once);

@@ -402,6 +402,32 @@ START_TEST(one_port_cannot_use_up_the_transfers)
 }
 END_TEST
 
+START_TEST(repeated_acks_do_not_keep_a_place)
+{
+	static uint8_t data[100];
+
+	write_file("f", data, sizeof(data));
+	for (unsigned i = 0; i < TFTP_MAX_PER_PORT; i++) {
+		to.sport = (uint16_t)(GUEST + i);
+		ask("f", "blksize\0008\0windowsize\0002\0");
+		expect_oack("blksize\0008\0windowsize\0002\0");
+		ack(0);
+		expect_data(1, 8);
+		expect_data(2, 8);
+	}
+	for (unsigned i = 0; i < 10; i++) {
+		now += TFTP_QUIET / 10;
+		ack(0);
+		expect_data(1, 8);
+		expect_data(2, 8);
+	}
+	to.sport = 5000;
+	ask("f", "blksize\0008\0");
+	expect_oack("blksize\0008\0");
+	ck_assert_uint_eq(tftp_transfers(tftp), TFTP_MAX_PER_PORT);
+}
+END_TEST
+
 START_TEST(all_ports_together_are_bounded)
 {
 	write_file("f", "hello", 5);
@@ -477,6 +503,7 @@ int main(void)
 	tcase_add_test(tcase, only_regular_files_beneath_the_directory_are_served);
 	tcase_add_test(tcase, other_requests_are_refused_with_a_text);
 	tcase_add_test(tcase, one_port_cannot_use_up_the_transfers);
+	tcase_add_test(tcase, repeated_acks_do_not_keep_a_place);
 	tcase_add_test(tcase, all_ports_together_are_bounded);
 	tcase_add_test(tcase, a_directory_made_anew_is_served);
 	tcase_add_test(tcase, a_directory_that_is_none_is_named);

@@ -18,7 +18,7 @@ from lib.neighbour import NICE, SECONDS_MAX, Child, NeighbourCase, datagrams, fr
 from lib.station import Station
 from lib.wait import until
 
-CLOSED_FLOWS = 400
+CLOSED_FLOWS = 400, 4000
 LINKS = scale(1000)
 ADDRESS_SPACE = 1536 << 20
 
@@ -78,13 +78,15 @@ class Held(NeighbourCase):
         self.say(f"  {status['descriptors'] - before} more descriptors")
 
     def test_flows_with_a_closed_window(self):
-        self.start()
+        for flows in map(scale, CLOSED_FLOWS):
+            with self.subTest(flows=flows):
+                self.start()
+                self.beside(f'{flows} flows with a closed window', lambda n=flows: self.closed(n))
 
-        def attack():
-            for _ in range(scale(CLOSED_FLOWS)):
-                self.evil.tcp(GATEWAY, self.burst, window=0)
-            return Nothing()
-        self.beside(f'{scale(CLOSED_FLOWS)} flows with a closed window', attack)
+    def closed(self, flows):
+        for _ in range(flows):
+            self.evil.tcp(GATEWAY, self.burst, window=0)
+        return Nothing()
 
     def test_dns_over_tcp(self):
         silent = self.keep(dns.Server(lambda query, ask: None))

@@ -164,3 +164,25 @@ class Hostile(HostileCase, TftpCase):
         self.assertLess(self.lan.memory() - memory, megabytes(8))
         self.assertEqual(len(self.read(self.good, b'boot', b'windowsize', b'8')[0]), 40_000)
         self.assertGreater(self.dropped('budget'), 0)
+
+
+class Places(TftpCase):
+    def test_repeated_acks_keep_no_place(self):
+        """They are answered, as copies may have been lost, but move nothing on."""
+        self.serve(boot=bytes(100_000))
+        guest = self.station()
+        places = []
+        for _ in range(8):
+            sport, p = self.ask(guest, b'boot', b'windowsize', b'2')
+            self.assertEqual(p.udp.payload[1], OACK)
+            places.append((sport, p))
+        end = time.monotonic() + 5.3
+        while time.monotonic() < end:
+            for sport, p in places:
+                self.ack(guest, sport, p, 0)
+            guest.ping(GATEWAY)
+            guest.inbox.clear()
+            time.sleep(0.2)
+        self.assertEqual(self.dropped('budget'), 0)
+        _, p = self.ask(guest, b'boot')
+        self.assertEqual(p.udp.payload[:4], struct.pack('>HH', DATA, 1))

@@ -192,6 +192,7 @@ static void run(int sock)
 	close_range((unsigned)sock + 1, ~0U, 0);
 	while (answer(all, sock))
 		;
+	g_ptr_array_free(all, TRUE);
 	_exit(0);
 }
 

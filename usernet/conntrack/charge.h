@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limit.h"
+
 /*
  * Counts what the guests behind one port hold of the gateway's resources, and what all ports hold
  * together. A resource is charged before it is taken. The last quarter of each limit is for ports
@@ -30,10 +32,10 @@ enum charge_kind {
 /* A port that holds this part of all descriptors never holds little: 1/8. */
 #define CHARGE_FEW_DENOMINATOR 8
 
-#define CHARGE_CONNS_MAX     131072
-#define CHARGE_BYTES_MAX     (48u << 20)
-#define CHARGE_OPENING_MAX   4096
-#define CHARGE_PROCESSES_MAX 256
+#define CHARGE_CONNS_MAX     limit_get(LIMIT_CONNS)
+#define CHARGE_BYTES_MAX     limit_get(LIMIT_BYTES)
+#define CHARGE_OPENING_MAX   limit_get(LIMIT_OPENING)
+#define CHARGE_PROCESSES_MAX limit_get(LIMIT_PROCESSES)
 
 struct charge_book; /* all ports of a network */
 struct charge;      /* one port */

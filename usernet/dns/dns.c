@@ -96,9 +96,12 @@ static void pending_came(void *data, const struct dns_query *query, const uint8_
 }
 
 static void pending_answer(void *data, const struct dns_source *source,
-			   const struct dns_query *query, uint8_t *answer, size_t len)
+			   const struct dns_query *query, uint8_t *answer, size_t len, bool cut)
 {
-	reply(data, source, query, answer, len);
+	struct dns *dns = data;
+
+	dns->stats.truncated += cut;
+	reply(dns, source, query, answer, len);
 }
 
 static const struct dns_pending_ops pending_ops = {
@@ -423,6 +426,7 @@ void dns_stats(const struct dns *dns, struct dns_stats *stats)
 	stats->cache_bytes = dns_cache_bytes(dns->cache);
 	stats->displaced = dns_pending_displaced(dns->pending);
 	stats->tcp_connections = dns_tcp_count(dns->tcp);
+	stats->tcp_bytes = dns_tcp_bytes(dns->tcp);
 	stats->tcp_displaced = dns_tcp_displaced(dns->tcp);
 }
 

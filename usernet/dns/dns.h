@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limit.h"
 #include "base/loop.h"
 #include "net/frame.h"
 
@@ -91,17 +92,17 @@ struct dns_stats {
 	uint64_t upstream_sent;  /* queries sent to servers, repetitions included */
 	uint64_t upstream_bad;   /* answers that did not match their question */
 	uint64_t truncated;      /* cut to the client's size */
-	uint64_t tcp_displaced;  /* connections closed to make room */
+	uint64_t tcp_displaced;  /* connections closed: no room, or answers not taken */
 	uint64_t config_changes; /* the host's name servers changed */
 	unsigned outstanding;    /* clients waiting now */
 	unsigned cache_entries, tcp_connections;
-	size_t cache_bytes;
+	size_t cache_bytes, tcp_bytes;
 };
 
 /* Clients waiting for upstream: in all, of one port, of one MAC address at one port. */
 #define DNS_MAX_OUTSTANDING 4096
 #define DNS_MAX_PER_PORT    1024
-#define DNS_MAX_PER_GUEST   512
+#define DNS_MAX_PER_GUEST   limit_get(LIMIT_DNS_QUERIES)
 /* The last DNS_RESERVE places are for ports with fewer than DNS_RESERVE_EACH clients waiting. */
 #define DNS_RESERVE      1024
 #define DNS_RESERVE_EACH 32

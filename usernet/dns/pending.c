@@ -191,16 +191,34 @@ static void question_free(struct question *question)
 	g_free(question);
 }
 
-/* Answers from a copy of @answer in @copy, which has room for it: the callee may cut it. */
-static void tell(struct waiter *waiter, const struct dns_query *query, const uint8_t *answer,
-		 size_t len, uint8_t *copy)
+/* An answer, to which the id and name of each client are written. */
+struct told {
+	uint8_t *data;
+	size_t len;
+	bool cut;
+};
+
+static void tell(struct waiter *waiter, const struct dns_query *query, const struct told *answer)
 {
 	struct dns_pending *pending = waiter->question->pending;
 
-	memcpy(copy, answer, len);
-	dns_put16(copy, waiter->id);
-	memcpy(copy + DNS_HEADER, waiter->name, waiter->name_len);
-	pending->ops->answer(pending->data, &waiter->source, query, copy, len);
+	dns_put16(answer->data, waiter->id);
+	memcpy(answer->data + DNS_HEADER, waiter->name, waiter->name_len);
+	pending->ops->answer(pending->data, &waiter->source, query, answer->data, answer->len,
+			     answer->cut);
+}
+
+/*
+ * Many clients may wait for a long answer, so it is cut once: their queries are equal, and so is
+ * what they take by UDP. Its data are the caller's to free.
+ */
+static struct told cut_for_udp(const struct dns_query *query, const struct told *whole)
+{
+	struct told cut = {.data = g_memdup2(whole->data, whole->len)};
+
+	cut.len = dns_cut(cut.data, whole->len, dns_query_udp_limit(query));
+	cut.cut = cut.len < whole->len;
+	return cut;
 }
 
 static void came(void *data, uint8_t *answer, size_t len)
@@ -208,8 +226,8 @@ static void came(void *data, uint8_t *answer, size_t len)
 	struct question *question = data;
 	struct dns_pending *pending = question->pending;
 	struct dns_query query = question->query;
-	g_autofree uint8_t *copy = NULL;
 	uint8_t failure[DNS_UDP_MIN];
+	struct told whole, cut;
 
 	g_hash_table_remove(pending->questions, &question->key);
 	pending->ops->came(pending->data, &query, answer, len);
@@ -217,9 +235,11 @@ static void came(void *data, uint8_t *answer, size_t len)
 		answer = failure;
 		len = dns_answer_only(failure, sizeof(failure), &query, DNS_SERVFAIL);
 	}
-	copy = g_malloc(len);
+	whole = (struct told){answer, len, false};
+	cut = cut_for_udp(&query, &whole);
 	list_for_each (waiter, &question->waiters, struct waiter, link)
-		tell(waiter, &query, answer, len, copy);
+		tell(waiter, &query, waiter->source.conn ? &whole : &cut);
+	g_free(cut.data);
 	question_free(question);
 }
 
@@ -229,11 +249,12 @@ static void displace(struct dns_pending *pending, struct waiter *waiter)
 {
 	struct question *question = waiter->question;
 	struct dns_query query = question->query;
-	uint8_t failure[DNS_UDP_MIN], copy[DNS_UDP_MIN];
+	uint8_t failure[DNS_UDP_MIN];
+	struct told told = {.data = failure};
 
 	pending->displaced++;
-	tell(waiter, &query, failure,
-	     dns_answer_only(failure, sizeof(failure), &query, DNS_SERVFAIL), copy);
+	told.len = dns_answer_only(failure, sizeof(failure), &query, DNS_SERVFAIL);
+	tell(waiter, &query, &told);
 	forget_waiter(pending, waiter);
 	if (!list_empty(&question->waiters))
 		return;

@@ -22,11 +22,12 @@ struct dns_source {
 
 struct dns_pending_ops {
 	/*
-	 * Called for each waiting client: a whole @answer for @source, which may be modified.
-	 * @query is valid for question, flags and size; its data are gone.
+	 * Called for each waiting client: an @answer for @source, by UDP no longer than it takes.
+	 * @cut: therefore incomplete. @query is valid for question, flags and size; its data are
+	 * gone.
 	 */
 	void (*answer)(void *data, const struct dns_source *source, const struct dns_query *query,
-		       uint8_t *answer, size_t len);
+		       uint8_t *answer, size_t len, bool cut);
 	/* Called once before that, with the answer, or NULL if there was none. */
 	void (*came)(void *data, const struct dns_query *query, const uint8_t *answer, size_t len);
 };

@@ -13,9 +13,10 @@ struct dns_tcp_conn {
 	struct dns_client client;
 	struct list link; // dns_tcp::conns, or dns_tcp::closed
 	struct loop_io io;
-	int fd; /* -1: closed, kept while queries wait */
+	int fd; /* -1: closed, kept while queries wait; it has no buffers then */
 	unsigned waiting;
-	bool ended; /* the peer has closed its end */
+	bool ended;   /* the peer has closed its end */
+	bool overrun; /* it has too many answers to take: it will be closed */
 	struct loop_timer idle;
 	usec_t active;
 	GByteArray *in;  /* an incomplete query */
@@ -39,8 +40,6 @@ struct dns_tcp {
 static void conn_free(struct dns_tcp_conn *conn)
 {
 	list_remove(&conn->link);
-	g_byte_array_free(conn->in, TRUE);
-	g_byte_array_free(conn->out, TRUE);
 	g_free(conn);
 }
 
@@ -51,6 +50,8 @@ static void conn_shut(struct dns_tcp_conn *conn)
 	loop_io_remove(&conn->io);
 	close(conn->fd);
 	conn->fd = -1;
+	g_byte_array_free(conn->in, TRUE);
+	g_byte_array_free(conn->out, TRUE);
 	conn->tcp->n_conns--;
 	list_remove(&conn->link);
 	list_append(&conn->tcp->closed, &conn->link);
@@ -151,7 +152,7 @@ static void proceed(struct dns_tcp_conn *conn, bool readable)
 {
 	bool more;
 
-	if (readable && may_read(conn) && !read_some(conn)) {
+	if (conn->overrun || (readable && may_read(conn) && !read_some(conn))) {
 		conn_close(conn);
 		return;
 	}
@@ -303,6 +304,15 @@ unsigned dns_tcp_count(const struct dns_tcp *tcp)
 	return tcp->n_conns;
 }
 
+size_t dns_tcp_bytes(const struct dns_tcp *tcp)
+{
+	size_t bytes = 0;
+
+	list_for_each (conn, &tcp->conns, struct dns_tcp_conn, link)
+		bytes += conn->in->len + conn->out->len;
+	return bytes;
+}
+
 uint64_t dns_tcp_displaced(const struct dns_tcp *tcp)
 {
 	return tcp->displaced;
@@ -317,11 +327,26 @@ void dns_tcp_forget(struct dns_tcp_conn *conn)
 		conn_free(conn);
 }
 
+/* Queries read before may all have long answers. False: the connection will be closed. */
+static bool has_room(struct dns_tcp_conn *conn, size_t len)
+{
+	/* A client that reads slowly may never take all: what it has taken must not pile up. */
+	if (conn->sent > DNS_TCP_BACKLOG) {
+		g_byte_array_remove_range(conn->out, 0, (guint)conn->sent);
+		conn->sent = 0;
+	}
+	if (!conn->overrun && conn->out->len - conn->sent + len > DNS_TCP_UNREAD) {
+		conn->overrun = true;
+		conn->tcp->displaced++;
+	}
+	return !conn->overrun;
+}
+
 void dns_tcp_answer(struct dns_tcp_conn *conn, const uint8_t *message, size_t len)
 {
 	uint8_t prefix[2];
 
-	if (conn->fd >= 0) {
+	if (conn->fd >= 0 && has_room(conn, sizeof(prefix) + len)) {
 		dns_put16(prefix, (unsigned)len);
 		g_byte_array_append(conn->out, prefix, sizeof(prefix));
 		g_byte_array_append(conn->out, message, (guint)len);

@@ -25,7 +25,9 @@ struct dns_tcp_conn;
 #define DNS_TCP_PER_PORT 16
 #define DNS_TCP_WAITING  64          /* queries under way per connection; then it is not read */
 #define DNS_TCP_BACKLOG  (64 * 1024) /* bytes to send; above it is not read */
-#define DNS_TCP_IDLE     (10 * USEC_PER_SEC) /* RFC 7766 6.2.3: seconds */
+/* Bytes to send; with more it is closed. Room for the longest message beside a full backlog. */
+#define DNS_TCP_UNREAD (256 * 1024)
+#define DNS_TCP_IDLE   (10 * USEC_PER_SEC) /* RFC 7766 6.2.3: seconds */
 
 /* A query came. Answer it once, now or later, by dns_tcp_answer() or dns_tcp_forget(). */
 typedef void (*dns_tcp_query_fn)(void *data, struct dns_tcp_conn *conn, const uint8_t *message,
@@ -39,6 +41,8 @@ void dns_tcp_free(struct dns_tcp *tcp);
  */
 bool dns_tcp_take(struct dns_tcp *tcp, int fd, const struct dns_client *client);
 unsigned dns_tcp_count(const struct dns_tcp *tcp);
+/* Bytes that all connections hold: incomplete queries, and answers not taken. */
+size_t dns_tcp_bytes(const struct dns_tcp *tcp);
 /* Connections closed for newer ones, since the start. */
 uint64_t dns_tcp_displaced(const struct dns_tcp *tcp);
 

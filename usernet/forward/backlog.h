@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/limit.h"
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/sockaddr.h"
@@ -36,7 +37,7 @@ struct user_config;
  * Connections that a guest's port may have unanswered, its own included, for another client to be
  * accepted. Further clients stay in the listener's queue, where they cost the process nothing.
  */
-#define BACKLOG_UNANSWERED 128
+#define BACKLOG_UNANSWERED limit_get(LIMIT_UNANSWERED)
 
 /* The waiting clients of one rule. */
 struct caller_group {

@@ -2,6 +2,7 @@
 #ifndef USERNET_NET_FAIR_H
 #define USERNET_NET_FAIR_H
 
+#include "base/limit.h"
 #include "net/port.h"
 
 /*
@@ -19,11 +20,12 @@
  *   port->read_max is how much its link reads at once; port->has_more says that it was all used
  */
 #define FAIR_ACTIVE (100 * USEC_PER_MSEC) /* a port that sent within this time is active */
-#define FAIR_RUN    INT64_C(100000)       /* ns that a run should cost beside others */
-#define FAIR_ALONE  INT64_C(2000000)      /* ns that a run should cost otherwise */
-#define FAIR_READ   ((size_t)256)         /* bytes: the least read at once */
-#define FAIR_SMALL  1                     /* ns a byte: more is a flood of small frames */
-#define FAIR_OPENS  100                   /* ns a byte: more is a flood that opens something */
+#define FAIR_RUN                                                                                   \
+	(limit_get(LIMIT_RUN_TIME) * INT64_C(1000)) /* ns that a run should cost beside others */
+#define FAIR_ALONE INT64_C(2000000)                 /* ns that a run should cost otherwise */
+#define FAIR_READ  ((size_t)256)                    /* bytes: the least read at once */
+#define FAIR_SMALL 1                                /* ns a byte: more is a flood of small frames */
+#define FAIR_OPENS 100 /* ns a byte: more is a flood that opens something */
 /* Rest for each ns of a flood. The second is higher as half of the cost is not measured. */
 #define FAIR_SMALL_REST 3
 #define FAIR_OPENS_REST 6

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "base/limit.h"
 #include "net/dissect.h"
 #include "net/port.h"
 #include "net/station.h"
@@ -38,8 +39,9 @@ struct network;
  */
 #define GUARD_HOLD STATION_AGE
 
-#define GUARD_FLOOD_RATE  20000.0 /* flooded frames per second and port */
-#define GUARD_FLOOD_BURST 40000.0 /* burst */
+#define GUARD_FLOOD_RATE                                                                           \
+	((double)limit_get(LIMIT_FLOOD_RATE)) /* flooded frames per second and port */
+#define GUARD_FLOOD_BURST ((double)limit_get(LIMIT_FLOOD_BURST)) /* burst */
 
 /* Address conflicts are noted (troubles.h) at most this often per port. */
 #define GUARD_CONFLICT_PAUSE (1 * USEC_PER_SEC)

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "base/limit.h"
 #include "base/list.h"
 #include "base/loop.h"
 #include "net/frame.h"
@@ -23,7 +24,7 @@ struct port;
 struct reservation_table;
 
 #define GUEST_MAX          16384
-#define GUEST_MAX_PER_PORT 8192
+#define GUEST_MAX_PER_PORT limit_get(LIMIT_GUESTS)
 /* The last entries are reserved for ports with few guests, as in the station table. */
 #define GUEST_RESERVE 4096
 #define GUEST_FEW     64

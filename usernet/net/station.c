@@ -71,7 +71,7 @@ static bool has_aged(const struct station *station, usec_t now)
 /* Removes the stations of @port, or, if NULL, those that have aged. */
 static void remove_matching(struct station_table *table, const struct port *port, usec_t now)
 {
-	for (unsigned i = 0; i < N_SLOTS; i++) {
+	for (unsigned i = 0; i < N_SLOTS && (!port || port->n_stations); i++) {
 		const struct station *s = &table->slots[i];
 
 		/* Check the slot again: another station may have moved into it. */

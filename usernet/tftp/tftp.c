@@ -399,8 +399,9 @@ static bool move_base(struct tftp *tftp, struct transfer *t, unsigned n)
 static void on_ack(struct tftp *tftp, struct transfer *t, uint16_t block, usec_t now)
 {
 	unsigned n = (uint16_t)(block - (uint16_t)t->acked);
+	bool greeted = t->state == GREETED;
 
-	if (t->state == GREETED) {
+	if (greeted) {
 		if (block != 0)
 			return;
 		t->state = SENDING;
@@ -417,8 +418,11 @@ static void on_ack(struct tftp *tftp, struct transfer *t, uint16_t block, usec_t
 		end(t, now);
 		return;
 	}
-	t->heard = now;
-	t->tries = 0;
+	/* A repeated ACK moves nothing on: the transfer counts as quiet. */
+	if (n || greeted) {
+		t->heard = now;
+		t->tries = 0;
+	}
 	send_state(tftp, t, now);
 }
 

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "base/limit.h"
 #include "base/loop.h"
 #include "net/outbox.h"
 #include "packet/packet.h"
@@ -25,7 +26,7 @@ struct tftp;
  * longest, if for at least TFTP_QUIET; else it is not answered.
  */
 #define TFTP_MAX          64
-#define TFTP_MAX_PER_PORT 8
+#define TFTP_MAX_PER_PORT limit_get(LIMIT_TFTP)
 #define TFTP_QUIET        (5 * USEC_PER_SEC)
 /* Blocks of a window under way at most. */
 #define TFTP_WINDOW_MAX 32

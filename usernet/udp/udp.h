@@ -2,6 +2,7 @@
 #ifndef USERNET_UDP_UDP_H
 #define USERNET_UDP_UDP_H
 
+#include "base/limit.h"
 #include "conntrack/conn_table.h"
 
 /*
@@ -44,7 +45,7 @@ void udp_free(struct udp *udp);
  * next one leaves from another port.
  */
 #define UDP_SOCKETS_MAX          16384
-#define UDP_SOCKETS_MAX_PER_PORT 8192
+#define UDP_SOCKETS_MAX_PER_PORT limit_get(LIMIT_UDP_SOCKETS)
 #define UDP_SOCKETS_FEW          128 /* a port with fewer may use the last quarter of all */
 /* ICMP errors to guests per second, after a burst. */
 #define UDP_ERRORS_RATE  1000

@@ -124,13 +124,11 @@ def parse(message):
 
 def read_tcp(sock):
     """The next message of a connection, None at its end."""
-    data = b''
-    while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], 'big'):
-        part = sock.recv(65536)
-        if not part:
-            return None
-        data += part
-    return data[2:]
+    try:
+        length = sock.recv(2, socket.MSG_WAITALL)
+        return sock.recv(int.from_bytes(length, 'big'), socket.MSG_WAITALL) or None
+    except ConnectionResetError:
+        return None
 
 
 # --- a server ---

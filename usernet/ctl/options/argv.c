@@ -27,7 +27,7 @@ static bool usage(GError **error, const char *format, const char *what)
 /* Values of the options that take one; the keys are those of settings.h. */
 struct words {
 	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file, *sandbox;
-	char **qmp, **sandbox_paths;
+	char **qmp, **sandbox_paths, **limits;
 	gboolean with_parent, live_commands, verbose, daemon, no_default_netdevs;
 };
 
@@ -43,6 +43,7 @@ static void clear_words(struct words *words)
 	g_free(words->sandbox);
 	g_strfreev(words->qmp);
 	g_strfreev(words->sandbox_paths);
+	g_strfreev(words->limits);
 }
 
 static void note(struct options *options, const char *key, const char *value)
@@ -75,6 +76,8 @@ static bool note_all(struct options *options, const struct words *words, GError 
 		note(options, "qmp", *qmp);
 	for (char **path = words->sandbox_paths; path && *path; path++)
 		note(options, "sandbox-path", *path);
+	for (char **limit = words->limits; limit && *limit; limit++)
+		note(options, "limit", *limit);
 	return settings_check(options->settings, error) || blame_option(error);
 }
 
@@ -118,6 +121,8 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "on|full|require|off"},
 		{"sandbox-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->sandbox_paths,
 		 "Also allow sockets and files in this directory while running", "DIR"},
+		{"limit", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->limits,
+		 "Change a limit; may be given several times (usernet(8), LIMITS)", "NAME=NUMBER"},
 		{"log-file", 0, 0, G_OPTION_ARG_FILENAME, &words->log_file,
 		 "Append messages to this file instead of stderr (with --daemon: STATE-DIR/log)",
 		 "FILE"},

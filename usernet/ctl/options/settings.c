@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limit.h"
 
 const struct opt_spec setting_specs[] = {
 	{.key = "name", .flags = OPT_EMPTY},
@@ -20,6 +21,7 @@ const struct opt_spec setting_specs[] = {
 	{.key = "log-level"},
 	{.key = "sandbox"},
 	{.key = "sandbox-path", .flags = OPT_REPEATS},
+	{.key = "limit", .flags = OPT_REPEATS},
 	{NULL},
 };
 
@@ -76,6 +78,7 @@ static char *qmp_path(const char *text)
 bool settings_check(struct optstr *opts, GError **error)
 {
 	g_autofree const char **qmp = optstr_all(opts, "qmp");
+	g_autofree const char **limits = optstr_all(opts, "limit");
 	const char *name = optstr_get(opts, "name"), *level = optstr_get(opts, "log-level");
 	const char *fd = optstr_get(opts, "ready-fd"), *sandbox = optstr_get(opts, "sandbox");
 	enum sandbox_mode mode;
@@ -98,6 +101,10 @@ bool settings_check(struct optstr *opts, GError **error)
 		if (!check_qmp(qmp[i], error))
 			return false;
 	}
+	for (unsigned i = 0; limits[i]; i++) {
+		if (!limit_parse(limits[i], false, error))
+			return false;
+	}
 	return true;
 }
 
@@ -108,6 +115,7 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	const char *state_dir = optstr_get(opts, "state-dir");
 	const char *sandbox = optstr_get(opts, "sandbox");
 	g_autofree const char **paths = optstr_all(opts, "sandbox-path");
+	g_autofree const char **limits = optstr_all(opts, "limit");
 	unsigned n = 0;
 
 	memset(settings, 0, sizeof(*settings));
@@ -128,6 +136,7 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	if (sandbox)
 		sandbox_mode_parse(sandbox, &settings->sandbox);
 	settings->sandbox_paths = g_strdupv((char **)paths);
+	settings->limits = g_strdupv((char **)limits);
 	while (qmp[n])
 		n++;
 	settings->qmp = g_new0(char *, n + 1);
@@ -147,6 +156,12 @@ void settings_add(struct optstr *opts, const struct optstr *from)
 	}
 }
 
+void settings_apply_limits(const struct settings *settings)
+{
+	for (char **limit = settings->limits; *limit; limit++)
+		limit_parse(*limit, true, NULL);
+}
+
 void settings_clear(struct settings *settings)
 {
 	g_free(settings->name);
@@ -156,5 +171,6 @@ void settings_clear(struct settings *settings)
 	g_free(settings->log_file);
 	g_strfreev(settings->qmp);
 	g_strfreev(settings->sandbox_paths);
+	g_strfreev(settings->limits);
 	memset(settings, 0, sizeof(*settings));
 }

@@ -32,6 +32,7 @@ struct settings {
 	enum log_level log_level;
 	enum sandbox_mode sandbox;
 	char **sandbox_paths; /* further directories for sockets and files; NULL-terminated */
+	char **limits;        /* NAME=NUMBER, checked; NULL-terminated */
 };
 
 extern const struct opt_spec setting_specs[];
@@ -42,6 +43,8 @@ bool settings_check(struct optstr *opts, GError **error);
 void settings_read(struct settings *settings, const struct optstr *opts);
 /* Adds keys of @from that @opts lacks; for repeated keys adds all values. */
 void settings_add(struct optstr *opts, const struct optstr *from);
+/* Call it before anything is created. */
+void settings_apply_limits(const struct settings *settings);
 void settings_clear(struct settings *settings);
 
 #endif

@@ -68,6 +68,7 @@ static JsonObject *describe_dns_stats(const struct dns *dns)
 		{"cache-entries", stats.cache_entries},
 		{"cache-bytes", stats.cache_bytes},
 		{"tcp-connections", stats.tcp_connections},
+		{"tcp-bytes", stats.tcp_bytes},
 		{"tcp-displaced", stats.tcp_displaced},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include "base/limit.h"
 #include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
 #include "ctl/control.h"
@@ -13,12 +14,9 @@
 #include "ctl/qmp/session.h"
 #include "dhcp/dhcp.h"
 #include "dns/dns.h"
-#include "forward/backlog.h"
 #include "gateway/gateway.h"
 #include "link/dgram.h"
 #include "link/stream.h"
-#include "net/fair.h"
-#include "net/guard.h"
 #include "net/guest.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -28,8 +26,6 @@
 #include "net/vswitch.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
-#include "tftp/tftp.h"
-#include "udp/udp.h"
 
 /* Commands that only read. Durations are in seconds. */
 
@@ -125,11 +121,19 @@ static JsonObject *describe_gateway(struct netdev *netdev)
 	return object;
 }
 
+/* Those from @first to before @end, base/limit.h. */
+static void describe_limits(JsonObject *object, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		json_object_set_int_member(object, limit_name((enum limit)i),
+					   limit_get((enum limit)i));
+}
+
 static JsonNode *query_network(struct command_call *call, GError **error)
 {
 	struct network *network = call->control->network;
 	struct attachment *user = control_find_user(call->control, NULL, NULL);
-	JsonObject *object = json_object_new();
+	JsonObject *object = json_object_new(), *limits = json_object_new();
 	int ports = 0;
 
 	json_object_set_string_member(object, "name", network->name);
@@ -140,28 +144,18 @@ static JsonNode *query_network(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "max-stations", STATION_MAX);
 	json_object_set_int_member(object, "guests", guest_count(network->guests));
 	json_object_set_int_member(object, "max-guests", GUEST_MAX);
+	describe_limits(limits, LIMIT_PER_PORT, LIMIT_COUNT);
+	json_object_set_object_member(object, "limits", limits);
 	if (user)
 		json_object_set_object_member(object, "gateway", describe_gateway(user->netdev));
 	return command_object(object);
 }
 
-/* The limits of one port; each is defined in the header of the code that enforces it. */
 static JsonObject *port_limits(void)
 {
 	JsonObject *object = json_object_new();
 
-	json_object_set_int_member(object, "stations", STATION_MAX_PER_PORT);
-	json_object_set_int_member(object, "guests", GUEST_MAX_PER_PORT);
-	/* guard.h: a silent guest's address, behind a port that has many */
-	json_object_set_int_member(object, "address-hold", GUARD_HOLD / USEC_PER_SEC);
-	json_object_set_int_member(object, "flooded-frames-per-second", (gint64)GUARD_FLOOD_RATE);
-	json_object_set_int_member(object, "flooded-frames-at-once", (gint64)GUARD_FLOOD_BURST);
-	/* fair.h: microseconds for which a port's frames may keep the gateway busy beside others */
-	json_object_set_int_member(object, "run-time", FAIR_RUN / 1000);
-	json_object_set_int_member(object, "unanswered-connections", BACKLOG_UNANSWERED);
-	json_object_set_int_member(object, "udp-sockets", UDP_SOCKETS_MAX_PER_PORT);
-	json_object_set_int_member(object, "tftp-transfers", TFTP_MAX_PER_PORT);
-	json_object_set_int_member(object, "dns-queries-of-a-guest", DNS_MAX_PER_GUEST);
+	describe_limits(object, 0, LIMIT_PER_PORT);
 	return object;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl_capture.h"
 #include "ctl_client.h"
 #include "ctl_complete.h"
 #include "ctl_connect.h"
@@ -382,6 +383,9 @@ static const struct verb verbs[] = {
 	{"enter", "[OPTIONS] [-- COMMAND]",
 	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
 	 ctl_run_enter},
+	{"capture", "[-f FILTER] [-w FILE] [GUEST]",
+	 "write frames as pcapng to FILE or standard output; GUEST may be a netdev", ANY_PARAMS,
+	 false, ctl_run_capture},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -455,6 +459,7 @@ static char *describe_verbs(void)
 		"  usernetctl link 52:54:00:12:34:01 down\n"
 		"  usernetctl guest add web,ip=10.0.2.20\n"
 		"  usernetctl dns add '*.apps.usernet.internal' 10.0.2.20\n"
+		"  usernetctl capture web -f 'port 53' | wireshark -k -i -\n"
 		"  usernetctl save\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
@@ -514,7 +519,8 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 
 int main(int argc, char **argv)
 {
-	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *verb_help = describe_verbs();
+	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *filter = NULL, *file = NULL;
+	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
 	gboolean json = FALSE, version = FALSE;
@@ -539,6 +545,10 @@ int main(int argc, char **argv)
 		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
 		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
 		 "enter: write a byte to FD when the network is there", "FD"},
+		{"filter", 'f', 0, G_OPTION_ARG_FILENAME, &filter,
+		 "capture: frames that match this expression of pcap-filter(7)", "FILTER"},
+		{"write", 'w', 0, G_OPTION_ARG_FILENAME, &file,
+		 "capture: write here; - (default) is standard output", "FILE"},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -562,6 +572,8 @@ int main(int argc, char **argv)
 	session.enter = &enter;
 	session.json = json;
 	session.id = id;
+	session.filter = filter;
+	session.file = file;
 	session.named = name;
 	return run_verb(args, name ? name : "default", socket, &session);
 }

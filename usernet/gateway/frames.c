@@ -8,6 +8,7 @@
 #include "conntrack/reset.h"
 #include "net/fair.h"
 #include "net/served.h"
+#include "net/tap.h"
 #include "net/vswitch.h"
 #include "packet/echo.h"
 #include "packet/icmp_error.h"
@@ -374,6 +375,7 @@ void gateway_serve(struct loop_task *task)
 			bytes = 0;
 		}
 		bytes += frame->len;
+		from->last_drop = DROP_N_REASONS;
 		switch (frame_ethertype(frame)) {
 		case ETHERTYPE_ARP_:
 			serve_arp(gateway, frame);
@@ -387,6 +389,7 @@ void gateway_serve(struct loop_task *task)
 				port_drop(from, DROP_UNSUPPORTED, 1);
 			break;
 		}
+		tap_dropped(from, frame);
 	}
 	if (runs)
 		fair_end(fair, runs, bytes);

@@ -43,6 +43,7 @@ struct command {
 /* Tables end with a NULL name. */
 extern const struct command commands_session[]; /* command_session.c */
 extern const struct command commands_version[]; /* command_version.c */
+extern const struct command commands_capture[]; /* command_capture.c */
 extern const struct command commands_config[];  /* command_config.c */
 extern const struct command commands_connect[]; /* command_connect.c */
 extern const struct command commands_guest[];   /* command_guest.c */

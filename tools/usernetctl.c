@@ -349,6 +349,16 @@ static int run_qmp(struct ctl_session *session, char **params)
 	return status;
 }
 
+static int run_metrics(struct ctl_session *session, char **params)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-metrics", NULL, &result);
+
+	if (status == CTL_DONE && !ctl_print_json(session, result))
+		fputs(json_node_get_string(result), stdout);
+	return status;
+}
+
 static int run_complete(struct ctl_session *session, char **params);
 
 static const struct verb verbs[] = {
@@ -360,6 +370,7 @@ static const struct verb verbs[] = {
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
 	{"forwards", "", "the port forwards", 0, false, run_forwards},
 	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
+	{"metrics", "", "counters as OpenMetrics text, for Prometheus", 0, false, run_metrics},
 	{"policy add", "RULE [GUEST]",
 	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
 	 ctl_run_policy_add},

@@ -64,12 +64,13 @@ const char help_netdevs[] =
 	"    max-guests=N                   guests that use the NAT at once (8192)\n"
 	"    checksum=auto|verify           verify TCP checksums of guests only where the wire may\n"
 	"                                   corrupt frames, or always (auto)\n"
-	"    offload=on|off                 off: libslirp handles connections of guests (on)\n"
+	"    offload=on|off                 off: libslirp handles connections of guests (on)\n";
+
+/* C99 bounds the length of a string: the end of the text on user comes here. */
+const char help_links[] =
 	"  Not supported:\n"
 	"    smb=DIR  smbserver=ADDR        use Samba on the host with guestfwd=\n"
-	"\n";
-
-const char help_links[] =
+	"\n"
 	"  stream: a byte stream with QEMU's framing\n"
 	"    server=on|off                  guests connect to us, or we connect to one guest (off)\n"
 	"    addr.type=unix|inet|fd         and, by type:\n"

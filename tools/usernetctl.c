@@ -9,6 +9,10 @@
 #include "ctl_client.h"
 #include "ctl_complete.h"
 #include "ctl_connect.h"
+#include "ctl_doctor.h"
+#include "ctl_graph.h"
+#include "ctl_log.h"
+#include "ctl_top.h"
 #include "ctl_enter.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
@@ -370,6 +374,11 @@ static const struct verb verbs[] = {
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
 	{"forwards", "", "the port forwards", 0, false, run_forwards},
 	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
+	{"top", "", "guests by their rates, until q is pressed", 0, false, ctl_run_top},
+	{"doctor", "[GUEST]", "look for what is wrong, and say how to mend it", ANY_PARAMS, true,
+	 ctl_run_doctor},
+	{"graph", "", "the network as a graph, for dot of Graphviz", 0, false, ctl_run_graph},
+	{"log", "", "the messages of the network", 0, false, ctl_run_log},
 	{"metrics", "", "counters as OpenMetrics text, for Prometheus", 0, false, run_metrics},
 	{"policy add", "RULE [GUEST]",
 	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
@@ -523,6 +532,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 		return ctl_usage("%s: write usernetctl %s%s%s", verb->words, verb->words,
 				 verb->params[0] ? " " : "", verb->params);
 	session->name = name;
+	session->socket = socket;
 	if (verb->offline)
 		return verb->run(session, params);
 	path = socket ? g_strdup(socket) : ctl_client_default_path(name);

@@ -35,6 +35,7 @@ struct control {
 	struct config *config;         /* as last read; its owner frees it before control_free() */
 	bool doors_added;              /* config.h */
 	const struct sandbox *sandbox; /* owned by main; NULL in tests */
+	const char *log_file;          /* owned by main; NULL: messages go to standard error */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl_capture.h"
 #include "ctl_client.h"
@@ -14,6 +13,7 @@
 #include "ctl_log.h"
 #include "ctl_top.h"
 #include "ctl_enter.h"
+#include "ctl_events.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_policy.h"
@@ -297,38 +297,7 @@ static int run_quit(struct ctl_session *session, char **params)
 	return ctl_change(session, "quit", NULL, NULL);
 }
 
-/* --- events and raw requests --- */
-
-static void print_event(JsonObject *event)
-{
-	JsonObject *stamp = json_object_get_object_member(event, "timestamp");
-	time_t seconds = (time_t)json_object_get_int_member(stamp, "seconds");
-	g_autofree char *data = ctl_table_text(json_object_get_member(event, "data"));
-	char when[32];
-	struct tm tm;
-
-	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
-	printf("%s %s %s\n", when, json_object_get_string_member(event, "event"), data);
-}
-
-static int run_events(struct ctl_session *session, char **params)
-{
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (;;) {
-		GError *error = NULL;
-		g_autoptr(JsonNode) node = ctl_client_read(session->client, &error);
-
-		if (!node)
-			return ctl_lost(error);
-		if (!ctl_print_json(session, node))
-			print_event(json_node_get_object(node));
-		/* The network quit as requested. */
-		if (!g_strcmp0(json_object_get_string_member_with_default(
-				       json_node_get_object(node), "event", NULL),
-			       "SHUTDOWN"))
-			return CTL_DONE;
-	}
-}
+/* --- raw requests --- */
 
 static int run_hmp(struct ctl_session *session, char **params)
 {
@@ -430,7 +399,7 @@ static const struct verb verbs[] = {
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
 	{"save", "[FILE]", "write the current state to the configuration file; keeps its comments",
 	 ANY_PARAMS, false, ctl_run_save},
-	{"events", "", "print events until interrupted", 0, false, run_events},
+	{"events", "", "print events until interrupted", 0, false, ctl_run_events},
 	{"hmp", "LINE", "run a line of QEMU's human monitor", -1, false, run_hmp},
 	{"qmp", "JSON", "run a QMP request; print its result", -1, false, run_qmp},
 	{"quit", "", "stop the network", 0, false, run_quit},

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "capture/filter.h"
 #include "capture/pcapng.h"
 #include "net/guest.h"
@@ -469,8 +470,13 @@ struct capture *capture_new(struct network *network, const struct capture_spec *
 	capture->interfaces = g_array_new(FALSE, FALSE, sizeof(struct interface));
 	g_array_set_clear_func(capture->interfaces, forget_interface);
 	capture->by_port = g_hash_table_new(NULL, NULL);
-	capture->buffer = g_malloc(CAPTURE_BUFFER);
+	capture->buffer = reserve_is_low() ? NULL : g_try_malloc(CAPTURE_BUFFER);
 	list_init(&capture->link);
+	if (!capture->buffer) {
+		g_set_error(error, USERNET_ERROR, ERROR_FAILED, "memory is short");
+		destroy(capture);
+		return NULL;
+	}
 	if (!take_fd(capture, spec->fd, error)) {
 		destroy(capture);
 		return NULL;

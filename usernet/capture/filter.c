@@ -2,7 +2,7 @@
 #include "capture/filter.h"
 
 #include <linux/filter.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -151,15 +151,32 @@ void filter_free(struct filter *filter)
 
 /* --- running --- */
 
-/* Loads @size bytes, big-endian. False: they are not all in the frame, which ends the program. */
+/*
+ * Loads @size bytes, big-endian; @size is a constant where it matters. False: they are not all in
+ * the frame, which ends the program.
+ */
 static inline bool load(const struct frame *frame, uint64_t at, unsigned size, uint32_t *value)
 {
-	if (at + size > frame->len)
+	const uint8_t *from;
+	uint16_t two;
+	uint32_t four;
+
+	if (G_UNLIKELY(at + size > frame->len))
 		return false;
-	*value = 0;
-	for (unsigned i = 0; i < size; i++)
-		*value = *value << 8 | frame->data[at + i];
-	return true;
+	from = frame->data + at;
+	switch (size) {
+	case 1:
+		*value = *from;
+		return true;
+	case 2:
+		memcpy(&two, from, 2);
+		*value = GUINT16_FROM_BE(two);
+		return true;
+	default:
+		memcpy(&four, from, 4);
+		*value = GUINT32_FROM_BE(four);
+		return true;
+	}
 }
 
 static inline uint32_t compute(uint16_t op, uint32_t a, uint32_t b)
@@ -252,49 +269,90 @@ static inline bool load_x(const struct frame *frame, const struct sock_filter *i
 	}
 }
 
+struct registers {
+	uint32_t a, x;
+	uint32_t words[BPF_MEMWORDS];
+};
+
+/* An instruction that neither jumps nor returns. False: the frame does not match. */
+static bool step(const struct frame *frame, const struct sock_filter *i, struct registers *r)
+{
+	uint32_t operand = BPF_SRC(i->code) == BPF_X ? r->x : i->k;
+
+	switch (BPF_CLASS(i->code)) {
+	case BPF_LD:
+		return load_a(frame, i, r->words, r->x, &r->a);
+	case BPF_LDX:
+		return load_x(frame, i, r->words, &r->x);
+	case BPF_ST:
+		r->words[i->k] = r->a;
+		return true;
+	case BPF_STX:
+		r->words[i->k] = r->x;
+		return true;
+	case BPF_ALU:
+		if (!operand && (BPF_OP(i->code) == BPF_DIV || BPF_OP(i->code) == BPF_MOD))
+			return false;
+		r->a = compute(BPF_OP(i->code), r->a, operand);
+		return true;
+	default: /* BPF_MISC */
+		if (BPF_MISCOP(i->code) == BPF_TAX)
+			r->x = r->a;
+		else
+			r->a = r->x;
+		return true;
+	}
+}
+
 uint32_t filter_run(const struct filter *filter, const struct frame *frame)
 {
-	uint32_t words[BPF_MEMWORDS] = {0};
-	uint32_t a = 0, x = 0;
+	struct registers r = {0};
 
-	for (unsigned pc = 0; pc < filter->n; pc++) {
-		const struct sock_filter *i = &filter->code[pc];
-		uint32_t operand = BPF_SRC(i->code) == BPF_X ? x : i->k;
+	for (const struct sock_filter *i = filter->code;; i++) {
+		bool goes_on = true;
 
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			if (!load_a(frame, i, words, x, &a))
-				return 0;
+		/* First the instructions that most programs consist of. */
+		switch (i->code) {
+		case BPF_LD | BPF_H | BPF_ABS:
+			goes_on = load(frame, i->k, 2, &r.a);
 			break;
-		case BPF_LDX:
-			if (!load_x(frame, i, words, &x))
-				return 0;
+		case BPF_LD | BPF_B | BPF_ABS:
+			goes_on = load(frame, i->k, 1, &r.a);
 			break;
-		case BPF_ST:
-			words[i->k] = a;
+		case BPF_LD | BPF_W | BPF_ABS:
+			goes_on = load(frame, i->k, 4, &r.a);
 			break;
-		case BPF_STX:
-			words[i->k] = x;
+		case BPF_LD | BPF_H | BPF_IND:
+			goes_on = load(frame, (uint64_t)i->k + r.x, 2, &r.a);
 			break;
-		case BPF_ALU:
-			if (!operand && (BPF_OP(i->code) == BPF_DIV || BPF_OP(i->code) == BPF_MOD))
-				return 0;
-			a = compute(BPF_OP(i->code), a, operand);
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			i += r.a == i->k ? i->jt : i->jf;
 			break;
-		case BPF_JMP:
-			pc += BPF_OP(i->code) == BPF_JA            ? i->k
-			      : holds(BPF_OP(i->code), a, operand) ? i->jt
-								   : i->jf;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			i += r.a & i->k ? i->jt : i->jf;
 			break;
-		case BPF_RET:
-			return BPF_RVAL(i->code) == BPF_A ? a : i->k;
-		default: /* BPF_MISC */
-			if (BPF_MISCOP(i->code) == BPF_TAX)
-				x = a;
-			else
-				a = x;
+		case BPF_JMP | BPF_JA:
+			i += i->k;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+		case BPF_JMP | BPF_JGE | BPF_K:
+			i += holds(BPF_OP(i->code), r.a, i->k) ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+		case BPF_JMP | BPF_JGT | BPF_X:
+		case BPF_JMP | BPF_JGE | BPF_X:
+		case BPF_JMP | BPF_JSET | BPF_X:
+			i += holds(BPF_OP(i->code), r.a, r.x) ? i->jt : i->jf;
+			break;
+		case BPF_RET | BPF_K:
+			return i->k;
+		case BPF_RET | BPF_A:
+			return r.a;
+		default:
+			goes_on = step(frame, i, &r);
 			break;
 		}
+		if (!goes_on)
+			return 0;
 	}
-	return 0;
 }

@@ -149,7 +149,7 @@ static void offer_param(struct completion *c, const char *words, const char *par
 		return;
 	if (!strcmp(param, "GUEST")) {
 		offer_guests(c);
-		if (!strcmp(words, "link")) {
+		if (!strcmp(words, "link") || !strcmp(words, "capture")) {
 			offer_query(c, "query-netdevs", "id", "description", NULL);
 			offer_ports(c);
 		}
@@ -169,7 +169,7 @@ static char *nth_param(const char *params, unsigned nth)
 	g_auto(GStrv) words = g_strsplit(params, " ", -1);
 
 	for (char **word = words; *word; word++) {
-		if (g_str_has_prefix(*word, "[--")) {
+		if (g_str_has_prefix(*word, "[-")) {
 			word++;
 			continue;
 		}
@@ -222,6 +222,8 @@ static const struct {
 	const char *name, *help;
 	bool valued;
 } options[] = {
+	{"--filter", "of capture", true},         {"-f", "the same", true},
+	{"--write", "the file of capture", true}, {"-w", "the same", true},
 	{"--help", "show the commands", false},   {"--id", "the user netdev", true},
 	{"--json", "print JSON", false},          {"--name", "the network", true},
 	{"--socket", "its control socket", true}, {"--version", "print the version", false},

@@ -20,9 +20,11 @@ struct ctl_enter;
 struct ctl_session {
 	struct ctl_client *client;
 	bool json;
-	const char *id;   /* --id: the netdev of hostfwd */
-	const char *name; /* the network's name */
-	bool named;       /* --name was given */
+	const char *id;            /* --id: the netdev of hostfwd */
+	const char *filter, *file; /* -f and -w of capture */
+	const char *name;          /* the network's name */
+	const char *socket;        /* --socket; NULL: not given */
+	bool named;                /* --name was given */
 	const struct ctl_enter *enter;
 };
 

@@ -3,12 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "ctl_capture.h"
 #include "ctl_client.h"
 #include "ctl_complete.h"
 #include "ctl_connect.h"
+#include "ctl_doctor.h"
+#include "ctl_graph.h"
+#include "ctl_log.h"
+#include "ctl_top.h"
 #include "ctl_enter.h"
+#include "ctl_events.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_policy.h"
@@ -292,38 +297,7 @@ static int run_quit(struct ctl_session *session, char **params)
 	return ctl_change(session, "quit", NULL, NULL);
 }
 
-/* --- events and raw requests --- */
-
-static void print_event(JsonObject *event)
-{
-	JsonObject *stamp = json_object_get_object_member(event, "timestamp");
-	time_t seconds = (time_t)json_object_get_int_member(stamp, "seconds");
-	g_autofree char *data = ctl_table_text(json_object_get_member(event, "data"));
-	char when[32];
-	struct tm tm;
-
-	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
-	printf("%s %s %s\n", when, json_object_get_string_member(event, "event"), data);
-}
-
-static int run_events(struct ctl_session *session, char **params)
-{
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (;;) {
-		GError *error = NULL;
-		g_autoptr(JsonNode) node = ctl_client_read(session->client, &error);
-
-		if (!node)
-			return ctl_lost(error);
-		if (!ctl_print_json(session, node))
-			print_event(json_node_get_object(node));
-		/* The network quit as requested. */
-		if (!g_strcmp0(json_object_get_string_member_with_default(
-				       json_node_get_object(node), "event", NULL),
-			       "SHUTDOWN"))
-			return CTL_DONE;
-	}
-}
+/* --- raw requests --- */
 
 static int run_hmp(struct ctl_session *session, char **params)
 {
@@ -348,6 +322,16 @@ static int run_qmp(struct ctl_session *session, char **params)
 	return status;
 }
 
+static int run_metrics(struct ctl_session *session, char **params)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-metrics", NULL, &result);
+
+	if (status == CTL_DONE && !ctl_print_json(session, result))
+		fputs(json_node_get_string(result), stdout);
+	return status;
+}
+
 static int run_complete(struct ctl_session *session, char **params);
 
 static const struct verb verbs[] = {
@@ -359,6 +343,12 @@ static const struct verb verbs[] = {
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
 	{"forwards", "", "the port forwards", 0, false, run_forwards},
 	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
+	{"top", "", "guests by their rates, until q is pressed", 0, false, ctl_run_top},
+	{"doctor", "[GUEST]", "look for what is wrong, and say how to mend it", ANY_PARAMS, true,
+	 ctl_run_doctor},
+	{"graph", "", "the network as a graph, for dot of Graphviz", 0, false, ctl_run_graph},
+	{"log", "", "the messages of the network", 0, false, ctl_run_log},
+	{"metrics", "", "counters as OpenMetrics text, for Prometheus", 0, false, run_metrics},
 	{"policy add", "RULE [GUEST]",
 	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
 	 ctl_run_policy_add},
@@ -388,6 +378,9 @@ static const struct verb verbs[] = {
 	{"enter", "[OPTIONS] [-- COMMAND]",
 	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
 	 ctl_run_enter},
+	{"capture", "[-f FILTER] [-w FILE] [GUEST]",
+	 "write frames as pcapng to FILE or standard output; GUEST may be a netdev", ANY_PARAMS,
+	 false, ctl_run_capture},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -406,7 +399,7 @@ static const struct verb verbs[] = {
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
 	{"save", "[FILE]", "write the current state to the configuration file; keeps its comments",
 	 ANY_PARAMS, false, ctl_run_save},
-	{"events", "", "print events until interrupted", 0, false, run_events},
+	{"events", "", "print events until interrupted", 0, false, ctl_run_events},
 	{"hmp", "LINE", "run a line of QEMU's human monitor", -1, false, run_hmp},
 	{"qmp", "JSON", "run a QMP request; print its result", -1, false, run_qmp},
 	{"quit", "", "stop the network", 0, false, run_quit},
@@ -461,6 +454,7 @@ static char *describe_verbs(void)
 		"  usernetctl link 52:54:00:12:34:01 down\n"
 		"  usernetctl guest add web,ip=10.0.2.20\n"
 		"  usernetctl dns add '*.apps.usernet.internal' 10.0.2.20\n"
+		"  usernetctl capture web -f 'port 53' | wireshark -k -i -\n"
 		"  usernetctl save\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
@@ -507,6 +501,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 		return ctl_usage("%s: write usernetctl %s%s%s", verb->words, verb->words,
 				 verb->params[0] ? " " : "", verb->params);
 	session->name = name;
+	session->socket = socket;
 	if (verb->offline)
 		return verb->run(session, params);
 	path = socket ? g_strdup(socket) : ctl_client_default_path(name);
@@ -520,7 +515,8 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 
 int main(int argc, char **argv)
 {
-	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *verb_help = describe_verbs();
+	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *filter = NULL, *file = NULL;
+	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
 	gboolean json = FALSE, version = FALSE;
@@ -545,6 +541,10 @@ int main(int argc, char **argv)
 		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
 		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
 		 "enter: write a byte to FD when the network is there", "FD"},
+		{"filter", 'f', 0, G_OPTION_ARG_FILENAME, &filter,
+		 "capture: frames that match this expression of pcap-filter(7)", "FILTER"},
+		{"write", 'w', 0, G_OPTION_ARG_FILENAME, &file,
+		 "capture: write here; - (default) is standard output", "FILE"},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -568,6 +568,8 @@ int main(int argc, char **argv)
 	session.enter = &enter;
 	session.json = json;
 	session.id = id;
+	session.filter = filter;
+	session.file = file;
 	session.named = name;
 	return run_verb(args, name ? name : "default", socket, &session);
 }

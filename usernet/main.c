@@ -284,6 +284,7 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->options = &daemon->options;
 	daemon->control->sandbox = daemon->sandbox;
 	daemon->control->config = g_steal_pointer(&daemon->config);
+	daemon->control->log_file = daemon->background.log;
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
 	return config_start(daemon->control, error) && open_control(daemon, error) &&

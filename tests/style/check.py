@@ -14,7 +14,7 @@ import tree
 ROOMS = (
     ("base",),
     ("net",),
-    ("packet", "fwd", "sandbox"),
+    ("packet", "fwd", "sandbox", "capture"),
     ("link", "dhcp", "dns", "tftp", "conntrack"),
     ("tcp", "udp"),
     ("slirp",),

@@ -137,6 +137,12 @@ class Session(unittest.TestCase):
             if command == 'getfd':
                 return self.qmp.answer()
             self.qmp.answer()
+        elif command == 'capture-start':
+            _, theirs = map(self.keep, socket.socketpair())
+            getfd = {'execute': 'getfd', 'arguments': {'fdname': request['arguments']['fdname']}}
+            self.qmp.send_fd(json.dumps(getfd), theirs.fileno())
+            self.qmp.answer()
+            theirs.close()
         elif command == 'connect':
             self.web.listen(request['arguments']['port'])
         return self.qmp.ask(text)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "capture/captures.h"
+#include "ctl/capture_file.h"
 #include "ctl/guests.h"
 #include "ctl/policies.h"
 #include "ctl/records.h"
@@ -24,6 +26,7 @@ struct control *control_new(struct network *network, const char *run_dir)
 	list_init(&control->attachments);
 	control->guests = guests_new();
 	control->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	control->captures = captures_new(network);
 	control->watch = watch_new(control);
 	return control;
 }
@@ -39,6 +42,8 @@ void control_free(struct control *control)
 	if (!control)
 		return;
 	watch_free(control->watch);
+	captures_free(control->captures);
+	control->captures = NULL;
 	while (!list_empty(&control->attachments))
 		drop(container_of(control->attachments.prev, struct attachment, link));
 	g_hash_table_unref(control->guests);
@@ -56,6 +61,10 @@ struct attachment *control_add_netdev(struct control *control, struct optstr *op
 
 	if (!attachment)
 		return NULL;
+	if (!capture_file_start(control, attachment, error)) {
+		attachment_free(attachment);
+		return NULL;
+	}
 	attachment->origin = origin;
 	list_append(&control->attachments, &attachment->link);
 	if (attachment->role == ATTACHMENT_GATEWAY)
@@ -95,6 +104,7 @@ bool control_del_netdev(struct control *control, const char *id, GError **error)
 		return not_found(id, error);
 	if (attachment->role == ATTACHMENT_GATEWAY)
 		records_forget(control);
+	captures_forget_netdev(control->captures, id);
 	drop(attachment);
 	return true;
 }

@@ -14,6 +14,7 @@
  * The state that commands act on: the network, its netdevs, and the way to quit. Made once by main.
  * Every change of the configuration, at start or at run time, goes through here.
  */
+struct captures;
 struct config;
 struct network;
 struct options;
@@ -25,6 +26,7 @@ struct control {
 	char *run_dir;
 	char *state_dir; /* may be NULL: no persistent data */
 	struct watch *watch;
+	struct captures *captures;
 	struct list attachments; /* heads attachment::link, in creation order */
 	GHashTable *guests;      /* guests.h: those with a reservation */
 	GHashTable *records;     /* records.h: keys of the file's records */
@@ -33,6 +35,7 @@ struct control {
 	struct config *config;         /* as last read; its owner frees it before control_free() */
 	bool doors_added;              /* config.h */
 	const struct sandbox *sandbox; /* owned by main; NULL in tests */
+	const char *log_file;          /* owned by main; NULL: messages go to standard error */
 	usec_t started;
 	bool quitting;
 	void (*quit)(void *data); /* called once, from a command */

@@ -9,6 +9,7 @@
 #include "conntrack/reset.h"
 #include "net/fair.h"
 #include "net/served.h"
+#include "net/tap.h"
 #include "net/vswitch.h"
 #include "packet/echo.h"
 #include "packet/icmp_error.h"
@@ -394,6 +395,7 @@ void gateway_serve(struct loop_task *task)
 			bytes = 0;
 		}
 		bytes += frame->len;
+		from->last_drop = DROP_N_REASONS;
 		switch (frame_ethertype(frame)) {
 		case ETHERTYPE_ARP_:
 			serve_arp(gateway, frame);
@@ -407,6 +409,7 @@ void gateway_serve(struct loop_task *task)
 				port_drop(from, DROP_UNSUPPORTED, 1);
 			break;
 		}
+		tap_dropped(from, frame);
 	}
 	if (runs)
 		fair_end(fair, runs, bytes);

@@ -26,6 +26,7 @@
  * switch counts rx and tx; a link counts only its own drops.
  */
 struct port;
+struct tap;
 struct vswitch;
 struct netdev;
 
@@ -118,6 +119,8 @@ struct port {
 	mac_t first_mac;        /* guard: first source MAC of this port; 0: none */
 	double flood_tokens;
 	usec_t flood_at;
+	struct tap *tap;            /* tap.h; NULL: nobody captures its frames */
+	enum drop_reason last_drop; /* of the latest port_drop() */
 	struct port_counters count;
 };
 
@@ -130,6 +133,7 @@ void port_fini(struct port *port);
 static inline void port_drop(struct port *port, enum drop_reason why, uint64_t n)
 {
 	port->count.drops[why] += n;
+	port->last_drop = why;
 }
 
 /*

@@ -4,6 +4,7 @@
 #include "net/fair.h"
 #include "net/guard.h"
 #include "net/rewrite.h"
+#include "net/tap.h"
 
 struct vswitch {
 	struct loop *loop;
@@ -188,6 +189,7 @@ static void pass(struct port *to, const struct frame *frames, size_t n, uint64_t
 {
 	to->count.tx_frames += n;
 	to->count.tx_bytes += bytes;
+	tap_passed(to, TAP_OUT, frames, n);
 	to->ops->send(to, frames, n);
 	if (to->ops->flush)
 		loop_task_defer(&to->flush_task);
@@ -235,19 +237,20 @@ static void unicast(struct port *from, const struct run *run, const struct frame
 	struct port *to = run->to;
 
 	if (G_UNLIKELY(!reaches(from, to))) {
-		port_drop(from, DROP_ISOLATED, n);
+		tap_drop(from, TAP_IN, frames, n, DROP_ISOLATED);
 		return;
 	}
 	if (G_UNLIKELY(!vlan_is_member(&to->vlans, run->vlan))) {
-		port_drop(from, DROP_VLAN, n);
+		tap_drop(from, TAP_IN, frames, n, DROP_VLAN);
 		return;
 	}
+	tap_passed(from, TAP_IN, frames, n);
 	if (!to->link_up) {
-		port_drop(to, DROP_LINK_DOWN, n);
+		tap_drop(to, TAP_OUT, frames, n, DROP_LINK_DOWN);
 		return;
 	}
 	if (to->dropping) {
-		port_drop(to, DROP_QUEUE_FULL, n);
+		tap_drop(to, TAP_OUT, frames, n, DROP_QUEUE_FULL);
 		return;
 	}
 	give(to, run->vlan, frames, n, run->bytes);
@@ -272,23 +275,24 @@ static void flood(struct port *from, const struct run *run, const struct frame *
 	list_for_each (port, &vswitch->ports, struct port, link)
 		any = any || takes_flood(port, from, run->vlan);
 	if (!any) {
-		port_drop(from, DROP_NO_RECEIVER, n);
+		tap_drop(from, TAP_IN, frames, n, DROP_NO_RECEIVER);
 		return;
 	}
 	if (!from->trusted)
 		allowed = guard_flood_budget(from, n, loop_now(vswitch->loop));
 	if (allowed < n) {
-		port_drop(from, DROP_FLOOD, n - allowed);
+		tap_drop(from, TAP_IN, frames + allowed, n - allowed, DROP_FLOOD);
 		for (size_t i = allowed; i < n; i++)
 			bytes -= frames[i].len;
 	}
 	if (!allowed)
 		return;
+	tap_passed(from, TAP_IN, frames, allowed);
 	list_for_each (port, &vswitch->ports, struct port, link) {
 		if (!takes_flood(port, from, run->vlan))
 			continue;
 		if (port->congested)
-			port_drop(port, DROP_QUEUE_FULL, allowed);
+			tap_drop(port, TAP_OUT, frames, allowed, DROP_QUEUE_FULL);
 		else
 			give(port, run->vlan, frames, allowed, bytes);
 	}
@@ -304,6 +308,8 @@ static void end_run(struct run *run, struct port *from, const struct frame *fram
 		flood(from, run, frames + run->start, n);
 	else if (n && run->to != from)
 		unicast(from, run, frames + run->start, n);
+	else if (n)
+		tap_passed(from, TAP_IN, frames + run->start, n);
 	run->start = next;
 	run->bytes = 0;
 }
@@ -354,7 +360,7 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 	if (!vswitch)
 		return;
 	if (!from->link_up) {
-		port_drop(from, DROP_LINK_DOWN, n);
+		tap_drop(from, TAP_IN, frames, n, DROP_LINK_DOWN);
 		return;
 	}
 	if (!from->trusted)
@@ -368,21 +374,27 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 
 		bytes += f->len;
 		if (G_UNLIKELY(f->len < FRAME_MIN || f->len > FRAME_MAX)) {
-			port_drop(from, f->len < FRAME_MIN ? DROP_RUNT : DROP_OVERSIZE, 1);
 			end_run(&run, from, frames, i, i + 1);
+			tap_drop(from, TAP_IN, f, 1,
+				 f->len < FRAME_MIN ? DROP_RUNT : DROP_OVERSIZE);
 			continue;
 		}
 		vlan = vlan_of(&from->vlans, f);
 		if (G_UNLIKELY(vlan == VLAN_NONE)) {
-			port_drop(from, DROP_VLAN, 1);
 			end_run(&run, from, frames, i, i + 1);
+			tap_drop(from, TAP_IN, f, 1, DROP_VLAN);
 			continue;
 		}
 		same = run.address == load_address(f) && run.source == load_source(f) &&
 		       run.vlan == vlan && run.known;
 		if (guarded && (!same || !is_same_ip(&run, f) || guard_must_see(f))) {
+			from->last_drop = DROP_N_REASONS;
 			if (!vswitch->guard(vswitch->guard_data, from, f)) {
+				enum drop_reason why = from->last_drop;
+
 				end_run(&run, from, frames, i, i + 1);
+				from->last_drop = why;
+				tap_dropped(from, f);
 				continue;
 			}
 			note_ip(&run, f, same);

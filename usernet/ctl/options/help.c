@@ -33,6 +33,7 @@ const char help_netdevs[] =
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
 	"    leases-per-port=N              leases for one port (half of the pool, 16 to 32)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    isolate=on|off                 guests reach the gateway but not each other (off)\n"
 	"    vlan=N                         the VLAN of the gateway and the guests it serves (none)\n"
 	"    dhcp-strict=on|off             serve DHCP only if the source MAC is the one in the\n"
@@ -63,12 +64,13 @@ const char help_netdevs[] =
 	"    max-guests=N                   guests that use the NAT at once (8192)\n"
 	"    checksum=auto|verify           verify TCP checksums of guests only where the wire may\n"
 	"                                   corrupt frames, or always (auto)\n"
-	"    offload=on|off                 off: libslirp handles connections of guests (on)\n"
+	"    offload=on|off                 off: libslirp handles connections of guests (on)\n";
+
+/* C99 bounds the length of a string: the end of the text on user comes here. */
+const char help_links[] =
 	"  Not supported:\n"
 	"    smb=DIR  smbserver=ADDR        use Samba on the host with guestfwd=\n"
-	"\n";
-
-const char help_links[] =
+	"\n"
 	"  stream: a byte stream with QEMU's framing\n"
 	"    server=on|off                  guests connect to us, or we connect to one guest (off)\n"
 	"    addr.type=unix|inet|fd         and, by type:\n"
@@ -82,6 +84,7 @@ const char help_links[] =
 	"    addr.str=N                     an inherited descriptor\n"
 	"    reconnect=SECONDS  reconnect-ms=MILLISECONDS   a client's first wait (1 s)\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n"
@@ -100,6 +103,7 @@ const char help_links[] =
 	"    remote.keep-alive-count=N  remote.keep-alive-idle=SECONDS  remote.keep-alive-interval=SECONDS\n"
 	"    remote.str=N                   refused, as in QEMU\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n"
@@ -111,6 +115,7 @@ const char help_links[] =
 	"    fd=N\n"
 	"    localaddr=HOST[:PORT]          our address, with udp= or mcast=\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n";
@@ -125,6 +130,7 @@ const char help_taps[] =
 	"    script=no  downscript=no  vhost=off  vhostforce=off  queues=1  poll-us=0\n"
 	"                                   taken, as nothing else is supported\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"    fds=N:…  vhostfd=N  vhostfds=N:…   refused\n"
@@ -134,6 +140,7 @@ const char help_taps[] =
 	"    port=N                         its port (0: any)\n"
 	"    group=NAME  mode=MODE          who may use our socket\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n";

@@ -84,6 +84,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "deny", .flags = OPT_REPEATS},
 	{.key = "hostfwd-addr"},
 	{.key = "isolate", .type = OPT_BOOL},
+	{.key = "capture"},
 	{.key = "vlan", .type = OPT_NUMBER, .min = 1, .max = VLAN_MAX},
 	{.key = "dns-server", .flags = OPT_REPEATS},
 	{.key = "route", .flags = OPT_REPEATS},

@@ -43,12 +43,14 @@ struct command {
 /* Tables end with a NULL name. */
 extern const struct command commands_session[]; /* command_session.c */
 extern const struct command commands_version[]; /* command_version.c */
+extern const struct command commands_capture[]; /* command_capture.c */
 extern const struct command commands_config[];  /* command_config.c */
 extern const struct command commands_connect[]; /* command_connect.c */
 extern const struct command commands_guest[];   /* command_guest.c */
 extern const struct command commands_dns[];     /* command_dns.c */
 extern const struct command commands_policy[];  /* command_policy.c */
 extern const struct command commands_verdict[]; /* command_verdict.c */
+extern const struct command commands_metrics[]; /* metrics.c */
 extern const struct command commands_query[];   /* command_query.c */
 
 const struct command *command_find(const char *name);

@@ -43,6 +43,8 @@ static JsonNode *query_status(struct command_call *call, GError **error)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_int_member(object, "uptime", up / USEC_PER_SEC);
 	json_object_set_string_member(object, "run-dir", control->run_dir);
+	if (control->log_file)
+		json_object_set_string_member(object, "log-file", control->log_file);
 	if (control->sandbox)
 		json_object_set_object_member(object, "sandbox", query_sandbox(control->sandbox));
 	if (call->session->qmp)

@@ -19,9 +19,12 @@ struct ctl_client;
 struct ctl_session {
 	struct ctl_client *client;
 	bool json;
-	const char *id;   /* --id: the netdev of hostfwd */
-	const char *name; /* the network's name */
-	bool named;       /* --name was given */
+	const char *id;     /* --id: the netdev of hostfwd */
+	const char *name;   /* the network's name */
+	bool named;         /* --name was given */
+	const char *socket; /* --socket; NULL: of the name */
+	const char *guest;  /* --guest */
+	const char *format; /* --format */
 };
 
 int ctl_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);

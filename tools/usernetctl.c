@@ -5,14 +5,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl_argv.h"
 #include "ctl_client.h"
 #include "ctl_complete.h"
 #include "ctl_connect.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_policy.h"
+#include "ctl_run.h"
 #include "ctl_save.h"
 #include "ctl_session.h"
+#include "ctl_ssh.h"
 #include "ctl_table.h"
 
 /*
@@ -378,6 +381,14 @@ static const struct verb verbs[] = {
 	 run_guestfwd_remove},
 	{"connect", "[--id NETDEV] GUEST PORT", "connect standard input and output to a guest", 2,
 	 false, ctl_run_connect},
+	{"run", "[--guest NAME] QEMU [ARGUMENT...]",
+	 "run QEMU as a guest; start the network if it is not up", -1, true, ctl_run_run},
+	{"qemu-args", "[--format FORMAT] NAME [QEMU]", "print what run gives QEMU for a guest", -1,
+	 false, ctl_run_qemu_args},
+	{"ssh", "GUEST [ARGUMENT...]", "ssh to a guest, without a forward; [USER@]GUEST", -1, true,
+	 ctl_run_ssh},
+	{"ssh-config", "", "print lines for ~/.ssh/config: ssh GUEST.usernet", 0, true,
+	 ctl_run_ssh_config},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -444,8 +455,9 @@ static char *describe_verbs(void)
 		"\nExamples:\n"
 		"  usernetctl list\n"
 		"  usernetctl guests\n"
+		"  usernetctl run --guest web -- qemu-system-x86_64 -m 512 disk.img\n"
+		"  usernetctl ssh root@web\n"
 		"  usernetctl hostfwd add tcp:127.0.0.1:2222-:22\n"
-		"  ssh -o ProxyCommand='usernetctl connect %h %p' root@web\n"
 		"  usernetctl hostfwd remove tcp:127.0.0.1:2222\n"
 		"  usernetctl netdev add stream,id=two,server=on,addr.type=unix,addr.path=/tmp/two.sock\n"
 		"  usernetctl link 52:54:00:12:34:01 down\n"
@@ -508,7 +520,8 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 
 int main(int argc, char **argv)
 {
-	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *verb_help = describe_verbs();
+	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *guest = NULL, *format = NULL;
+	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	gboolean json = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
@@ -518,6 +531,10 @@ int main(int argc, char **argv)
 		 "PATH"},
 		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd, guestfwd: on this user netdev",
 		 "NETDEV"},
+		{"guest", 0, 0, G_OPTION_ARG_FILENAME, &guest,
+		 "run: the guest's name (default: QEMU's -name, or guest)", "NAME"},
+		{"format", 0, 0, G_OPTION_ARG_FILENAME, &format,
+		 "qemu-args: shell (default), libvirt or json", "FORMAT"},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -530,6 +547,7 @@ int main(int argc, char **argv)
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
 	g_option_context_add_main_entries(context, entries, NULL);
+	argv = ctl_argv_protect(&argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return ctl_usage("%s", error->message);
 	if (version) {
@@ -541,5 +559,8 @@ int main(int argc, char **argv)
 	session.json = json;
 	session.id = id;
 	session.named = name;
+	session.socket = socket;
+	session.guest = guest;
+	session.format = format;
 	return run_verb(args, name ? name : "default", socket, &session);
 }

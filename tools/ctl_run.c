@@ -2,8 +2,10 @@
 #include "ctl_run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -118,19 +120,57 @@ static JsonObject *find_guest(JsonArray *rows, const char *name)
 	return NULL;
 }
 
-/* The first of guest, guest-2, guest-3 that is not on the network. */
-static char *free_name(JsonArray *rows)
+/*
+ * Takes the guest's lock in the run directory. It is never given back: QEMU inherits the
+ * descriptor, so the name is taken until QEMU ends, also before the guest sends its first frame.
+ */
+static bool take_name(const char *run_dir, const char *name)
+{
+	g_autofree char *file = g_strdup_printf("%s/%s.run", run_dir, name);
+	int fd = open(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
+static bool is_free(JsonArray *rows, const char *run_dir, const char *name)
+{
+	JsonObject *row = find_guest(rows, name);
+
+	return !(row && is_here(row)) && take_name(run_dir, name);
+}
+
+/* The first of guest, guest-2, guest-3 that does not run. */
+static char *free_name(JsonArray *rows, const char *run_dir)
 {
 	char *name = g_strdup(FIRST_GUEST);
 
-	for (unsigned n = 2;; n++) {
-		JsonObject *row = find_guest(rows, name);
-
-		if (!row || !is_here(row))
-			return name;
+	for (unsigned n = 2; !is_free(rows, run_dir, name); n++) {
 		g_free(name);
 		name = g_strdup_printf(FIRST_GUEST "-%u", n);
 	}
+	return name;
+}
+
+/* For a QEMU that is about to start: chooses *@name if it is NULL, and makes sure it does not run.
+ */
+static int claim(struct ctl_session *session, JsonArray *rows, char **name)
+{
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-status", NULL, &result);
+	const char *run_dir;
+
+	if (status != CTL_DONE)
+		return status;
+	run_dir = json_object_get_string_member(json_node_get_object(result), "run-dir");
+	if (!*name)
+		*name = free_name(rows, run_dir);
+	else if (!is_free(rows, run_dir, *name))
+		return fail(CTL_REFUSED,
+			    "the guest '%s' runs already; choose another name with --guest", *name);
+	return CTL_DONE;
 }
 
 static int add_guest(struct ctl_session *session, const char *name, char **mac)
@@ -150,36 +190,20 @@ static int add_guest(struct ctl_session *session, const char *name, char **mac)
 	return status;
 }
 
-/*
- * Reserves *@name, or a name of our choice if it is NULL. *@mac: the MAC it must have, or NULL;
- * gets the one it has. @starts: its QEMU is about to start.
- */
-static int reserve(struct ctl_session *session, char **name, char **mac, bool starts)
+/* *@mac: the MAC the guest must have, or NULL; gets the one it has. */
+static int reserve(struct ctl_session *session, JsonArray *rows, const char *name, char **mac)
 {
-	g_autoptr(JsonNode) result = NULL;
-	int status = ctl_request(session, "query-guests", NULL, &result);
-	JsonArray *rows = status == CTL_DONE ? json_node_get_array(result) : NULL;
+	JsonObject *row = find_guest(rows, name);
 	const char *reserved;
-	JsonObject *row;
 
-	if (!rows)
-		return status;
-	if (!*name)
-		*name = free_name(rows);
-	row = find_guest(rows, *name);
-	if (row && starts && is_here(row))
-		return fail(CTL_REFUSED,
-			    "the guest '%s' is on the network already; choose another name with "
-			    "--guest",
-			    *name);
 	if (!row || !json_object_get_boolean_member_with_default(row, "reserved", FALSE))
-		return add_guest(session, *name, mac);
+		return add_guest(session, name, mac);
 	reserved = json_object_get_string_member(row, "mac");
 	if (*mac && g_ascii_strcasecmp(*mac, reserved) != 0)
 		return fail(
 			CTL_REFUSED,
 			"the guest '%s' has the MAC address %s, and QEMU's command line says %s",
-			*name, reserved, *mac);
+			name, reserved, *mac);
 	g_free(*mac);
 	*mac = g_strdup(reserved);
 	return CTL_DONE;
@@ -298,6 +322,7 @@ static int prepare(struct ctl_session *session, char **params, struct qemu_comma
 		   char ***argv)
 {
 	g_autofree char *guest = NULL, *mac = g_strdup(command->mac), *netdev = NULL;
+	g_autoptr(JsonNode) guests = NULL;
 	struct qemu_version version;
 	int status = ask_version(params[0], &version);
 
@@ -308,7 +333,11 @@ static int prepare(struct ctl_session *session, char **params, struct qemu_comma
 	if (status == CTL_DONE && !reach(session))
 		status = start_network(session, runs_commands(command));
 	if (status == CTL_DONE)
-		status = reserve(session, &guest, &mac, true);
+		status = ctl_request(session, "query-guests", NULL, &guests);
+	if (status == CTL_DONE)
+		status = claim(session, json_node_get_array(guests), &guest);
+	if (status == CTL_DONE)
+		status = reserve(session, json_node_get_array(guests), guest, &mac);
 	if (status == CTL_DONE)
 		status = choose_netdev(session, version, command->id, guest, &netdev);
 	if (status == CTL_DONE)
@@ -405,7 +434,8 @@ int ctl_run_qemu_args(struct ctl_session *session, char **params)
 	const char *nothing[] = {"qemu", NULL};
 	struct qemu_version version;
 	struct qemu_command *command;
-	g_autofree char *name = g_strdup(params[0]), *mac = NULL, *netdev = NULL;
+	g_autofree char *mac = NULL, *netdev = NULL;
+	g_autoptr(JsonNode) guests = NULL;
 	g_auto(GStrv) argv = NULL;
 	unsigned i = 0;
 	int status;
@@ -418,10 +448,12 @@ int ctl_run_qemu_args(struct ctl_session *session, char **params)
 		return ctl_usage("qemu-args: unexpected '%s'", params[2]);
 	status = version_for_args(params[1], &version);
 	if (status == CTL_DONE)
-		status = reserve(session, &name, &mac, false);
+		status = ctl_request(session, "query-guests", NULL, &guests);
+	if (status == CTL_DONE)
+		status = reserve(session, json_node_get_array(guests), params[0], &mac);
 	command = qemu_command_read((char *const *)nothing);
 	if (status == CTL_DONE)
-		status = choose_netdev(session, version, command->id, name, &netdev);
+		status = choose_netdev(session, version, command->id, params[0], &netdev);
 	if (status == CTL_DONE) {
 		argv = qemu_command_write(
 			command, netdev, qemu_netdev_driver(params[1] ? params[1] : "", NULL), mac);

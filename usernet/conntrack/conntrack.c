@@ -418,6 +418,11 @@ bool conntrack_knows_host_addresses(const struct conntrack *conntrack)
 	return conntrack->hostaddr != NULL;
 }
 
+bool conntrack_is_host_address(struct conntrack *conntrack, const struct in6_addr *addr)
+{
+	return !conntrack->hostaddr || hostaddr_is_own(conntrack->hostaddr, addr);
+}
+
 struct conn_table *conntrack_conns(struct conntrack *conntrack)
 {
 	return conntrack->conns;

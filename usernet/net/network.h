@@ -38,6 +38,7 @@ enum network_event_kind {
 	NETWORK_FORWARD_REMOVED,
 	NETWORK_POLICY_DENIED, /* denial, port, guest (may be NULL) */
 	NETWORK_TROUBLE,       /* trouble, port (may be NULL) */
+	NETWORK_HOST_CHANGED,  /* the host's own network; n_closed */
 };
 
 /* A connection that a guest was not allowed to open. */
@@ -58,6 +59,7 @@ struct network_event {
 	mac_t mac;
 	const struct network_denial *denial;
 	const struct trouble *trouble;
+	unsigned n_closed; /* connections reset, as their host address is gone */
 };
 
 struct network_observer {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/heap.h"
+#include "base/inherited.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/socket_maker.h"
@@ -195,6 +196,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	heap_set_up();
 	log_take_libraries();
 	close_stray_fds(daemon);
+	inherited_start();
 	if (!fill_standard_fds(error))
 		return false;
 	/* Open the log before forking the helper, which also writes to it. */
@@ -332,6 +334,7 @@ static void leave(struct daemon *daemon)
 		network_free(daemon->network);
 	spawner_free(daemon->spawner);
 	socket_maker_stop();
+	inherited_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

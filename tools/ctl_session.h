@@ -15,6 +15,7 @@
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
 
 struct ctl_client;
+struct ctl_enter;
 
 struct ctl_session {
 	struct ctl_client *client;
@@ -25,6 +26,7 @@ struct ctl_session {
 	const char *socket; /* --socket; NULL: of the name */
 	const char *guest;  /* --guest */
 	const char *format; /* --format */
+	const struct ctl_enter *enter;
 };
 
 int ctl_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -9,6 +9,7 @@
 #include "ctl_client.h"
 #include "ctl_complete.h"
 #include "ctl_connect.h"
+#include "ctl_enter.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_policy.h"
@@ -369,6 +370,12 @@ static const struct verb verbs[] = {
 	 "set which loopback ports of the host guests reach", 1, false, ctl_run_host_loopback},
 	{"policy host-addresses", "on|off", "set whether guests reach the host's other addresses",
 	 1, false, ctl_run_host_addresses},
+	{"policy log", "", "what guests asked for, and what they were allowed or denied", 0, false,
+	 ctl_run_policy_log},
+	{"policy learned", "[GUEST]", "the rules that allow what policy=learn has seen", ANY_PARAMS,
+	 false, ctl_run_policy_learned},
+	{"explain", "GUEST NAME|ADDRESS[:PORT]", "would the guest get there, and why", 2, false,
+	 ctl_run_explain},
 	{"policy", "", "the rules, and how often each matched", 0, false, ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
 	 false, run_hostfwd_add},
@@ -389,6 +396,9 @@ static const struct verb verbs[] = {
 	 ctl_run_ssh},
 	{"ssh-config", "", "print lines for ~/.ssh/config: ssh GUEST.usernet", 0, true,
 	 ctl_run_ssh_config},
+	{"enter", "[OPTIONS] [-- COMMAND]",
+	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
+	 ctl_run_enter},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -466,8 +476,10 @@ static char *describe_verbs(void)
 		"  usernetctl save\n"
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
+		"  usernetctl enter -- curl http://web/\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"
-		"cannot be reached.\n");
+		"cannot be reached. enter: that of COMMAND, 128 + N if signal N ended it, 125 if the\n"
+		"namespace failed, 126 and 127 if COMMAND cannot be run or found.\n");
 	return g_string_free(out, FALSE);
 }
 
@@ -523,6 +535,7 @@ int main(int argc, char **argv)
 	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *guest = NULL, *format = NULL;
 	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
+	struct ctl_enter enter = {0};
 	gboolean json = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
@@ -535,6 +548,20 @@ int main(int argc, char **argv)
 		 "run: the guest's name (default: QEMU's -name, or guest)", "NAME"},
 		{"format", 0, 0, G_OPTION_ARG_FILENAME, &format,
 		 "qemu-args: shell (default), libvirt or json", "FORMAT"},
+		{"network", 0, 0, G_OPTION_ARG_FILENAME, &name, "The same as --name", "NAME"},
+		{"pid", 0, 0, G_OPTION_ARG_INT, &enter.pid,
+		 "enter: attach the namespaces of a process, a rootless container for example; "
+		 "without COMMAND until it ends",
+		 "PID"},
+		{"hostname", 0, 0, G_OPTION_ARG_STRING, &enter.hostname,
+		 "enter: the name there (default: this machine's)", "NAME"},
+		{"address", 0, 0, G_OPTION_ARG_STRING, &enter.address,
+		 "enter: do not ask for a lease", "ADDRESS/LENGTH"},
+		{"ifname", 0, 0, G_OPTION_ARG_STRING, &enter.ifname,
+		 "enter: the interface there (default: tap0)", "NAME"},
+		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
+		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
+		 "enter: write a byte to FD when the network is there", "FD"},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -556,6 +583,7 @@ int main(int argc, char **argv)
 	}
 	if (!args)
 		return ctl_usage("a command is missing");
+	session.enter = &enter;
 	session.json = json;
 	session.id = id;
 	session.named = name;

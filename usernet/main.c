@@ -24,6 +24,7 @@
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
 #include "ctl/guest_forwards.h"
+#include "ctl/netdev_kind.h"
 #include "ctl/options/argv.h"
 #include "ctl/qmp/events.h"
 #include "ctl/qmp/qmp.h"
@@ -172,7 +173,11 @@ static bool start_spawner(struct daemon *daemon, GError **error)
 	for (guint i = 0; i < daemon->config->netdevs->len; i++) {
 		const struct config_entry *entry = g_ptr_array_index(daemon->config->netdevs, i);
 
+		char *helper = netdev_tap_command(entry->opts);
+
 		guest_forwards_commands(entry->opts, commands);
+		if (helper)
+			g_ptr_array_add(commands, helper);
 	}
 	if (!commands->len && !live)
 		return true;

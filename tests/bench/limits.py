@@ -14,6 +14,7 @@ class Limit(NamedTuple):
     peer: str # the other peer
     other: str = "" # the other's row; None: the same
     issue: int = 5
+    us: str = US
 
 
 class Bound(NamedTuple):
@@ -40,7 +41,16 @@ def tcp_limits():
             yield Limit(f"tcp.{direction}.{kind}.cpu", "<=", 0.5, BEFORE, issue=9)
 
 
+def tap_limits():
+    """A tap beside slirp4netns's: --peer usernet-tap --peer slirp4netns."""
+    for direction in ("up", "down"):
+        for mtu in (1500, 65520):
+            yield Limit(f"tcp.{direction}.{mtu}.1.gbps", ">=", 2, "slirp4netns", issue=13,
+                        us="usernet tap")
+
+
 LIMITS = [
+    *tap_limits(),
     *tcp_limits(),
     *(Limit(f"udp.{way}.flood.kpps", ">=", 2, PASST, issue=9) for way in ("up", "down")),
     *(Limit(f"udp.{way}.flood.cpu", "<=", 0.35, BEFORE, issue=9) for way in ("up", "down")),
@@ -93,7 +103,7 @@ def judge_limit(limit, results):
     other = limit.other or limit.row
     what = f"{limit.row} {limit.sign} {limit.ratio:g} x "
     what += f"{limit.peer}'s" if limit.peer != US else other
-    ours, theirs = results.median(limit.row, US), results.median(other, limit.peer)
+    ours, theirs = results.median(limit.row, limit.us), results.median(other, limit.peer)
     if ours is None or theirs is None:
         return Verdict(limit, what, None, False)
     # Any number beats a peer that failed.

@@ -37,7 +37,8 @@ struct attachment {
 	struct optstr *opts;   /* owned */
 	const char *state_dir; /* owned by control: directory of persistent data; NULL: none */
 	enum origin origin;
-	struct list link; // control::attachments
+	const void *session; /* the QMP session it ends with; NULL: none */
+	struct list link;    // control::attachments
 };
 
 /* Where fd= and addr.str= get their descriptor: on the command line numbers, in QMP names. */

@@ -99,6 +99,14 @@ bool control_del_netdev(struct control *control, const char *id, GError **error)
 	return true;
 }
 
+void control_end_session(struct control *control, const void *session)
+{
+	list_for_each_safe (attachment, &control->attachments, struct attachment, link) {
+		if (attachment->session == session)
+			(void)control_del_netdev(control, attachment->netdev->id, NULL);
+	}
+}
+
 struct attachment *control_find_user(struct control *control, const char *id, GError **error)
 {
 	struct attachment *attachment = id ? control_find(control, id) : NULL;

@@ -49,6 +49,8 @@ void control_free(struct control *control);
 /* Takes ownership of @opts. A failure leaves nothing behind. */
 struct attachment *control_add_netdev(struct control *control, struct optstr *opts,
 				      struct fd_source *fds, enum origin origin, GError **error);
+/* Destroys the netdevs that were to end with @session. */
+void control_end_session(struct control *control, const void *session);
 /* ERROR_NOT_FOUND: Device 'ID' not found. */
 bool control_del_netdev(struct control *control, const char *id, GError **error);
 struct attachment *control_find(struct control *control, const char *id);

@@ -10,7 +10,13 @@
 #include "net/netdev.h"
 
 const struct netdev_kind *const netdev_kinds[] = {
-	&netdev_kind_user, &netdev_kind_stream, &netdev_kind_dgram, &netdev_kind_socket, NULL,
+	&netdev_kind_user,
+	&netdev_kind_stream,
+	&netdev_kind_dgram,
+	&netdev_kind_socket,
+	&netdev_kind_tap,
+	&netdev_kind_vde,
+	NULL,
 };
 
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error)
@@ -64,6 +70,8 @@ struct attachment *attachment_new(struct network *network, struct optstr *opts,
 	}
 	if (attachment->role != ATTACHMENT_GATEWAY)
 		segment_apply(attachment->netdev, opts);
+	else
+		segment_apply_vlans(attachment->netdev, opts);
 	return attachment;
 }
 

@@ -23,6 +23,11 @@ extern const struct netdev_kind netdev_kind_user;   /* netdev_user.c */
 extern const struct netdev_kind netdev_kind_stream; /* netdev_stream.c */
 extern const struct netdev_kind netdev_kind_dgram;  /* netdev_dgram.c */
 extern const struct netdev_kind netdev_kind_socket; /* netdev_socket.c */
+extern const struct netdev_kind netdev_kind_tap;    /* netdev_tap.c */
+extern const struct netdev_kind netdev_kind_vde;    /* netdev_vde.c */
+
+/* The command that helper= or br= of a tap needs, newly allocated; NULL: none. */
+char *netdev_tap_command(const struct optstr *opts);
 
 /* All of them, NULL-terminated. */
 extern const struct netdev_kind *const netdev_kinds[];

@@ -162,8 +162,10 @@ static void protect(struct gateway *gateway)
 static void open_paths(struct gateway *gateway, struct network *network)
 {
 	const struct user_config *config = &gateway->config;
-	struct tcp_env tcp = {network,        config,           &gateway->outbox,
-			      gateway->conns, gateway->charges, &gateway->service};
+	struct tcp_env tcp = {network,          config,
+			      &gateway->outbox, gateway->conns,
+			      gateway->charges, conntrack_judge(gateway->conntrack),
+			      &gateway->service};
 	struct udp_env udp = {
 		network,        config,           &gateway->outbox, gateway->conntrack,
 		gateway->conns, gateway->charges, &gateway->service};
@@ -248,6 +250,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	protect(gateway);
 	netdev_add_port(&gateway->netdev, &gateway->port, &gateway_port_ops, NULL);
 	gateway->port.trusted = true;
+	/* libslirp and checksum=verify need whole checksums. */
+	gateway->port.takes_offload = !gateway->nat && !gateway->config.verify_checksums;
 	gateway->observer.event = gateway_on_network_event;
 	network_observe(network, &gateway->observer);
 	gateway->hostnet = hostnet_new(network->loop, gateway_host_changed, gateway);

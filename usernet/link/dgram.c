@@ -20,6 +20,8 @@ struct dgram_netdev {
 	struct dgram_server *server; /* its peers; NULL for the other modes, which have one peer: */
 	struct dgram_port port;
 	struct loop_task reap;
+	void *owned; /* dgram_config */
+	void (*release)(void *owned);
 };
 
 /* Do frames from @from belong to this port? */
@@ -107,6 +109,8 @@ static void dgram_destroy(struct netdev *netdev)
 		dgram_port_remove(&self->port);
 	loop_io_remove(&self->io);
 	dgram_socket_close(&self->socket);
+	if (self->release)
+		self->release(self->owned);
 	netdev_fini(netdev);
 	loop_task_defer(&self->reap);
 }
@@ -134,6 +138,20 @@ static const struct netdev_ops dgram_ops = {
 static const struct netdev_ops socket_ops = {
 	.kind = "socket", .info = socket_info, .destroy = dgram_destroy};
 
+static char *vde_info(const struct netdev *netdev, const struct port *port)
+{
+	/* QEMU net/vde.c: "sock=%s,fd=%d". */
+	return g_strdup_printf("sock=%s", netdev->description + strlen("vde:"));
+}
+
+static const struct netdev_ops vde_ops = {
+	.kind = "vde", .info = vde_info, .destroy = dgram_destroy};
+
+static const struct netdev_ops *ops_of(const char *kind)
+{
+	return !strcmp(kind, "vde") ? &vde_ops : !strcmp(kind, "socket") ? &socket_ops : &dgram_ops;
+}
+
 static void add_port(struct dgram_netdev *self)
 {
 	struct dgram_socket *socket = &self->socket;
@@ -152,7 +170,6 @@ struct netdev *dgram_netdev_new(struct network *network, const struct dgram_conf
 	struct dgram_netdev *self;
 	struct dgram_socket socket;
 	struct dgram_in *in;
-	bool is_socket = !strcmp(config->kind, "socket");
 
 	if (!netdev_check_id(network, config->id, error))
 		return NULL;
@@ -170,7 +187,9 @@ struct netdev *dgram_netdev_new(struct network *network, const struct dgram_conf
 	self->socket = socket;
 	self->in = in;
 	loop_task_init(network->loop, &self->reap, LOOP_REAP, reap);
-	netdev_init(&self->netdev, is_socket ? &socket_ops : &dgram_ops, network, config->id);
+	netdev_init(&self->netdev, ops_of(config->kind), network, config->id);
+	self->owned = config->owned;
+	self->release = config->release;
 	self->netdev.description = dgram_socket_describe(&socket, config);
 	loop_io_add(network->loop, &self->io, socket.fd, EPOLLIN, ready);
 	if (socket.mode == DGRAM_SERVER)

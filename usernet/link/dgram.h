@@ -31,13 +31,15 @@ enum dgram_mode { DGRAM_SERVER, DGRAM_PAIR, DGRAM_MULTICAST, DGRAM_FD };
 #define DGRAM_PROBE     (2 * USEC_PER_SEC) /* how often silent peers are probed, some at a time */
 
 struct dgram_config {
-	const char *kind; /* "dgram" or "socket"; static */
+	const char *kind; /* "dgram", "socket" or "vde"; static */
 	const char *id;
 	enum dgram_mode mode;
 	struct sockaddr_any local; /* multicast: the interface address; len 0: not given */
 	struct sockaddr_any remote;
-	struct socket_file file; /* unix local */
-	int fd;                  /* DGRAM_FD; owned by the netdev on success only */
+	struct socket_file file;      /* unix local */
+	int fd;                       /* DGRAM_FD; owned by the netdev on success only */
+	void *owned;                  /* on success the netdev calls release(owned) at its end */
+	void (*release)(void *owned); /* may be NULL */
 };
 
 struct netdev *dgram_netdev_new(struct network *network, const struct dgram_config *config,

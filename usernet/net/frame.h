@@ -20,6 +20,19 @@
 struct frame {
 	const uint8_t *data;
 	uint32_t len;
+	/*
+	 * What a kernel left to the network card (net/offload.h); 0 in most frames. The switch
+	 * finishes it for ports that do not take such frames (port::takes_offload).
+	 */
+	uint16_t segment; /* TCP payload bytes per segment; 0: not to be cut */
+	uint8_t sum;      /* enum frame_sum */
+};
+
+/* The TCP or UDP checksum of a frame. */
+enum frame_sum {
+	FRAME_SUM_THERE,   /* to be verified by the receiver */
+	FRAME_SUM_MADE,    /* made by us or verified: right */
+	FRAME_SUM_PARTIAL, /* the field holds the folded sum of the pseudo-header only */
 };
 
 #define FRAME_PREFIX 4
@@ -83,6 +96,12 @@ static inline mac_t frame_src(const struct frame *f)
 static inline uint16_t frame_ethertype(const struct frame *f)
 {
 	return (uint16_t)(f->data[12] << 8 | f->data[13]);
+}
+
+/* Must the frame be cut or summed before it reaches a wire? */
+static inline bool frame_is_unfinished(const struct frame *f)
+{
+	return f->segment || f->sum == FRAME_SUM_PARTIAL;
 }
 
 /* Writes the length prefix before @data. */

@@ -121,14 +121,15 @@ static bool holds(const struct guard *guard, const struct guest *guest, const st
 }
 
 /* The active port that keeps @mac from @from, or NULL. */
-static const struct port *mac_holder(const struct guard *guard, const struct port *from, mac_t mac)
+static const struct port *mac_holder(const struct guard *guard, const struct port *from,
+				     uint16_t vlan, mac_t mac)
 {
 	const struct network *network = guard->network;
-	const struct port *holder = vswitch_lookup(network->vswitch, mac);
+	const struct port *holder = vswitch_lookup_in(network->vswitch, vlan, mac);
 
 	if (holder == from)
 		return NULL;
-	if (!holder) {
+	if (!holder && vlan == vswitch_home(network->vswitch)) {
 		const struct guest *guest = guest_by_mac(network->guests, mac);
 
 		/* Silent for long, but still present. */
@@ -278,6 +279,8 @@ static bool pass_source(struct guard *guard, struct port *from, mac_t src, const
 bool guard_pass(void *data, struct port *from, const struct frame *frame)
 {
 	struct guard *guard = data;
+	uint16_t vlan = vlan_of(&from->vlans, frame);
+	bool elsewhere = vlan != vswitch_home(guard->network->vswitch);
 	mac_t src = frame_src(frame);
 	const struct port *holder;
 	struct dissect d;
@@ -287,15 +290,19 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 	if (from->netdev &&
 	    !reservation_allows_netdev(guard->network->reservations, src, from->netdev->id))
 		return refuse(from, DROP_SPOOFED);
-	holder = mac_holder(guard, from, src);
+	holder = mac_holder(guard, from, vlan, src);
 	if (holder)
 		return refuse_mac(guard, from, src, holder);
 	d = guard_must_see(frame) ? dissect_frame(frame)
 				  : (struct dissect){.src = dissect_source(frame)};
-	if (d.kind != DISSECT_BAD && !pass_source(guard, from, src, &d))
+	/* Another VLAN has its own addresses and servers. An open port may strip tags, however. */
+	if (elsewhere && from->vlans.filters && d.kind != DISSECT_BAD)
+		d.kind = DISSECT_NOTHING;
+	else if (d.kind != DISSECT_BAD && !pass_source(guard, from, src, &d))
 		return false;
 	if (!from->first_mac)
 		from->first_mac = src;
+	d.tagged = elsewhere || (d.tagged && !vlan);
 	switch (d.kind) {
 	case DISSECT_BAD:
 		return refuse(from, d.why);

@@ -53,6 +53,7 @@ void netdev_fini(struct netdev *netdev)
 	list_remove(&netdev->link);
 	g_clear_pointer(&netdev->id, g_free);
 	g_clear_pointer(&netdev->description, g_free);
+	g_clear_pointer(&netdev->vlans.set, g_free);
 }
 
 void netdev_set_link(struct netdev *netdev, bool up)
@@ -74,6 +75,23 @@ void netdev_set_isolate(struct netdev *netdev, const char *isolate)
 		netdev->group = g_quark_from_string(isolate);
 	list_for_each (port, &netdev->ports, struct port, netdev_link)
 		port->group = netdev->group;
+}
+
+void netdev_set_vlans(struct netdev *netdev, uint16_t own, const struct vlan_set *set)
+{
+	struct vlan_set *old = netdev->vlans.set;
+
+	netdev->vlans = (struct vlans){
+		.own = own,
+		.filters = own || set,
+		.set = set ? g_memdup2(set, sizeof(*set)) : NULL,
+	};
+	list_for_each (port, &netdev->ports, struct port, netdev_link) {
+		port->vlans = netdev->vlans;
+		if (port->trusted)
+			vswitch_set_home(netdev->network->vswitch, own);
+	}
+	g_free(old);
 }
 
 const char *netdev_isolate(const struct netdev *netdev)
@@ -103,6 +121,7 @@ void netdev_add_port(struct netdev *netdev, struct port *port, const struct port
 	port->peer = g_strdup(peer);
 	port->link_up = netdev->link_up;
 	port->group = netdev->group;
+	port->vlans = netdev->vlans;
 	list_append(&netdev->ports, &port->netdev_link);
 	vswitch_add_port(netdev->network->vswitch, port);
 	tell(port, NETWORK_PORT_UP);

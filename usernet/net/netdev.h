@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "net/vlan.h"
 
 /*
  * A configured attachment, named and spelled as QEMU's -netdev. It owns its ports: a client has one
@@ -40,6 +41,7 @@ struct netdev {
 	bool link_up;          /* set_link on the netdev's id: of present and future ports */
 	bool unguarded;        /* guard=off: guard.h */
 	unsigned group;        /* isolate=: of present and future ports */
+	struct vlans vlans;    /* vlan=, trunk=: of present and future ports; set is owned */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
 	uint64_t n_refused;    /* links delayed or closed because a limit was reached */
 	struct list link;      // network::netdevs
@@ -60,6 +62,11 @@ void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
 /* @isolate: "on", "off" or a group name; NULL: the network's setting. See vswitch.h. */
 void netdev_set_isolate(struct netdev *netdev, const char *isolate);
+/*
+ * @own: 0 to VLAN_MAX. @set is copied; NULL: no tags, or, with @own 0, all. A gateway's VLAN is the
+ * one in which the network knows its guests (vswitch_set_home()).
+ */
+void netdev_set_vlans(struct netdev *netdev, uint16_t own, const struct vlan_set *set);
 /* The current setting; NULL: the network's. */
 const char *netdev_isolate(const struct netdev *netdev);
 

@@ -54,7 +54,7 @@ struct network *network_new(struct loop *loop, const char *name)
 	list_init(&network->netdevs);
 	list_init(&network->observers);
 	network->chunks = chunk_pool_new(loop);
-	network->vswitch = vswitch_new(loop);
+	network->vswitch = vswitch_new(loop, network->chunks);
 	network->reservations = reservation_table_new(name);
 	network->guests = guest_table_new();
 	guest_table_reserve(network->guests, network->reservations);

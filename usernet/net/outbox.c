@@ -59,7 +59,7 @@ void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
 		outbox->capacity = MAX(256, outbox->capacity * 2);
 		outbox->frames = g_renew(struct frame, outbox->frames, outbox->capacity);
 	}
-	outbox->frames[outbox->n++] = (struct frame){data, (uint32_t)len};
+	outbox->frames[outbox->n++] = (struct frame){data, (uint32_t)len, .sum = FRAME_SUM_MADE};
 }
 
 void outbox_commit(struct outbox *outbox, size_t len)

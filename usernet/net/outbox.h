@@ -43,9 +43,9 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len);
  */
 void outbox_commit(struct outbox *outbox, size_t len);
 /*
- * Appends a frame that stays in place until the end of the turn. @data must have room for the
- * prefix before it and, if @len is less than FRAME_PADDED, for the padding after it; both are
- * written.
+ * Appends a frame, with right checksums, that stays in place until the end of the turn. @data must
+ * have room for the prefix before it and, if @len is less than FRAME_PADDED, for the padding after
+ * it; both are written.
  */
 void outbox_append(struct outbox *outbox, uint8_t *data, size_t len);
 /* Must not be called from a port's ops. */

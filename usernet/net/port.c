@@ -26,6 +26,7 @@ static const char *const drop_names[] = {
 	[DROP_UNSUPPORTED] = "unsupported",
 	[DROP_BUDGET] = "budget",
 	[DROP_ISOLATED] = "isolated",
+	[DROP_VLAN] = "vlan",
 	[DROP_MEMORY] = "memory",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(drop_names) == DROP_N_REASONS);

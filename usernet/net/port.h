@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "net/frame.h"
+#include "net/vlan.h"
 
 /*
  * A port is the switch's view of a link or the gateway: it takes frames and gives frames. The
@@ -60,6 +61,7 @@ enum drop_reason {
 	DROP_UNSUPPORTED,  /* a protocol that the gateway does not support */
 	DROP_BUDGET,       /* the guest has used its share of flows, leases or instances */
 	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
+	DROP_VLAN,         /* the port is not in the frame's VLAN */
 	DROP_MEMORY,       /* the process is short of memory (base/reserve.h) */
 	DROP_N_REASONS,
 };
@@ -88,9 +90,11 @@ struct port {
 	usec_t since;
 	bool trusted;    /* the gateway: the guard does not check its frames */
 	bool unreliable; /* the wire may corrupt frames: checksums are verified */
-	bool link_up;    /* set_link */
-	bool congested;  /* see port_set_congested */
-	bool dropping;   /* congested for too long: frames to it are dropped until it drains */
+	/* Takes frames with frame::segment and FRAME_SUM_PARTIAL as they are. */
+	bool takes_offload;
+	bool link_up;   /* set_link */
+	bool congested; /* see port_set_congested */
+	bool dropping;  /* congested for too long: frames to it are dropped until it drains */
 	unsigned n_stations;
 	size_t read_max;             /* bytes its link reads at once (fair.h) */
 	bool has_more;               /* fair.h: the last read took read_max bytes */
@@ -106,6 +110,7 @@ struct port {
 	usec_t stall_credit;         /* how long it was allowed to pause them at stall_since */
 	struct loop_task flush_task; /* LOOP_FLUSH */
 	unsigned group;              /* isolation group: vswitch.h, PORT_GROUP_ALONE */
+	struct vlans vlans;          /* as the netdev's */
 	struct list guests;          /* heads guest::port_link */
 	unsigned n_guests;
 	usec_t conflict_at;     /* guard: when an address conflict was last noted */

@@ -8,9 +8,9 @@
 struct port;
 
 /*
- * The station table: learned MAC address -> port. Bounded, with a share per port, so that a guest
- * that invents addresses affects only itself. Entries not seen for a while age out (IEEE 802.1D
- * ageing time).
+ * The station table: learned MAC address, with its VLAN above the low 48 bits -> port. Bounded,
+ * with a share per port, so that a guest that invents addresses affects only itself. Entries not
+ * seen for a while age out (IEEE 802.1D ageing time).
  */
 #define STATION_MAX          16384 /* entries in all; the table is allocated once */
 #define STATION_MAX_PER_PORT 8192  /* one port may lead to another switch with many guests */

@@ -3,6 +3,7 @@
 
 #include "net/fair.h"
 #include "net/guard.h"
+#include "net/rewrite.h"
 
 struct vswitch {
 	struct loop *loop;
@@ -15,6 +16,8 @@ struct vswitch {
 	vswitch_moved_fn moved;
 	void *moved_data;
 	bool isolated;
+	uint16_t home; /* the gateway's VLAN */
+	struct rewrite rewrite;
 };
 
 #define SWEEP_PERIOD (STATION_AGE / 4)
@@ -28,11 +31,12 @@ static void sweep(struct loop_timer *timer)
 	loop_timer_set(timer, now + SWEEP_PERIOD);
 }
 
-struct vswitch *vswitch_new(struct loop *loop)
+struct vswitch *vswitch_new(struct loop *loop, struct chunk_pool *chunks)
 {
 	struct vswitch *vswitch = g_new0(struct vswitch, 1);
 
 	vswitch->loop = loop;
+	vswitch->rewrite.pool = chunks;
 	fair_init(&vswitch->fair, loop);
 	list_init(&vswitch->ports);
 	vswitch->stations = station_table_new();
@@ -45,6 +49,7 @@ void vswitch_free(struct vswitch *vswitch)
 {
 	g_assert(list_empty(&vswitch->ports));
 	loop_timer_cancel(&vswitch->sweep);
+	rewrite_free(&vswitch->rewrite);
 	station_table_free(vswitch->stations);
 	g_free(vswitch);
 }
@@ -108,7 +113,8 @@ void vswitch_remove_port(struct port *port)
  */
 struct run {
 	struct port *to; /* NULL: all other ports; the sender itself: nowhere */
-	size_t start;    /* index of its first frame */
+	uint16_t vlan;
+	size_t start; /* index of its first frame */
 	uint64_t bytes;
 	bool known;       /* there was a frame already */
 	uint64_t address; /* destination and the first two bytes of the source */
@@ -178,7 +184,7 @@ static bool reaches(const struct port *from, const struct port *to)
 	return group != PORT_GROUP_ALONE && group == group_of(to);
 }
 
-static void give(struct port *to, const struct frame *frames, size_t n, uint64_t bytes)
+static void pass(struct port *to, const struct frame *frames, size_t n, uint64_t bytes)
 {
 	to->count.tx_frames += n;
 	to->count.tx_bytes += bytes;
@@ -187,11 +193,53 @@ static void give(struct port *to, const struct frame *frames, size_t n, uint64_t
 		loop_task_defer(&to->flush_task);
 }
 
-static void unicast(struct port *from, struct port *to, const struct frame *frames, size_t n,
-		    uint64_t bytes)
+static void pass_rewritten(struct port *to)
 {
+	struct rewrite *rewrite = &to->vswitch->rewrite;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < rewrite->n; i++)
+		bytes += rewrite->frames[i].len;
+	if (rewrite->n)
+		pass(to, rewrite->frames, rewrite->n, bytes);
+	rewrite->n = 0;
+}
+
+static void give_rewritten(struct port *to, uint16_t vlan, const struct frame *frames, size_t n)
+{
+	struct rewrite *rewrite = &to->vswitch->rewrite;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!rewrite_add(rewrite, to, vlan, &frames[i])) {
+			pass_rewritten(to);
+			(void)rewrite_add(rewrite, to, vlan, &frames[i]);
+		}
+	}
+	pass_rewritten(to);
+}
+
+static void give(struct port *to, uint16_t vlan, const struct frame *frames, size_t n,
+		 uint64_t bytes)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (G_UNLIKELY(rewrite_is_needed(to, vlan, &frames[i]))) {
+			give_rewritten(to, vlan, frames, n);
+			return;
+		}
+	}
+	pass(to, frames, n, bytes);
+}
+
+static void unicast(struct port *from, const struct run *run, const struct frame *frames, size_t n)
+{
+	struct port *to = run->to;
+
 	if (G_UNLIKELY(!reaches(from, to))) {
 		port_drop(from, DROP_ISOLATED, n);
+		return;
+	}
+	if (G_UNLIKELY(!vlan_is_member(&to->vlans, run->vlan))) {
+		port_drop(from, DROP_VLAN, n);
 		return;
 	}
 	if (!to->link_up) {
@@ -202,20 +250,27 @@ static void unicast(struct port *from, struct port *to, const struct frame *fram
 		port_drop(to, DROP_QUEUE_FULL, n);
 		return;
 	}
-	give(to, frames, n, bytes);
+	give(to, run->vlan, frames, n, run->bytes);
 	if (to->congested && !to->dropping)
 		port_wait_for(from, to);
 }
 
+static bool takes_flood(const struct port *port, const struct port *from, uint16_t vlan)
+{
+	return port != from && port->link_up && reaches(from, port) &&
+	       vlan_is_member(&port->vlans, vlan);
+}
+
 /* A flood skips congested ports: it must not pause the sender. */
-static void flood(struct port *from, const struct frame *frames, size_t n, uint64_t bytes)
+static void flood(struct port *from, const struct run *run, const struct frame *frames, size_t n)
 {
 	struct vswitch *vswitch = from->vswitch;
+	uint64_t bytes = run->bytes;
 	size_t allowed = n;
 	bool any = false;
 
 	list_for_each (port, &vswitch->ports, struct port, link)
-		any = any || (port != from && port->link_up && reaches(from, port));
+		any = any || takes_flood(port, from, run->vlan);
 	if (!any) {
 		port_drop(from, DROP_NO_RECEIVER, n);
 		return;
@@ -230,12 +285,12 @@ static void flood(struct port *from, const struct frame *frames, size_t n, uint6
 	if (!allowed)
 		return;
 	list_for_each (port, &vswitch->ports, struct port, link) {
-		if (port == from || !port->link_up || !reaches(from, port))
+		if (!takes_flood(port, from, run->vlan))
 			continue;
 		if (port->congested)
 			port_drop(port, DROP_QUEUE_FULL, allowed);
 		else
-			give(port, frames, allowed, bytes);
+			give(port, run->vlan, frames, allowed, bytes);
 	}
 }
 
@@ -246,38 +301,47 @@ static void end_run(struct run *run, struct port *from, const struct frame *fram
 	size_t n = end - run->start;
 
 	if (n && !run->to)
-		flood(from, frames + run->start, n, run->bytes);
+		flood(from, run, frames + run->start, n);
 	else if (n && run->to != from)
-		unicast(from, run->to, frames + run->start, n, run->bytes);
+		unicast(from, run, frames + run->start, n);
 	run->start = next;
 	run->bytes = 0;
 }
 
-static void learn(struct port *from, mac_t src, usec_t now)
+/* A station's key in the table: its MAC address and VLAN. */
+static mac_t station_key(uint16_t vlan, mac_t mac)
+{
+	return (mac_t)vlan << 48 | mac;
+}
+
+static void learn(struct port *from, uint16_t vlan, mac_t src, usec_t now)
 {
 	struct vswitch *vswitch = from->vswitch;
 	struct port *left;
 
 	if (mac_is_multicast(src) || !src)
 		return;
-	if (!station_learn(vswitch->stations, src, from, now))
+	if (!station_learn(vswitch->stations, station_key(vlan, src), from, now))
 		port_drop(from, DROP_STATIONS, 1);
 	left = station_left(vswitch->stations);
-	if (G_UNLIKELY(left) && vswitch->moved)
+	if (G_UNLIKELY(left) && vswitch->moved && vlan == vswitch->home)
 		vswitch->moved(vswitch->moved_data, src, left, from);
 }
 
 /* The addresses differ from the last frame's: look up the port. */
-static struct port *route(struct port *from, const struct run *run, const struct frame *f)
+static struct port *route(struct port *from, uint16_t vlan, const struct run *run,
+			  const struct frame *f)
 {
 	struct vswitch *vswitch = from->vswitch;
 	usec_t now = loop_now(vswitch->loop);
 	mac_t dst = frame_dst(f);
 
-	if (!run->known || run->source != load_source(f) ||
+	if (!run->known || run->vlan != vlan || run->source != load_source(f) ||
 	    ((run->address ^ load_address(f)) & GUINT64_TO_BE(UINT64_C(0xffff))))
-		learn(from, frame_src(f), now);
-	return mac_is_multicast(dst) ? NULL : station_lookup(vswitch->stations, dst, now);
+		learn(from, vlan, frame_src(f), now);
+	return mac_is_multicast(dst)
+		       ? NULL
+		       : station_lookup(vswitch->stations, station_key(vlan, dst), now);
 }
 
 void vswitch_input(struct port *from, const struct frame *frames, size_t n)
@@ -299,6 +363,7 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 	from->count.rx_frames += n;
 	for (size_t i = 0; i < n; i++) {
 		const struct frame *f = &frames[i];
+		uint16_t vlan;
 		bool same;
 
 		bytes += f->len;
@@ -307,7 +372,14 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 			end_run(&run, from, frames, i, i + 1);
 			continue;
 		}
-		same = run.address == load_address(f) && run.source == load_source(f) && run.known;
+		vlan = vlan_of(&from->vlans, f);
+		if (G_UNLIKELY(vlan == VLAN_NONE)) {
+			port_drop(from, DROP_VLAN, 1);
+			end_run(&run, from, frames, i, i + 1);
+			continue;
+		}
+		same = run.address == load_address(f) && run.source == load_source(f) &&
+		       run.vlan == vlan && run.known;
 		if (guarded && (!same || !is_same_ip(&run, f) || guard_must_see(f))) {
 			if (!vswitch->guard(vswitch->guard_data, from, f)) {
 				end_run(&run, from, frames, i, i + 1);
@@ -316,11 +388,12 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 			note_ip(&run, f, same);
 		}
 		if (!same) {
-			struct port *to = route(from, &run, f);
+			struct port *to = route(from, vlan, &run, f);
 
-			if (to != run.to)
+			if (to != run.to || vlan != run.vlan)
 				end_run(&run, from, frames, i, i);
 			run.to = to;
+			run.vlan = vlan;
 			run.known = true;
 			run.address = load_address(f);
 			run.source = load_source(f);
@@ -329,16 +402,32 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 	}
 	end_run(&run, from, frames, n, n);
 	from->count.rx_bytes += bytes;
+	rewrite_end(&vswitch->rewrite);
+}
+
+void vswitch_set_home(struct vswitch *vswitch, uint16_t vlan)
+{
+	vswitch->home = vlan;
+}
+
+uint16_t vswitch_home(const struct vswitch *vswitch)
+{
+	return vswitch->home;
+}
+
+struct port *vswitch_lookup_in(struct vswitch *vswitch, uint16_t vlan, mac_t mac)
+{
+	return station_lookup(vswitch->stations, station_key(vlan, mac), loop_now(vswitch->loop));
 }
 
 struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac)
 {
-	return station_lookup(vswitch->stations, mac, loop_now(vswitch->loop));
+	return vswitch_lookup_in(vswitch, vswitch->home, mac);
 }
 
 usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac)
 {
-	return station_seen(vswitch->stations, mac);
+	return station_seen(vswitch->stations, station_key(vswitch->home, mac));
 }
 
 struct list *vswitch_ports(struct vswitch *vswitch)

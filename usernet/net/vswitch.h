@@ -9,11 +9,13 @@
 
 /*
  * Forwards batches of frames between ports by learned MAC address (IEEE 802.1D filtering, without
- * spanning tree). Knows only ports and stations. Frames are borrowed, never copied here.
+ * spanning tree). Knows only ports and stations. Frames are borrowed.
  *
  * Consecutive frames for one port are passed in one send. Broadcast, multicast and unknown unicast
- * go to every other port. A frame is never sent back to its own port.
+ * go to every other port. A frame is never sent back to its own port. Stations belong to their VLAN
+ * (vlan.h). What a port cannot take as it is, is copied for it (rewrite.h).
  */
+struct chunk_pool;
 struct fair;
 struct vswitch;
 
@@ -35,7 +37,8 @@ typedef bool (*vswitch_guard_fn)(void *data, struct port *from, const struct fra
 /* A station that was just at @from now sends from @to. */
 typedef void (*vswitch_moved_fn)(void *data, mac_t mac, struct port *from, struct port *to);
 
-struct vswitch *vswitch_new(struct loop *loop);
+/* @chunks must outlive it. */
+struct vswitch *vswitch_new(struct loop *loop, struct chunk_pool *chunks);
 /* All ports must have been removed. */
 void vswitch_free(struct vswitch *vswitch);
 void vswitch_set_guard(struct vswitch *vswitch, vswitch_guard_fn guard, void *data);
@@ -55,7 +58,15 @@ void vswitch_remove_port(struct port *port);
  */
 void vswitch_input(struct port *from, const struct frame *frames, size_t n);
 
-/* The port where @mac was last seen, or NULL. */
+/*
+ * The VLAN of the gateway (0): it and all that know guests by MAC address alone mean stations of
+ * that VLAN.
+ */
+void vswitch_set_home(struct vswitch *vswitch, uint16_t vlan);
+uint16_t vswitch_home(const struct vswitch *vswitch);
+/* The port where @mac was last seen in @vlan, or NULL. */
+struct port *vswitch_lookup_in(struct vswitch *vswitch, uint16_t vlan, mac_t mac);
+/* The same in the gateway's VLAN. */
 struct port *vswitch_lookup(struct vswitch *vswitch, mac_t mac);
 /* When a frame of @mac last arrived; 0: not remembered. */
 usec_t vswitch_heard(const struct vswitch *vswitch, mac_t mac);

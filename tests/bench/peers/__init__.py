@@ -5,17 +5,21 @@ from peers.passt import Passt
 from peers.qemu import Qemu
 from peers.slirp4netns import Slirp4netns
 from peers.usernet import Usernet
+from peers.usernet_tap import UsernetTap
 from peers.vde import Vde
 
 # By the word that --peer takes; the order of the table.
-ALL = {"usernet": Usernet, "passt": Passt, "qemu": Qemu, "slirp4netns": Slirp4netns, "vde": Vde}
+ALL = {"usernet": Usernet, "passt": Passt, "qemu": Qemu, "slirp4netns": Slirp4netns, "vde": Vde,
+       "usernet-tap": UsernetTap}
+# Without --peer.
+USUAL = [word for word in ALL if word != "usernet-tap"]
 
 
 BEFORE = "usernet before"
 
 
 def make(word, build):
-    return Usernet(build) if word == "usernet" else ALL[word]()
+    return ALL[word](build) if word.startswith("usernet") else ALL[word]()
 
 
 def before(build):

@@ -327,13 +327,22 @@ static bool add_default(struct config *config, const char *type, const char *id,
 	return add_entry(config, config->netdevs, "netdev", entry, error) && entry->opts;
 }
 
+/* Can QEMU attach to it? */
+static bool is_door(const struct optstr *opts)
+{
+	static const char *const others[] = {"user", "tap", "vde", NULL};
+	const char *type = optstr_get(opts, "type");
+
+	return !type || !g_strv_contains(others, type);
+}
+
 /* Adds the default netdevs for guests, unless there is one already. Sets *@added (may be NULL). */
 static bool add_doors(struct config *config, bool *added, GError **error)
 {
 	for (guint i = 0; i < config->netdevs->len; i++) {
 		const struct config_entry *entry = g_ptr_array_index(config->netdevs, i);
 
-		if (g_strcmp0(optstr_get(entry->opts, "type"), "user"))
+		if (is_door(entry->opts))
 			return true;
 	}
 	if (added)

@@ -7,9 +7,10 @@
  * guest; tests/unit/test_help.c compares it with the parser's tables.
  */
 extern const char help_summary[];
-/* Three strings: C11 compilers need not support longer ones. */
+/* Four strings: C11 compilers need not support longer ones. */
 extern const char help_netdevs[];
 extern const char help_links[];
+extern const char help_taps[];
 extern const char help_rest[];
 
 #endif

@@ -3,6 +3,7 @@
 #define USERNET_CTL_OPTIONS_SEGMENT_H
 
 #include "ctl/options/optstr.h"
+#include "net/vlan.h"
 
 /*
  * What every netdev for guests may say of its ports on the segment. Ours, not QEMU's.
@@ -10,19 +11,23 @@
  *     isolate=on|off|GROUP  whom guests there reach beside the gateway: nobody, those of netdevs
  *                           that say off, or those of the same group. Without isolate= it is off,
  *                           or what the user netdev says
+ *     vlan=N                the VLAN of untagged frames (net/vlan.h)
+ *     trunk=N;FIRST..LAST   the VLANs that pass with their tag
  *     guard=on|off          off: addresses need not stay with their port (net/guard.h)
  */
 #define SEGMENT_SPECS                                                                              \
-	{.key = "isolate"},                                                                        \
+	{.key = "isolate"}, {.key = "guard", .type = OPT_BOOL},                                    \
+		{.key = "vlan", .type = OPT_NUMBER, .min = 1, .max = VLAN_MAX},                    \
 	{                                                                                          \
-		.key = "guard", .type = OPT_BOOL                                                   \
+		.key = "trunk", .flags = OPT_REPEATS                                               \
 	}
 
 struct netdev;
 
 /* Errors are ERROR_USAGE and name the key. */
 bool segment_check(const struct optstr *opts, GError **error);
-/* @opts are checked. */
+/* Only vlan=, for a gateway. @opts are checked, as for the next. */
+void segment_apply_vlans(struct netdev *netdev, const struct optstr *opts);
 void segment_apply(struct netdev *netdev, const struct optstr *opts);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/error.h"
+#include "ctl/attachment.h"
 #include "ctl/control.h"
 #include "ctl/fd_names.h"
 #include "ctl/forwards.h"
@@ -12,11 +14,25 @@
 
 static JsonNode *netdev_add(struct command_call *call, GError **error)
 {
-	struct optstr *opts = optstr_from_json(call->args, error);
+	g_autoptr(JsonNode) yes = json_node_init_boolean(json_node_alloc(), TRUE);
+	bool ends = json_object_has_member(call->args, "with-client");
+	struct attachment *attachment;
+	struct optstr *opts;
 
-	if (!opts || !control_add_netdev(call->control, opts, &call->session->fds.source,
-					 ORIGIN_LIVE, error))
+	/* Ours: the netdev ends with this client's connection. */
+	if (ends && !json_node_equal(json_object_get_member(call->args, "with-client"), yes)) {
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
+			    "Parameter 'with-client' expects true, or is left out");
 		return NULL;
+	}
+	json_object_remove_member(call->args, "with-client");
+	opts = optstr_from_json(call->args, error);
+	attachment = opts ? control_add_netdev(call->control, opts, &call->session->fds.source,
+					       ORIGIN_LIVE, error)
+			  : NULL;
+	if (!attachment)
+		return NULL;
+	attachment->session = ends ? call->session : NULL;
 	return command_done();
 }
 
@@ -60,6 +76,7 @@ void session_end(struct qmp_session *session)
 	for (guint i = 0; user && i < session->rules->len; i++)
 		forwards_drop(user->forwards, g_ptr_array_index(session->rules, i));
 	g_ptr_array_unref(session->rules);
+	control_end_session(session->control, session);
 }
 
 static JsonNode *hostfwd_remove(struct command_call *call, GError **error)

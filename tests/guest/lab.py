@@ -235,7 +235,10 @@ class WebServer:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                try:
+                    self.wfile.write(data)
+                except ConnectionError:  # the guest, or usernet, is gone
+                    pass
 
             def log_message(self, *_):
                 pass

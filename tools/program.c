@@ -20,7 +20,7 @@ char *program_usernet(void)
 
 char *program_self(void)
 {
-	char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 
-	return self ? self : g_strdup("usernetctl");
+	return self ? g_steal_pointer(&self) : g_strdup("usernetctl");
 }

@@ -47,7 +47,7 @@ class Load:
 
     def __init__(self, guest, port):
         url = f"http://10.0.2.2:{port}/data"
-        guest.run(f"(while :; do timeout 5 wget -q -O /dev/null {url}; sleep 0.1; done) "
+        guest.run(f"(while :; do timeout 1 wget -q -O /dev/null {url}; done) "
                   ">/dev/null 2>&1 &")
         self.bytes = 0
 
@@ -56,7 +56,7 @@ class Load:
         deadline = time.monotonic() + 30
         while True:
             port = guest_port(lab)
-            if port and port["tx-bytes"] > 1000 * 1000:
+            if port and port["tx-bytes"] > 500 * 1000:
                 self.bytes += port["tx-bytes"]
                 return
             if time.monotonic() > deadline:

@@ -123,7 +123,8 @@ static bool offer_for_command(struct completion *c, const char *words, const cha
 		offer_member(c, "query-policy", "rules", "rule", "guest");
 	else if (!strcmp(words, "dns remove") && !strcmp(param, "NAME"))
 		offer_member(c, "query-dns", "records", "name", "address");
-	else if (!strcmp(words, "guest remove") || !strcmp(words, "mac"))
+	else if (!strcmp(words, "guest remove") || !strcmp(words, "mac") ||
+		 (!strcmp(words, "qemu-args") && !strcmp(param, "NAME")))
 		offer_query(c, "query-guests", "name", "mac", NULL);
 	else
 		return false;
@@ -224,6 +225,7 @@ static const struct {
 } options[] = {
 	{"--filter", "of capture", true},         {"-f", "the same", true},
 	{"--write", "the file of capture", true}, {"-w", "the same", true},
+	{"--format", "of qemu-args", true},       {"--guest", "the guest that runs", true},
 	{"--help", "show the commands", false},   {"--id", "the user netdev", true},
 	{"--json", "print JSON", false},          {"--name", "the network", true},
 	{"--socket", "its control socket", true}, {"--version", "print the version", false},
@@ -235,6 +237,10 @@ static void offer_value(struct completion *c, const char *option)
 		offer_networks(c);
 	else if (!strcmp(option, "--id"))
 		offer_query(c, "query-netdevs", "id", "description", "user");
+	else if (!strcmp(option, "--guest"))
+		offer_query(c, "query-guests", "name", "mac", NULL);
+	else if (!strcmp(option, "--format"))
+		offer_words(c, "shell|libvirt|json");
 }
 
 /* The option that takes the value behind @word; NULL: none. */
@@ -273,7 +279,7 @@ static const char *note_word(struct completion *c, const char *waits, char *word
 
 static void offer_option(struct completion *c)
 {
-	static const char *const prefixes[] = {"--name=", "--id="};
+	static const char *const prefixes[] = {"--name=", "--id=", "--guest=", "--format="};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
 		if (g_str_has_prefix(c->last, prefixes[i])) {

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "ctl_client.h"
+#include "ctl_ssh.h"
 
 /*
  * One end of a socket pair goes to usernet, which connects it to the guest; we copy to and from the
@@ -92,6 +93,7 @@ int ctl_run_connect(struct ctl_session *session, char **params)
 	g_autoptr(JsonNode) result = NULL;
 	JsonObject *args;
 	guint64 port;
+	g_autofree char *guest = ctl_ssh_guest(session, params[0]);
 	int pair[2], status;
 
 	if (!g_ascii_string_to_unsigned(params[1], 10, 1, 65535, &port, NULL))
@@ -106,7 +108,7 @@ int ctl_run_connect(struct ctl_session *session, char **params)
 	close(pair[1]);
 	if (status == CTL_DONE) {
 		args = json_object_new();
-		json_object_set_string_member(args, "guest", params[0]);
+		json_object_set_string_member(args, "guest", guest);
 		json_object_set_int_member(args, "port", (gint64)port);
 		json_object_set_string_member(args, "fdname", "connection");
 		if (session->id)

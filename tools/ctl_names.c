@@ -53,7 +53,7 @@ int ctl_run_guest_remove(struct ctl_session *session, char **params)
 	return ctl_change(session, "guest-remove", args, NULL);
 }
 
-static bool is_host_name(const char *name)
+bool ctl_names_is_host_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -66,7 +66,7 @@ int ctl_run_mac(struct ctl_session *session, char **params)
 {
 	char text[GUEST_MAC_TEXT];
 
-	if (!is_host_name(params[0]))
+	if (!ctl_names_is_host_name(params[0]))
 		return ctl_usage("mac '%s': a guest's name is 1 to 63 letters, digits and '-'",
 				 params[0]);
 	guest_mac_format(text, guest_mac_derive(session->name, params[0], 0));

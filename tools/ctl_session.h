@@ -23,8 +23,10 @@ struct ctl_session {
 	const char *id;            /* --id: the netdev of hostfwd */
 	const char *filter, *file; /* -f and -w of capture */
 	const char *name;          /* the network's name */
-	const char *socket;        /* --socket; NULL: not given */
 	bool named;                /* --name was given */
+	const char *socket;        /* --socket; NULL: of the name */
+	const char *guest;         /* --guest */
+	const char *format;        /* --format */
 	const struct ctl_enter *enter;
 };
 

@@ -17,6 +17,7 @@
 #include "passt_log.h"
 #include "passt_options.h"
 #include "passt_ports.h"
+#include "program.h"
 
 struct passt_network {
 	struct ctl_client *client;
@@ -86,21 +87,6 @@ static void undo(struct passt_network *network, const char *command, const char 
 
 /* --- a network of our own --- */
 
-/* Looks beside this program, as built and as installed, then in PATH. */
-static char *find_usernet(void)
-{
-	const char *given = getenv("USERNET");
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *folder = self ? g_path_get_dirname(self) : NULL;
-	g_autofree char *beside = folder ? g_build_filename(folder, "usernet", NULL) : NULL;
-
-	if (given && *given)
-		return g_strdup(given);
-	if (beside && access(beside, X_OK) == 0 && !g_file_test(beside, G_FILE_TEST_IS_DIR))
-		return g_steal_pointer(&beside);
-	return g_strdup("usernet");
-}
-
 /* Runs in the child. */
 static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 {
@@ -122,7 +108,7 @@ static G_GNUC_NORETURN void run_usernet(const char **words, int ready, int err)
 static bool start(struct passt_network *network, const struct passt_options *options,
 		  const char *netdev, int ready[2], int err[2], GError **error)
 {
-	g_autofree char *program = find_usernet();
+	g_autofree char *program = program_usernet();
 	g_autofree char *ready_fd = g_strdup_printf("%d", ready[1]);
 	const char *words[] = {program,       "--name",
 			       network->name, "--state-dir",

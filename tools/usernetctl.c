@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl_argv.h"
 #include "ctl_capture.h"
 #include "ctl_client.h"
 #include "ctl_complete.h"
@@ -17,8 +18,10 @@
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_policy.h"
+#include "ctl_run.h"
 #include "ctl_save.h"
 #include "ctl_session.h"
+#include "ctl_ssh.h"
 #include "ctl_table.h"
 
 /*
@@ -375,6 +378,14 @@ static const struct verb verbs[] = {
 	 run_guestfwd_remove},
 	{"connect", "[--id NETDEV] GUEST PORT", "connect standard input and output to a guest", 2,
 	 false, ctl_run_connect},
+	{"run", "[--guest NAME] QEMU [ARGUMENT...]",
+	 "run QEMU as a guest; start the network if it is not up", -1, true, ctl_run_run},
+	{"qemu-args", "[--format FORMAT] NAME [QEMU]", "print what run gives QEMU for a guest", -1,
+	 false, ctl_run_qemu_args},
+	{"ssh", "GUEST [ARGUMENT...]", "ssh to a guest, without a forward; [USER@]GUEST", -1, true,
+	 ctl_run_ssh},
+	{"ssh-config", "", "print lines for ~/.ssh/config: ssh GUEST.usernet", 0, true,
+	 ctl_run_ssh_config},
 	{"enter", "[OPTIONS] [-- COMMAND]",
 	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
 	 ctl_run_enter},
@@ -447,8 +458,9 @@ static char *describe_verbs(void)
 		"\nExamples:\n"
 		"  usernetctl list\n"
 		"  usernetctl guests\n"
+		"  usernetctl run --guest web -- qemu-system-x86_64 -m 512 disk.img\n"
+		"  usernetctl ssh root@web\n"
 		"  usernetctl hostfwd add tcp:127.0.0.1:2222-:22\n"
-		"  ssh -o ProxyCommand='usernetctl connect %h %p' root@web\n"
 		"  usernetctl hostfwd remove tcp:127.0.0.1:2222\n"
 		"  usernetctl netdev add stream,id=two,server=on,addr.type=unix,addr.path=/tmp/two.sock\n"
 		"  usernetctl link 52:54:00:12:34:01 down\n"
@@ -515,7 +527,8 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 
 int main(int argc, char **argv)
 {
-	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *filter = NULL, *file = NULL;
+	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *guest = NULL, *format = NULL;
+	g_autofree char *filter = NULL, *file = NULL;
 	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
@@ -527,6 +540,10 @@ int main(int argc, char **argv)
 		 "PATH"},
 		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd, guestfwd: on this user netdev",
 		 "NETDEV"},
+		{"guest", 0, 0, G_OPTION_ARG_FILENAME, &guest,
+		 "run: the guest's name (default: QEMU's -name, or guest)", "NAME"},
+		{"format", 0, 0, G_OPTION_ARG_FILENAME, &format,
+		 "qemu-args: shell (default), libvirt or json", "FORMAT"},
 		{"network", 0, 0, G_OPTION_ARG_FILENAME, &name, "The same as --name", "NAME"},
 		{"pid", 0, 0, G_OPTION_ARG_INT, &enter.pid,
 		 "enter: attach the namespaces of a process, a rootless container for example; "
@@ -557,6 +574,7 @@ int main(int argc, char **argv)
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
 	g_option_context_add_main_entries(context, entries, NULL);
+	argv = ctl_argv_protect(&argc, argv);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return ctl_usage("%s", error->message);
 	if (version) {
@@ -571,5 +589,8 @@ int main(int argc, char **argv)
 	session.filter = filter;
 	session.file = file;
 	session.named = name;
+	session.socket = socket;
+	session.guest = guest;
+	session.format = format;
 	return run_verb(args, name ? name : "default", socket, &session);
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/heap.h"
+#include "base/inherited.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/socket_maker.h"
@@ -30,6 +31,7 @@
 #include "ctl/ready.h"
 #include "ctl/rundir.h"
 #include "ctl/statedir.h"
+#include "ctl/with_command.h"
 #include "net/network.h"
 #include "sandbox/sandbox.h"
 
@@ -153,7 +155,7 @@ static bool follow_parent(const struct daemon *daemon, GError **error)
 {
 	const struct config *config = daemon->config ? daemon->config : daemon->control->config;
 
-	if (!config->settings.exit_with_parent)
+	if (!config->settings.exit_with_parent && !daemon->options.command)
 		return true;
 	/* The parent may have exited before the prctl(). */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == daemon->parent)
@@ -199,6 +201,7 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	heap_set_up();
 	log_take_libraries();
 	close_stray_fds(daemon);
+	inherited_start();
 	if (!fill_standard_fds(error))
 		return false;
 	/* Open the log before forking the helper, which also writes to it. */
@@ -310,7 +313,7 @@ static void stage_run(struct daemon *daemon)
 	g_autofree char *text = ready_text(daemon->control);
 
 	fputs(text, stdout);
-	if (daemon->background.ready_fd >= 0)
+	if (daemon->background.ready_fd >= 0 && !daemon->options.command)
 		printf("running in the background as pid %d; stop it with: usernetctl --name %s "
 		       "quit\n",
 		       (int)getpid(), daemon->network->name);
@@ -320,7 +323,9 @@ static void stage_run(struct daemon *daemon)
 	background_ready(&daemon->background);
 	ready_notify(daemon->control->config->settings.ready_fd, daemon->network->name);
 	loop_run(daemon->loop);
-	log_info("network %s ends", daemon->network->name);
+	/* The end of a command needs no message of ours. */
+	if (!daemon->options.command)
+		log_info("network %s ends", daemon->network->name);
 }
 
 static void leave(struct daemon *daemon)
@@ -335,6 +340,7 @@ static void leave(struct daemon *daemon)
 		network_free(daemon->network);
 	spawner_free(daemon->spawner);
 	socket_maker_stop();
+	inherited_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);
@@ -364,11 +370,20 @@ static int fail(struct daemon *daemon, GError *error)
 /* False: this process is done and exits with *@status. */
 static bool go_to_background(struct daemon *daemon, int *status, GError **error)
 {
-	if (!daemon->config->settings.daemon)
+	char **command = daemon->options.command;
+
+	if (!daemon->config->settings.daemon && !command)
 		return true;
+	if (daemon->config->settings.daemon && command) {
+		g_set_error(error, USERNET_ERROR, ERROR_USAGE,
+			    "--daemon cannot be used with a command: the network ends with it");
+		return false;
+	}
 	/* The pipe between the two must not become a standard descriptor. */
 	if (!fill_standard_fds(error))
 		return false;
+	if (command)
+		return with_command(command, &daemon->background, &daemon->parent, status, error);
 	return background_fork(&daemon->background, status, error);
 }
 

@@ -122,7 +122,8 @@ class Usernet(Process):
 
 
 class Guest(Process):
-    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=(), netboot=False, devices=()):
+    def __init__(self, lab, name, netdev, mac, pass_fds=(), extra=(), netboot=False, devices=(),
+                 before=()):
         ours, theirs = socket.socketpair()
         self.channel = ours
         self.buffer = b""
@@ -145,7 +146,7 @@ class Guest(Process):
         for line in [netdev] if isinstance(netdev, str) else netdev:
             words += ["-netdev", line]
         words += list(extra)
-        super().__init__(lab, name, words, (theirs.fileno(), *pass_fds))
+        super().__init__(lab, name, [*before, *words], (theirs.fileno(), *pass_fds))
         theirs.close()
 
     def line(self, deadline):
@@ -234,7 +235,10 @@ class WebServer:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                try:
+                    self.wfile.write(data)
+                except ConnectionError:  # the guest, or usernet, is gone
+                    pass
 
             def log_message(self, *_):
                 pass
@@ -316,15 +320,16 @@ class Lab:
         self.kernel = result.stdout.decode().strip()
 
     def guest(self, name, netdev, pass_fds=(), extra=(), netboot=False, wait=True, mac="",
-              devices=()):
+              devices=(), before=()):
         """Boot a guest. NETDEV is QEMU's string with id=n0, or a list of such; the card is on n0.
         Or boot it from the network, by the iPXE that QEMU has for the card. MAC: None for QEMU's
-        own choice. DEVICES: QEMU's -device strings in place of the virtio-net card."""
+        own choice. DEVICES: QEMU's -device strings in place of the virtio-net card.
+        BEFORE: words in front of QEMU."""
         self.make_image()
         self.guest_count += 1
         if mac == "":
             mac = f"52:54:00:12:34:{self.guest_count:02x}"
-        guest = Guest(self, name, netdev, mac, pass_fds, extra, netboot, devices)
+        guest = Guest(self, name, netdev, mac, pass_fds, extra, netboot, devices, before)
         self.processes.append(guest)
         return guest.wait_boot() if wait else guest
 

@@ -3,10 +3,12 @@
 """A newcomer's first hour, step by step: README's commands as written, and the habits of -netdev
 user."""
 
+import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -125,6 +127,31 @@ def restart(lab):
     expect_stopped_cleanly(daemon)
 
 
+def run(lab):
+    """usernetctl run starts the network and moves a user netdev over; the link comes back."""
+    port = free_port()
+    name = f"{lab.word}-run"
+    ctl = [os.environ["USERNETCTL"], "--name", name]
+    os.environ.setdefault("USERNET", "usernet")
+    guest = lab.guest("web", f"user,id=n0,hostfwd=tcp:127.0.0.1:{port}-:80", mac=None,
+                      before=[*ctl, "run", "--guest", "web", "--"])
+    try:
+        address = guest.lease()
+        guest.serve("run by usernetctl")
+        expect(lab.fetch(f"http://127.0.0.1:{port}/"), b"run by usernetctl", "the page")
+        expect(guest.run("cat /sys/class/net/eth0/address").strip(),
+               run_shell(shlex.join([*ctl, "mac", "web"]), 30).strip(), "the MAC address")
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            pid = json.loads(run_shell(shlex.join([*ctl, "--json", "status"]), 30))["pid"]
+            os.kill(pid, how)
+            run_shell(f"while kill -0 {pid}; do sleep 0.1; done", 30)
+            run_shell(f'"$USERNET" --name {name} --daemon --guest web >/dev/null', 30)
+            guest.ping("10.0.2.2")
+            expect(guest.lease(), address, "the address after a restart")
+    finally:
+        subprocess.run([*ctl, "quit"], check=False)
+
+
 def no_mac(lab):
     """Two guests without mac= share one MAC: the log says so."""
     daemon = lab.usernet()
@@ -189,7 +216,7 @@ def own_etc():
 
 
 STEPS = {"quickstart": quickstart, "by-hand": by_hand, "moved-over": moved_over,
-         "restart": restart, "no-mac": no_mac, "vpn": vpn}
+         "restart": restart, "run": run, "no-mac": no_mac, "vpn": vpn}
 
 
 def main():

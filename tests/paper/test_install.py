@@ -14,6 +14,7 @@ bin/usernet
 bin/usernet-passt
 bin/usernetctl
 lib/systemd/user/usernet@.service
+lib/systemd/user/usernet@.socket
 share/bash-completion/completions/usernet
 share/bash-completion/completions/usernet-passt
 share/bash-completion/completions/usernetctl
@@ -47,7 +48,7 @@ class Install(unittest.TestCase):
             self.verify_unit(prefix)
 
     def verify_unit(self, prefix):
-        """systemd-analyze has no complaint of the unit, as instance "lab"."""
+        """systemd-analyze has no complaint of the units, as instance "lab"."""
         if not shutil.which('systemd-analyze'):
             return
         with open(os.path.join(prefix, 'lib/systemd/user/usernet@.service'),
@@ -56,7 +57,10 @@ class Install(unittest.TestCase):
         unit = os.path.join(prefix, 'usernet@lab.service')
         with open(unit, 'w', encoding='utf-8') as file:
             file.write(text)
-        done = subprocess.run(['systemd-analyze', '--user', '--man=no', 'verify', unit], text=True,
+        door = os.path.join(prefix, 'usernet@lab.socket')
+        shutil.copy(os.path.join(prefix, 'lib/systemd/user/usernet@.socket'), door)
+        done = subprocess.run(['systemd-analyze', '--user', '--man=no', 'verify', unit, door],
+                              text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               env={**os.environ, 'XDG_RUNTIME_DIR': prefix})
         self.assertEqual((done.returncode, done.stdout), (0, ''))

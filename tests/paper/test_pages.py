@@ -146,7 +146,7 @@ class Pages(unittest.TestCase):
         self.same('usernetctl(1)', help_options(text),
                   page_options(manual.section('usernetctl.1', 'DESCRIPTION')), 'options')
         commands = text.split('\nCommands:\n')[1].split('\n\n')[0]
-        self.same('usernetctl(1)', set(re.findall(r'^  ([a-z]+(?: [a-z-]+(?= |$))*)', commands,
+        self.same('usernetctl(1)', set(re.findall(r'^  ([a-z-]+(?: [a-z-]+(?= |$))*)', commands,
                                                   flags=re.M)),
                   page_commands(manual.section('usernetctl.1', 'COMMANDS')), 'commands')
 

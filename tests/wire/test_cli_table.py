@@ -69,6 +69,8 @@ USERNET = [
             'remote.type=inet,remote.host=127.0.0.1,remote.port=2', "'local.to' is unexpected",
      'for a stream that listens (server=on)'),
     (USAGE, '--netdev socket,id=a', 'exactly one of', 'listen=, connect=, mcast=, udp= or fd='),
+    (USAGE, '--', "'--'", 'a command must follow'),
+    (USAGE, '--daemon -- true', '--daemon', 'the network ends with it'),
     (USAGE, '--netdev socket,id=a,fd=900', 'file descriptor 900', 'is not open'),
 ]
 
@@ -81,6 +83,11 @@ USERNETCTL = [
     (USAGE, 'guest add', 'guest add', 'write usernetctl guest add NAME'),
     (USAGE, 'dns add x', 'dns add', 'write usernetctl dns add NAME ADDRESS'),
     (USAGE, 'policy host-loopback', 'policy host-loopback', 'on|off|PORTS'),
+    (USAGE, 'run', 'run', 'write usernetctl run [--guest NAME] QEMU'),
+    (USAGE, 'run true', "'true -version' prints no version", 'expected a qemu-system program'),
+    (USAGE, 'run --guest a.b true', "--guest 'a.b'", '1 to 63 letters, digits and'),
+    (USAGE, 'ssh', 'ssh', 'write usernetctl ssh GUEST'),
+    (UNREACHABLE, 'qemu-args web', 'cannot reach usernet', 'Start it with: usernet\n'),
     (UNREACHABLE, 'status', 'cannot reach usernet', 'Start it with: usernet\n'),
     (UNREACHABLE, '--name lab status', 'lab/qmp.sock', 'Start it with: usernet --name lab'),
     (UNREACHABLE, '--socket {dir}/none status', '{dir}/none',
@@ -96,6 +103,7 @@ LIVE = [
     (FAILED, 'connect nobody 22', 'nobody', ''),
     (FAILED, 'policy add x', "'x'", ''),
     (FAILED, 'dns add x y', "'y'", ''),
+    (USAGE, 'qemu-args --format x web', "'x'", 'shell, libvirt or json'),
     (USAGE, 'link x sideways', "'sideways'", 'up or down'),
     (USAGE, 'qmp {', 'not a JSON object', 'see usernetctl --help'),
 ]

@@ -51,6 +51,7 @@ bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, 
 
 /*
  * A bound socket of @type (SOCK_STREAM | SOCK_DGRAM); a stream socket listens (backlog SOMAXCONN).
+ * If the service manager has opened it (inherited.h), that one.
  * A stale unix socket of ours (connect is refused) is unlinked first. A live socket, another user's
  * socket, or another kind of file is an error. Unix sockets get mode 0600. inet: SO_REUSEADDR for
  * streams and multicast groups; IPv6 sockets do not take the IPv4 port. Returns -1 on error; "in

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/inherited.h"
 #include "base/portholder.h"
 #include "base/socket_maker.h"
 #include "base/socket_unix.h"
@@ -103,8 +104,11 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 {
 	int family = addr->sa.sa_family;
 	bool inet = family == AF_INET || family == AF_INET6;
-	autofd int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	autofd int fd = inherited_take(addr, type);
 
+	if (fd >= 0)
+		return steal_fd(&fd);
+	fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		fail(error, errno, "cannot create a socket: %s", g_strerror(errno));
 		return -1;
@@ -272,6 +276,7 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 
 void socket_unlink(const struct sockaddr_any *addr)
 {
-	if (is_unix_path(addr) && !unix_socket_unlink(addr) && socket_maker_runs())
+	if (is_unix_path(addr) && !inherited_has(addr) && !unix_socket_unlink(addr) &&
+	    socket_maker_runs())
 		socket_maker_unlink(addr);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/conntrack.h"
 
+#include "conntrack/hostaddr.h"
 #include "conntrack/judge.h"
 #include "net/network.h"
 #include "net/port.h"
@@ -358,6 +359,11 @@ void conntrack_port_gone(struct conntrack *conntrack, const struct port *port)
 bool conntrack_knows_host_addresses(const struct conntrack *conntrack)
 {
 	return conntrack->judge.hostaddr != NULL;
+}
+
+bool conntrack_is_host_address(struct conntrack *conntrack, const struct in6_addr *addr)
+{
+	return !conntrack->judge.hostaddr || hostaddr_is_own(conntrack->judge.hostaddr, addr);
 }
 
 struct conn_table *conntrack_conns(struct conntrack *conntrack)

@@ -76,6 +76,11 @@ void conntrack_port_gone(struct conntrack *conntrack, const struct port *port);
 
 /* False: host-addresses=off does not work here. */
 bool conntrack_knows_host_addresses(const struct conntrack *conntrack);
+/*
+ * Is @addr (v4-mapped or IPv6) an address of the host now? Two system calls. True also when the
+ * kernel does not tell.
+ */
+bool conntrack_is_host_address(struct conntrack *conntrack, const struct in6_addr *addr);
 struct conn_table *conntrack_conns(struct conntrack *conntrack);
 struct judge *conntrack_judge(struct conntrack *conntrack);
 struct policy_table *conntrack_egress(struct conntrack *conntrack);

@@ -346,6 +346,11 @@ static void resolv_changed(void *data)
 	set_servers(dns);
 }
 
+void dns_host_changed(struct dns *dns)
+{
+	set_servers(dns);
+}
+
 /* --- life --- */
 
 static bool open_all(struct dns *dns, struct network *network, GError **error)

@@ -115,6 +115,11 @@ struct dns_stats {
  */
 struct dns *dns_new(struct network *network, const struct user_config *config,
 		    const struct dns_ops *ops, void *data, GError **error);
+/*
+ * The host's network has changed: sockets are opened anew, waiting lookups sent again, and answers
+ * from before are forgotten.
+ */
+void dns_host_changed(struct dns *dns);
 /* Waiting queries are not answered. */
 void dns_free(struct dns *dns);
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/sockaddr.h"
 #include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/neighbour.h"
+#include "dns/dns.h"
 #include "forward/backlog.h"
 #include "gateway/gateway_priv.h"
 #include "net/guest.h"
@@ -11,7 +16,7 @@
 #include "udp/forward.h"
 #include "udp/udp.h"
 
-/* Network events that the gateway follows. */
+/* What the gateway follows: events of the network, changes of the host's own. */
 
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac)
 {
@@ -69,4 +74,68 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 	default:
 		break;
 	}
+}
+
+/* --- the host --- */
+
+/* A walk over the conns. Neighbours in it often have the same host address: it is asked once. */
+struct sweep {
+	struct gateway *gateway;
+	struct in6_addr addr;
+	bool is_own;
+	unsigned n_closed;
+};
+
+/* The socket's own address; false: it has none that could go. */
+static bool local_address(int fd, struct in6_addr *addr)
+{
+	struct sockaddr_any local = {.len = sizeof(local.storage)};
+
+	if (fd < 0 || getsockname(fd, &local.sa, &local.len) < 0)
+		return false;
+	if (local.sa.sa_family == AF_INET)
+		*addr = address_map4(local.in.sin_addr.s_addr);
+	else if (local.sa.sa_family == AF_INET6)
+		*addr = local.in6.sin6_addr;
+	else
+		return false;
+	return !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_LINKLOCAL(addr);
+}
+
+/* The kernel would retransmit for minutes; the guest's program should know now. */
+static void reset_if_stranded(void *data, struct conn *conn)
+{
+	struct sweep *sweep = data;
+	struct in6_addr addr;
+
+	if (conn->key.proto != IPPROTO_TCP || !conn->ops || !conn->tcp ||
+	    !local_address(tcp_fd(conn), &addr))
+		return;
+	if (!IN6_ARE_ADDR_EQUAL(&addr, &sweep->addr)) {
+		sweep->addr = addr;
+		sweep->is_own = conntrack_is_host_address(sweep->gateway->conntrack, &addr);
+	}
+	if (sweep->is_own)
+		return;
+	tcp_reset(sweep->gateway->tcp, conn);
+	sweep->n_closed++;
+}
+
+void gateway_host_changed(void *data)
+{
+	struct gateway *gateway = data;
+	struct sweep sweep = {.gateway = gateway, .is_own = true};
+	struct network_event event = {.kind = NETWORK_HOST_CHANGED};
+
+	conn_foreach(gateway->conns, reset_if_stranded, &sweep);
+	loop_task_defer(&gateway->service);
+	dns_host_changed(gateway->dns);
+	event.n_closed = sweep.n_closed;
+	if (sweep.n_closed)
+		log_info("the host's network has changed: %u connections from addresses that are "
+			 "gone were reset",
+			 sweep.n_closed);
+	else
+		log_debug("the host's network has changed");
+	network_emit(gateway->netdev.network, &event);
 }

@@ -12,6 +12,7 @@
 #include "forward/backlog.h"
 #include "forward/guestfwd.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/hostnet.h"
 #include "net/guard.h"
 #include "net/served.h"
 #include "net/user_loopback.h"
@@ -100,6 +101,7 @@ static void gateway_destroy(struct netdev *netdev)
 	struct gateway *gateway = container_of(netdev, struct gateway, netdev);
 
 	list_remove(&gateway->observer.link);
+	hostnet_free(gateway->hostnet);
 	loop_timer_cancel(&gateway->advertise);
 	guard_clear_gateway(netdev->network->guard);
 	vswitch_set_isolated(netdev->network->vswitch, false);
@@ -252,6 +254,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	gateway->port.takes_offload = !gateway->nat && !gateway->config.verify_checksums;
 	gateway->observer.event = gateway_on_network_event;
 	network_observe(network, &gateway->observer);
+	gateway->hostnet = hostnet_new(network->loop, gateway_host_changed, gateway);
 	if (gateway->config.ipv6)
 		loop_timer_set(&gateway->advertise, loop_now(network->loop));
 	return &gateway->netdev;

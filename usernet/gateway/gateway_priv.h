@@ -24,6 +24,7 @@
 struct charge_book;
 struct conn_table;
 struct dns_ops;
+struct hostnet;
 struct neighbours;
 struct tcp;
 struct udp;
@@ -51,7 +52,8 @@ struct gateway {
 	usec_t refusal_told; /* when a refused lease was last reported */
 	struct dhcpv6 dhcpv6;
 	struct dns *dns;
-	struct tftp *tftp; /* NULL: no tftp= */
+	struct hostnet *hostnet; /* NULL: changes are not noticed */
+	struct tftp *tftp;       /* NULL: no tftp= */
 	struct loop_timer tftp_timer;
 	struct served *served;
 	struct guestfwds *guestfwds;
@@ -86,6 +88,8 @@ void gateway_answer_reset(struct gateway *gateway, const struct packet *packet);
 
 /* events.c */
 void gateway_on_network_event(struct network_observer *observer, const struct network_event *event);
+/* @data: the gateway. The host's network has changed (hostnet.h). */
+void gateway_host_changed(void *data);
 /* @addr (v4-mapped or IPv6) is at @mac: what waits for it continues. */
 void gateway_address_found(struct gateway *gateway, const struct in6_addr *addr, mac_t mac);
 

@@ -39,6 +39,7 @@ enum network_event_kind {
 	NETWORK_POLICY_DENIED,  /* denial, port, guest (may be NULL) */
 	NETWORK_POLICY_ALLOWED, /* the same; only where there are rules */
 	NETWORK_TROUBLE,        /* trouble, port (may be NULL) */
+	NETWORK_HOST_CHANGED,   /* the host's own network; n_closed */
 };
 
 /* A connection that a guest opened, or was not allowed to; or a name that it asked for. */
@@ -61,6 +62,7 @@ struct network_event {
 	mac_t mac;
 	const struct network_denial *denial;
 	const struct trouble *trouble;
+	unsigned n_closed; /* connections reset, as their host address is gone */
 };
 
 struct network_observer {

@@ -9,6 +9,7 @@ A world beyond the host, for one test: the host has a router, and the router lea
                                           ├─ FORBIDDEN, FORBIDDEN6: rejected as prohibited
                                           └─ NO_NET: no route
 """
+import contextlib
 import ctypes
 import functools
 import os
@@ -69,16 +70,22 @@ class Host:
         """Lines of shell."""
         _run('nsenter', '-n', '-t', str(self.pid), 'sh', '-e', '-c', '\n'.join(lines))
 
-    def listen(self, address, port):
-        """A listening socket of this host."""
+    @contextlib.contextmanager
+    def inside(self):
+        """Sockets made in this context are of this host."""
         with open('/proc/self/ns/net', 'rb') as own, \
                 open(f'/proc/{self.pid}/ns/net', 'rb') as there:
             try:
                 _enter(there)
-                family = socket.AF_INET6 if ':' in address else socket.AF_INET
-                listener = socket.create_server((address, port), family=family)
+                yield
             finally:
                 _enter(own)
+
+    def listen(self, address, port):
+        """A listening socket of this host."""
+        with self.inside():
+            family = socket.AF_INET6 if ':' in address else socket.AF_INET
+            listener = socket.create_server((address, port), family=family)
         listener.settimeout(LIMIT)
         return listener
 
@@ -102,6 +109,24 @@ class World:
         _run('ip', '-6', 'route', 'add', 'default', 'via', ROUTER6)
         if pings:
             self._allow_pings()
+
+    @staticmethod
+    def add_link():
+        """A link of somebody else, as containers have."""
+        _run('ip', 'link', 'add', 'c0', 'type', 'veth', 'peer', 'name', 'c1')
+        _run('ip', 'addr', 'add', '192.0.2.240/28', 'dev', 'c0')
+        _run('ip', 'link', 'set', 'c0', 'up')
+        _run('ip', 'link', 'set', 'c1', 'up')
+
+    @staticmethod
+    def move(old, new):
+        """The host moves from the addresses 198.51.100.OLD and 2001:db8:1::OLD to those of NEW."""
+        _run('ip', 'addr', 'del', f'198.51.100.{old}/24', 'dev', 'h0')
+        _run('ip', 'addr', 'del', f'2001:db8:1::{old}/64', 'dev', 'h0')
+        _run('ip', 'addr', 'add', f'198.51.100.{new}/24', 'dev', 'h0')
+        _run('ip', 'addr', 'add', f'2001:db8:1::{new}/64', 'dev', 'h0', 'nodad')
+        _run('ip', 'route', 'replace', 'default', 'via', ROUTER)
+        _run('ip', '-6', 'route', 'replace', 'default', 'via', ROUTER6)
 
     @staticmethod
     def _allow_pings():

@@ -134,7 +134,7 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		{"help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this", NULL},
 		{0},
 	};
-	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autoptr(GOptionContext) context = g_option_context_new("[-- COMMAND [ARGUMENT...]]");
 	g_autofree char *description =
 		g_strconcat(help_netdevs, help_links, help_taps, help_rest, NULL);
 	bool ok;
@@ -157,6 +157,21 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 	return ok;
 }
 
+/* GLib would drop the "--" only if no option of the command follows. */
+static bool take_command(struct options *options, int *argc, char **argv, GError **error)
+{
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		if (i + 1 == *argc)
+			return usage(error, "a command must follow '%s'", argv[i]);
+		options->command = g_strdupv(argv + i + 1);
+		*argc = i;
+		argv[i] = NULL;
+	}
+	return true;
+}
+
 bool options_parse(struct options *options, int *argc, char ***argv, GError **error)
 {
 	struct words words = {0};
@@ -164,7 +179,7 @@ bool options_parse(struct options *options, int *argc, char ***argv, GError **er
 
 	memset(options, 0, sizeof(*options));
 	options->settings = optstr_new(NULL);
-	ok = parse(options, &words, argc, argv, error);
+	ok = take_command(options, argc, *argv, error) && parse(options, &words, argc, argv, error);
 	if (ok && !options->help && !options->version) {
 		if (*argc > 1)
 			ok = usage(error, "unexpected argument '%s'; options begin with --",
@@ -181,6 +196,7 @@ void options_clear(struct options *options)
 	optstr_free(options->settings);
 	g_strfreev(options->netdevs);
 	g_strfreev(options->guests);
+	g_strfreev(options->command);
 	g_free(options->config);
 	g_free(options->help_text);
 }

@@ -12,7 +12,8 @@ struct options {
 	struct optstr *settings; /* settings.h; checked */
 	char **netdevs;          /* option strings; may be NULL, like the next */
 	char **guests;
-	char *config; /* of --config; NULL: the default for the network's name, if it exists */
+	char *config;   /* of --config; NULL: the default for the network's name, if it exists */
+	char **command; /* behind "--": the network ends with it; NULL: none */
 	bool help, version;
 	char *help_text; /* of --help */
 };

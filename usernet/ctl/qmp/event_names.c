@@ -64,6 +64,7 @@ const struct event_name event_names[] = {
 	  {"address", ARG_STRING, false},
 	  {"subnet", ARG_STRING, false},
 	  TROUBLE_MEMBERS}},
+	{"HOST_NETWORK_CHANGED", {{"closed", ARG_INTEGER, false}}},
 	{"LEASE_GRANTED", {GUEST_MEMBERS, {"address", ARG_STRING, true}}},
 	{"LEASE_REFUSED",
 	 {{"port", ARG_STRING, false}, {"mac", ARG_STRING, false}, {"reason", ARG_STRING, false}}},

@@ -109,6 +109,14 @@ static void policy_verdict(struct events *events, const struct network_event *ev
 	qmp_event(events->qmp, kind, data);
 }
 
+static void host_changed(struct events *events, const struct network_event *event)
+{
+	JsonObject *data = json_object_new();
+
+	json_object_set_int_member(data, "closed", event->n_closed);
+	qmp_event(events->qmp, "HOST_NETWORK_CHANGED", data);
+}
+
 static void observe(struct network_observer *observer, const struct network_event *event)
 {
 	struct events *events = container_of(observer, struct events, observer);
@@ -148,6 +156,9 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_TROUBLE:
 		qmp_event(events->qmp, query_trouble_event(event->trouble),
 			  query_trouble(event->trouble));
+		break;
+	case NETWORK_HOST_CHANGED:
+		host_changed(events, event);
 		break;
 	case NETWORK_FORWARD_REMOVED:
 		forward_changed(events, event, "FORWARD_REMOVED");

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl_argv.h"
+
+#include <string.h>
+
+/* Options of usernetctl with a value in the next word. */
+static const char *const valued[] = {"--name", "--socket", "--id", "--guest", "--format", NULL};
+
+/* The first word from @at that is no option. */
+static int skip_options(char **argv, int at)
+{
+	while (argv[at] && argv[at][0] == '-' && strcmp(argv[at], "--") != 0) {
+		if (g_strv_contains(valued, argv[at]) && argv[at + 1])
+			at++;
+		at++;
+	}
+	return at;
+}
+
+char **ctl_argv_protect(int *argc, char **argv)
+{
+	int verb = skip_options(argv, 1), at;
+	GPtrArray *out;
+
+	if (!argv[verb] || (strcmp(argv[verb], "run") != 0 && strcmp(argv[verb], "ssh") != 0))
+		return argv;
+	at = skip_options(argv, verb + 1);
+	if (!argv[at] || !strcmp(argv[at], "--"))
+		return argv;
+	out = g_ptr_array_new();
+	for (int i = 0; i < *argc; i++) {
+		if (i == at)
+			g_ptr_array_add(out, (char *)"--");
+		g_ptr_array_add(out, argv[i]);
+	}
+	*argc = (int)out->len;
+	g_ptr_array_add(out, NULL);
+	return (char **)g_ptr_array_free(out, FALSE);
+}

@@ -11,6 +11,7 @@
 #include "ctl_enter.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
+#include "ctl_pipe.h"
 #include "ctl_policy.h"
 #include "ctl_save.h"
 #include "ctl_session.h"
@@ -382,6 +383,9 @@ static const struct verb verbs[] = {
 	{"enter", "[OPTIONS] [-- COMMAND]",
 	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
 	 ctl_run_enter},
+	{"pipe", "[--uplink] [-- COMMAND]",
+	 "frames on standard input and output, ours or COMMAND's, for ssh", ANY_PARAMS, false,
+	 ctl_run_pipe},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -459,9 +463,10 @@ static char *describe_verbs(void)
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
 		"  usernetctl enter -- curl http://web/\n"
+		"  usernetctl pipe -- ssh HOST usernetctl pipe\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"
-		"cannot be reached. enter: that of COMMAND, 128 + N if signal N ended it, 125 if the\n"
-		"namespace failed, 126 and 127 if COMMAND cannot be run or found.\n");
+		"cannot be reached. enter, pipe: that of COMMAND, 128 + N if signal N ended it, 125 if it\n"
+		"cannot be set up, 126 and 127 if COMMAND cannot be run or found.\n");
 	return g_string_free(out, FALSE);
 }
 
@@ -517,7 +522,7 @@ int main(int argc, char **argv)
 	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
-	gboolean json = FALSE, version = FALSE;
+	gboolean json = FALSE, uplink = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
 		 "NAME"},
@@ -539,6 +544,9 @@ int main(int argc, char **argv)
 		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
 		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
 		 "enter: write a byte to FD when the network is there", "FD"},
+		{"uplink", 0, 0, G_OPTION_ARG_NONE, &uplink,
+		 "pipe: no frames to other uplinks; for more than two networks, each linked to "
+		 "each", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -561,6 +569,7 @@ int main(int argc, char **argv)
 		return ctl_usage("a command is missing");
 	session.enter = &enter;
 	session.json = json;
+	session.uplink = uplink;
 	session.id = id;
 	session.named = name;
 	return run_verb(args, name ? name : "default", socket, &session);

@@ -16,6 +16,7 @@ const struct netdev_kind *const netdev_kinds[] = {
 	&netdev_kind_socket,
 	&netdev_kind_tap,
 	&netdev_kind_vde,
+	&netdev_kind_vxlan,
 	NULL,
 };
 

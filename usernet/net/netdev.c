@@ -77,6 +77,13 @@ void netdev_set_isolate(struct netdev *netdev, const char *isolate)
 		port->group = netdev->group;
 }
 
+void netdev_set_uplink(struct netdev *netdev, bool uplink)
+{
+	netdev->uplink = uplink;
+	list_for_each (port, &netdev->ports, struct port, netdev_link)
+		port->uplink = uplink;
+}
+
 void netdev_set_vlans(struct netdev *netdev, uint16_t own, const struct vlan_set *set)
 {
 	struct vlan_set *old = netdev->vlans.set;
@@ -121,6 +128,7 @@ void netdev_add_port(struct netdev *netdev, struct port *port, const struct port
 	port->peer = g_strdup(peer);
 	port->link_up = netdev->link_up;
 	port->group = netdev->group;
+	port->uplink = netdev->uplink;
 	port->vlans = netdev->vlans;
 	list_append(&netdev->ports, &port->netdev_link);
 	vswitch_add_port(netdev->network->vswitch, port);

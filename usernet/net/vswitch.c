@@ -181,6 +181,8 @@ static bool reaches(const struct port *from, const struct port *to)
 
 	if (from->trusted || to->trusted)
 		return true;
+	if (from->uplink && to->uplink)
+		return false;
 	return group != PORT_GROUP_ALONE && group == group_of(to);
 }
 

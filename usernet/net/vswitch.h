@@ -28,6 +28,11 @@ struct vswitch;
 #define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches no other guest */
 
 /*
+ * Split horizon: frames pass between two ports with port::uplink in no case, so switches that are
+ * all linked to each other by uplinks do not loop frames.
+ */
+
+/*
  * Checks a frame between a port's reader and the switch. False drops it; the guard counts the
  * reason. Not called for trusted ports, nor for a frame with the same MAC and source IP addresses
  * as the one before it unless guard_must_see().

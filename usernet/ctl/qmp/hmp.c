@@ -191,7 +191,7 @@ static const struct hmp_command commands[9] = {
 	{"hostfwd_remove", NULL, 1, 2, "[netdev_id] [tcp|udp]:[hostaddr]:hostport",
 	 "remove host-to-guest TCP or UDP redirection", run_hostfwd_remove},
 	{"info", NULL, 0, 2, "[subcommand]", "show information about the network", run_info},
-	{"netdev_add", NULL, 1, 1, "[user|stream|dgram|socket|tap|vde],id=str[,prop=value][,...]",
+	{"netdev_add", NULL, 1, 1, "[user|stream|dgram|socket|tap|vde|vxlan],id=str[,prop=value][,...]",
 	 "add host network device", run_netdev_add},
 	{"netdev_del", NULL, 1, 1, "id", "remove host network device", run_netdev_del},
 	{"quit", "q", 0, 0, "", "quit usernet", run_quit},

@@ -546,7 +546,8 @@ int main(int argc, char **argv)
 		 "enter: write a byte to FD when the network is there", "FD"},
 		{"uplink", 0, 0, G_OPTION_ARG_NONE, &uplink,
 		 "pipe: no frames to other uplinks; for more than two networks, each linked to "
-		 "each", NULL},
+		 "each",
+		 NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},

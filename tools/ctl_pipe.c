@@ -40,8 +40,7 @@ static int attach(struct ctl_session *session, int fd)
 	json_object_set_string_member(args, "addr.type", "fd");
 	json_object_set_string_member(args, "addr.str", "pipe");
 	json_object_set_boolean_member(args, "with-client", TRUE);
-	if (session->uplink)
-		json_object_set_boolean_member(args, "uplink", TRUE);
+	json_object_set_boolean_member(args, "uplink", !session->transit);
 	return ctl_request(session, "netdev_add", args, &result);
 }
 

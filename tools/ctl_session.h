@@ -23,7 +23,7 @@ struct ctl_session {
 	const char *id;   /* --id: the netdev of hostfwd */
 	const char *name; /* the network's name */
 	bool named;       /* --name was given */
-	bool uplink;      /* --uplink: the netdev of pipe */
+	bool transit;     /* --transit: the netdev of pipe is no uplink */
 	const struct ctl_enter *enter;
 };
 

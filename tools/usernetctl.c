@@ -383,7 +383,7 @@ static const struct verb verbs[] = {
 	{"enter", "[OPTIONS] [-- COMMAND]",
 	 "run a command, or $SHELL, on the network: any program of this machine", ANY_PARAMS, false,
 	 ctl_run_enter},
-	{"pipe", "[--uplink] [-- COMMAND]",
+	{"pipe", "[--transit] [-- COMMAND]",
 	 "frames on standard input and output, ours or COMMAND's, for ssh", ANY_PARAMS, false,
 	 ctl_run_pipe},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
@@ -522,7 +522,7 @@ int main(int argc, char **argv)
 	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
-	gboolean json = FALSE, uplink = FALSE, version = FALSE;
+	gboolean json = FALSE, transit = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
 		 "NAME"},
@@ -544,10 +544,8 @@ int main(int argc, char **argv)
 		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
 		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
 		 "enter: write a byte to FD when the network is there", "FD"},
-		{"uplink", 0, 0, G_OPTION_ARG_NONE, &uplink,
-		 "pipe: no frames to other uplinks; for more than two networks, each linked to "
-		 "each",
-		 NULL},
+		{"transit", 0, 0, G_OPTION_ARG_NONE, &transit,
+		 "pipe: pass frames on to other uplinks, for the network in the middle", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -570,7 +568,7 @@ int main(int argc, char **argv)
 		return ctl_usage("a command is missing");
 	session.enter = &enter;
 	session.json = json;
-	session.uplink = uplink;
+	session.transit = transit;
 	session.id = id;
 	session.named = name;
 	return run_verb(args, name ? name : "default", socket, &session);

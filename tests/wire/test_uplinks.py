@@ -221,6 +221,48 @@ class Vxlan(UplinkCase):
         self.assertEqual(guest.seen, [])
 
 
+class TwoGateways(UplinkCase):
+    def events(self, network):
+        return [(each['port'].split('.')[0].split('-')[0], each['dhcp'])
+                for each in network.ask('query-troubles') if each['event'] == 'OTHER_GATEWAY']
+
+    def check(self, near, far):
+        """near is older."""
+        self.join(near, far)
+        until(lambda: self.events(far) == [('pipe', 'there')], 'the younger gateway yields')
+        until(lambda: self.events(near) == [('pipe', 'here')], 'the older one tells it')
+        self.assertIn('it serves DHCP, this network\'s does not', far.daemon.errors())
+        stations = [self.station(network) for network in (near, far, near, far)]
+        self.assertEqual(len({station.ip for station in stations}), 4)
+        self.assertEqual(far.ask('query-leases'), [])
+        self.assertEqual(len(near.ask('query-leases')), 4)
+        return stations
+
+    def test_the_older_one_serves_dhcp(self):
+        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        far = self.network('--netdev', 'user,id=nat,host=10.0.2.4', '--netdev', LAN)
+        stations = self.check(near, far)
+        self.assertEqual({station.router for station in stations}, {GATEWAY})
+        for station in stations:
+            station.ping(GATEWAY)
+            station.ping('10.0.2.4')
+
+    def test_with_the_same_address_guests_use_their_own_side(self):
+        near, far = (self.network('--netdev', 'user,id=nat', '--netdev', LAN) for _ in range(2))
+        for station in self.check(near, far):
+            station.ping(GATEWAY)
+            station.ping(GATEWAY)
+
+    def test_a_guest_does_not_stop_dhcp(self):
+        """Its frame says that it is older; its port is no uplink."""
+        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        guest = self.guest(near)
+        guest.send(pk.eth(pk.BROADCAST, mac(7), 0x88b6,
+                          b'usernet gateway\1' + bytes(7) + b'\1' + bytes(12) + bytes(10)))
+        until(lambda: self.events(near) == [('lan', 'here')], 'the report')
+        self.station(near)
+
+
 class Pipe(UplinkCase):
     def test_leases_come_from_one_gateway(self):
         near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
@@ -256,13 +298,13 @@ class Pipe(UplinkCase):
     def test_three_in_a_triangle_do_not_loop(self):
         networks = [self.network('--netdev', LAN) for _ in range(3)]
         for n in range(3):
-            self.join(networks[n], networks[(n + 1) % 3], '--uplink')
+            self.join(networks[n], networks[(n + 1) % 3])
         self.assert_no_loop(networks)
 
     def test_a_chain_passes_frames_on(self):
         networks = [self.network('--netdev', LAN) for _ in range(3)]
         for n in range(2):
-            self.join(networks[n], networks[n + 1])
+            self.join(networks[n], networks[n + 1], '--transit')
         self.assert_no_loop(networks)
 
     def test_standard_input_and_output_are_the_frames(self):

@@ -101,8 +101,10 @@ static void gateway_destroy(struct netdev *netdev)
 
 	list_remove(&gateway->observer.link);
 	loop_timer_cancel(&gateway->advertise);
+	other_gateway_clear(&gateway->other);
 	guard_clear_gateway(netdev->network->guard);
 	vswitch_set_isolated(netdev->network->vswitch, false);
+	vswitch_set_fixed(netdev->network->vswitch, 0);
 	netdev_remove_port(&gateway->port);
 	close_paths(gateway);
 	close_services(gateway);
@@ -144,6 +146,7 @@ static void protect(struct gateway *gateway)
 
 	gateway_set_isolated(gateway, gateway->config.isolated);
 	guard_set_gateway_mac(guard, gateway->mac);
+	vswitch_set_fixed(gateway->netdev.network->vswitch, gateway->mac);
 	if (gateway->config.ipv4) {
 		guard_protect_v4(guard, gateway->config.host);
 		guard_protect_v4(guard, gateway->config.dns);
@@ -249,6 +252,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	/* libslirp and checksum=verify need whole checksums. */
 	gateway->port.takes_offload = !gateway->nat && !gateway->config.verify_checksums;
 	gateway->observer.event = gateway_on_network_event;
+	other_gateway_init(&gateway->other, network, &gateway->config, &gateway->outbox,
+			   &gateway->service);
 	network_observe(network, &gateway->observer);
 	if (gateway->config.ipv6)
 		loop_timer_set(&gateway->advertise, loop_now(network->loop));

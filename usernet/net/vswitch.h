@@ -52,6 +52,9 @@ void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *da
 /* Guests reach only trusted ports, unless their netdev has a group (the gateway's isolate=on). */
 void vswitch_set_isolated(struct vswitch *vswitch, bool isolated);
 
+/* @mac is only at trusted ports, whoever else sends from it: the gateway's. 0: none. */
+void vswitch_set_fixed(struct vswitch *vswitch, mac_t mac);
+
 void vswitch_add_port(struct vswitch *vswitch, struct port *port);
 /* Forgets its stations and resumes the ports that wait for it. Does nothing when not added. */
 void vswitch_remove_port(struct port *port);

@@ -157,6 +157,8 @@ static const struct wrong wrongs[] = {
 	{"x", "No : separators", FORM},
 	{"tcp", "No : separators", FORM},
 	{"2222", "No : separators", FORM},
+	{"*:192.0.2.7-web", "Bad protocol name",
+	 "all ports of an address cannot be forwarded: each needs a socket"},
 	{"sctp::80-:80", "Bad protocol name", "'sctp'" PROTOCOLS},
 	{"icmp::1-:1", "Bad protocol name", "'icmp'" PROTOCOLS},
 	{"TCP::80-:80", "Bad protocol name", "'TCP'" PROTOCOLS},

@@ -224,6 +224,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, gateway_serve);
 	user_config_copy(&gateway->config, &resolved);
 	gateway->mac = user_config_mac(&resolved);
+	outgoing_warn(&resolved.outgoing, config->id);
 	if (!open_services(gateway, network, error)) {
 		close_services(gateway);
 		user_config_clear(&gateway->config);

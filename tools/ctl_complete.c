@@ -186,7 +186,7 @@ static unsigned matched(const struct completion *c, char **row, bool *more)
 {
 	unsigned i = 0;
 
-	while (row[i] && i < c->done->len && !strcmp(row[i], c->done->pdata[i]))
+	while (i < c->done->len && row[i] && !strcmp(row[i], c->done->pdata[i]))
 		i++;
 	*more = row[i] && i == c->done->len;
 	return row[i] ? 0 : i;

@@ -421,7 +421,7 @@ static int run(struct ctl_session *session, struct inside *in, int sock)
 		if (status == CTL_DONE)
 			(void)!write(sock, "", 1);
 		else
-			close(sock); /* the inside sees the end and exits */
+			shutdown(sock, SHUT_RDWR); /* the inside sees the end and exits */
 	}
 	return wait_for(pid, session, sock);
 }

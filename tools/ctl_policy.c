@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 int ctl_run_policy(struct ctl_session *session, char **params)
 {
@@ -44,6 +45,90 @@ static int change(struct ctl_session *session, const char *command, char **param
 	if (n)
 		printf("%" G_GINT64_FORMAT " %s denied now and closed\n", n,
 		       n == 1 ? "connection is" : "connections are");
+	return status;
+}
+
+/* "time", in seconds since 1970, as the time of day. */
+static void print_times(JsonArray *rows)
+{
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		JsonObject *row = json_array_get_object_element(rows, i);
+		time_t seconds = (time_t)json_object_get_int_member(row, "time");
+		char when[32];
+		struct tm tm;
+
+		strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
+		json_object_set_string_member(row, "time", when);
+	}
+}
+
+int ctl_run_policy_log(struct ctl_session *session, char **params)
+{
+	static const struct ctl_column columns[] = {
+		{"TIME", "time"},         {"GUEST", "guest"}, {"MAC", "mac"},
+		{"VERDICT", "verdict"},   {"NAME", "name"},   {"ADDRESS", "address"},
+		{"PROTOCOL", "protocol"}, {"PORT", "port"},   {"RULE", "rule"},
+		{"TIMES", "times"},       {NULL, NULL},
+	};
+	g_autoptr(JsonNode) result = NULL;
+	int status = ctl_request(session, "query-policy-log", NULL, &result);
+	JsonArray *rows;
+
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	rows = json_node_get_array(result);
+	print_times(rows);
+	if (json_array_get_length(rows))
+		ctl_table_print(rows, columns);
+	else
+		puts("no verdicts");
+	return status;
+}
+
+int ctl_run_policy_learned(struct ctl_session *session, char **params)
+{
+	g_autoptr(JsonNode) result = NULL;
+	JsonObject *args = json_object_new();
+	JsonArray *rows;
+	int status;
+
+	if (params[0] && params[1])
+		return ctl_usage("'%s': expected at most one guest", params[1]);
+	if (params[0])
+		json_object_set_string_member(args, "guest", params[0]);
+	status = ctl_request(session, "query-policy-learned", args, &result);
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	rows = json_node_get_array(result);
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		JsonObject *row = json_array_get_object_element(rows, i);
+
+		puts(json_object_get_string_member(row, "rule"));
+	}
+	return status;
+}
+
+int ctl_run_explain(struct ctl_session *session, char **params)
+{
+	static const struct ctl_column columns[] = {
+		{"PROTOCOL", "protocol"}, {"VERDICT", "verdict"}, {"NAME", "name"},
+		{"RULE", "rule"},         {"WHY", "why"},         {NULL, NULL}};
+	g_autoptr(JsonNode) result = NULL;
+	JsonObject *args = json_object_new(), *object;
+	int status;
+
+	json_object_set_string_member(args, "guest", params[0]);
+	json_object_set_string_member(args, "target", params[1]);
+	status = ctl_request(session, "policy-explain", args, &result);
+	if (status != CTL_DONE || ctl_print_json(session, result))
+		return status;
+	object = json_node_get_object(result);
+	if (json_object_has_member(object, "connections")) {
+		ctl_table_print(json_object_get_array_member(object, "connections"), columns);
+		json_object_remove_member(object, "connections");
+	} else {
+		ctl_table_print_object(object, 0);
+	}
 	return status;
 }
 

@@ -6,6 +6,9 @@
 
 /* Commands for what guests may reach and have reached. */
 int ctl_run_policy(struct ctl_session *session, char **params);
+int ctl_run_policy_log(struct ctl_session *session, char **params);
+int ctl_run_policy_learned(struct ctl_session *session, char **params);
+int ctl_run_explain(struct ctl_session *session, char **params);
 int ctl_run_policy_add(struct ctl_session *session, char **params);
 int ctl_run_policy_remove(struct ctl_session *session, char **params);
 int ctl_run_host_loopback(struct ctl_session *session, char **params);

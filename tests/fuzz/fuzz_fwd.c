@@ -152,6 +152,29 @@ static void check_guestfwd(const char *text)
 	fwd_guestfwd_clear(&rule);
 }
 
+/* Looking for what the rule is about finds it, or a narrower one. */
+static void check_lookup(struct policy *policy, const struct policy_rule *rule)
+{
+	struct dns_name below;
+	const struct dns_name *names[] = {&rule->name.name};
+	struct policy_target target = {.proto = rule->proto ? rule->proto : IPPROTO_TCP,
+				       .dst = rule->net,
+				       .port = rule->n_ports ? rule->ports[0].first : 0};
+	const struct policy_rule *found;
+
+	if (rule->by_name) {
+		if (rule->name.below && !dns_name_prepend(&below, "a", &rule->name.name))
+			return;
+		target.dst = (struct in6_addr){.s6_addr = {0x20, 0x01}};
+		target.names = names;
+		target.n_names = 1;
+		if (rule->name.below)
+			names[0] = &below;
+	}
+	found = policy_look(policy, &target, NULL);
+	check(found && policy_rule_compare(found, rule) <= 0);
+}
+
 static void check_policy(struct policy *policy, const char *text)
 {
 	GError *error = NULL;
@@ -164,11 +187,14 @@ static void check_policy(struct policy *policy, const char *text)
 		return;
 	check(policy_rule_parse(&other, allow, printed, NULL));
 	check(policy_rule_same_flows(&rule, &other) && !policy_rule_compare(&rule, &other));
-	/* A network contains its own first address. */
-	if (!rule.every)
+	/* A network contains its own first address, and a name stands for itself. */
+	if (rule.by_name)
+		check(policy_rule_matches_name(&rule, &rule.name.name) == !rule.name.below);
+	else if (!rule.every)
 		check(policy_rule_matches(&rule, rule.proto ? rule.proto : IPPROTO_TCP, &rule.net,
-					  rule.ports.first));
+					  rule.n_ports ? rule.ports[0].first : 0));
 	policy_add(policy, allow, text, NULL);
+	check_lookup(policy, &rule);
 	for (unsigned i = 1; i < policy_count(policy); i++) {
 		uint64_t hits;
 

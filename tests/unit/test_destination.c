@@ -206,7 +206,7 @@ static bool table_allows(struct policy_table *table, const char *dst)
 
 	if (inet_pton(AF_INET6, dst, &target.dst) != 1)
 		target.dst = address_map4(inet_addr(dst));
-	return policy_table_judge(table, 1, &target).allow;
+	return policy_table_look(table, 1, &target).allow;
 }
 
 /* One address in all the forms that lead to it: 192.0.2.1. */
@@ -219,8 +219,8 @@ START_TEST(ipv6_forms_are_judged_as_the_ipv4_they_carry)
 {
 	struct loop *loop = new_test_loop();
 	struct network *network = network_new(loop, "test");
-	struct policy_table *deny = policy_table_new(network, false);
-	struct policy_table *allow = policy_table_new(network, false);
+	struct policy_table *deny = policy_table_new(network, &config);
+	struct policy_table *allow = policy_table_new(network, &config);
 
 	ck_assert(policy_table_add(deny, NULL, false, "192.0.2.0/24", NULL));
 	ck_assert(policy_table_add(allow, NULL, false, "*", NULL));

@@ -108,7 +108,7 @@ END_TEST
 
 /* RFC 4787 5: peers that the guest has not sent to are judged. */
 /* What the conn of guest's and gateway's ports has counted towards the guest. */
-static const struct conn_count *bed_peer_count(uint16_t guest_port, uint16_t peer_port)
+static struct conn_count bed_peer_count(uint16_t guest_port, uint16_t peer_port)
 {
 	struct ends ends = bed_ends(false, guest_port, peer_port);
 	struct packet packet;
@@ -117,7 +117,7 @@ static const struct conn_count *bed_peer_count(uint16_t guest_port, uint16_t pee
 	uint8_t *frame = bed_put(&ends, "", 0, &len);
 
 	ck_assert(packet_parse(&packet, &(struct frame){frame, (uint32_t)len}, &why));
-	return &bed_conn(&packet)->count[CONN_TO_GUEST];
+	return bed_conn(&packet)->count[CONN_TO_GUEST];
 }
 
 START_TEST(unknown_peers_are_judged)
@@ -133,8 +133,8 @@ START_TEST(unknown_peers_are_judged)
 	host_answer(&stranger, &host, "stranger", 8);
 	bed_expect(1);
 	bed_check(0, stranger.port, 4000, "stranger", 8);
-	ck_assert_uint_eq(bed_peer_count(4000, stranger.port)->packets, 1);
-	ck_assert_uint_eq(bed_peer_count(4000, stranger.port)->bytes, 8);
+	ck_assert_uint_eq(bed_peer_count(4000, stranger.port).packets, 1);
+	ck_assert_uint_eq(bed_peer_count(4000, stranger.port).bytes, 8);
 	bed_forget();
 	close(stranger.fd);
 

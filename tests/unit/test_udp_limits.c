@@ -84,7 +84,8 @@ END_TEST
 START_TEST(the_longest_silent_socket_gives_way)
 {
 	struct charge *charge = guest_charge();
-	unsigned max = charge_book_max(bed.charges, CHARGE_FDS);
+	unsigned all = charge_book_max(bed.charges, CHARGE_FDS);
+	unsigned max = all - all / CHARGE_DENOMINATOR; /* the rest is for other ports */
 	struct host host;
 	struct ends ends;
 	uint16_t port;

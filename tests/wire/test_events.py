@@ -8,7 +8,8 @@ from lib.schema import Schema
 TROUBLES = {'GUEST_MAC_CONFLICT', 'GUEST_ADDRESS_CONFLICT', 'GUEST_WRONG_SUBNET',
             'GUEST_WITHOUT_ADDRESS', 'BUDGET_EXHAUSTED', 'FORWARD_WAITING'}
 TESTED = {'NETDEV_STREAM_CONNECTED', 'NETDEV_STREAM_DISCONNECTED', 'GUEST_JOINED', 'GUEST_LEFT',
-          'LEASE_GRANTED', 'LEASE_REFUSED', 'FORWARD_ADDED', 'FORWARD_REMOVED', 'POLICY_DENIED', 'SHUTDOWN'}
+          'LEASE_GRANTED', 'LEASE_REFUSED', 'FORWARD_ADDED', 'FORWARD_REMOVED', 'POLICY_ALLOWED',
+          'POLICY_DENIED', 'SHUTDOWN'}
 
 
 class Events(GatewayCase):
@@ -71,6 +72,16 @@ class Events(GatewayCase):
                          (pk.mac_text(station.mac), 'lan.1', 'udp', '192.0.2.1', 53,
                           'deny=192.0.2.0/24'))
         station.ping(GATEWAY)
+
+    def test_what_policy_allows_is_told(self):
+        self.start('deny=*,allow=udp:192.0.2.0/24')
+        station = self.station()
+        station.send_udp('192.0.2.1', 5353, b'x')
+        allowed = self.event('POLICY_ALLOWED')
+        self.assertEqual((allowed['mac'], allowed['port'], allowed['protocol'],
+                          allowed['destination'], allowed['destination-port'], allowed['rule']),
+                         (pk.mac_text(station.mac), 'lan.1', 'udp', '192.0.2.1', 5353,
+                          'allow=udp:192.0.2.0/24'))
 
     def test_end_is_told(self):
         self.start()

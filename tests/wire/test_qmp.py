@@ -16,7 +16,8 @@ COMMANDS = {
     "qmp_capabilities", "query-commands", "query-version", "query-status", "netdev_add",
     "netdev_del", "set_link", "getfd", "closefd", "connect", "quit", "human-monitor-command",
     "query-name", "query-qmp-schema", "query-troubles", "query-config", "query-network", "query-netdevs", "query-guests", "query-leases", "query-forwards",
-    "query-connections", "query-policy", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add",
+    "query-connections", "query-policy", "query-policy-log",
+    "query-policy-learned", "policy-explain", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add",
     "hostfwd-remove", "guestfwd-add", "guestfwd-remove", "guest-add",
     "guest-remove", "dns-add", "dns-remove", "reload",
 }

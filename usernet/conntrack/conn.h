@@ -101,6 +101,7 @@ struct conn {
 	bool admitted;  /* the guest's packets pass without a new verdict */
 	bool served;    /* a server of the gateway's own answers: policy does not apply */
 	bool cut;       /* denied by changed rules: no packet passes either way */
+	bool sni, host; /* the guest's first bytes are judged: conntrack_said() */
 	mac_t mac;      /* the guest's when the conn was opened */
 	unsigned port_id;
 	const struct conn_ops *ops; /* NULL: no fast path holds it */
@@ -110,6 +111,7 @@ struct conn {
 	};
 	struct charge *charge; /* the charge of the guest's port; a reference */
 	const char *rule;      /* GRefString: the rule or forward that allowed it; NULL: none */
+	const char *name; /* GRefString: the peer's name, as the guest asked for it; NULL: none */
 	usec_t since, seen;
 	struct conn_count count[2]; /* by enum conn_way */
 	struct conn_tcp ends;

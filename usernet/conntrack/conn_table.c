@@ -138,6 +138,7 @@ void conn_unlink(struct conn_table *table, struct conn *conn)
 	leave_share(table, conn);
 	if (conn->rule)
 		g_ref_string_release((char *)conn->rule);
+	conn_name(conn, NULL, false, false);
 	table->n--;
 	list_append(&table->idle, &conn->link);
 }
@@ -239,6 +240,7 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 		.seen = now,
 		.guest = conn_guest_of(table, &key->guest),
 	};
+	conn_name(conn, origin->name, origin->sni, origin->host);
 	join_share(table, conn, origin->port_id);
 	conn->guest->mac = origin->mac;
 	conn->guest->spoke |= origin->opener == CONN_BY_GUEST;
@@ -288,6 +290,17 @@ void conn_admit(struct conn_table *table, struct conn *conn, const char *rule, u
 	conn->admitted = true;
 	conn->cut = false;
 	touch(table, conn, now);
+}
+
+void conn_name(struct conn *conn, const char *name, bool sni, bool host)
+{
+	const char *old = conn->name; /* perhaps the only reference to @name */
+
+	conn->name = name ? g_ref_string_acquire((char *)name) : NULL;
+	if (old)
+		g_ref_string_release((char *)old);
+	conn->sni = sni;
+	conn->host = host;
 }
 
 void conn_close(struct conn_table *table, struct conn *conn, usec_t now)

@@ -33,6 +33,8 @@ struct conn_origin {
 	enum conn_opener opener;
 	/* GRefString: what allowed it; the conn takes a reference. NULL: nothing. */
 	const char *rule;
+	const char *name; /* GRefString, as conn::name; the conn takes a reference */
+	bool sni, host;   /* as conn::sni, conn::host */
 	mac_t mac;
 	unsigned port_id; /* port::id of the guest's port, which is charged; 0: unknown */
 	bool served;      /* as conn::served */
@@ -55,6 +57,8 @@ void conn_pass(struct conn_table *table, struct conn *conn, const struct packet 
 	       enum conn_way way, usec_t now);
 /* Admits a conn that the peer began, or that was cut. @rule as in struct conn_origin. */
 void conn_admit(struct conn_table *table, struct conn *conn, const char *rule, usec_t now);
+/* Sets conn::name and how the first bytes are judged. */
+void conn_name(struct conn *conn, const char *name, bool sni, bool host);
 /* The guest's address is now @mac's, at port @port_id: @conn and its charges move there. */
 void conn_move(struct conn_table *table, struct conn *conn, mac_t mac, unsigned port_id);
 /* Policy now denies @conn: no more packets pass. */

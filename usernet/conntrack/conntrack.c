@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/conntrack.h"
 
-#include "conntrack/denials.h"
-#include "conntrack/destination.h"
-#include "conntrack/hostaddr.h"
-#include "conntrack/policy_table.h"
+#include "conntrack/judge.h"
 #include "net/network.h"
+#include "net/port.h"
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
 
@@ -20,11 +18,8 @@ struct conntrack {
 	const struct user_config *config;
 	struct loop_task *service;
 	struct conn_table *conns;
-	struct policy_table *policy_table;
-	struct denials denials;
-	struct hostaddr *hostaddr;
-	char *host_addresses; /* GRefString */
-	GArray *resets;       /* struct conn_key */
+	struct judge judge;
+	GArray *resets; /* struct conn_key */
 	struct cut_fragments cut_fragments;
 	unsigned n_cut; /* by the rejudging under way */
 };
@@ -40,72 +35,6 @@ static void pass(struct conntrack *conntrack, struct conn *conn, const struct pa
 {
 	if (!conn->ops && !conntrack->config->offload)
 		conn_pass(conntrack->conns, conn, packet, way, now(conntrack));
-}
-
-/* --- judging --- */
-
-static bool is_gateway(const struct user_config *config, const struct in6_addr *addr)
-{
-	return IN6_IS_ADDR_V4MAPPED(addr) ? address_v4(addr).s_addr == config->host.s_addr
-					  : IN6_ARE_ADDR_EQUAL(addr, &config->host6);
-}
-
-static bool leads_to_host(struct conntrack *conntrack, const struct in6_addr *addr)
-{
-	struct in6_addr carried;
-
-	return hostaddr_is_own(conntrack->hostaddr, addr) ||
-	       (address_carried_v4(addr, &carried) &&
-		hostaddr_is_own(conntrack->hostaddr, &carried));
-}
-
-/* The policy's verdict on what destination.h allows. */
-static struct policy_table_verdict judge(struct conntrack *conntrack, mac_t mac,
-					 const struct conn_key *key, bool count)
-{
-	struct policy_table_target target = {.proto = key->proto, .dst = key->peer};
-
-	if (!conntrack->config->host_addresses && !is_gateway(conntrack->config, &key->peer) &&
-	    leads_to_host(conntrack, &key->peer))
-		return (struct policy_table_verdict){false, conntrack->host_addresses};
-	if (key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP)
-		target.port = key->peer_port;
-	return count ? policy_table_judge(conntrack->policy_table, mac, &target)
-		     : policy_table_look(conntrack->policy_table, mac, &target);
-}
-
-/* May this guest open a conn of this key? Not counted as a hit of any rule. */
-static bool reaches(struct conntrack *conntrack, mac_t mac, const struct conn_key *key)
-{
-	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
-
-	return destination_reaches(conntrack->config, v6, key->proto, &key->peer, key->peer_port) &&
-	       judge(conntrack, mac, key, false).allow;
-}
-
-static void deny(struct conntrack *conntrack, const struct port *from, mac_t mac,
-		 const struct packet *packet, const char *rule)
-{
-	bool has_port = packet->proto == IPPROTO_TCP || packet->proto == IPPROTO_UDP;
-
-	denials_note(&conntrack->denials, from, mac,
-		     (struct network_denial){
-			     .proto = packet->proto,
-			     .dst = packet->dst,
-			     .port = has_port ? packet->dport : 0,
-			     .rule = rule,
-		     });
-}
-
-static bool may_go_to(struct conntrack *conntrack, const struct port *from, mac_t mac,
-		      const struct packet *packet, enum drop_reason *why)
-{
-	if (destination_allows(conntrack->config, packet, why))
-		return true;
-	if (*why == DROP_POLICY)
-		deny(conntrack, from, mac, packet,
-		     is_gateway(conntrack->config, &packet->dst) ? "host-loopback" : "built-in");
-	return false;
 }
 
 /* --- from the guest --- */
@@ -135,10 +64,12 @@ static bool inherits(struct conntrack *conntrack, const struct port *from, mac_t
 	if (conn->mac == mac || conn->opener == CONN_BY_FORWARD || conn->served ||
 	    !conn->admitted || conn_is_closed(conn))
 		return true;
-	verdict = judge(conntrack, mac, &conn->key, true);
-	if (verdict.allow)
+	verdict = judge_conn(&conntrack->judge, mac, &conn->key, NULL, NULL);
+	if (verdict.decided)
+		policy_hit(verdict.decided);
+	if (verdict.allow && !verdict.sni && !verdict.host)
 		return true;
-	deny(conntrack, from, mac, packet, verdict.rule);
+	judge_deny(&conntrack->judge, from, mac, packet, verdict.rule, verdict.name);
 	conn_cut(conntrack->conns, conn, now(conntrack));
 	reset_for_packet(conntrack, conn);
 	return false;
@@ -153,24 +84,34 @@ static struct conn *open_conn(struct conntrack *conntrack, struct port *from, ma
 		.opener = CONN_BY_GUEST, .mac = mac, .port_id = from->id, .served = served};
 
 	if (!served) {
-		struct policy_table_verdict verdict = judge(conntrack, mac, key, true);
+		struct policy_table_verdict verdict =
+			judge_conn(&conntrack->judge, mac, key, NULL, NULL);
 
 		if (!verdict.allow) {
-			deny(conntrack, from, mac, packet, verdict.rule);
+			if (verdict.decided)
+				policy_hit(verdict.decided);
+			judge_deny(&conntrack->judge, from, mac, packet, verdict.rule,
+				   verdict.name);
 			*why = DROP_POLICY;
 			return NULL;
 		}
+		judge_allowed(&conntrack->judge, from, mac, key, &verdict);
 		origin.rule = verdict.rule;
+		origin.name = verdict.name;
+		origin.sni = verdict.sni;
+		origin.host = verdict.host;
 	}
 	/*
 	 * The forward's datagrams were admitted by the rule, not by policy: a guest's own datagram
 	 * on such a conn is judged here.
 	 */
 	if (conn && !conn_is_closed(conn) &&
-	    (packet->proto == IPPROTO_TCP || conn->opener != CONN_BY_FORWARD))
+	    (packet->proto == IPPROTO_TCP || conn->opener != CONN_BY_FORWARD)) {
 		conn_admit(conntrack->conns, conn, origin.rule, now(conntrack));
-	else
+		conn_name(conn, origin.name, origin.sni, origin.host);
+	} else {
 		conn = conn_open(conntrack->conns, key, &origin, now(conntrack));
+	}
 	if (!conn)
 		*why = drop_reason_no_room();
 	return conn;
@@ -205,8 +146,8 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 	struct conn_key key;
 
 	if (!conn_key_of(&key, packet, CONN_FROM_GUEST))
-		return may_go_to(conntrack, from, mac, packet, why) ? CONNTRACK_PASS
-								    : CONNTRACK_DROP;
+		return judge_may_go_to(&conntrack->judge, from, mac, packet, why) ? CONNTRACK_PASS
+										  : CONNTRACK_DROP;
 	if (conn && !inherits(conntrack, from, mac, packet, conn)) {
 		*why = DROP_POLICY;
 		return CONNTRACK_DROP;
@@ -218,7 +159,7 @@ enum conntrack_answer conntrack_from_guest(struct conntrack *conntrack, struct p
 		return CONNTRACK_LAST_ACK;
 	if (conn && conn->opener == CONN_BY_FORWARD && conn->admitted && !conn_is_syn(packet))
 		goto pass;
-	if (!served && !may_go_to(conntrack, from, mac, packet, why))
+	if (!served && !judge_may_go_to(&conntrack->judge, from, mac, packet, why))
 		return CONNTRACK_DROP;
 	if (!opens) {
 		if (!conn)
@@ -322,7 +263,8 @@ static enum conntrack_answer open_to_guest(struct conntrack *conntrack, const st
 	 */
 	if (packet->proto == IPPROTO_TCP && origin->opener == CONN_BY_PEER)
 		adopted.opener = CONN_BY_GUEST;
-	allowed = origin->opener == CONN_BY_FORWARD || reaches(conntrack, origin->mac, &key);
+	allowed = origin->opener == CONN_BY_FORWARD ||
+		  judge_reaches(&conntrack->judge, origin->mac, &key, NULL);
 	conn = conn_open(conntrack->conns, &key, &adopted, now(conntrack));
 	if (!conn)
 		return CONNTRACK_DROP;
@@ -392,7 +334,7 @@ static void rejudge(void *data, struct conn *conn)
 
 	/* libslirp may have ignored the close; reset it too. */
 	if (conn->opener == CONN_BY_FORWARD || conn->served || conn->cut ||
-	    reaches(conntrack, conn->mac, &conn->key))
+	    judge_reaches(&conntrack->judge, conn->mac, &conn->key, conn->name))
 		return;
 	conn_cut(conntrack->conns, conn, now(conntrack));
 	reset_later(conntrack, conn);
@@ -408,14 +350,14 @@ unsigned conntrack_rejudge(struct conntrack *conntrack)
 
 void conntrack_port_gone(struct conntrack *conntrack, const struct port *port)
 {
-	denials_forget_port(&conntrack->denials, port);
+	denials_forget_port(&conntrack->judge.denials, port);
 }
 
 /* --- the whole --- */
 
 bool conntrack_knows_host_addresses(const struct conntrack *conntrack)
 {
-	return conntrack->hostaddr != NULL;
+	return conntrack->judge.hostaddr != NULL;
 }
 
 struct conn_table *conntrack_conns(struct conntrack *conntrack)
@@ -423,46 +365,43 @@ struct conn_table *conntrack_conns(struct conntrack *conntrack)
 	return conntrack->conns;
 }
 
+struct judge *conntrack_judge(struct conntrack *conntrack)
+{
+	return &conntrack->judge;
+}
+
 struct policy_table *conntrack_egress(struct conntrack *conntrack)
 {
-	return conntrack->policy_table;
+	return conntrack->judge.policy_table;
 }
 
 uint64_t conntrack_n_denied(const struct conntrack *conntrack)
 {
-	return conntrack->denials.n;
+	return conntrack->judge.denials.n;
 }
 
 struct conntrack *conntrack_new(struct network *network, const struct user_config *config,
 				struct charge_book *charges, struct loop_task *service,
 				GError **error)
 {
-	/* Open it now: later there may be no descriptor left. */
-	struct hostaddr *hostaddr = hostaddr_new(config->host_addresses ? NULL : error);
-	struct conntrack *conntrack;
+	struct conntrack *conntrack = g_new0(struct conntrack, 1);
 
-	if (!hostaddr && !config->host_addresses)
+	if (!judge_init(&conntrack->judge, network, config, error)) {
+		g_free(conntrack);
 		return NULL;
-	conntrack = g_new0(struct conntrack, 1);
+	}
 	conntrack->network = network;
 	conntrack->config = config;
 	conntrack->service = service;
 	conntrack->resets = g_array_new(FALSE, FALSE, sizeof(struct conn_key));
 	conntrack->conns = conn_table_new(network->loop, charges);
-	conntrack->policy_table = policy_table_new(network, config->restricted);
-	denials_init(&conntrack->denials, network);
-	conntrack->hostaddr = hostaddr;
-	conntrack->host_addresses = g_ref_string_new("host-addresses=off");
 	return conntrack;
 }
 
 void conntrack_free(struct conntrack *conntrack)
 {
 	conn_table_free(conntrack->conns);
-	policy_table_free(conntrack->policy_table);
-	denials_fini(&conntrack->denials);
-	hostaddr_free(conntrack->hostaddr);
-	g_ref_string_release(conntrack->host_addresses);
+	judge_fini(&conntrack->judge);
 	g_array_unref(conntrack->resets);
 	g_free(conntrack);
 }

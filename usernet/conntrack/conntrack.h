@@ -18,11 +18,15 @@
  * closes. The conn keeps the verdict. A conn that a forward opened belongs to the forward: the
  * guest may answer, whatever policy says.
  *
+ * A conn that a rule with +sni or +host allows is open on condition: tcp/ holds the guest's first
+ * bytes until they have named a server, and asks judge_said().
+ *
  * When rules change, conntrack_rejudge() judges all conns that guests have opened again. Denied TCP
  * connections are closed: RST to the guest, FIN to the peer. Denied UDP and pings no longer pass,
  * either way.
  */
 struct charge_book;
+struct judge;
 struct conntrack;
 struct network;
 struct policy_table;
@@ -73,6 +77,7 @@ void conntrack_port_gone(struct conntrack *conntrack, const struct port *port);
 /* False: host-addresses=off does not work here. */
 bool conntrack_knows_host_addresses(const struct conntrack *conntrack);
 struct conn_table *conntrack_conns(struct conntrack *conntrack);
+struct judge *conntrack_judge(struct conntrack *conntrack);
 struct policy_table *conntrack_egress(struct conntrack *conntrack);
 uint64_t conntrack_n_denied(const struct conntrack *conntrack); /* packets denied */
 

@@ -22,15 +22,20 @@ void denials_fini(struct denials *denials)
 	g_hash_table_destroy(denials->ports);
 }
 
-void denials_note(struct denials *denials, const struct port *port, mac_t mac,
+static void *key_of(const struct port *port, bool allowed)
+{
+	return GUINT_TO_POINTER(port->id << 1 | allowed);
+}
+
+void denials_note(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
 		  struct network_denial denial)
 {
 	struct network *network = denials->network;
-	void *key = GUINT_TO_POINTER(port->id);
+	void *key = key_of(port, allowed);
 	struct told *told = g_hash_table_lookup(denials->ports, key);
 	usec_t now = loop_now(network->loop);
 
-	denials->n++;
+	denials->n += !allowed;
 	if (told && now - told->at < DENIALS_INTERVAL) {
 		told->untold++;
 		return;
@@ -41,7 +46,8 @@ void denials_note(struct denials *denials, const struct port *port, mac_t mac,
 	}
 	denial.untold = told->untold;
 	*told = (struct told){.at = now};
-	network_emit(network, &(struct network_event){.kind = NETWORK_POLICY_DENIED,
+	network_emit(network, &(struct network_event){.kind = allowed ? NETWORK_POLICY_ALLOWED
+								      : NETWORK_POLICY_DENIED,
 						      .netdev = port->netdev,
 						      .port = port,
 						      .guest = guest_by_mac(network->guests, mac),
@@ -50,5 +56,6 @@ void denials_note(struct denials *denials, const struct port *port, mac_t mac,
 
 void denials_forget_port(struct denials *denials, const struct port *port)
 {
-	g_hash_table_remove(denials->ports, GUINT_TO_POINTER(port->id));
+	g_hash_table_remove(denials->ports, key_of(port, false));
+	g_hash_table_remove(denials->ports, key_of(port, true));
 }

@@ -5,21 +5,21 @@
 #include "net/network.h"
 
 /*
- * Tells the network's observers about denied packets: at most one event per port in
- * DENIALS_INTERVAL.
+ * Tells the network's observers about denied packets, and about what was allowed: at most one event
+ * of either kind per port in DENIALS_INTERVAL.
  */
 #define DENIALS_INTERVAL (1 * USEC_PER_SEC)
 
 struct denials {
 	struct network *network;
-	GHashTable *ports; /* port id -> struct told, of ports with denied packets */
+	GHashTable *ports; /* port id and kind -> struct told */
 	uint64_t n;        /* denied packets in all */
 };
 
 void denials_init(struct denials *denials, struct network *network);
 void denials_fini(struct denials *denials);
-/* A packet from @port was denied; sets denial::untold. */
-void denials_note(struct denials *denials, const struct port *port, mac_t mac,
+/* A packet from @port was denied, or (@allowed) opened a conn; sets denial::untold. */
+void denials_note(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
 		  struct network_denial denial);
 void denials_forget_port(struct denials *denials, const struct port *port);
 

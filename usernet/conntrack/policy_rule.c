@@ -2,6 +2,7 @@
 #include "conntrack/policy_rule.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sockaddr.h"
@@ -48,6 +49,8 @@ static char *format_net(const struct policy_rule *rule)
 	char text[INET6_ADDRSTRLEN];
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&rule->net) && rule->len >= MAPPED_LEN;
 
+	if (rule->by_name)
+		return policy_name_format(&rule->name);
 	if (rule->every)
 		return g_strdup("*");
 	if (v4)
@@ -81,10 +84,15 @@ static bool parse_net(struct policy_rule *rule, const char *net, bool v6, const 
 	} else if (!v6 && inet_parse_prefix6(net, &in6, &len, NULL)) {
 		return refuse(error, rule->allow, text,
 			      "'%s' should stand in brackets, as all of IPv6: [%s]", net, net);
+	} else if (!v6 && policy_name_looks_like(net)) {
+		g_autofree char *why = policy_name_parse(&rule->name, net);
+
+		rule->by_name = true;
+		return !why || refuse(error, rule->allow, text, "%s", why);
 	} else {
 		return refuse(error, rule->allow, text,
-			      "'%s%s%s' should be * or a network in numbers, such as "
-			      "10.0.0.0/8, 192.0.2.1 or [fd00::/8]",
+			      "'%s%s%s' should be *, a network in numbers, such as 10.0.0.0/8, "
+			      "192.0.2.1 or [fd00::/8], or a name with a dot",
 			      v6 ? "[" : "", net, v6 ? "]" : "");
 	}
 	if (clear_host_bits(&rule->net, rule->len)) {
@@ -96,30 +104,104 @@ static bool parse_net(struct policy_rule *rule, const char *net, bool v6, const 
 	return true;
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct port_range *p = a, *q = b;
+
+	return (int)p->first - (int)q->first;
+}
+
+/* Sorts the ranges and joins those that touch, so that equal sets are written the same. */
+static void tidy_ports(struct policy_rule *rule)
+{
+	unsigned n = 0;
+
+	qsort(rule->ports, rule->n_ports, sizeof(rule->ports[0]), compare_ranges);
+	for (unsigned i = 1; i < rule->n_ports; i++) {
+		struct port_range *last = &rule->ports[n], next = rule->ports[i];
+
+		if (next.first > (unsigned)last->last + 1)
+			rule->ports[++n] = next;
+		else
+			last->last = MAX(last->last, next.last);
+	}
+	rule->n_ports = n + 1;
+}
+
 static bool parse_ports(struct policy_rule *rule, const char *ports, const char *text,
 			GError **error)
 {
+	g_auto(GStrv) parts = ports ? g_strsplit(ports, ",", -1) : NULL;
 	const char *right;
 
-	rule->any_port = !ports;
-	rule->ports = (struct port_range){0, UINT16_MAX};
 	if (!ports)
 		return true;
 	if (rule->proto == IPPROTO_ICMP)
 		return refuse(error, rule->allow, text, "icmp has no ports: ':%s' should go",
 			      ports);
-	right = port_range_parse(ports, 1, &rule->ports);
-	if (right)
-		return refuse(error, rule->allow, text, "port '%s' should be %s%s", ports, right,
-			      strchr(ports, ':') ? "; an IPv6 network stands in brackets" : "");
+	if (g_strv_length(parts) > POLICY_PORTS_MAX)
+		return refuse(error, rule->allow, text, "there are more than %d ports and ranges",
+			      POLICY_PORTS_MAX);
+	do {
+		const char *part = parts[rule->n_ports] ? parts[rule->n_ports] : "";
+
+		right = port_range_parse(part, 1, &rule->ports[rule->n_ports]);
+		if (right)
+			return refuse(
+				error, rule->allow, text, "port '%s' should be %s%s", part, right,
+				strchr(ports, ':') ? "; an IPv6 network stands in brackets" : "");
+		rule->n_ports++;
+	} while (parts[0] && parts[rule->n_ports]);
+	tidy_ports(rule);
+	return true;
+}
+
+static const struct {
+	const char *name; /* with a plus */
+	size_t at;        /* of the bool in struct policy_rule */
+} marks[] = {{"+private", offsetof(struct policy_rule, private)},
+	     {"+sni", offsetof(struct policy_rule, sni)},
+	     {"+host", offsetof(struct policy_rule, host)}};
+
+static bool *mark_of(const struct policy_rule *rule, unsigned i)
+{
+	return (bool *)((char *)rule + marks[i].at);
+}
+
+/* Cuts "+sni" and its like off the end of @text. */
+static void cut_marks(struct policy_rule *rule, char *text)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(marks); i++) {
+		if (!*mark_of(rule, i) && g_str_has_suffix(text, marks[i].name)) {
+			*mark_of(rule, i) = true;
+			text[strlen(text) - strlen(marks[i].name)] = '\0';
+			i = UINT_MAX; /* start over: their order is free */
+		}
+	}
+}
+
+static bool check_marks(const struct policy_rule *rule, const char *text, GError **error)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(marks); i++) {
+		if (!*mark_of(rule, i))
+			continue;
+		if (!rule->by_name || !rule->allow)
+			return refuse(error, rule->allow, text,
+				      "%s is for names that are allowed: it should go",
+				      marks[i].name);
+		if (i && rule->proto && rule->proto != IPPROTO_TCP)
+			return refuse(error, rule->allow, text, "%s is for TCP", marks[i].name);
+	}
 	return true;
 }
 
 static bool parse(struct policy_rule *rule, const char *text, GError **error)
 {
-	const char *p = text, *end, *ports;
-	g_autofree char *net = NULL;
+	g_autofree char *bare = g_strdup(text), *net = NULL;
+	const char *p = bare, *end, *ports;
 	bool v6;
+
+	cut_marks(rule, bare);
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(protocols); i++) {
 		if (g_str_has_prefix(text, protocols[i].name)) {
@@ -147,7 +229,8 @@ static bool parse(struct policy_rule *rule, const char *text, GError **error)
 		ports = end ? end + 1 : NULL;
 	}
 	net = end ? g_strndup(p, (size_t)(end - p)) : g_strdup(p);
-	return parse_net(rule, net, v6, text, error) && parse_ports(rule, ports, text, error);
+	return parse_net(rule, net, v6, text, error) && parse_ports(rule, ports, text, error) &&
+	       check_marks(rule, text, error);
 }
 
 bool policy_rule_parse(struct policy_rule *rule, bool allow, const char *text, GError **error)
@@ -159,17 +242,23 @@ bool policy_rule_parse(struct policy_rule *rule, bool allow, const char *text, G
 char *policy_rule_format(const struct policy_rule *rule)
 {
 	g_autofree char *net = format_net(rule);
+	GString *text = g_string_new(NULL);
 	char ports[PORT_RANGE_TEXT];
-	const char *proto = "";
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(protocols); i++) {
 		if (protocols[i].proto == rule->proto)
-			proto = protocols[i].name;
+			g_string_append(text, protocols[i].name);
 	}
-	if (rule->any_port)
-		return g_strconcat(proto, net, NULL);
-	port_range_format(ports, rule->ports);
-	return g_strconcat(proto, net, ":", ports, NULL);
+	g_string_append(text, net);
+	for (unsigned i = 0; i < rule->n_ports; i++) {
+		port_range_format(ports, rule->ports[i]);
+		g_string_append_printf(text, "%c%s", i ? ',' : ':', ports);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(marks); i++) {
+		if (*mark_of(rule, i))
+			g_string_append(text, marks[i].name);
+	}
+	return g_string_free(text, FALSE);
 }
 
 static bool in_net(const struct policy_rule *rule, const struct in6_addr *dst)
@@ -184,44 +273,83 @@ static bool in_net(const struct policy_rule *rule, const struct in6_addr *dst)
 	return !bits || !((dst->s6_addr[bytes] ^ rule->net.s6_addr[bytes]) >> (8 - bits));
 }
 
-bool policy_rule_matches(const struct policy_rule *rule, uint8_t proto, const struct in6_addr *dst,
-			 uint16_t port)
+bool policy_rule_matches_port(const struct policy_rule *rule, uint8_t proto, uint16_t port)
 {
 	if (proto == IPPROTO_ICMPV6)
 		proto = IPPROTO_ICMP;
 	if (rule->proto && rule->proto != proto)
 		return false;
-	if (!rule->any_port && ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) ||
-				port < rule->ports.first || port > rule->ports.last))
+	if (!rule->n_ports)
+		return true;
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		return false;
-	return rule->every || in_net(rule, dst);
+	for (unsigned i = 0; i < rule->n_ports; i++) {
+		if (port >= rule->ports[i].first && port <= rule->ports[i].last)
+			return true;
+	}
+	return false;
 }
 
-/* "*" is wider than even [::/0]. */
+bool policy_rule_matches(const struct policy_rule *rule, uint8_t proto, const struct in6_addr *dst,
+			 uint16_t port)
+{
+	return !rule->by_name && policy_rule_matches_port(rule, proto, port) &&
+	       (rule->every || in_net(rule, dst));
+}
+
+bool policy_rule_matches_name(const struct policy_rule *rule, const struct dns_name *name)
+{
+	if (!rule->by_name)
+		return false;
+	if (!rule->name.below)
+		return dns_name_equal(name, &rule->name.name);
+	return name->len > rule->name.name.len && dns_name_within(name, &rule->name.name);
+}
+
+/* By what stands first in the rule: the larger, the narrower. "*" is wider than even [::/0]. */
 static int narrowness(const struct policy_rule *rule)
 {
-	return rule->every ? 0 : 1 + (int)rule->len;
+	if (rule->by_name)
+		return (rule->name.below ? 200 : 400) + (int)dns_name_labels(&rule->name.name);
+	if (rule->every)
+		return 0;
+	return rule->len == 128 ? 600 : 1 + (int)rule->len;
 }
 
 static int port_count(const struct policy_rule *rule)
 {
-	return rule->any_port ? UINT16_MAX + 1 : (int)port_range_count(rule->ports);
+	int n = 0;
+
+	if (!rule->n_ports)
+		return UINT16_MAX + 1;
+	for (unsigned i = 0; i < rule->n_ports; i++)
+		n += (int)port_range_count(rule->ports[i]);
+	return n;
+}
+
+int policy_rule_compare_ports(const struct policy_rule *a, const struct policy_rule *b)
+{
+	int order = port_count(a) - port_count(b);
+
+	if (!order)
+		order = (b->proto != 0) - (a->proto != 0);
+	return order ? order : a->allow - b->allow;
 }
 
 int policy_rule_compare(const struct policy_rule *a, const struct policy_rule *b)
 {
 	int order = narrowness(b) - narrowness(a);
 
-	if (!order)
-		order = port_count(a) - port_count(b);
-	if (!order)
-		order = (b->proto != 0) - (a->proto != 0);
-	return order ? order : a->allow - b->allow;
+	return order ? order : policy_rule_compare_ports(a, b);
 }
 
 bool policy_rule_same_flows(const struct policy_rule *a, const struct policy_rule *b)
 {
-	return a->proto == b->proto && a->every == b->every && a->len == b->len &&
-	       IN6_ARE_ADDR_EQUAL(&a->net, &b->net) && a->any_port == b->any_port &&
-	       a->ports.first == b->ports.first && a->ports.last == b->ports.last;
+	if (a->proto != b->proto || a->n_ports != b->n_ports || a->by_name != b->by_name ||
+	    memcmp(a->ports, b->ports, a->n_ports * sizeof(a->ports[0])) != 0)
+		return false;
+	if (a->by_name)
+		return a->name.below == b->name.below &&
+		       dns_name_equal(&a->name.name, &b->name.name);
+	return a->every == b->every && a->len == b->len && IN6_ARE_ADDR_EQUAL(&a->net, &b->net);
 }

@@ -50,7 +50,7 @@ static bool check(const struct optstr *opts, GError **error)
 {
 	struct user_options user;
 	bool ok = user_options_read(&user, opts, error) && check_config(&user.config, error) &&
-		  policies_check_user(opts, user.config.restricted, error) &&
+		  policies_check_user(opts, user.config.restricted || user.config.policy, error) &&
 		  check_forwards(opts, user.forward_host, error) &&
 		  (guest_forwards_check(opts, &user.config, error) || error_blame_usage(error));
 

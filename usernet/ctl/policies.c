@@ -89,20 +89,6 @@ void policies_apply_guests(struct control *control)
 		policies_apply(control->network, name, ((struct named_guest *)value)->opts);
 }
 
-static bool has_rule(const struct policy *policy, bool allow, const char *text)
-{
-	struct policy_rule rule, *other;
-	uint64_t hits;
-
-	if (!policy || !policy_rule_parse(&rule, allow, text, NULL))
-		return false;
-	for (unsigned i = 0; (other = (void *)policy_nth(policy, i, &hits)); i++) {
-		if (other->allow == allow && policy_rule_same_flows(other, &rule))
-			return true;
-	}
-	return false;
-}
-
 void policies_change(struct network *network, const char *guest, const struct optstr *old,
 		     const struct optstr *next, void (*told)(void *data, const char *what),
 		     void *data)
@@ -118,7 +104,7 @@ void policies_change(struct network *network, const char *guest, const struct op
 		for (unsigned i = 0; texts[i]; i++) {
 			g_autofree char *what = NULL;
 
-			if (has_rule(remove ? shall : was, allow, texts[i]) ||
+			if (policy_has(remove ? shall : was, allow, texts[i]) ||
 			    !(remove ? policy_table_remove(conntrack_egress(conntrack), guest,
 							   allow, texts[i], NULL)
 				     : policy_table_add(conntrack_egress(conntrack), guest, allow,

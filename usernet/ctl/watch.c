@@ -193,8 +193,11 @@ static void log_event(const struct network_event *event)
 	case NETWORK_FORWARD_REMOVED:
 		log_debug("rule of %s: %s removed", event->netdev->id, event->text);
 		break;
+	case NETWORK_POLICY_ALLOWED:
+		break;
 	case NETWORK_POLICY_DENIED:
-		log_debug("denied at %s by %s", event->port->name, event->denial->rule);
+		log_debug("denied at %s by %s", event->port->name,
+			  event->denial->rule ? event->denial->rule : "default");
 		break;
 	default:
 		break;

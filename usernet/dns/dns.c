@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "dns/addresses.h"
 #include "dns/cache.h"
 #include "dns/pending.h"
 #include "dns/resolv.h"
@@ -31,17 +32,35 @@ struct dns {
 	char **search;             /* the host's search list; NULL-terminated */
 	struct dns_stats stats;
 	struct log_limit full;
-	uint8_t out[DNS_UDP_MAX]; /* for local answers */
+	uint8_t out[DNS_UDP_MAX];  /* for local answers */
+	uint8_t bare[DNS_UDP_MIN]; /* a query that was stripped */
 };
 
 /* --- answers --- */
+
+/* Who is told an address, for dns_ops::has_address. */
+struct told {
+	const struct dns *dns;
+	const struct dns_client *client;
+	const struct dns_name *name;
+};
+
+static void tell_address(void *data, const struct in6_addr *addr, uint32_t ttl)
+{
+	const struct told *told = data;
+
+	told->dns->ops->has_address(told->dns->data, told->client, told->name, addr, ttl);
+}
 
 /* Sends the answer; cuts @message in place. */
 static void reply(struct dns *dns, const struct dns_source *source, const struct dns_query *query,
 		  uint8_t *message, size_t len)
 {
+	struct told told = {dns, &source->client, &query->name};
 	size_t cut;
 
+	if (dns->ops->has_address)
+		dns_addresses_each(message, len, tell_address, &told);
 	if (source->conn) {
 		dns_tcp_answer(source->conn, message, len);
 		return;
@@ -153,6 +172,51 @@ static void ask_world(struct dns *dns, const struct dns_source *source,
 	}
 }
 
+/*
+ * Writes @query anew, in dns::bare: the question, and of EDNS only size and DO. Guests can hide
+ * bytes in all the rest.
+ */
+static bool strip(struct dns *dns, struct dns_query *query)
+{
+	struct dns_query full = *query;
+	size_t len = query->question_end;
+	uint8_t *out = dns->bare;
+
+	memcpy(out, full.data, len);
+	dns_put16(out + 2, full.flags & (DNS_RD | DNS_AD | DNS_CD));
+	dns_put16(out + 4, 1);
+	memset(out + 6, 0, 4);
+	dns_put16(out + 10, full.edns);
+	if (full.edns) {
+		out[len] = 0; /* the root */
+		dns_put16(out + len + 1, DNS_TYPE_OPT);
+		dns_put16(out + len + 3, full.edns_size);
+		dns_put32(out + len + 5, full.edns_do ? 0x8000 : 0);
+		dns_put16(out + len + 9, 0);
+		len += DNS_OPT_LEN;
+	}
+	return dns_query_parse(query, out, len) == DNS_NOERROR;
+}
+
+/* DNS_NOERROR: @query, perhaps stripped, may be asked upstream. */
+static enum dns_rcode may_leave(struct dns *dns, const struct dns_source *source,
+				struct dns_query *query)
+{
+	if (!dns->ops->may_leave)
+		return dns->config->restricted ? DNS_REFUSED : DNS_NOERROR;
+	switch (dns->ops->may_leave(dns->data, &source->client, &query->name)) {
+	case DNS_LEAVE:
+		return DNS_NOERROR;
+	case DNS_LEAVE_BARE:
+		return strip(dns, query) ? DNS_NOERROR : DNS_REFUSED;
+	case DNS_LEAVE_NXDOMAIN:
+		return DNS_NXDOMAIN;
+	case DNS_LEAVE_REFUSED:
+		break;
+	}
+	return DNS_REFUSED;
+}
+
 static void take(struct dns *dns, const struct dns_source *source, const uint8_t *message,
 		 size_t len, usec_t now)
 {
@@ -175,12 +239,12 @@ static void take(struct dns *dns, const struct dns_source *source, const uint8_t
 	if (rcode == DNS_NOERROR) {
 		if (answer_locally(dns, source, &query))
 			return;
-		if (!dns->config->restricted) {
+		rcode = (int)may_leave(dns, source, &query);
+		if (rcode == DNS_NOERROR) {
 			if (!answer_from_cache(dns, source, &query, now))
 				ask_world(dns, source, &query, now);
 			return;
 		}
-		rcode = DNS_REFUSED;
 	}
 	dns->stats.refused++;
 	reply_rcode(dns, source, &query, (enum dns_rcode)rcode);

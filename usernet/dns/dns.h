@@ -26,6 +26,7 @@
  * client goes on at once.
  */
 struct dns;
+struct dns_name;
 struct dns_zone;
 struct network;
 struct user_config;
@@ -37,6 +38,14 @@ struct dns_client {
 	bool v6;
 	uint16_t src_port, dst_port; /* host order; the guest's, and 53 */
 	struct in6_addr src, dst;    /* the guest's and ours; IPv4: in the first four bytes */
+};
+
+/* Names that are not the network's own: what happens to the query. */
+enum dns_leave {
+	DNS_LEAVE,          /* it is asked upstream */
+	DNS_LEAVE_BARE,     /* without EDNS options and records: only the name leaves the host */
+	DNS_LEAVE_REFUSED,  /* REFUSED */
+	DNS_LEAVE_NXDOMAIN, /* NXDOMAIN */
 };
 
 struct dns_ops {
@@ -52,6 +61,18 @@ struct dns_ops {
 	 * dns-host-search=off or restrict=on.
 	 */
 	void (*search_changed)(void *data, const char *const *search);
+	/*
+	 * May @client's query for @name leave? NULL: all may, or none with restrict=on. Must not
+	 * call the name server, like has_address.
+	 */
+	enum dns_leave (*may_leave)(void *data, const struct dns_client *client,
+				    const struct dns_name *name);
+	/*
+	 * @client, who asked for @name, is about to be answered @addr (IPv4 v4-mapped) for @ttl
+	 * seconds. NULL: not wanted.
+	 */
+	void (*has_address)(void *data, const struct dns_client *client,
+			    const struct dns_name *name, const struct in6_addr *addr, uint32_t ttl);
 };
 
 /* Since the start. A query counts in exactly one of the fields after the first two. */
@@ -89,7 +110,7 @@ struct dns_stats {
 
 /*
  * Reads resolv.conf. @config (resolved), @network and @ops must outlive it. Errors name the wrong
- * key of `user`. Guests of a restricted network get only the network's own names.
+ * key of `user`.
  */
 struct dns *dns_new(struct network *network, const struct user_config *config,
 		    const struct dns_ops *ops, void *data, GError **error);

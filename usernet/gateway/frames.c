@@ -4,6 +4,7 @@
 #include "gateway/services.h"
 
 #include "conntrack/conntrack.h"
+#include "conntrack/judge.h"
 #include "conntrack/destination.h"
 #include "conntrack/reset.h"
 #include "net/fair.h"
@@ -140,7 +141,7 @@ static void on_allowed(struct gateway *gateway, struct port *from, mac_t mac, st
 		port_drop(from, why, 1);
 }
 
-static void answer_port_unreachable(struct gateway *gateway, const struct packet *packet)
+static void answer_unreachable(struct gateway *gateway, const struct packet *packet, uint8_t code)
 {
 	const struct icmp_error error = {
 		.eth_src = gateway->mac,
@@ -148,7 +149,7 @@ static void answer_port_unreachable(struct gateway *gateway, const struct packet
 		.from = packet->dst,
 		.to = packet->src,
 		.type = packet->v6 ? ICMP6_ERROR_UNREACHABLE : ICMP_ERROR_UNREACHABLE,
-		.code = packet->v6 ? ICMP6_ERROR_CODE_PORT : ICMP_ERROR_CODE_PORT,
+		.code = code,
 	};
 	uint8_t *out = outbox_reserve(&gateway->outbox, ICMP_ERROR_FRAME_MAX);
 
@@ -165,8 +166,25 @@ static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 	if (packet->proto == IPPROTO_TCP)
 		gateway_answer_reset(gateway, packet);
 	else if (packet->proto == IPPROTO_UDP)
-		answer_port_unreachable(gateway, packet);
+		answer_unreachable(gateway, packet,
+				   packet->v6 ? ICMP6_ERROR_CODE_PORT : ICMP_ERROR_CODE_PORT);
 	port_drop(from, DROP_POLICY, 1);
+}
+
+/* Policy denied @packet. Where names are filtered, programs are to fail at once. */
+static void refuse_denied(struct gateway *gateway, mac_t mac, const struct packet *packet)
+{
+	bool multicast =
+		packet->v6 ? IN6_IS_ADDR_MULTICAST(&packet->dst) : packet->dst.s6_addr[12] >= 224;
+
+	if (multicast || !judge_refuses(conntrack_judge(gateway->conntrack), mac))
+		return;
+	if (packet->proto == IPPROTO_TCP)
+		gateway_answer_reset(gateway, packet);
+	else
+		answer_unreachable(gateway, packet,
+				   packet->v6 ? ICMP6_ERROR_CODE_PROHIBITED
+					      : ICMP_ERROR_CODE_PROHIBITED);
 }
 
 /* No fast path holds the packet's conn: judge it. */
@@ -194,6 +212,8 @@ static void on_packet_slow(struct gateway *gateway, struct port *from, mac_t mac
 	case CONNTRACK_OPENS:
 	case CONNTRACK_DROP:
 		port_drop(from, why, 1);
+		if (why == DROP_POLICY)
+			refuse_denied(gateway, mac, packet);
 		break;
 	}
 }

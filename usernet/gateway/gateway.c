@@ -163,8 +163,10 @@ static void protect(struct gateway *gateway)
 static void open_paths(struct gateway *gateway, struct network *network)
 {
 	const struct user_config *config = &gateway->config;
-	struct tcp_env tcp = {network,        config,           &gateway->outbox,
-			      gateway->conns, gateway->charges, &gateway->service};
+	struct tcp_env tcp = {network,          config,
+			      &gateway->outbox, gateway->conns,
+			      gateway->charges, conntrack_judge(gateway->conntrack),
+			      &gateway->service};
 	struct udp_env udp = {
 		network,        config,           &gateway->outbox, gateway->conntrack,
 		gateway->conns, gateway->charges, &gateway->service};

@@ -17,6 +17,7 @@
  *     gateway.c  its life: services opened, joined, closed; functions for others
  *     frames.c   the way of a frame: sorted, answered, or passed to a fast path or libslirp
  *     services.c  what the gateway answers itself
+ *     names.c    which names may be asked for, and what they open
  *     outward.c  where guests' TCP connections lead
  *     source.c   which source addresses a guest may use
  *     events.c   network events that it follows

@@ -9,6 +9,7 @@
 #include "dns/dns.h"
 #include "forward/backlog.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/names.h"
 #include "net/guest.h"
 #include "net/served.h"
 #include "packet/arp.h"
@@ -264,6 +265,8 @@ static void on_search_changed(void *data, const char *const *search)
 const struct dns_ops gateway_dns_ops = {
 	.answer_udp = on_dns_answer,
 	.search_changed = on_search_changed,
+	.may_leave = names_may_leave,
+	.has_address = names_has_address,
 };
 
 /* A timer that fires too early is cheaper than setting it for each message. */

@@ -37,17 +37,20 @@ enum network_event_kind {
 	NETWORK_LEASE_REFUSED, /* port; mac; text: why */
 	NETWORK_FORWARD_ADDED, /* text: the rule, netdev */
 	NETWORK_FORWARD_REMOVED,
-	NETWORK_POLICY_DENIED, /* denial, port, guest (may be NULL) */
-	NETWORK_TROUBLE,       /* trouble, port (may be NULL) */
+	NETWORK_POLICY_DENIED,  /* denial, port, guest (may be NULL) */
+	NETWORK_POLICY_ALLOWED, /* the same; only where there are rules */
+	NETWORK_TROUBLE,        /* trouble, port (may be NULL) */
 };
 
-/* A connection that a guest was not allowed to open. */
+/* A connection that a guest opened, or was not allowed to; or a name that it asked for. */
 struct network_denial {
 	uint8_t proto;       /* IPPROTO_* */
 	struct in6_addr dst; /* IPv4 is v4-mapped */
 	uint16_t port;       /* 0: the protocol has no ports */
 	const char *rule;    /* as written in options */
-	uint64_t untold;     /* further denials at this port since the last event */
+	const char *name;    /* what @dst is called, or the name that was asked for; may be NULL */
+	bool lookup;         /* @name was asked for: there are no protocol, address and port */
+	uint64_t untold;     /* further ones of that kind at this port since the last event */
 };
 
 struct network_event {

@@ -16,6 +16,15 @@
 enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
 
 /*
+ * policy=: rules alone; "sandbox": what no rule allows is denied, and the keys that close the host
+ * are set (ctl/options/user.c); "learn": what guests open is noted (conntrack/learned.h).
+ */
+enum policy_mode { POLICY_MODE_RULES, POLICY_MODE_SANDBOX, POLICY_MODE_LEARN };
+
+/* dns-policy=: the answer to names that guests may not reach. */
+enum dns_policy { DNS_POLICY_REFUSED, DNS_POLICY_NXDOMAIN, DNS_POLICY_ANSWER };
+
+/*
  * QEMU's NetdevUserOptions (qapi/net.json). Start with user_config_defaults();
  * user_config_resolve() then derives addresses left 0 from the network as QEMU does (gateway .2,
  * DNS .3, first lease .15).
@@ -54,8 +63,11 @@ struct user_config {
 	enum loopback_mode loopback;
 	const struct port_range *loopback_ports; /* LOOPBACK_PORTS: ended by {0, 0} */
 	bool host_addresses; /* guests can reach the host at its other addresses; QEMU's default */
-	unsigned max_guests; /* Slirp instances */
-	bool offload;        /* merge and split segments; default on */
+	enum policy_mode policy;
+	enum dns_policy dns_policy;
+	bool dns_policy_given;   /* then names are filtered even without rules by name */
+	unsigned max_guests;     /* Slirp instances */
+	bool offload;            /* merge and split segments; default on */
 	bool verify_checksums;   /* of TCP from guests, on reliable wires too */
 	const char *resolv_conf; /* NULL: the host's, /etc/resolv.conf */
 	/* dns-server=: "ADDR[#PORT]", "/domain/ADDR[#PORT]"; NULL-terminated, may be NULL */

@@ -63,6 +63,9 @@
 /* One challenge ACK per interval (RFC 5961 7). */
 #define TCP_CHALLENGE_EVERY (100 * USEC_PER_MSEC)
 
+/* With +sni and +host, the time that a guest has to name a server. */
+#define TCP_SNIFF_TIMEOUT (10 * USEC_PER_SEC)
+
 #define TCP_HEADER      20
 #define TCP_PAYLOAD_MIN 64 /* a smaller MSS of a guest is raised to this */
 
@@ -120,10 +123,11 @@ struct tcp_conn {
 	struct list link;        // tcp::conns
 	struct loop_io io;
 	struct loop_timer timer;
-	usec_t heard;    /* time of the guest's last segment */
-	usec_t rexmit;   /* when timer_kind is due; 0: not set */
-	usec_t deadline; /* when to reset the guest's end after the host's */
-	uint8_t phase;   /* enum tcp_phase */
+	usec_t heard;       /* time of the guest's last segment */
+	usec_t rexmit;      /* when timer_kind is due; 0: not set */
+	usec_t deadline;    /* when to reset the guest's end after the host's */
+	usec_t sniff_until; /* when a guest that names no server is reset */
+	uint8_t phase;      /* enum tcp_phase */
 	uint8_t timer_kind;
 
 	/* the host's socket */
@@ -145,6 +149,7 @@ struct tcp_conn {
 	bool send_small : 1; /* set by the persist timer (RFC 9293 3.8.6.2.1) */
 	/* recovery */
 	bool in_recovery : 1, after_timeout : 1, has_rack : 1, probe_out : 1;
+	bool sniffs : 1; /* the first bytes are held: sniff.c */
 	bool cut : 1, seen_d_sack : 1, can_undo : 1, sent_new : 1, una_moved : 1;
 
 	uint8_t snd_shift, rcv_shift;
@@ -240,6 +245,12 @@ bool emit_window_moved(const struct tcp_conn *c);
 void up_data(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len);
 void up_flush(struct tcp_conn *c);
 uint32_t up_waiting(const struct tcp_conn *c);
+
+/* sniff.c */
+/* @c is to name a server before anything passes, if its conn says so. */
+void sniff_begin(struct tcp_conn *c);
+/* tcp_conn::sniffs is set: reads the first bytes. False: denied, and @c is freed. */
+bool sniff_passes(struct tcp_conn *c);
 
 /* down.c */
 enum down_more {

@@ -219,7 +219,7 @@ enum down_more down_run(struct tcp_conn *c)
 
 	recovery_detect(c);
 	recovery_resend(c);
-	if (!c->readable || c->host_eof)
+	if (!c->readable || c->host_eof || c->sniffs)
 		return DOWN_WAITS;
 	want = send_room(c);
 	if (!want || (want < TCP_READ_LEAST && down_out(c) > TCP_READ_LEAST))

@@ -92,6 +92,7 @@ void handshake_done(struct tcp_conn *c)
 	usec_t now = tcp_now(c->tcp);
 
 	c->phase = PHASE_OPEN;
+	c->sniff_until = now + TCP_SNIFF_TIMEOUT;
 	c->snd_una = c->snd_nxt;
 	c->timer_kind = TIMER_NONE;
 	c->rexmit = 0;
@@ -214,6 +215,7 @@ void tcp_accept(struct tcp *tcp, struct conn *conn, const struct packet *syn, in
 	}
 	c = conn_new(tcp, conn, fd);
 	c->phase = PHASE_OPENING;
+	sniff_begin(c);
 	choose_iss(c);
 	tcp_options_read(&options, syn);
 	take_syn(c, syn, &options);

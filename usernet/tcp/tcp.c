@@ -264,6 +264,8 @@ static void serve(struct tcp_conn *c)
 	if (c->phase != PHASE_OPEN && !handshake_serve(c))
 		return;
 	if (c->phase == PHASE_OPEN) {
+		if (c->sniffs && !sniff_passes(c))
+			return;
 		serve_up(c);
 		serve_down(c);
 	}

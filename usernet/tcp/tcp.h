@@ -19,6 +19,7 @@
  * (conn_ops::ended) both ends are reset.
  */
 struct charge_book;
+struct judge;
 struct network;
 struct outbox;
 struct tcp;
@@ -30,6 +31,7 @@ struct tcp_env {
 	struct outbox *outbox; /* receives frames for guests */
 	struct conn_table *conns;
 	struct charge_book *charges;
+	struct judge *judge; /* asked for rules with +sni; may be NULL */
 	/* Deferred when tcp_run() has work; its owner calls tcp_run() and flushes the outbox. */
 	struct loop_task *service;
 };

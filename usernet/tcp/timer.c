@@ -97,6 +97,8 @@ void timer_arm(struct tcp_conn *c)
 	}
 	if (c->timer_kind != TIMER_NONE)
 		timer_by(c, c->rexmit);
+	if (c->sniffs && c->phase == PHASE_OPEN)
+		timer_by(c, c->sniff_until);
 	if (c->phase == PHASE_OPEN && c->deadline)
 		timer_by(c, c->deadline);
 	if (c->ack_waits)

@@ -43,7 +43,7 @@ static void add_note(struct tcp_conn *c, const uint8_t *data, uint32_t len)
 
 static bool may_note(const struct tcp_conn *c)
 {
-	return c->writable && (!c->ring || !c->ring->n_spans) &&
+	return c->writable && !c->sniffs && (!c->ring || !c->ring->n_spans) &&
 	       (!c->notes_head || c->notes_end == c->rcv_nxt);
 }
 
@@ -233,6 +233,8 @@ void up_flush(struct tcp_conn *c)
 		ring_free(c);
 		c->up_nxt = up_end(c);
 	}
+	if (c->sniffs)
+		return;
 	while (c->writable && c->up_nxt != up_end(c) && write_some(c))
 		;
 	if (c->host_dead || c->deaf) {

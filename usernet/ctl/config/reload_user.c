@@ -172,11 +172,16 @@ static void reload_host(struct reload *reload, struct attachment *user, const st
 {
 	struct gateway *gateway = gateway_from_netdev(user->netdev);
 	const char *loopback = optstr_get(next, "host-loopback");
-	bool addresses = optstr_bool(next, "host-addresses", true);
+	bool sandbox = user_is_sandbox(user->opts);
+	bool addresses = optstr_bool(next, "host-addresses", !sandbox);
 	GError *error = NULL;
 
 	if (g_strcmp0(optstr_get(user->opts, "host-loopback"), loopback)) {
-		if (gateway_set_loopback(gateway, loopback ? loopback : "on", &error))
+		if (gateway_set_loopback(gateway,
+					 loopback  ? loopback
+					 : sandbox ? "off"
+						   : "on",
+					 &error))
 			reload_report(reload->applied, "netdev", user->netdev->id, "action",
 				      "host-loopback");
 		else
@@ -184,7 +189,7 @@ static void reload_host(struct reload *reload, struct attachment *user, const st
 		optstr_take(user->opts, next, "host-loopback");
 	}
 	error = NULL;
-	if (optstr_bool(user->opts, "host-addresses", true) != addresses) {
+	if (optstr_bool(user->opts, "host-addresses", !sandbox) != addresses) {
 		if (gateway_set_host_addresses(gateway, addresses, &error))
 			reload_report(reload->applied, "netdev", user->netdev->id, "action",
 				      "host-addresses");

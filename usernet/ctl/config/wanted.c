@@ -17,6 +17,7 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/user_loopback.h"
+#include "ctl/options/user.h"
 
 static void free_key(void *data)
 {
@@ -183,10 +184,11 @@ static void add_host(struct wanted_group *group, const struct attachment *user)
 	const struct user_config *config = gateway_config(gateway_from_netdev(user->netdev));
 	const char *said = optstr_get(user->opts, "host-loopback");
 	g_autofree char *loopback = user_loopback_format(config);
+	bool sandbox = user_is_sandbox(user->opts);
 
-	if (said || strcmp(loopback, "on"))
+	if (said || strcmp(loopback, sandbox ? "off" : "on"))
 		add_value(group, "host-loopback", loopback, false);
-	if (optstr_get(user->opts, "host-addresses") || !config->host_addresses)
+	if (optstr_get(user->opts, "host-addresses") || config->host_addresses == sandbox)
 		add_value(group, "host-addresses", config->host_addresses ? "on" : "off", false);
 }
 

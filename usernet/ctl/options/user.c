@@ -78,6 +78,8 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "mtu", .type = OPT_NUMBER, .min = 68, .max = 65535},
 	{.key = "host-loopback"},
 	{.key = "host-addresses", .type = OPT_BOOL},
+	{.key = "policy"},
+	{.key = "dns-policy"},
 	{.key = "allow", .flags = OPT_REPEATS},
 	{.key = "deny", .flags = OPT_REPEATS},
 	{.key = "hostfwd-addr"},
@@ -236,10 +238,13 @@ static bool parse_range6(const struct optstr *opts, struct user_config *config, 
 			   text);
 }
 
-static bool parse_loopback(struct user_options *out, const char *text, GError **error)
+static bool parse_loopback(struct user_options *out, const char *text, bool sandbox, GError **error)
 {
-	if (!text)
+	if (!text) {
+		if (sandbox)
+			out->config.loopback = LOOPBACK_OFF;
 		return true;
+	}
 	if (!user_loopback_parse(text, &out->config.loopback, &out->ports, error))
 		return error_blame_usage(error);
 	out->config.loopback_ports = out->ports;
@@ -290,6 +295,43 @@ static bool parse_checksum(const char *text, struct user_config *config, GError 
 	if (!text || config->verify_checksums || strcmp(text, "auto") == 0)
 		return true;
 	return error_usage(error, "checksum=%s is neither 'auto' nor 'verify'", text);
+}
+
+/* The index of the word @text of @words, @otherwise for NULL; -1: none of them. */
+static int find_word(const char *text, const char *const *words, int otherwise)
+{
+	if (!text)
+		return otherwise;
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text))
+			return i;
+	}
+	return -1;
+}
+
+bool user_is_sandbox(const struct optstr *opts)
+{
+	return g_strcmp0(optstr_get(opts, "policy"), "sandbox") == 0;
+}
+
+static bool parse_policy(const struct optstr *opts, struct user_config *config, GError **error)
+{
+	static const char *const modes[] = {"rules", "sandbox", "learn", NULL};
+	static const char *const answers[] = {"refused", "nxdomain", "answer", NULL};
+	const char *mode = optstr_get(opts, "policy"), *dns = optstr_get(opts, "dns-policy");
+	int m = find_word(mode, modes, POLICY_MODE_RULES);
+	int d = find_word(dns, answers, DNS_POLICY_REFUSED);
+
+	if (m < 0)
+		return error_usage(error, "policy=%s is none of 'rules', 'sandbox' and 'learn'",
+				   mode);
+	if (d < 0)
+		return error_usage(
+			error, "dns-policy=%s is none of 'refused', 'nxdomain' and 'answer'", dns);
+	config->policy = (enum policy_mode)m;
+	config->dns_policy = (enum dns_policy)d;
+	config->dns_policy_given = dns != NULL;
+	return true;
 }
 
 static bool parse_routes(struct user_options *out, const struct optstr *opts, GError **error)
@@ -362,7 +404,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	 */
 	config->ipv4 = optstr_bool(opts, "ipv4", !optstr_bool(opts, "ipv6", false));
 	config->ipv6 = optstr_bool(opts, "ipv6", !optstr_bool(opts, "ipv4", false));
-	config->host_addresses = optstr_bool(opts, "host-addresses", true);
+	config->host_addresses = optstr_bool(opts, "host-addresses", !user_is_sandbox(opts));
 	config->restricted = optstr_bool(opts, "restrict", false);
 	config->no_dhcp = !optstr_bool(opts, "dhcp", true);
 	config->hostname = optstr_get(opts, "hostname");
@@ -370,7 +412,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	if (!config->domainname)
 		config->domainname = USER_DOMAIN_DEFAULT;
 	config->resolv_conf = optstr_get(opts, "resolv-conf");
-	config->dns_host_search = optstr_bool(opts, "dns-host-search", config->dns_host_search);
+	config->dns_host_search = optstr_bool(opts, "dns-host-search", !user_is_sandbox(opts));
 	config->tftp = optstr_get(opts, "tftp");
 	config->tftp_server_name = optstr_get(opts, "tftp-server-name");
 	config->bootfile = optstr_get(opts, "bootfile");
@@ -378,7 +420,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 	config->lease_time = (unsigned)optstr_number(opts, "lease-time", config->lease_time);
 	config->leases_per_port = (unsigned)optstr_number(opts, "leases-per-port", 0);
 	config->dhcp_strict = optstr_bool(opts, "dhcp-strict", false);
-	config->isolated = optstr_bool(opts, "isolate", false);
+	config->isolated = optstr_bool(opts, "isolate", user_is_sandbox(opts));
 	config->mtu = (unsigned)optstr_number(opts, "mtu", config->mtu);
 	config->max_guests = (unsigned)optstr_number(opts, "max-guests", config->max_guests);
 }
@@ -395,7 +437,9 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 	out->config.dnssearch = out->search[0] ? out->search : NULL;
 	out->config.dns_servers = out->dns_servers[0] ? out->dns_servers : NULL;
 	return parse_addresses(opts, &out->config, error) &&
-	       parse_loopback(out, optstr_get(opts, "host-loopback"), error) &&
+	       parse_loopback(out, optstr_get(opts, "host-loopback"), user_is_sandbox(opts),
+			      error) &&
+	       parse_policy(opts, &out->config, error) &&
 	       parse_checksum(optstr_get(opts, "checksum"), &out->config, error) &&
 	       parse_v4(opts, "hostfwd-addr", "Failed to parse host address of forwards",
 			&out->forward_host, error) &&

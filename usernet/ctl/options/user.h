@@ -21,6 +21,8 @@ extern const struct opt_spec user_option_specs[];
 
 /* Also points into @opts. False: @error names the key. Clear it in either case. */
 bool user_options_read(struct user_options *out, const struct optstr *opts, GError **error);
+/* policy=sandbox: other defaults hold for the keys that close the host. */
+bool user_is_sandbox(const struct optstr *opts);
 void user_options_clear(struct user_options *options);
 
 #endif

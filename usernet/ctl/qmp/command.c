@@ -7,7 +7,7 @@
 
 static const struct command *const tables[] = {commands_session, commands_version, commands_config,
 					       commands_connect, commands_guest,   commands_dns,
-					       commands_policy,  commands_query};
+					       commands_policy,  commands_verdict, commands_query};
 
 void command_foreach(void (*each)(void *data, const struct command *command), void *data)
 {

@@ -48,6 +48,7 @@ extern const struct command commands_connect[]; /* command_connect.c */
 extern const struct command commands_guest[];   /* command_guest.c */
 extern const struct command commands_dns[];     /* command_dns.c */
 extern const struct command commands_policy[];  /* command_policy.c */
+extern const struct command commands_verdict[]; /* command_verdict.c */
 extern const struct command commands_query[];   /* command_query.c */
 
 const struct command *command_find(const char *name);

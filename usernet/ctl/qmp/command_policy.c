@@ -92,6 +92,8 @@ static void add_rules(JsonArray *array, const struct policy *policy, const char 
 
 static JsonNode *query_policy(struct command_call *call, GError **error)
 {
+	static const char *const modes[] = {"rules", "sandbox", "learn"};
+	static const char *const answers[] = {"refused", "nxdomain", "answer"};
 	struct attachment *user = control_find_user(call->control, NULL, error);
 	const struct user_config *config;
 	const struct policy_table *policy_table;
@@ -109,9 +111,18 @@ static JsonNode *query_policy(struct command_call *call, GError **error)
 	loopback = user_loopback_format(config);
 	object = json_object_new();
 	json_object_set_string_member(object, "netdev", user->netdev->id);
-	json_object_set_string_member(object, "default", config->restricted ? "deny" : "allow");
+	json_object_set_string_member(
+		object, "default",
+		config->restricted || config->policy == POLICY_MODE_SANDBOX ? "deny" : "allow");
+	json_object_set_string_member(object, "policy", modes[config->policy]);
+	json_object_set_string_member(object, "dns-policy", answers[config->dns_policy]);
 	json_object_set_string_member(object, "host-loopback", loopback);
 	json_object_set_boolean_member(object, "host-addresses", config->host_addresses);
+	json_object_set_int_member(object, "open-names",
+				   policy_open_count(policy_table_opened(policy_table)));
+	json_object_set_int_member(
+		object, "open-displaced",
+		(gint64)policy_open_displaced(policy_table_opened(policy_table)));
 	json_object_set_int_member(object, "denied", (gint64)conntrack_n_denied(conntrack));
 	/* In the order of evaluation. */
 	rules = json_array_new();

@@ -26,6 +26,15 @@
 		"times", ARG_INTEGER, false                                                        \
 	}
 
+#define VERDICT_MEMBERS                                                                            \
+	{"guest", ARG_STRING, true}, {"mac", ARG_STRING, true}, {"port", ARG_STRING, false},       \
+		{"protocol", ARG_STRING, false}, {"destination", ARG_STRING, true},                \
+		{"destination-port", ARG_INTEGER, true}, {"destination-name", ARG_STRING, true},   \
+		{"rule", ARG_STRING, true},                                                        \
+	{                                                                                          \
+		"untold", ARG_INTEGER, true                                                        \
+	}
+
 const struct event_name event_names[] = {
 	{"BUDGET_EXHAUSTED",
 	 {{"port", ARG_STRING, false}, {"limit", ARG_STRING, false}, TROUBLE_MEMBERS}},
@@ -67,15 +76,8 @@ const struct event_name event_names[] = {
 	  {"address", ARG_STRING, true},
 	  {"dhcp", ARG_STRING, false},
 	  TROUBLE_MEMBERS}},
-	{"POLICY_DENIED",
-	 {{"guest", ARG_STRING, true},
-	  {"mac", ARG_STRING, true},
-	  {"port", ARG_STRING, false},
-	  {"protocol", ARG_STRING, false},
-	  {"destination", ARG_STRING, false},
-	  {"destination-port", ARG_INTEGER, true},
-	  {"rule", ARG_STRING, false},
-	  {"untold", ARG_INTEGER, true}}},
+	{"POLICY_ALLOWED", {VERDICT_MEMBERS}},
+	{"POLICY_DENIED", {VERDICT_MEMBERS}},
 	{"SHUTDOWN", {{"guest", ARG_BOOL, false}, {"reason", ARG_STRING, false}}},
 	{NULL},
 };

@@ -86,21 +86,27 @@ static void lease_refused(struct events *events, const struct network_event *eve
 	qmp_event(events->qmp, "LEASE_REFUSED", data);
 }
 
-static void policy_denied(struct events *events, const struct network_event *event)
+static void policy_verdict(struct events *events, const struct network_event *event,
+			   const char *kind)
 {
 	const struct network_denial *denial = event->denial;
 	JsonObject *data = json_object_new();
 
 	query_set_guest(data, event->guest);
 	json_object_set_string_member(data, "port", event->port->name);
-	json_object_set_string_member(data, "protocol", query_protocol(denial->proto));
-	query_set_address(data, "destination", &denial->dst);
+	json_object_set_string_member(data, "protocol",
+				      denial->lookup ? "dns" : query_protocol(denial->proto));
+	if (!denial->lookup)
+		query_set_address(data, "destination", &denial->dst);
 	if (denial->port)
 		json_object_set_int_member(data, "destination-port", denial->port);
-	json_object_set_string_member(data, "rule", denial->rule);
+	if (denial->name)
+		json_object_set_string_member(data, "destination-name", denial->name);
+	if (denial->rule)
+		json_object_set_string_member(data, "rule", denial->rule);
 	if (denial->untold)
 		json_object_set_int_member(data, "untold", (gint64)denial->untold);
-	qmp_event(events->qmp, "POLICY_DENIED", data);
+	qmp_event(events->qmp, kind, data);
 }
 
 static void observe(struct network_observer *observer, const struct network_event *event)
@@ -135,7 +141,10 @@ static void observe(struct network_observer *observer, const struct network_even
 		forward_changed(events, event, "FORWARD_ADDED");
 		break;
 	case NETWORK_POLICY_DENIED:
-		policy_denied(events, event);
+		policy_verdict(events, event, "POLICY_DENIED");
+		break;
+	case NETWORK_POLICY_ALLOWED:
+		policy_verdict(events, event, "POLICY_ALLOWED");
 		break;
 	case NETWORK_TROUBLE:
 		qmp_event(events->qmp, query_trouble_event(event->trouble),

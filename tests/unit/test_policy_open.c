@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <check.h>
+
+#include "base/address.h"
+#include "conntrack/policy_open.h"
+#include "run_suite.h"
+
+#define SECOND USEC_PER_SEC
+#define ALICE  1
+#define BOB    2
+
+static struct policy_open *open_table;
+
+static void setup(void)
+{
+	open_table = policy_open_new();
+}
+
+static void teardown(void)
+{
+	policy_open_free(open_table);
+}
+
+static struct in6_addr nth(unsigned n)
+{
+	return address_map4(htonl(0xc0000200 + n));
+}
+
+static void open_as(mac_t mac, unsigned n, const char *text, uint32_t ttl, usec_t now)
+{
+	struct in6_addr addr = nth(n);
+	struct dns_name name;
+
+	ck_assert(dns_name_parse(&name, text));
+	policy_open_add(open_table, mac, &addr, policy_open_name(open_table, &name), ttl, now);
+}
+
+/* The names, newest first, joined by blanks. */
+static const char *names(mac_t mac, unsigned n, usec_t now)
+{
+	const struct policy_known *known[POLICY_OPEN_PER_ADDRESS];
+	struct in6_addr addr = nth(n);
+	unsigned count = policy_open_find(open_table, mac, &addr, now, known);
+	static char text[1024];
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < count; i++) {
+		g_strlcat(text, known[i]->text, sizeof(text));
+		g_strlcat(text, i + 1 < count ? " " : "", sizeof(text));
+	}
+	return text;
+}
+
+START_TEST(name_opens_until_ttl_and_grace_have_passed)
+{
+	open_as(ALICE, 1, "a.example", 30, 0);
+	ck_assert_str_eq(names(ALICE, 1, 0), "a.example");
+	ck_assert_str_eq(names(ALICE, 1, 30 * SECOND + POLICY_OPEN_GRACE - 1), "a.example");
+	ck_assert_str_eq(names(ALICE, 1, 30 * SECOND + POLICY_OPEN_GRACE), "");
+	ck_assert_str_eq(names(ALICE, 2, 0), "");
+}
+END_TEST
+
+START_TEST(ttl_of_zero_is_the_grace)
+{
+	open_as(ALICE, 1, "a.example", 0, 0);
+	ck_assert_str_eq(names(ALICE, 1, POLICY_OPEN_GRACE - 1), "a.example");
+	ck_assert_str_eq(names(ALICE, 1, POLICY_OPEN_GRACE), "");
+}
+END_TEST
+
+START_TEST(ttl_is_bounded)
+{
+	open_as(ALICE, 1, "a.example", UINT32_MAX, 0);
+	ck_assert_str_eq(names(ALICE, 1, POLICY_OPEN_TTL_MAX * SECOND + POLICY_OPEN_GRACE), "");
+}
+END_TEST
+
+START_TEST(guests_are_apart)
+{
+	open_as(ALICE, 1, "a.example", 30, 0);
+	ck_assert_str_eq(names(BOB, 1, 0), "");
+}
+END_TEST
+
+START_TEST(address_has_several_names_each_with_its_time)
+{
+	open_as(ALICE, 1, "a.example", 30, 0);
+	open_as(ALICE, 1, "b.example", 300, 0);
+	open_as(ALICE, 1, "a.example", 10, SECOND);
+	ck_assert_uint_eq(policy_open_count(open_table), 2);
+	ck_assert_str_eq(names(ALICE, 1, SECOND), "a.example b.example");
+	/* The longer time of a name counts. */
+	ck_assert_str_eq(names(ALICE, 1, 29 * SECOND + POLICY_OPEN_GRACE), "a.example b.example");
+	ck_assert_str_eq(names(ALICE, 1, 30 * SECOND + POLICY_OPEN_GRACE), "b.example");
+}
+END_TEST
+
+START_TEST(oldest_goes_at_the_bound_of_an_address)
+{
+	char text[32];
+
+	for (unsigned i = 0; i <= POLICY_OPEN_PER_ADDRESS; i++) {
+		g_snprintf(text, sizeof(text), "n%u.example", i);
+		open_as(ALICE, 1, text, 30, i);
+	}
+	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_PER_ADDRESS);
+	ck_assert_uint_eq(policy_open_displaced(open_table), 1);
+	ck_assert_ptr_null(strstr(names(ALICE, 1, 0), "n0.example"));
+	ck_assert_ptr_nonnull(strstr(names(ALICE, 1, 0), "n1.example"));
+}
+END_TEST
+
+START_TEST(oldest_of_the_guest_goes_at_its_bound)
+{
+	open_as(BOB, 1, "b.example", 30, 0);
+	for (unsigned i = 0; i <= POLICY_OPEN_PER_GUEST; i++)
+		open_as(ALICE, i, "a.example", 30, i);
+	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_PER_GUEST + 1);
+	ck_assert_str_eq(names(ALICE, 0, 2000), "");
+	ck_assert_str_eq(names(ALICE, 1, 2000), "a.example");
+	ck_assert_str_eq(names(BOB, 1, 2000), "b.example");
+	ck_assert_uint_eq(policy_open_displaced(open_table), 1);
+}
+END_TEST
+
+START_TEST(what_has_ended_goes_unsaid)
+{
+	for (unsigned i = 0; i <= POLICY_OPEN_PER_GUEST; i++)
+		open_as(ALICE, i, "a.example", 0, i * POLICY_OPEN_GRACE);
+	ck_assert_uint_eq(policy_open_displaced(open_table), 0);
+}
+END_TEST
+
+START_TEST(all_guests_together_are_bounded)
+{
+	for (unsigned i = 0; i < POLICY_OPEN_MAX + 10; i++)
+		open_as(1 + i / 512, i, "a.example", 30, 0);
+	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_MAX);
+	ck_assert_str_eq(names(1, 9, 0), "");
+	ck_assert_str_eq(names(1, 10, 0), "a.example");
+}
+END_TEST
+
+static unsigned n_each;
+
+static void count(void *data, const struct in6_addr *addr, const struct policy_known *known,
+		  usec_t left)
+{
+	n_each++;
+	ck_assert_str_eq(known->text, "a.example");
+	ck_assert_int_eq(left, 30 * SECOND + POLICY_OPEN_GRACE);
+}
+
+START_TEST(what_a_guest_has_open_is_listed)
+{
+	n_each = 0;
+	open_as(ALICE, 1, "a.example", 30, 0);
+	open_as(ALICE, 2, "a.example", 30, 0);
+	open_as(BOB, 3, "b.example", 30, 0);
+	policy_open_each(open_table, ALICE, 0, count, NULL);
+	policy_open_each(open_table, 99, 0, count, NULL);
+	ck_assert_uint_eq(n_each, 2);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("policy_open");
+	TCase *tcase = tcase_create("policy_open");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, name_opens_until_ttl_and_grace_have_passed);
+	tcase_add_test(tcase, ttl_of_zero_is_the_grace);
+	tcase_add_test(tcase, ttl_is_bounded);
+	tcase_add_test(tcase, guests_are_apart);
+	tcase_add_test(tcase, address_has_several_names_each_with_its_time);
+	tcase_add_test(tcase, oldest_goes_at_the_bound_of_an_address);
+	tcase_add_test(tcase, oldest_of_the_guest_goes_at_its_bound);
+	tcase_add_test(tcase, what_has_ended_goes_unsaid);
+	tcase_add_test(tcase, all_guests_together_are_bounded);
+	tcase_add_test(tcase, what_a_guest_has_open_is_listed);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -28,7 +28,9 @@ const char help_netdevs[] =
 	"    bootfile=NAME  tftp-server-name=NAME   for guests that boot from the network\n"
 	"    hostfwd=[tcp|udp]:[ADDR]:PORT-[GUEST]:PORT *   forward a port of the host\n"
 	"    guestfwd=[tcp]:[ADDR]:PORT-cmd:COMMAND|unix:PATH|tcp:HOST:PORT *\n"
-	"                                   an address of the network that leads to the host\n"
+	"                                   an address of the network that leads to the host\n";
+
+const char help_ours[] =
 	"  Not in QEMU:\n"
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
@@ -106,7 +108,9 @@ const char help_links[] =
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
-	"\n"
+	"\n";
+
+const char help_taps[] =
 	"  socket: QEMU's older form\n"
 	"    listen=[HOST]:PORT             one of these five\n"
 	"    connect=HOST:PORT\n"
@@ -118,9 +122,7 @@ const char help_links[] =
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
-	"\n";
-
-const char help_taps[] =
+	"\n"
 	"  tap: a network interface of this machine that you own, or of a namespace\n"
 	"    ifname=NAME                    a tap made for you: ip tuntap add dev NAME mode tap user YOU\n"
 	"    fd=N                           or an inherited descriptor of a tap or macvtap\n"

@@ -100,8 +100,9 @@ class Costs:
         self.parts.append((self.crowd.cpu() - before) / STEPS)
         self.crowd.drain()
 
-    def typical(self):
-        return sorted(self.parts)[len(self.parts) // 2]
+    def least(self):
+        """Of the part that other processes disturbed least."""
+        return min(self.parts)
 
 
 class ManyGuests(GatewayCase):
@@ -127,9 +128,9 @@ class ManyGuests(GatewayCase):
             for n, costs in ((FEW, few), (GUESTS, many)):
                 print(f'{what} among {n}: median {percentile(costs.took, .5):.0f} us, '
                       f'p99 {percentile(costs.took, .99):.0f} us; '
-                      f'daemon {costs.typical() * 1e6:.0f} us CPU')
+                      f'daemon {costs.least() * 1e6:.0f} us CPU')
             # If it grew with the number of guests, it would be 7 times as much or more.
-            self.assertLess(many.typical(), 3 * few.typical(), f'CPU of a {what}')
+            self.assertLess(many.least(), 3 * few.least(), f'CPU of a {what}')
         for crowd in crowds:
             self.assertEqual(len(set(crowd.addresses)), len(crowd.addresses))
             self.assertEqual(len(crowd.lan.ask('query-leases')), len(crowd.addresses))

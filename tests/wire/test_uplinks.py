@@ -273,6 +273,12 @@ class Pipe(UplinkCase):
         child.wait(LIMIT)
         until(lambda: not self.pipes(near) and not self.pipes(far), 'the netdevs are removed')
 
+    def test_uplink_has_more_leases_than_a_guest(self):
+        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        far = self.network('--netdev', LAN)
+        self.join(near, far)
+        self.assertEqual(len({self.station(far).ip for _ in range(40)}), 40)
+
     def test_a_forwarded_socket_leads_to_one_gateway(self):
         """What ssh -L of a unix socket does: bytes are copied both ways."""
         near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)

@@ -205,6 +205,24 @@ class Vxlan(UplinkCase):
         self.assert_no_loop(spokes)
 
     @with_addresses()
+    def test_saved_file_has_it_and_no_pipe(self):
+        lan = self.network('--netdev', LAN)
+        lan.ask('netdev_add', type='vxlan', id='far', vni=7, local='127.0.0.1',
+                remote=['127.0.0.2', '127.0.0.3'])
+        self.ctl(lan, 'pipe', '--', 'sleep', '1000')
+        until(lambda: self.pipes(lan), 'the netdev')
+        saved = self.ctl(lan, 'save', lan.path('saved'), stdout=subprocess.DEVNULL)
+        self.assertEqual(saved.wait(LIMIT), 0)
+        with open(lan.path('saved'), encoding='utf-8') as file:
+            text = file.read()
+        self.assertNotIn('pipe-', text)
+        again = self.network('--config', lan.path('saved'), start=False)
+        lan.ask('netdev_del', id='far')
+        lan.ask('netdev_del', id='lan')
+        again.start()
+        self.assertEqual(len(again.ports('far')), 2)
+
+    @with_addresses()
     def test_hostile_datagrams_are_dropped(self):
         lan = self.network('--netdev', LAN, '--netdev',
                            'vxlan,id=far,vni=7,local=127.0.0.1,remote=127.0.0.2')

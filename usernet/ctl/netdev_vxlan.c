@@ -143,7 +143,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 
 	if (!read_options(&config, remotes, attachment->opts, error))
 		return false;
-	attachment->role = ATTACHMENT_FD;
+	attachment->role = ATTACHMENT_DIALS;
 	attachment->netdev = vxlan_netdev_new(network, &config, error);
 	return attachment->netdev;
 }

@@ -193,8 +193,8 @@ static void check_policy(struct policy *policy, const char *text)
 	else if (!rule.every)
 		check(policy_rule_matches(&rule, rule.proto ? rule.proto : IPPROTO_TCP, &rule.net,
 					  rule.n_ports ? rule.ports[0].first : 0));
-	policy_add(policy, allow, text, NULL);
-	check_lookup(policy, &rule);
+	if (policy_add(policy, allow, text, NULL)) /* not if one says the opposite */
+		check_lookup(policy, &rule);
 	for (unsigned i = 1; i < policy_count(policy); i++) {
 		uint64_t hits;
 

@@ -23,6 +23,11 @@ static bool take_protocol(struct fwd_cursor *c, enum protocol *protocol, const c
 		*protocol = PROTOCOL_UDP;
 	else if (!strcmp(part, "unix"))
 		*protocol = PROTOCOL_UNIX;
+	else if (!strcmp(part, "*"))
+		return fwd_cursor_fail(c, "Bad protocol name",
+				       "all ports of an address cannot be forwarded: each needs a "
+				       "socket, 131070 in all, and the lower ones root; name "
+				       "ports, as in tcp:192.0.2.7:8000..8099-:8000");
 	else
 		return fwd_cursor_fail(c, "Bad protocol name",
 				       "'%s' should be tcp, udp or unix (left out: tcp)", part);

@@ -60,7 +60,7 @@ static void wait_for_input(int sock, int done)
 		;
 }
 
-static int carry_both(int sock)
+int ctl_carry_both(int sock)
 {
 	int done[2];
 	pid_t child;
@@ -116,7 +116,7 @@ int ctl_run_connect(struct ctl_session *session, char **params)
 		status = ctl_request(session, "connect", args, &result);
 	}
 	if (status == CTL_DONE)
-		status = carry_both(pair[0]);
+		status = ctl_carry_both(pair[0]);
 	close(pair[0]);
 	return status;
 }

@@ -6,5 +6,10 @@
 
 /* connect GUEST PORT: connects standard input and output to a guest. */
 int ctl_run_connect(struct ctl_session *session, char **params);
+/*
+ * Copies from standard input to @sock and from @sock to standard output, until @sock ends. The end
+ * of standard input is passed on.
+ */
+int ctl_carry_both(int sock);
 
 #endif

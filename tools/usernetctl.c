@@ -17,6 +17,7 @@
 #include "ctl_events.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
+#include "ctl_pipe.h"
 #include "ctl_policy.h"
 #include "ctl_run.h"
 #include "ctl_save.h"
@@ -392,6 +393,9 @@ static const struct verb verbs[] = {
 	{"capture", "[-f FILTER] [-w FILE] [GUEST]",
 	 "write frames as pcapng to FILE or standard output; GUEST may be a netdev", ANY_PARAMS,
 	 false, ctl_run_capture},
+	{"pipe", "[--transit] [-- COMMAND]",
+	 "frames on standard input and output, ours or COMMAND's, for ssh", ANY_PARAMS, false,
+	 ctl_run_pipe},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach", 1, false, run_netdev_del},
@@ -471,9 +475,10 @@ static char *describe_verbs(void)
 		"  usernetctl --name lab --json leases\n"
 		"  usernetctl hmp info usernet\n"
 		"  usernetctl enter -- curl http://web/\n"
+		"  usernetctl pipe -- ssh HOST usernetctl pipe\n"
 		"\nExit status: 0 done, 1 refused by usernet, 2 a mistake on the command line, 3 usernet\n"
-		"cannot be reached. enter: that of COMMAND, 128 + N if signal N ended it, 125 if the\n"
-		"namespace failed, 126 and 127 if COMMAND cannot be run or found.\n");
+		"cannot be reached. enter, pipe: that of COMMAND, 128 + N if signal N ended it, 125 if it\n"
+		"cannot be set up, 126 and 127 if COMMAND cannot be run or found.\n");
 	return g_string_free(out, FALSE);
 }
 
@@ -532,7 +537,7 @@ int main(int argc, char **argv)
 	g_autofree char *verb_help = describe_verbs();
 	g_auto(GStrv) args = NULL;
 	struct ctl_enter enter = {0};
-	gboolean json = FALSE, version = FALSE;
+	gboolean json = FALSE, transit = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
 		 "NAME"},
@@ -562,6 +567,8 @@ int main(int argc, char **argv)
 		 "capture: frames that match this expression of pcap-filter(7)", "FILTER"},
 		{"write", 'w', 0, G_OPTION_ARG_FILENAME, &file,
 		 "capture: write here; - (default) is standard output", "FILE"},
+		{"transit", 0, 0, G_OPTION_ARG_NONE, &transit,
+		 "pipe: pass frames on to other uplinks, for the network in the middle", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
@@ -585,6 +592,7 @@ int main(int argc, char **argv)
 		return ctl_usage("a command is missing");
 	session.enter = &enter;
 	session.json = json;
+	session.transit = transit;
 	session.id = id;
 	session.filter = filter;
 	session.file = file;

@@ -157,6 +157,9 @@ static const struct wrong wrongs[] = {
 	{"x", "No : separators", FORM},
 	{"tcp", "No : separators", FORM},
 	{"2222", "No : separators", FORM},
+	{"*:192.0.2.7-web", "Bad protocol name",
+	 "all ports of an address cannot be forwarded: each needs a socket, 131070 in all, and the "
+	 "lower ones root; name ports, as in tcp:192.0.2.7:8000..8099-:8000"},
 	{"sctp::80-:80", "Bad protocol name", "'sctp'" PROTOCOLS},
 	{"icmp::1-:1", "Bad protocol name", "'icmp'" PROTOCOLS},
 	{"TCP::80-:80", "Bad protocol name", "'TCP'" PROTOCOLS},

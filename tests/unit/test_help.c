@@ -13,14 +13,14 @@ static const struct {
 
 } parts[] = {
 	{"\n  user: ", "\n\n"},   {"\n  stream: ", "\n\n"}, {"\n  dgram: ", "\n\n"},
-	{"\n  socket: ", "\n\n"}, {"\nGUEST is ", "\n\n"},
+	{"\n  socket: ", "\n\n"}, {"\n  vxlan: ", "\n\n"},  {"\nGUEST is ", "\n\n"},
 };
 
 static const struct opt_spec *specs_of(int i)
 {
-	const struct opt_spec *all[] = {netdev_kind_user.specs, netdev_kind_stream.specs,
+	const struct opt_spec *all[] = {netdev_kind_user.specs,  netdev_kind_stream.specs,
 					netdev_kind_dgram.specs, netdev_kind_socket.specs,
-					guest_specs};
+					netdev_kind_vxlan.specs, guest_specs};
 
 	return all[i];
 }

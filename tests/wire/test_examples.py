@@ -35,6 +35,9 @@ class Examples(unittest.TestCase):
     def test_host_on_segment(self):
         self.assertEqual(self.run_example('host-on-segment'), '200\n')
 
+    def test_two_hosts(self):
+        self.assertIn(' 0% packet loss', self.run_example('two-hosts'))
+
     def test_tap(self):
         out = self.run_example(
             'tap', 'tap7', before=(

@@ -80,10 +80,17 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 /* Starts to connect; *@in_progress: wait for EPOLLOUT. -1: see errno. */
 int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress);
 /*
- * The same by TCP; @hops: the TTL or hop limit of its packets, 0 for the host's default. An ICMPv6
- * error that ends the connect stays in the error queue (IPV6_RECVERR); IPv4 keeps it in any case.
+ * The same by TCP, from @from unless it is NULL; @hops: the TTL or hop limit of its packets, 0 for
+ * the host's default. An ICMPv6 error that ends the connect stays in the error queue
+ * (IPV6_RECVERR); IPv4 keeps it in any case.
  */
-int socket_connect_hops(const struct sockaddr_any *addr, uint8_t hops, bool *in_progress);
+int socket_connect_hops(const struct sockaddr_any *addr, const struct sockaddr_any *from,
+			uint8_t hops, bool *in_progress);
+/*
+ * The source of a client socket: @from, port 0. False, errno ENETUNREACH: the host does not have
+ * that address.
+ */
+bool socket_bind_source(int fd, const struct sockaddr_any *from);
 /* Closes @fd so that a TCP peer sees a reset. */
 void socket_reset(int fd);
 /* The same with multipath TCP. EPROTONOSUPPORT or ENOPROTOOPT: the kernel lacks it. */

@@ -234,7 +234,21 @@ int socket_connect(const struct sockaddr_any *addr, int type, bool *in_progress)
 	return connect_by(open_client(addr, type, 0), addr, in_progress);
 }
 
-int socket_connect_hops(const struct sockaddr_any *addr, uint8_t hops, bool *in_progress)
+bool socket_bind_source(int fd, const struct sockaddr_any *from)
+{
+	int on = 1;
+
+	/* connect() then chooses the port: one may serve several destinations (ip(7)). */
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (bind(fd, &from->sa, from->len) == 0)
+		return true;
+	if (errno == EADDRNOTAVAIL)
+		errno = ENETUNREACH;
+	return false;
+}
+
+int socket_connect_hops(const struct sockaddr_any *addr, const struct sockaddr_any *from,
+			uint8_t hops, bool *in_progress)
 {
 	bool v6 = addr->sa.sa_family == AF_INET6;
 	int fd = open_client(addr, SOCK_STREAM, 0), number = hops, on = 1;
@@ -242,6 +256,13 @@ int socket_connect_hops(const struct sockaddr_any *addr, uint8_t hops, bool *in_
 	if (fd >= 0 && hops)
 		setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL,
 			   &number, sizeof(number));
+	if (fd >= 0 && from && !socket_bind_source(fd, from)) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+		return -1;
+	}
 	/* The error may come within connect(), and IPv6 then keeps it for those who have asked. */
 	if (fd >= 0 && v6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));

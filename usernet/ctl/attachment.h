@@ -21,7 +21,7 @@ struct optstr;
 enum attachment_role {
 	ATTACHMENT_GATEWAY,
 	ATTACHMENT_LISTENS,   /* guests connect to addr: stream, or a unix dgram server */
-	ATTACHMENT_DIALS,     /* we connect to addr */
+	ATTACHMENT_DIALS,     /* we connect to addr, or (addr is empty) no guest attaches */
 	ATTACHMENT_DIALS_DIR, /* we connect to every socket in directory addr; it ends with / */
 	ATTACHMENT_PAIR,      /* datagrams between two fixed addresses; addr is the remote */
 	ATTACHMENT_BUS,       /* addr is a multicast group */

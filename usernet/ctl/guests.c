@@ -16,10 +16,22 @@ const struct opt_spec guest_specs[] = {
 	{.key = "mac"},
 	{.key = "ip"},
 	{.key = "port"},
+	{.key = "outgoing", .flags = OPT_REPEATS},
 	{.key = "allow", .flags = OPT_REPEATS},
 	{.key = "deny", .flags = OPT_REPEATS},
 	{NULL},
 };
+
+static bool read_outgoing(struct outgoing *out, const struct optstr *opts, GError **error)
+{
+	g_autofree const char **words = optstr_all(opts, "outgoing");
+
+	for (unsigned i = 0; words[i]; i++) {
+		if (!outgoing_parse(out, words[i], error))
+			return error_blame_usage(error);
+	}
+	return true;
+}
 
 bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GError **error)
 {
@@ -40,7 +52,7 @@ bool guest_options_read(struct reservation_spec *out, struct optstr *opts, GErro
 				   mac);
 	if (ip && (inet_pton(AF_INET, ip, &out->addr) != 1 || !out->addr.s_addr))
 		return error_usage(error, "ip=%s is not an IPv4 address, such as 10.0.2.20", ip);
-	return true;
+	return read_outgoing(&out->outgoing, opts, error);
 }
 
 const struct reservation *guests_add(struct control *control, struct optstr *opts,
@@ -48,6 +60,7 @@ const struct reservation *guests_add(struct control *control, struct optstr *opt
 {
 	struct reservation_spec spec;
 	const struct reservation *reservation = NULL;
+	g_autofree char *whose = NULL;
 	struct named_guest *guest;
 
 	if (guest_options_read(&spec, opts, error))
@@ -61,6 +74,8 @@ const struct reservation *guests_add(struct control *control, struct optstr *opt
 	guest->origin = origin;
 	g_hash_table_insert(control->guests, g_strdup(reservation->name), guest);
 	policies_apply(control->network, reservation->name, opts);
+	whose = g_strdup_printf("guest %s", reservation->name);
+	outgoing_warn(&reservation->outgoing, whose);
 	log_debug("guest %s: named, MAC address " MAC_FMT, reservation->name,
 		  MAC_ARGS(reservation->mac));
 	return reservation;

@@ -16,7 +16,7 @@
 struct control;
 
 struct named_guest {
-	struct optstr *opts; /* NAME[,mac=][,ip=][,port=][,allow=][,deny=] */
+	struct optstr *opts; /* NAME[,mac=][,ip=][,port=][,outgoing=][,allow=][,deny=] */
 	enum origin origin;
 };
 

@@ -10,13 +10,8 @@
 #include "net/netdev.h"
 
 const struct netdev_kind *const netdev_kinds[] = {
-	&netdev_kind_user,
-	&netdev_kind_stream,
-	&netdev_kind_dgram,
-	&netdev_kind_socket,
-	&netdev_kind_tap,
-	&netdev_kind_vde,
-	NULL,
+	&netdev_kind_user, &netdev_kind_stream, &netdev_kind_dgram, &netdev_kind_socket,
+	&netdev_kind_tap,  &netdev_kind_vde,    &netdev_kind_vxlan, NULL,
 };
 
 const struct netdev_kind *netdev_kind_of(const struct optstr *opts, GError **error)

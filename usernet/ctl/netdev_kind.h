@@ -25,6 +25,7 @@ extern const struct netdev_kind netdev_kind_dgram;  /* netdev_dgram.c */
 extern const struct netdev_kind netdev_kind_socket; /* netdev_socket.c */
 extern const struct netdev_kind netdev_kind_tap;    /* netdev_tap.c */
 extern const struct netdev_kind netdev_kind_vde;    /* netdev_vde.c */
+extern const struct netdev_kind netdev_kind_vxlan;  /* netdev_vxlan.c */
 
 /* The command that helper= or br= of a tap needs, newly allocated; NULL: none. */
 char *netdev_tap_command(const struct optstr *opts);

@@ -167,7 +167,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 			return false;
 		config.fd = fd;
 	}
-	attachment->role = ATTACHMENT_FD;
+	attachment->role = name ? ATTACHMENT_FD : ATTACHMENT_DIALS;
 	attachment->netdev = tap_netdev_new(network, &config, error);
 	if (!attachment->netdev)
 		return false;

@@ -50,7 +50,7 @@ static bool build(struct attachment *attachment, struct network *network, struct
 
 	if (!read_options(&config, attachment->opts, error))
 		return false;
-	attachment->role = ATTACHMENT_FD;
+	attachment->role = ATTACHMENT_DIALS;
 	attachment->netdev = vde_netdev_new(network, &config, error);
 	return attachment->netdev != NULL;
 #else

@@ -66,7 +66,7 @@ static void check_address(struct watch *watch, const struct port *port, struct p
 	struct network *network = watch->control->network;
 	struct gateway *gateway = gateway_find(network);
 
-	if (!gateway || !gateway_config(gateway)->ipv4 || !port->link_up ||
+	if (!gateway || !gateway_config(gateway)->ipv4 || !port->link_up || port->uplink ||
 	    !port->count.rx_frames || has_address(port) ||
 	    loop_now(network->loop) - port->since < WATCH_ADDRESS_PATIENCE) {
 		if (known->no_address)

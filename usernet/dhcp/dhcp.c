@@ -449,6 +449,7 @@ size_t dhcp_input(struct dhcp *dhcp, struct port *port, mac_t src_mac, struct in
 	/* RFC 2132 9.14: at least two bytes. */
 	x.client.client_id_len = id_len >= 2 ? id_len : 0;
 	x.client.port_id = port->id;
+	x.client.uplink = port->uplink;
 	if (x.client.mac == 0 || mac_is_multicast(x.client.mac))
 		return drop(&x, DROP_BAD_SOURCE);
 	find_names(&x);

@@ -191,7 +191,7 @@ static void make_key(struct client_key *key, const struct exchange *x, const str
 
 	memcpy(key->id, x->query.client_id.p, len);
 	memcpy(key->id + len, ia->iaid, 4);
-	key->client = (struct lease_client){x->mac, key->id, len + 4, x->from->id};
+	key->client = (struct lease_client){x->mac, key->id, len + 4, x->from->id, x->from->uplink};
 }
 
 /* Derived from the client, so that it is the same after a restart, without a file. */

@@ -162,7 +162,7 @@ static bool has_room(struct lease_pool *pool, const struct who *who, const struc
 	if (own && (own->lease.reserved || (own->live && own->lease.port_id == who->port_id)))
 		return true;
 	pool->why = "its port holds as many leases as leases-per-port= allows";
-	return entry_port_count(pool, who->port_id) < pool->share ||
+	return who->uplink || entry_port_count(pool, who->port_id) < pool->share ||
 	       make_room(pool, who->port_id, now);
 }
 

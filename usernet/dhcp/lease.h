@@ -35,7 +35,7 @@
 #define LEASE_OFFER_HOLD   (30 * USEC_PER_SEC)  /* an OFFER holds its address this long */
 #define LEASE_DECLINE_REST (600 * USEC_PER_SEC) /* another machine uses it (RFC 2131 4.3.3) */
 #define LEASE_MAX          65536                /* leases remembered in all, ended ones included */
-/* A port's default share is half the pool, between these bounds. */
+/* A port's default share is half the pool, between these bounds. Uplinks have none. */
 #define LEASE_SHARE_MIN 16
 #define LEASE_SHARE     32
 #define LEASE_UNUSED    (300 * USEC_PER_SEC)
@@ -69,6 +69,7 @@ struct lease_client {
 	const uint8_t *client_id;
 	size_t client_id_len; /* longer than LEASE_CLIENT_ID_MAX: hashed (SHA-256) */
 	unsigned port_id;
+	bool uplink; /* the port leads to another switch: it has no share */
 };
 
 struct lease_pool;

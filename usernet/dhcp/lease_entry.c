@@ -199,6 +199,7 @@ void who_init(struct who *who, const struct lease_client *client)
 
 	memset(who, 0, sizeof *who);
 	who->port_id = client->port_id;
+	who->uplink = client->uplink;
 	key->mac = client->mac;
 	mac_write(same + 1, client->mac);
 	if (client->client_id_len == sizeof same &&

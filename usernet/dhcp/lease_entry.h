@@ -65,6 +65,7 @@ struct lease_pool {
 struct who {
 	struct entry key; /* only its lease's mac and client_id are set */
 	unsigned port_id;
+	bool uplink;
 };
 
 void who_init(struct who *who, const struct lease_client *client);

@@ -65,6 +65,9 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		if (gateway->tftp)
 			tftp_port_gone(gateway->tftp, event->port->id);
 		break;
+	case NETWORK_PORT_UPLINK:
+		other_gateway_uplink(&gateway->other);
+		break;
 	case NETWORK_PORT_DRAINED:
 		tcp_port_drained(gateway->tcp);
 		udp_port_drained(gateway->udp);

@@ -317,12 +317,12 @@ static void on_ip(struct gateway *gateway, struct port *from, const struct frame
 	}
 	if (!packet.v6 && !packet.fragment && packet.proto == IPPROTO_UDP &&
 	    packet.dport == PORT_DHCP_SERVER && (!for_us || gateway_owns(gateway, &packet))) {
-		if (!gateway->config.no_dhcp)
+		if (!gateway->config.no_dhcp && !gateway->other.yields)
 			serve_dhcp(gateway, from, mac, &packet);
 		return;
 	}
 	if (dhcpv6_is_for_us(&gateway->dhcpv6, &packet)) {
-		if (!gateway->config.no_dhcp)
+		if (!gateway->config.no_dhcp && !gateway->other.yields)
 			serve_dhcpv6(gateway, from, &packet);
 		return;
 	}
@@ -403,6 +403,9 @@ void gateway_serve(struct loop_task *task)
 		case ETHERTYPE_V4:
 		case ETHERTYPE_V6:
 			on_ip(gateway, from, frame, for_us);
+			break;
+		case OTHER_GATEWAY_ETHERTYPE:
+			other_gateway_input(&gateway->other, from, frame);
 			break;
 		default:
 			if (for_us)

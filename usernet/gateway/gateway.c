@@ -103,8 +103,10 @@ static void gateway_destroy(struct netdev *netdev)
 	list_remove(&gateway->observer.link);
 	hostnet_free(gateway->hostnet);
 	loop_timer_cancel(&gateway->advertise);
+	other_gateway_clear(&gateway->other);
 	guard_clear_gateway(netdev->network->guard);
 	vswitch_set_isolated(netdev->network->vswitch, false);
+	vswitch_set_fixed(netdev->network->vswitch, 0);
 	netdev_remove_port(&gateway->port);
 	close_paths(gateway);
 	close_services(gateway);
@@ -146,6 +148,7 @@ static void protect(struct gateway *gateway)
 
 	gateway_set_isolated(gateway, gateway->config.isolated);
 	guard_set_gateway_mac(guard, gateway->mac);
+	vswitch_set_fixed(gateway->netdev.network->vswitch, gateway->mac);
 	if (gateway->config.ipv4) {
 		guard_protect_v4(guard, gateway->config.host);
 		guard_protect_v4(guard, gateway->config.dns);
@@ -225,6 +228,7 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	loop_task_init(network->loop, &gateway->service, LOOP_SERVICE, gateway_serve);
 	user_config_copy(&gateway->config, &resolved);
 	gateway->mac = user_config_mac(&resolved);
+	outgoing_warn(&resolved.outgoing, config->id);
 	if (!open_services(gateway, network, error)) {
 		close_services(gateway);
 		user_config_clear(&gateway->config);
@@ -253,6 +257,8 @@ struct netdev *gateway_new(struct network *network, const struct user_config *co
 	/* libslirp and checksum=verify need whole checksums. */
 	gateway->port.takes_offload = !gateway->nat && !gateway->config.verify_checksums;
 	gateway->observer.event = gateway_on_network_event;
+	other_gateway_init(&gateway->other, network, &gateway->config, &gateway->outbox,
+			   &gateway->service);
 	network_observe(network, &gateway->observer);
 	gateway->hostnet = hostnet_new(network->loop, gateway_host_changed, gateway);
 	if (gateway->config.ipv6)

@@ -4,6 +4,7 @@
 
 #include "dhcp/dhcpv6.h"
 #include "gateway/gateway.h"
+#include "gateway/other_gateway.h"
 #include "gateway/source.h"
 #include "net/netdev.h"
 #include "net/network.h"
@@ -20,6 +21,7 @@
  *     outward.c  where guests' TCP connections lead
  *     source.c   which source addresses a guest may use
  *     events.c   network events that it follows
+ *     other_gateway.c  which of two gateways serves DHCP
  */
 struct charge_book;
 struct conn_table;
@@ -65,6 +67,7 @@ struct gateway {
 	struct loop_task service;
 	struct loop_timer advertise;
 	unsigned n_advertised;
+	struct other_gateway other;
 	struct network_observer observer;
 	uint8_t scratch[PACKET_MAX]; /* a packet without URG, a large echo reply */
 	uint8_t bare[PACKET_MAX];    /* a packet without its IPv4 options */

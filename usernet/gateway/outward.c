@@ -105,8 +105,8 @@ static void open_name_server(struct gateway *gateway, struct conn *conn, const s
 void outward_open(struct gateway *gateway, struct conn *conn, const struct packet *syn)
 {
 	uint8_t hops = packet_hops(syn);
-	struct sockaddr_any to;
-	bool in_progress;
+	struct sockaddr_any to, from;
+	bool in_progress, bound = false;
 	int fd;
 
 	if (!charge_has_room(conn->charge, CHARGE_FDS, 1) ||
@@ -131,7 +131,12 @@ void outward_open(struct gateway *gateway, struct conn *conn, const struct packe
 		conn_end(gateway->conns, conn);
 		return;
 	}
-	fd = socket_connect_hops(&to, hops < HOPS_COUNTED ? MAX(hops, 1) - 1 : 0, &in_progress);
+	/* The host's loopback sees connections of the host. */
+	if (!is_loopback(&to))
+		bound = outgoing_find(gateway->netdev.network, &gateway->config, conn->mac, syn->v6,
+				      &from);
+	fd = socket_connect_hops(&to, bound ? &from : NULL,
+				 hops < HOPS_COUNTED ? MAX(hops, 1) - 1 : 0, &in_progress);
 	if (fd < 0)
 		tcp_refuse(gateway->tcp, conn, syn, errno);
 	else

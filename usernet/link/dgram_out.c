@@ -196,10 +196,24 @@ static void lose_held(struct dgram_out *out)
 	}
 }
 
+static struct iovec header_of(const struct dgram_out *out)
+{
+	return (struct iovec){(uint8_t *)out->header, out->header_len};
+}
+
+/* @iov: the header, which may be empty, then the frame; @n in all. */
+static void set_parts(const struct dgram_out *out, struct mmsghdr *msg, struct iovec *iov, size_t n)
+{
+	size_t skip = out->header_len ? 0 : 1;
+
+	msg->msg_hdr.msg_iov = iov + skip;
+	msg->msg_hdr.msg_iovlen = n - skip;
+}
+
 static size_t send_noted(struct dgram_out *out)
 {
 	struct mmsghdr msgs[BATCH] = {0};
-	struct iovec iov[BATCH];
+	struct iovec iov[BATCH][2];
 	size_t at = 0;
 
 	while (at < out->n_noted && !out->down) {
@@ -209,9 +223,9 @@ static size_t send_noted(struct dgram_out *out)
 		for (unsigned i = 0; i < n; i++) {
 			const struct frame *f = &out->noted[at + i];
 
-			iov[i] = (struct iovec){(uint8_t *)f->data, f->len};
-			msgs[i].msg_hdr.msg_iov = &iov[i];
-			msgs[i].msg_hdr.msg_iovlen = 1;
+			iov[i][0] = header_of(out);
+			iov[i][1] = (struct iovec){(uint8_t *)f->data, f->len};
+			set_parts(out, &msgs[i], iov[i], 2);
 		}
 		done = push(out, msgs, n);
 		at += done;
@@ -244,7 +258,7 @@ void dgram_out_flush(struct dgram_out *out)
 }
 
 /* Loads up to BATCH held frames and returns their number; ends[i] is the offset after frame i. */
-static unsigned load_held(struct dgram_out *out, struct mmsghdr *msgs, struct iovec (*iov)[2],
+static unsigned load_held(struct dgram_out *out, struct mmsghdr *msgs, struct iovec (*iov)[3],
 			  size_t *ends)
 {
 	size_t off = 0;
@@ -256,8 +270,9 @@ static unsigned load_held(struct dgram_out *out, struct mmsghdr *msgs, struct io
 
 		ring_copy(&out->held, off, p, sizeof(p));
 		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-		msgs[n].msg_hdr.msg_iovlen = ring_peek(&out->held, off + FRAME_PREFIX, len, iov[n]);
-		msgs[n].msg_hdr.msg_iov = iov[n];
+		iov[n][0] = header_of(out);
+		set_parts(out, &msgs[n], iov[n],
+			  1 + ring_peek(&out->held, off + FRAME_PREFIX, len, iov[n] + 1));
 		off += FRAME_PREFIX + len;
 		ends[n++] = off;
 	}
@@ -267,7 +282,7 @@ static unsigned load_held(struct dgram_out *out, struct mmsghdr *msgs, struct io
 void dgram_out_drain(struct dgram_out *out)
 {
 	struct mmsghdr msgs[BATCH] = {0};
-	struct iovec iov[BATCH][2];
+	struct iovec iov[BATCH][3];
 	size_t ends[BATCH];
 	bool progress = false;
 

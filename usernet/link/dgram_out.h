@@ -42,6 +42,8 @@ struct dgram_out {
 	size_t n_noted, cap_noted;
 	struct pad pad;          /* padded copies of queued short frames */
 	struct ring held;        /* prefix, frame, … */
+	const uint8_t *header;   /* sent before each frame; borrowed, set by the owner */
+	size_t header_len;       /* 0: none */
 	struct loop_io io;       /* waits for room */
 	struct loop_timer retry; /* used when no socket can be polled */
 	void (*room)(struct dgram_out *out);

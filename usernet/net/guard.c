@@ -12,6 +12,7 @@
 struct guard {
 	struct network *network;
 	mac_t gateway_mac; /* 0: the network has no gateway */
+	bool yields;       /* guard_set_yields() */
 	GArray *v4;        /* of struct in_addr: the gateway's addresses */
 	GArray *v6;        /* of struct in6_addr */
 };
@@ -36,6 +37,11 @@ void guard_free(struct guard *guard)
 void guard_set_gateway_mac(struct guard *guard, mac_t mac)
 {
 	guard->gateway_mac = mac;
+}
+
+void guard_set_yields(struct guard *guard, bool yields)
+{
+	guard->yields = yields;
 }
 
 void guard_protect_v4(struct guard *guard, struct in_addr addr)
@@ -285,6 +291,10 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 	const struct port *holder;
 	struct dissect d;
 
+	/* It may have our addresses, even the MAC. */
+	if (guard->yields && from->uplink && guard_must_see(frame) &&
+	    dissect_frame(frame).kind == DISSECT_SERVER)
+		return !mac_is_multicast(src);
 	if (!src || mac_is_multicast(src) || src == guard->gateway_mac)
 		return refuse(from, DROP_BAD_SOURCE);
 	if (from->netdev &&

@@ -52,6 +52,9 @@ void guard_free(struct guard *guard);
  * The gateway's MAC and addresses; the MAC is 0 without a gateway. Several addresses may be added.
  */
 void guard_set_gateway_mac(struct guard *guard, mac_t mac);
+/* DHCP of another gateway, or router advertisements, pass from uplinks to guests: ours is silent.
+ */
+void guard_set_yields(struct guard *guard, bool yields);
 void guard_protect_v4(struct guard *guard, struct in_addr addr);
 void guard_protect_v6(struct guard *guard, const struct in6_addr *addr);
 /* Removes an address that guard_protect_v4() or guard_protect_v6() added. */

@@ -6,6 +6,12 @@
 #include "net/troubles.h"
 #include "net/vswitch.h"
 
+static void tell(struct port *port, enum network_event_kind kind)
+{
+	network_emit(port->netdev->network,
+		     &(struct network_event){.kind = kind, .netdev = port->netdev, .port = port});
+}
+
 static bool is_well_formed(const char *id)
 {
 	if (!g_ascii_isalpha(id[0]))
@@ -77,6 +83,22 @@ void netdev_set_isolate(struct netdev *netdev, const char *isolate)
 		port->group = netdev->group;
 }
 
+static void set_port_uplink(struct port *port, bool uplink)
+{
+	bool told = port->uplink;
+
+	port->uplink = uplink;
+	if (uplink && !told)
+		tell(port, NETWORK_PORT_UPLINK);
+}
+
+void netdev_set_uplink(struct netdev *netdev, bool uplink)
+{
+	netdev->uplink = uplink;
+	list_for_each (port, &netdev->ports, struct port, netdev_link)
+		set_port_uplink(port, uplink);
+}
+
 void netdev_set_vlans(struct netdev *netdev, uint16_t own, const struct vlan_set *set)
 {
 	struct vlan_set *old = netdev->vlans.set;
@@ -106,12 +128,6 @@ const char *netdev_isolate(const struct netdev *netdev)
 	}
 }
 
-static void tell(struct port *port, enum network_event_kind kind)
-{
-	network_emit(port->netdev->network,
-		     &(struct network_event){.kind = kind, .netdev = port->netdev, .port = port});
-}
-
 void netdev_add_port(struct netdev *netdev, struct port *port, const struct port_ops *ops,
 		     const char *peer)
 {
@@ -125,6 +141,7 @@ void netdev_add_port(struct netdev *netdev, struct port *port, const struct port
 	list_append(&netdev->ports, &port->netdev_link);
 	vswitch_add_port(netdev->network->vswitch, port);
 	tell(port, NETWORK_PORT_UP);
+	set_port_uplink(port, netdev->uplink);
 }
 
 void netdev_remove_port(struct port *port)

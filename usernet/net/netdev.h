@@ -40,6 +40,7 @@ struct netdev {
 	char *description;     /* owned; for display: "unix:/run/lan.sock (server)" */
 	bool link_up;          /* set_link on the netdev's id: of present and future ports */
 	bool unguarded;        /* guard=off: guard.h */
+	bool uplink;           /* uplink=: of present and future ports; vswitch.h */
 	unsigned group;        /* isolate=: of present and future ports */
 	struct vlans vlans;    /* vlan=, trunk=: of present and future ports; set is owned */
 	unsigned n_ports_made; /* numbers port names: "lan.1" */
@@ -62,6 +63,7 @@ void netdev_fini(struct netdev *netdev);
 void netdev_set_link(struct netdev *netdev, bool up);
 /* @isolate: "on", "off" or a group name; NULL: the network's setting. See vswitch.h. */
 void netdev_set_isolate(struct netdev *netdev, const char *isolate);
+void netdev_set_uplink(struct netdev *netdev, bool uplink);
 /*
  * @own: 0 to VLAN_MAX. @set is copied; NULL: no tags, or, with @own 0, all. A gateway's VLAN is the
  * one in which the network knows its guests (vswitch_set_home()).

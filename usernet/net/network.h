@@ -28,6 +28,7 @@ struct vswitch;
 enum network_event_kind {
 	NETWORK_PORT_UP,       /* port */
 	NETWORK_PORT_DOWN,     /* port: still intact */
+	NETWORK_PORT_UPLINK,   /* port: it is an uplink now; also told of a new port */
 	NETWORK_PORT_DRAINED,  /* port: no longer congested */
 	NETWORK_GUEST_JOINED,  /* guest */
 	NETWORK_GUEST_LEFT,    /* guest: still intact */

@@ -61,7 +61,7 @@ enum drop_reason {
 	DROP_FRAGMENT,     /* too many fragments */
 	DROP_UNSUPPORTED,  /* a protocol that the gateway does not support */
 	DROP_BUDGET,       /* the guest has used its share of flows, leases or instances */
-	DROP_ISOLATED,     /* isolate= keeps the sender from the receiver */
+	DROP_ISOLATED,     /* isolate= or uplink= keeps the sender from the receiver */
 	DROP_VLAN,         /* the port is not in the frame's VLAN */
 	DROP_MEMORY,       /* the process is short of memory (base/reserve.h) */
 	DROP_N_REASONS,
@@ -90,6 +90,7 @@ struct port {
 	unsigned id;             /* unique in the process, never reused */
 	usec_t since;
 	bool trusted;    /* the gateway: the guard does not check its frames */
+	bool uplink;     /* to another switch: exchanges no frames with other uplinks */
 	bool unreliable; /* the wire may corrupt frames: checksums are verified */
 	/* Takes frames with frame::segment and FRAME_SUM_PARTIAL as they are. */
 	bool takes_offload;

@@ -177,6 +177,7 @@ const struct reservation *reservation_add(struct reservation_table *table,
 	r->addr = spec->addr;
 	r->addr_given = spec->addr.s_addr != 0;
 	r->netdev = g_strdup(spec->netdev);
+	r->outgoing = spec->outgoing;
 	list_for_each (o, &table->observers, struct reservation_observer, link) {
 		if (o->admit && !o->admit(o, r, error)) {
 			tell_removed(table, r);

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "net/frame.h"
+#include "net/outgoing.h"
 
 /*
  * Guests named in the configuration (--guest). Each has a MAC address, given or derived from
@@ -28,7 +29,8 @@ struct reservation {
 	bool mac_given;
 	struct in_addr addr; /* 0: there is no pool yet, or it is used up */
 	bool addr_given;
-	char *netdev;     /* id of the netdev it must use; owned, NULL: any */
+	char *netdev; /* id of the netdev it must use; owned, NULL: any */
+	struct outgoing outgoing;
 	struct list link; // reservation_table::all
 };
 
@@ -38,6 +40,7 @@ struct reservation_spec {
 	mac_t mac;
 	struct in_addr addr;
 	const char *netdev;
+	struct outgoing outgoing;
 };
 
 /*

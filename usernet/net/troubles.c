@@ -107,6 +107,13 @@ static char *describe(const struct trouble *t)
 	case TROUBLE_FORWARD_WAITS:
 		return g_strdup_printf("clients of the forward %s wait: its guest is not there",
 				       t->what);
+	case TROUBLE_OTHER_GATEWAY:
+		return g_strdup_printf(
+			"there is another gateway at %s, %s, which %s", t->port,
+			t->address ? t->address : "without IPv4",
+			!strcmp(t->what, "there")
+				? "runs longer: it serves DHCP, this network's does not"
+				: "leaves DHCP to this network's");
 	case TROUBLE_N_KINDS:
 		break;
 	}

@@ -31,6 +31,7 @@ enum trouble_kind {
 	TROUBLE_NO_ADDRESS,    /* port: it sends frames, but no guest there has an IPv4 address */
 	TROUBLE_BUDGET,        /* port, what: the limit reached */
 	TROUBLE_FORWARD_WAITS, /* netdev, what: the rule; its guest is absent */
+	TROUBLE_OTHER_GATEWAY, /* port, addr, what: "here" or "there", which serves DHCP */
 	TROUBLE_N_KINDS,
 };
 

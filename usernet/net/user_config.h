@@ -9,6 +9,7 @@
 #include "base/portrange.h"
 #include "net/boot_file.h"
 #include "net/frame.h"
+#include "net/outgoing.h"
 #include "net/user_route.h"
 
 /* host-loopback=: which of the host's loopback ports guests reach through the gateway address. */
@@ -74,6 +75,7 @@ struct user_config {
 	const struct user_route *routes; /* announced to guests (DHCP 121), in this order */
 	unsigned n_routes;
 	const struct in_addr *ntp; /* time servers (DHCP 42), 0-terminated; NULL: none */
+	struct outgoing outgoing;  /* where guests' connections come from */
 	const char *lease_file;    /* where leases are saved; NULL: not saved */
 };
 

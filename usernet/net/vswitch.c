@@ -17,6 +17,7 @@ struct vswitch {
 	vswitch_moved_fn moved;
 	void *moved_data;
 	bool isolated;
+	mac_t fixed;   /* vswitch_set_fixed() */
 	uint16_t home; /* the gateway's VLAN */
 	struct rewrite rewrite;
 };
@@ -70,6 +71,11 @@ void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *da
 void vswitch_set_isolated(struct vswitch *vswitch, bool isolated)
 {
 	vswitch->isolated = isolated;
+}
+
+void vswitch_set_fixed(struct vswitch *vswitch, mac_t mac)
+{
+	vswitch->fixed = mac;
 }
 
 static void flush_port(struct loop_task *task)
@@ -182,6 +188,8 @@ static bool reaches(const struct port *from, const struct port *to)
 
 	if (from->trusted || to->trusted)
 		return true;
+	if (from->uplink && to->uplink)
+		return false;
 	return group != PORT_GROUP_ALONE && group == group_of(to);
 }
 
@@ -325,7 +333,7 @@ static void learn(struct port *from, uint16_t vlan, mac_t src, usec_t now)
 	struct vswitch *vswitch = from->vswitch;
 	struct port *left;
 
-	if (mac_is_multicast(src) || !src)
+	if (mac_is_multicast(src) || !src || (src == vswitch->fixed && !from->trusted))
 		return;
 	if (!station_learn(vswitch->stations, station_key(vlan, src), from, now))
 		port_drop(from, DROP_STATIONS, 1);

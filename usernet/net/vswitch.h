@@ -28,6 +28,11 @@ struct vswitch;
 #define PORT_GROUP_ALONE UINT_MAX       /* isolate=on: reaches no other guest */
 
 /*
+ * Split horizon: frames pass between two ports with port::uplink in no case, so switches that are
+ * all linked to each other by uplinks do not loop frames.
+ */
+
+/*
  * Checks a frame between a port's reader and the switch. False drops it; the guard counts the
  * reason. Not called for trusted ports, nor for a frame with the same MAC and source IP addresses
  * as the one before it unless guard_must_see().
@@ -46,6 +51,9 @@ void vswitch_set_moved(struct vswitch *vswitch, vswitch_moved_fn moved, void *da
 
 /* Guests reach only trusted ports, unless their netdev has a group (the gateway's isolate=on). */
 void vswitch_set_isolated(struct vswitch *vswitch, bool isolated);
+
+/* @mac is only at trusted ports, whoever else sends from it: the gateway's. 0: none. */
+void vswitch_set_fixed(struct vswitch *vswitch, mac_t mac);
 
 void vswitch_add_port(struct vswitch *vswitch, struct port *port);
 /* Forgets its stations and resumes the ports that wait for it. Does nothing when not added. */

@@ -320,5 +320,12 @@ void instance_open_slirp(struct instance *instance, const struct user_config *co
 		.disable_dns = true,
 	};
 
+	if (outgoing_find(instance->env->nat.network, config, instance->mac, instance->v6,
+			  &instance->outgoing)) {
+		if (instance->v6)
+			slirp.outbound_addr6 = &instance->outgoing.in6;
+		else
+			slirp.outbound_addr = &instance->outgoing.in;
+	}
 	instance->slirp = slirp_new(&slirp, &callbacks, instance);
 }

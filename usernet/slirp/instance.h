@@ -36,13 +36,14 @@ struct instance {
 	usec_t used;             /* when the guest's last packet came */
 	usec_t gone;             /* when the guest left; 0: it is there */
 	struct nat_fdset fds;
-	bool closing;            /* libslirp is closing down */
-	struct loop_timer timer; /* fires when libslirp wants a poll without an event */
-	unsigned n_held;         /* polls skipped because the guest's port is congested */
-	struct list link;        // nat::all
-	struct list ready_link;  // instance_env::ready
-	struct list dirty_link;  // instance_env::dirty
-	struct list held_link;   // instance_env::held
+	struct sockaddr_any outgoing; /* libslirp keeps a pointer to it */
+	bool closing;                 /* libslirp is closing down */
+	struct loop_timer timer;      /* fires when libslirp wants a poll without an event */
+	unsigned n_held;              /* polls skipped because the guest's port is congested */
+	struct list link;             // nat::all
+	struct list ready_link;       // instance_env::ready
+	struct list dirty_link;       // instance_env::dirty
+	struct list held_link;        // instance_env::held
 };
 
 void instance_env_init(struct instance_env *env, const struct nat_env *nat);

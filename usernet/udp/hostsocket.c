@@ -33,14 +33,16 @@ static bool set_up(int fd, bool v6, bool ping, uint8_t ttl, uint8_t tos)
 	       (!ping || set(fd, IPPROTO_IP, IP_RECVTTL, 1));
 }
 
-int udp_host_open(const struct udp_key *key, uint8_t ttl, uint8_t tos, bool dont_fragment)
+int udp_host_open(const struct udp_key *key, const struct sockaddr_any *from, uint8_t ttl,
+		  uint8_t tos, bool dont_fragment)
 {
 	bool v6 = !address_is_v4(&key->guest), ping = key->proto != IPPROTO_UDP;
 	autofd int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			       ping ? key->proto : 0);
 
 	if (fd < 0 || !set_up(fd, v6, ping, ttl, tos) ||
-	    !udp_host_set_dont_fragment(fd, v6, dont_fragment))
+	    !udp_host_set_dont_fragment(fd, v6, dont_fragment) ||
+	    (from && bind(fd, &from->sa, from->len)))
 		return -1;
 	/*
 	 * Leave the receive buffer at the kernel's default: a larger one would only move losses of

@@ -125,6 +125,17 @@ static void note_refusal(int error, bool ping, enum drop_reason *why)
 	}
 }
 
+static int open_host(const struct udp_socket *socket)
+{
+	const struct udp_host *host = &socket->host;
+	struct sockaddr_any from;
+	bool bound = outgoing_find(host->udp->env.network, host->udp->env.config, socket->mac,
+				   host->v6, &from);
+
+	return udp_host_open(&socket->key, bound ? &from : NULL, host->ttl, host->tos,
+			     host->dont_fragment);
+}
+
 static bool open_fd(struct udp_socket *socket, enum drop_reason *why)
 {
 	struct udp *udp = socket->host.udp;
@@ -133,11 +144,9 @@ static bool open_fd(struct udp_socket *socket, enum drop_reason *why)
 	*why = drop_reason_no_room();
 	if (!take_charge(udp, socket->share))
 		return false;
-	fd = udp_host_open(&socket->key, socket->host.ttl, socket->host.tos,
-			   socket->host.dont_fragment);
+	fd = open_host(socket);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && give_way(socket->share))
-		fd = udp_host_open(&socket->key, socket->host.ttl, socket->host.tos,
-				   socket->host.dont_fragment);
+		fd = open_host(socket);
 	if (fd < 0) {
 		note_refusal(errno, socket->key.proto != IPPROTO_UDP, why);
 		charge_give(socket->share->charge, CHARGE_FDS, 1);

@@ -150,7 +150,8 @@ void udp_used(struct udp_socket *socket);
 /* --- hostsocket.c --- */
 
 /* A socket for @key's family and protocol; -1: errno. */
-int udp_host_open(const struct udp_key *key, uint8_t ttl, uint8_t tos, bool dont_fragment);
+int udp_host_open(const struct udp_key *key, const struct sockaddr_any *from, uint8_t ttl,
+		  uint8_t tos, bool dont_fragment);
 bool udp_host_set_dont_fragment(int fd, bool v6, bool on);
 
 /* --- out.c --- */

@@ -330,10 +330,13 @@ static bool add_default(struct config *config, const char *type, const char *id,
 /* Can QEMU attach to it? */
 static bool is_door(const struct optstr *opts)
 {
-	static const char *const others[] = {"user", "tap", "vde", NULL};
-	const char *type = optstr_get(opts, "type");
+	static const char *const others[] = {"user", "tap", "vde", "vxlan", NULL};
+	const char *type = optstr_get(opts, "type"), *uplink = optstr_get(opts, "uplink");
+	bool is_uplink = false;
 
-	return !type || !g_strv_contains(others, type);
+	if (uplink)
+		(void)optstr_parse_bool(uplink, &is_uplink);
+	return !is_uplink && (!type || !g_strv_contains(others, type));
 }
 
 /* Adds the default netdevs for guests, unless there is one already. Sets *@added (may be NULL). */

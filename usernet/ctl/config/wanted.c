@@ -274,6 +274,8 @@ GPtrArray *wanted_groups(struct control *control, GPtrArray *skipped)
 	GPtrArray *groups = g_ptr_array_new_with_free_func(free_group);
 
 	list_for_each (attachment, &control->attachments, struct attachment, link) {
+		if (attachment->session)
+			continue; /* it ends with a client */
 		if (attachment->role == ATTACHMENT_FD)
 			g_ptr_array_add(skipped, g_strdup_printf("netdev %s: its descriptor was "
 								 "passed",

@@ -136,7 +136,7 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("[-- COMMAND [ARGUMENT...]]");
 	g_autofree char *description =
-		g_strconcat(help_netdevs, help_links, help_taps, help_rest, NULL);
+		g_strconcat(help_netdevs, help_ours, help_links, help_taps, help_rest, NULL);
 	bool ok;
 
 	g_option_context_set_help_enabled(context, FALSE);

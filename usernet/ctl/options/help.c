@@ -28,7 +28,9 @@ const char help_netdevs[] =
 	"    bootfile=NAME  tftp-server-name=NAME   for guests that boot from the network\n"
 	"    hostfwd=[tcp|udp]:[ADDR]:PORT-[GUEST]:PORT *   forward a port of the host\n"
 	"    guestfwd=[tcp]:[ADDR]:PORT-cmd:COMMAND|unix:PATH|tcp:HOST:PORT *\n"
-	"                                   an address of the network that leads to the host\n"
+	"                                   an address of the network that leads to the host\n";
+
+const char help_ours[] =
 	"  Not in QEMU:\n"
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
@@ -61,6 +63,8 @@ const char help_netdevs[] =
 	"    dns-policy=refused|nxdomain|answer   the answer to names that allow= does not have\n"
 	"                                   (refused)\n"
 	"    hostfwd-addr=ADDR              default host address of hostfwd rules\n"
+	"    outgoing=ADDR *                the host's address that guests' connections come from,\n"
+	"                                   one IPv4 and one IPv6 (the host chooses)\n"
 	"    max-guests=N                   guests that use the NAT at once (8192)\n"
 	"    checksum=auto|verify           verify TCP checksums of guests only where the wire may\n"
 	"                                   corrupt frames, or always (auto)\n"
@@ -86,6 +90,7 @@ const char help_links[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n"
 	"  dgram: one frame per datagram\n"
@@ -105,8 +110,11 @@ const char help_links[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
-	"\n"
+	"\n";
+
+const char help_taps[] =
 	"  socket: QEMU's older form\n"
 	"    listen=[HOST]:PORT             one of these five\n"
 	"    connect=HOST:PORT\n"
@@ -117,10 +125,9 @@ const char help_links[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
-	"\n";
-
-const char help_taps[] =
+	"\n"
 	"  tap: a network interface of this machine that you own, or of a namespace\n"
 	"    ifname=NAME                    a tap made for you: ip tuntap add dev NAME mode tap user YOU\n"
 	"    fd=N                           or an inherited descriptor of a tap or macvtap\n"
@@ -132,6 +139,7 @@ const char help_taps[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"    fds=N:…  vhostfd=N  vhostfds=N:…   refused\n"
 	"\n"
@@ -142,6 +150,18 @@ const char help_taps[] =
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (off)\n"
+	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
+	"\n"
+	"  vxlan: hosts joined by VXLAN (RFC 7348), as Linux and Open vSwitch do\n"
+	"    vni=N                          the network identifier (0 to 16777215)\n"
+	"    remote=ADDR;ADDR *             the other hosts; frames from others are refused\n"
+	"    local=ADDR                     our address (any)\n"
+	"    port=N                         UDP port, ours and the remotes' (4789)\n"
+	"    unlisted=on|off                accept up to 64 hosts that are not in remote= (off)\n"
+	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
+	"    guard=on|off                   bind addresses to the port that has them (on)\n"
+	"    uplink=on|off                  leads to another switch: no frames to other uplinks (on)\n"
 	"    vlan=N  trunk=N;FIRST..LAST *   VLAN of untagged frames; VLANs that pass with their tag\n"
 	"\n";
 
@@ -151,6 +171,7 @@ const char help_rest[] =
 	"    mac=ADDR                       MAC address (default: see usernetctl mac NAME)\n"
 	"    ip=ADDR                        IPv4 address\n"
 	"    port=NETDEV-ID                 the netdev that the guest must use\n"
+	"    outgoing=ADDR *                the host's address that its connections come from\n"
 	"    allow=RULE *  deny=RULE *      rules for this guest only\n"
 	"\n"
 	"A configuration file has the same keys: the options above without -- in [network], keys of a\n"
@@ -162,7 +183,8 @@ const char help_rest[] =
 	"The default netdevs are user,id=nat and three for guests in RUN, which is\n"
 	"$XDG_RUNTIME_DIR/usernet/NAME: lan is a stream server on lan.sock, lan-dgram a dgram server on\n"
 	"lan.dgram, and lan-dial connects to every socket in guests/. If only netdevs of the types\n"
-	"user, tap and vde are given, the three for guests are added, unless --no-default-netdevs is given.\n"
+	"user, tap, vde and vxlan, or with uplink=on, are given, the three for guests are added, unless\n"
+	"--no-default-netdevs is given.\n"
 	"\n"
 	"Examples:\n"
 	"  usernet\n"

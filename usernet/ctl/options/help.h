@@ -7,8 +7,9 @@
  * guest; tests/unit/test_help.c compares it with the parser's tables.
  */
 extern const char help_summary[];
-/* Four strings: C11 compilers need not support longer ones. */
+/* Five strings: C11 compilers need not support longer ones. */
 extern const char help_netdevs[];
+extern const char help_ours[];
 extern const char help_links[];
 extern const char help_taps[];
 extern const char help_rest[];

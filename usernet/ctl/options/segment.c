@@ -53,5 +53,6 @@ void segment_apply(struct netdev *netdev, const struct optstr *opts)
 		isolate = on ? "on" : "off";
 	netdev_set_isolate(netdev, isolate);
 	segment_apply_vlans(netdev, opts);
+	netdev_set_uplink(netdev, optstr_bool(opts, "uplink", netdev->uplink));
 	netdev->unguarded = !optstr_bool(opts, "guard", true);
 }

@@ -14,10 +14,13 @@
  *     vlan=N                the VLAN of untagged frames (net/vlan.h)
  *     trunk=N;FIRST..LAST   the VLANs that pass with their tag
  *     capture=FILE          a pcapng copy of the frames of its ports, until the network ends
+ *     uplink=on|off         on: leads to another switch; no frames pass between uplinks. Without
+ *                           uplink= the kind decides
  *     guard=on|off          off: addresses need not stay with their port (net/guard.h)
  */
 #define SEGMENT_SPECS                                                                              \
 	{.key = "isolate"}, {.key = "capture"}, {.key = "guard", .type = OPT_BOOL},                \
+		{.key = "uplink", .type = OPT_BOOL},                                               \
 		{.key = "vlan", .type = OPT_NUMBER, .min = 1, .max = VLAN_MAX},                    \
 	{                                                                                          \
 		.key = "trunk", .flags = OPT_REPEATS                                               \

@@ -89,6 +89,7 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "dns-server", .flags = OPT_REPEATS},
 	{.key = "route", .flags = OPT_REPEATS},
 	{.key = "ntp", .flags = OPT_REPEATS},
+	{.key = "outgoing", .flags = OPT_REPEATS},
 	{.key = "resolv-conf"},
 	{.key = "dns-host-search", .type = OPT_BOOL},
 	{.key = "offload", .type = OPT_BOOL},
@@ -351,6 +352,17 @@ static bool parse_routes(struct user_options *out, const struct optstr *opts, GE
 	return true;
 }
 
+static bool parse_outgoing(struct user_options *out, const struct optstr *opts, GError **error)
+{
+	g_autofree const char **words = optstr_all(opts, "outgoing");
+
+	for (unsigned i = 0; words[i]; i++) {
+		if (!outgoing_parse(&out->config.outgoing, words[i], error))
+			return error_blame_usage(error);
+	}
+	return true;
+}
+
 static bool parse_ntp(struct user_options *out, const struct optstr *opts, GError **error)
 {
 	g_autofree const char **words = optstr_all(opts, "ntp");
@@ -432,7 +444,8 @@ bool user_options_read(struct user_options *out, const struct optstr *opts, GErr
 	       parse_checksum(optstr_get(opts, "checksum"), &out->config, error) &&
 	       parse_v4(opts, "hostfwd-addr", "Failed to parse host address of forwards",
 			&out->forward_host, error) &&
-	       parse_routes(out, opts, error) && parse_ntp(out, opts, error);
+	       parse_routes(out, opts, error) && parse_ntp(out, opts, error) &&
+	       parse_outgoing(out, opts, error);
 }
 
 void user_options_clear(struct user_options *options)

@@ -177,6 +177,8 @@ static JsonNode *query_netdevs(struct command_call *call, GError **error)
 		if (netdev_isolate(netdev))
 			json_object_set_string_member(object, "isolate", netdev_isolate(netdev));
 		json_object_set_boolean_member(object, "guard", !netdev->unguarded);
+		if (netdev->uplink)
+			json_object_set_boolean_member(object, "uplink", TRUE);
 		json_object_set_int_member(object, "links-refused", (gint64)netdev->n_refused);
 		json_object_set_object_member(object, "limits-per-port", port_limits());
 		list_for_each (port, &netdev->ports, struct port, netdev_link)

@@ -134,6 +134,7 @@ static void observe(struct network_observer *observer, const struct network_even
 	case NETWORK_GUEST_LEFT:
 		qmp_event(events->qmp, "GUEST_LEFT", query_guest(event->guest));
 		break;
+	case NETWORK_PORT_UPLINK:
 	case NETWORK_PORT_DRAINED: /* for the gateway only, many per second */
 		break;
 	case NETWORK_GUEST_CHANGED: /* LEASE_GRANTED and query-guests report the addresses */

@@ -12,6 +12,7 @@ const char *query_trouble_event(const struct trouble *trouble)
 		[TROUBLE_NO_ADDRESS] = "GUEST_WITHOUT_ADDRESS",
 		[TROUBLE_BUDGET] = "BUDGET_EXHAUSTED",
 		[TROUBLE_FORWARD_WAITS] = "FORWARD_WAITING",
+		[TROUBLE_OTHER_GATEWAY] = "OTHER_GATEWAY",
 	};
 
 	return names[trouble->kind];
@@ -24,6 +25,8 @@ static const char *what_key(const struct trouble *trouble)
 		return "limit";
 	case TROUBLE_FORWARD_WAITS:
 		return "rule";
+	case TROUBLE_OTHER_GATEWAY:
+		return "dhcp";
 	default:
 		return "subnet";
 	}

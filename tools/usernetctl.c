@@ -10,11 +10,11 @@
 #include "ctl_complete.h"
 #include "ctl_connect.h"
 #include "ctl_doctor.h"
-#include "ctl_graph.h"
-#include "ctl_log.h"
-#include "ctl_top.h"
 #include "ctl_enter.h"
 #include "ctl_events.h"
+#include "ctl_forwards.h"
+#include "ctl_graph.h"
+#include "ctl_log.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
 #include "ctl_pipe.h"
@@ -24,6 +24,7 @@
 #include "ctl_session.h"
 #include "ctl_ssh.h"
 #include "ctl_table.h"
+#include "ctl_top.h"
 
 /*
  * The command-line client of a running usernet: every command is a QMP request and a way to print
@@ -145,94 +146,7 @@ static int run_leases(struct ctl_session *session, char **params)
 	return ctl_show_table(session, "query-leases", columns, "no leases");
 }
 
-/* The guest's side of a forward for display; an unknown guest has no address. */
-static void add_leads_to(JsonArray *rows)
-{
-	for (guint i = 0; i < json_array_get_length(rows); i++) {
-		JsonObject *row = json_array_get_object_element(rows, i);
-		const char *address =
-			json_object_get_string_member_with_default(row, "guest-address", NULL);
-		gint64 waited = json_object_get_int_member_with_default(row, "waited", 0);
-		g_autofree char *text = NULL;
-
-		if (!address)
-			text = g_strdup("waits for a guest");
-		else if (waited && !json_object_get_boolean_member_with_default(row, "here", TRUE))
-			text = g_strdup_printf("%s, not there; waited for: %" G_GINT64_FORMAT,
-					       address, waited);
-		json_object_set_string_member(row, "leads-to", text ? text : address);
-	}
-}
-
-static int run_forwards(struct ctl_session *session, char **params)
-{
-	static const struct ctl_column columns[] = {
-		{"NETDEV", "netdev"},
-		{"RULE", "rule"},
-		{"LEADS TO", "leads-to"},
-		{NULL, NULL},
-	};
-	static const struct ctl_column servers[] = {
-		{"NETDEV", "netdev"},
-		{"SERVER", "server-address"},
-		{"PORT", "server-port"},
-		{"CONNECTIONS", "connections"},
-		{"SOCKET", "socket"},
-		{"COMMAND", "command"},
-		{NULL, NULL},
-	};
-	g_autoptr(JsonNode) result = NULL;
-	int status = ctl_request(session, "query-forwards", NULL, &result);
-
-	if (status != CTL_DONE || ctl_print_json(session, result))
-		return status;
-	if (json_array_get_length(json_node_get_array(result)) == 0)
-		puts("no forwards");
-	add_leads_to(json_node_get_array(result));
-	ctl_show_type(json_node_get_array(result), "hostfwd", columns);
-	ctl_show_type(json_node_get_array(result), "guestfwd", servers);
-	return status;
-}
-
 /* --- changes --- */
-
-static int run_hostfwd(struct ctl_session *session, const char *command, const char *rule)
-{
-	g_autoptr(JsonNode) result = NULL;
-	JsonObject *args = json_object_new();
-	int status;
-
-	json_object_set_string_member(args, "rule", rule);
-	if (session->id)
-		json_object_set_string_member(args, "id", session->id);
-	status = ctl_request(session, command, args, &result);
-	if (status != CTL_DONE || ctl_print_json(session, result))
-		return status;
-	/* For port 0, print the port that was chosen. */
-	if (json_object_has_member(json_node_get_object(result), "rule"))
-		puts(json_object_get_string_member(json_node_get_object(result), "rule"));
-	return status;
-}
-
-static int run_hostfwd_add(struct ctl_session *session, char **params)
-{
-	return run_hostfwd(session, "hostfwd-add", params[0]);
-}
-
-static int run_hostfwd_remove(struct ctl_session *session, char **params)
-{
-	return run_hostfwd(session, "hostfwd-remove", params[0]);
-}
-
-static int run_guestfwd_add(struct ctl_session *session, char **params)
-{
-	return run_hostfwd(session, "guestfwd-add", params[0]);
-}
-
-static int run_guestfwd_remove(struct ctl_session *session, char **params)
-{
-	return run_hostfwd(session, "guestfwd-remove", params[0]);
-}
 
 static int run_hmp_line(struct ctl_session *session, const char *line, bool silence_is_success)
 {
@@ -345,7 +259,7 @@ static const struct verb verbs[] = {
 	 run_netdevs},
 	{"guests", "", "the guests on the network", 0, false, run_guests},
 	{"leases", "", "the addresses given by DHCP", 0, false, run_leases},
-	{"forwards", "", "the port forwards", 0, false, run_forwards},
+	{"forwards", "", "the port forwards", 0, false, ctl_run_forwards},
 	{"connections", "", "connections through the NAT", 0, false, ctl_run_connections},
 	{"top", "", "guests by their rates, until q is pressed", 0, false, ctl_run_top},
 	{"doctor", "[GUEST]", "look for what is wrong, and say how to mend it", ANY_PARAMS, true,
@@ -369,14 +283,14 @@ static const struct verb verbs[] = {
 	 ctl_run_explain},
 	{"policy", "", "the rules, and how often each matched", 0, false, ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
-	 false, run_hostfwd_add},
+	 false, ctl_run_hostfwd_add},
 	{"hostfwd remove", "[--id NETDEV] RULE",
-	 "remove a forward: RULE as added, or its host side", 1, false, run_hostfwd_remove},
+	 "remove a forward: RULE as added, or its host side", 1, false, ctl_run_hostfwd_remove},
 	{"guestfwd add", "[--id NETDEV] RULE",
 	 "a server for guests: [tcp]:[ADDR]:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT", 1,
-	 false, run_guestfwd_add},
+	 false, ctl_run_guestfwd_add},
 	{"guestfwd remove", "[--id NETDEV] RULE", "remove one: [tcp]:[ADDR]:PORT", 1, false,
-	 run_guestfwd_remove},
+	 ctl_run_guestfwd_remove},
 	{"connect", "[--id NETDEV] GUEST PORT", "connect standard input and output to a guest", 2,
 	 false, ctl_run_connect},
 	{"run", "[--guest NAME] QEMU [ARGUMENT...]",

@@ -159,6 +159,7 @@ const char help_taps[] =
 	"    local=ADDR                     our address (any)\n"
 	"    port=N                         UDP port, ours and the remotes' (4789)\n"
 	"    unlisted=on|off                accept up to 64 hosts that are not in remote= (off)\n"
+	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"
 	"    uplink=on|off                  leads to another switch: no frames to other uplinks (on)\n"

@@ -4,9 +4,9 @@ from lib import packet as pk
 from lib.case import GATEWAY, GatewayCase
 from lib.schema import Schema
 
-# Events about troubles are in test_troubles.py.
+# Events about troubles are in test_troubles.py and test_uplinks.py.
 TROUBLES = {'GUEST_MAC_CONFLICT', 'GUEST_ADDRESS_CONFLICT', 'GUEST_WRONG_SUBNET',
-            'GUEST_WITHOUT_ADDRESS', 'BUDGET_EXHAUSTED', 'FORWARD_WAITING'}
+            'GUEST_WITHOUT_ADDRESS', 'BUDGET_EXHAUSTED', 'FORWARD_WAITING', 'OTHER_GATEWAY'}
 TESTED = {'NETDEV_STREAM_CONNECTED', 'NETDEV_STREAM_DISCONNECTED', 'GUEST_JOINED', 'GUEST_LEFT',
           'LEASE_GRANTED', 'LEASE_REFUSED', 'FORWARD_ADDED', 'FORWARD_REMOVED', 'POLICY_ALLOWED',
           'POLICY_DENIED', 'SHUTDOWN', 'HOST_NETWORK_CHANGED'}

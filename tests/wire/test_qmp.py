@@ -19,7 +19,8 @@ COMMANDS = {
     "query-connections", "query-policy", "query-policy-log",
     "query-policy-learned", "policy-explain", "policy-add", "policy-remove", "policy-set", "query-dns", "hostfwd-add",
     "hostfwd-remove", "guestfwd-add", "guestfwd-remove", "guest-add",
-    "guest-remove", "dns-add", "dns-remove", "reload",
+    "guest-remove", "dns-add", "dns-remove", "reload", "capture-start", "capture-stop",
+    "query-captures", "query-metrics",
 }
 
 MAC = bytes.fromhex("525400123401")

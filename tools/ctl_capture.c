@@ -83,14 +83,13 @@ static int stop(struct ctl_session *session, const char *id, JsonNode **counts)
 }
 
 /* What remains once the capture has ended: usernet drops what the socket does not take at once. */
-static int copy(struct ctl_session *session, const char *id, int from, int to, JsonNode **counts)
+static int copy(struct ctl_session *session, const char *id, int from, int to,
+		const sigset_t *waiting, JsonNode **counts)
 {
 	struct pollfd fds[] = {{.fd = from, .events = POLLIN}, {.fd = to}};
 	g_autofree char *buffer = g_malloc(BUFFER);
 	bool stopped = false;
-	sigset_t waiting;
 
-	catch_signals(&waiting);
 	for (;;) {
 		ssize_t n;
 
@@ -99,7 +98,7 @@ static int copy(struct ctl_session *session, const char *id, int from, int to, J
 			if (stop(session, id, counts) != CTL_DONE)
 				return CTL_REFUSED;
 		}
-		if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
+		if (ppoll(fds, 2, NULL, waiting) < 0 && errno != EINTR)
 			return complain("poll");
 		/* The reader of our pipe is gone. */
 		if (fds[1].revents & (POLLERR | POLLHUP))
@@ -152,14 +151,17 @@ static int run(struct ctl_session *session, const char *name, const char *progra
 	g_autoptr(JsonNode) counts = NULL;
 	g_autofree char *id = NULL;
 	int pair[2], size = IN_PIPE, status;
+	sigset_t waiting;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return complain("socketpair");
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	/* Before it starts: what was captured by then is written, too. */
+	catch_signals(&waiting);
 	status = start(session, name, program, pair[1], &id);
 	close(pair[1]);
 	if (status == CTL_DONE)
-		status = copy(session, id, pair[0], to, &counts);
+		status = copy(session, id, pair[0], to, &waiting, &counts);
 	close(pair[0]);
 	if (counts)
 		report(file, counts);

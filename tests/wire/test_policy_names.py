@@ -412,10 +412,10 @@ class Example(NamesCase):
 
     @in_a_far_world
     def test_the_page_for_a_build_allows_its_names_and_no_others(self):
-        names = ('npm.example.com', 'pip.example.com', 'files.example.com', 'github.com',
+        names = ('npm.mirror.example', 'python.mirror.example', 'files.mirror.example', 'github.com',
                  'raw.githubusercontent.com')
         server = self.names({name: [FAR] for name in (*names, 'example.com', 'gist.github.com')})
-        self.zone['deb.example.com'] = ['->cdn.example']
+        self.zone['debian.mirror.example'] = ['->cdn.example']
         self.zone['cdn.example'] = [FAR_2]
         self.network(start=False)
         text = self.configuration()
@@ -433,12 +433,12 @@ class Example(NamesCase):
             data = hello.tls(name)
             flow.send(data)
             self.assertEqual(flow.recv(len(data)), data)
-        self.lookup('deb.example.com')
+        self.lookup('debian.mirror.example')
         flow = self.a.tcp(FAR_2, WEB)
-        data = hello.http('deb.example.com')
+        data = hello.http('debian.mirror.example')
         flow.send(data)
         self.assertEqual(flow.recv(len(data)), data)
-        for name in ('example.com', 'gist.github.com', 'evil.pip.example.com'):
+        for name in ('example.com', 'gist.github.com', 'evil.python.mirror.example'):
             self.assertEqual(self.lookup(name), (dns.REFUSED, []))
         self.assert_refused(FAR, WEB)
         self.assert_refused(FAR, 22)

@@ -19,15 +19,13 @@ static int skip_options(char **argv, int at)
 
 char **ctl_argv_protect(int *argc, char **argv)
 {
-	int verb = skip_options(argv, 1), at;
-	GPtrArray *out;
+	int verb = skip_options(argv, 1), at = -1;
+	GPtrArray *out = g_ptr_array_new();
 
-	if (!argv[verb] || (strcmp(argv[verb], "run") != 0 && strcmp(argv[verb], "ssh") != 0))
-		return argv;
-	at = skip_options(argv, verb + 1);
-	if (!argv[at] || !strcmp(argv[at], "--"))
-		return argv;
-	out = g_ptr_array_new();
+	if (argv[verb] && (!strcmp(argv[verb], "run") || !strcmp(argv[verb], "ssh")))
+		at = skip_options(argv, verb + 1);
+	if (at >= 0 && argv[at] && !strcmp(argv[at], "--"))
+		at = -1;
 	for (int i = 0; i < *argc; i++) {
 		if (i == at)
 			g_ptr_array_add(out, (char *)"--");

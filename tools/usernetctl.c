@@ -449,8 +449,11 @@ int main(int argc, char **argv)
 	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *guest = NULL, *format = NULL;
 	g_autofree char *filter = NULL, *file = NULL;
 	g_autofree char *verb_help = describe_verbs();
+	g_autofree char **words = NULL;
 	g_auto(GStrv) args = NULL;
+	char **left;
 	struct ctl_enter enter = {0};
+	int status;
 	gboolean json = FALSE, transit = FALSE, version = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
@@ -495,8 +498,8 @@ int main(int argc, char **argv)
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
 	g_option_context_add_main_entries(context, entries, NULL);
-	argv = ctl_argv_protect(&argc, argv);
-	if (!g_option_context_parse(context, &argc, &argv, &error))
+	words = left = ctl_argv_protect(&argc, argv);
+	if (!g_option_context_parse(context, &argc, &left, &error))
 		return ctl_usage("%s", error->message);
 	if (version) {
 		puts("usernetctl " USERNET_VERSION);
@@ -514,5 +517,9 @@ int main(int argc, char **argv)
 	session.socket = socket;
 	session.guest = guest;
 	session.format = format;
-	return run_verb(args, name ? name : "default", socket, &session);
+	status = run_verb(args, name ? name : "default", socket, &session);
+	g_free(enter.address);
+	g_free(enter.hostname);
+	g_free(enter.ifname);
+	return status;
 }

@@ -13,7 +13,7 @@ _marks = itertools.count()
 
 def megabytes(n):
     """n of them in bytes, times USERNET_TEST_MEMORY under ASan, where the daemon keeps freed
-    memory."""
+    memory, and under valgrind, whose own memory is the daemon's."""
     return (n << 20) * int(os.environ.get('USERNET_TEST_MEMORY', '1'))
 
 

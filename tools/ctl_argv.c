@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Options of usernetctl with a value in the next word. */
-static const char *const valued[] = {"--name", "--socket", "--id", "--guest", "--format", NULL};
+static const char *const valued[] = {"--name",  "--network", "--socket", "--id",
+				     "--guest", "--format",  NULL};
 
 /* The first word from @at that is no option. */
 static int skip_options(char **argv, int at)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/file.h"
+#include "base/file_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,22 +11,10 @@
 
 #define LOCK_ATTEMPTS 10
 
-static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
-{
-	va_list args;
-	GError *e;
-
-	va_start(args, format);
-	e = g_error_new_valist(G_FILE_ERROR, g_file_error_from_errno(err), format, args);
-	va_end(args);
-	g_propagate_error(error, e);
-	return false;
-}
-
 static bool not_ours(const char *what, const char *path, uid_t owner, GError **error)
 {
-	return fail(error, EPERM, "%s '%s' belongs to user %u, not to us (user %u)", what, path,
-		    (unsigned)owner, (unsigned)geteuid());
+	return file_error(error, EPERM, "%s '%s' belongs to user %u, not to us (user %u)", what,
+			  path, (unsigned)owner, (unsigned)geteuid());
 }
 
 /* Stats @path; creates the directory if nothing is there. */
@@ -34,11 +23,11 @@ static bool look_or_make(const char *path, struct stat *st, GError **error)
 	if (lstat(path, st) == 0)
 		return true;
 	if (errno == ENOENT && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail(error, errno, "cannot create directory '%s': %s", path,
-			    g_strerror(errno));
+		return file_error(error, errno, "cannot create directory '%s': %s", path,
+				  g_strerror(errno));
 	if (lstat(path, st) < 0)
-		return fail(error, errno, "cannot access directory '%s': %s", path,
-			    g_strerror(errno));
+		return file_error(error, errno, "cannot access directory '%s': %s", path,
+				  g_strerror(errno));
 	return true;
 }
 
@@ -58,9 +47,10 @@ static bool parent_dir(const char *path, bool *shared, GError **error)
 	if (*shared && st.st_uid != geteuid() && st.st_uid != 0)
 		return not_ours("directory", path, st.st_uid, error);
 	if (S_ISLNK(st.st_mode) && stat(path, &st) < 0)
-		return fail(error, errno, "cannot use directory '%s': %s", path, g_strerror(errno));
+		return file_error(error, errno, "cannot use directory '%s': %s", path,
+				  g_strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return fail(error, ENOTDIR, "'%s' is not a directory", path);
+		return file_error(error, ENOTDIR, "'%s' is not a directory", path);
 	*shared = st.st_mode & S_IWOTH;
 	return true;
 }
@@ -72,16 +62,17 @@ static bool last_dir(const char *path, GError **error)
 	if (!look_or_make(path, &st, error))
 		return false;
 	if (S_ISLNK(st.st_mode))
-		return fail(error, ELOOP, "'%s' is a symbolic link: a directory is needed", path);
+		return file_error(error, ELOOP, "'%s' is a symbolic link: a directory is needed",
+				  path);
 	if (!S_ISDIR(st.st_mode))
-		return fail(error, ENOTDIR, "'%s' is not a directory", path);
+		return file_error(error, ENOTDIR, "'%s' is not a directory", path);
 	if (st.st_uid != geteuid())
 		return not_ours("directory", path, st.st_uid, error);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return fail(error, EPERM,
-			    "directory '%s' is writable by others (mode %04o): "
-			    "0700 is needed",
-			    path, (unsigned)st.st_mode & 07777);
+		return file_error(error, EPERM,
+				  "directory '%s' is writable by others (mode %04o): "
+				  "0700 is needed",
+				  path, (unsigned)st.st_mode & 07777);
 	return true;
 }
 
@@ -94,7 +85,7 @@ bool file_private_dir(const char *path, GError **error)
 	while (len > 1 && prefix[len - 1] == '/')
 		prefix[--len] = '\0';
 	if (!len)
-		return fail(error, EINVAL, "a directory's path cannot be empty");
+		return file_error(error, EINVAL, "a directory's path cannot be empty");
 	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		bool fine;
 
@@ -119,9 +110,9 @@ static void held_by(const char *path, int fd, GError **error)
 	text[MAX(len, 0)] = '\0';
 	g_strchomp(text);
 	if (g_ascii_string_to_signed(text, 10, 1, G_MAXINT, &pid, NULL))
-		fail(error, EAGAIN, "'%s' is locked by pid %d", path, (int)pid);
+		file_error(error, EAGAIN, "'%s' is locked by pid %d", path, (int)pid);
 	else
-		fail(error, EAGAIN, "'%s' is locked by another process", path);
+		file_error(error, EAGAIN, "'%s' is locked by another process", path);
 }
 
 /* Is the file at @path still the one that @fd has open? */
@@ -139,11 +130,11 @@ static int open_lock_file(const char *path, GError **error)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		fail(error, errno, "cannot open lock file '%s': %s", path, g_strerror(errno));
+		file_error(error, errno, "cannot open lock file '%s': %s", path, g_strerror(errno));
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		fail(error, EINVAL, "lock file '%s' is not a regular file", path);
+		file_error(error, EINVAL, "lock file '%s' is not a regular file", path);
 		return -1;
 	}
 	if (st.st_uid != geteuid()) {
@@ -168,20 +159,21 @@ int file_lock(const char *path, GError **error)
 			if (errno == EAGAIN || errno == EACCES)
 				held_by(path, fd, error);
 			else
-				fail(error, errno, "cannot lock '%s': %s", path, g_strerror(errno));
+				file_error(error, errno, "cannot lock '%s': %s", path,
+					   g_strerror(errno));
 			return -1;
 		}
 		/* The file was removed between open and lock: this lock excludes nobody. */
 		if (!is_still_there(path, fd))
 			continue;
 		if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, len, 0) != (ssize_t)len) {
-			fail(error, errno, "cannot write lock file '%s': %s", path,
-			     g_strerror(errno));
+			file_error(error, errno, "cannot write lock file '%s': %s", path,
+				   g_strerror(errno));
 			return -1;
 		}
 		return steal_fd(&fd);
 	}
-	fail(error, EAGAIN, "lock file '%s' is removed repeatedly by another process", path);
+	file_error(error, EAGAIN, "lock file '%s' is removed repeatedly by another process", path);
 	return -1;
 }
 
@@ -234,7 +226,7 @@ bool file_replace_unsynced(const char *path, const void *data, size_t len, GErro
 	g_autofree char *beside = g_strconcat(path, ".new", NULL);
 
 	if (!replace(path, beside, data, len, false))
-		return fail(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
+		return file_error(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
 	return true;
 }
 
@@ -245,9 +237,10 @@ bool file_replace(const char *path, const void *data, size_t len, GError **error
 	autofd int dir_fd = -1;
 
 	if (!replace(path, beside, data, len, true))
-		return fail(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
+		return file_error(error, errno, "cannot write '%s': %s", path, g_strerror(errno));
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0 || fsync(dir_fd) < 0)
-		return fail(error, errno, "cannot sync directory '%s': %s", dir, g_strerror(errno));
+		return file_error(error, errno, "cannot sync directory '%s': %s", dir,
+				  g_strerror(errno));
 	return true;
 }

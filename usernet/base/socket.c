@@ -7,22 +7,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/file_error.h"
 #include "base/inherited.h"
 #include "base/portholder.h"
 #include "base/socket_maker.h"
 #include "base/socket_unix.h"
-
-static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
-{
-	va_list args;
-	GError *e;
-
-	va_start(args, format);
-	e = g_error_new_valist(G_FILE_ERROR, g_file_error_from_errno(err), format, args);
-	va_end(args);
-	g_propagate_error(error, e);
-	return false;
-}
 
 static bool is_unix_path(const struct sockaddr_any *addr)
 {
@@ -73,21 +62,22 @@ static bool address_failed(const struct sockaddr_any *addr, int type, int err, G
 		if (inet)
 			holder = socket_maker_runs() ? socket_maker_port_holder(addr, type)
 						     : port_holder(addr, type);
-		return fail(error, err, "%s %s is in use by %s", proto, name,
-			    holder ? holder : "another process");
+		return file_error(error, err, "%s %s is in use by %s", proto, name,
+				  holder ? holder : "another process");
 	case EADDRNOTAVAIL:
-		return fail(error, err, "%s %s is not on this host", proto, name);
+		return file_error(error, err, "%s %s is not on this host", proto, name);
 	case EACCES:
 		if (!inet)
-			return fail(error, err, "no right to bind %s %s", proto, name);
-		return fail(
+			return file_error(error, err, "no right to bind %s %s", proto, name);
+		return file_error(
 			error, err,
 			"no right to bind %s %s: a port below sysctl "
 			"net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE, or that "
 			"sysctl lowered to %u",
 			proto, name, ntohs(addr->in.sin_port)); /* same offset in in6 */
 	default:
-		return fail(error, err, "cannot bind %s %s: %s", proto, name, g_strerror(err));
+		return file_error(error, err, "cannot bind %s %s: %s", proto, name,
+				  g_strerror(err));
 	}
 }
 
@@ -96,7 +86,7 @@ static bool set_option(int fd, int level, int option, const char *name, GError *
 	int on = 1;
 
 	if (setsockopt(fd, level, option, &on, sizeof(on)) < 0)
-		return fail(error, errno, "cannot set %s: %s", name, g_strerror(errno));
+		return file_error(error, errno, "cannot set %s: %s", name, g_strerror(errno));
 	return true;
 }
 
@@ -110,7 +100,7 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 		return steal_fd(&fd);
 	fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
-		fail(error, errno, "cannot create a socket: %s", g_strerror(errno));
+		file_error(error, errno, "cannot create a socket: %s", g_strerror(errno));
 		return -1;
 	}
 	if (inet && (type == SOCK_STREAM || is_multicast(addr)) &&
@@ -177,8 +167,8 @@ int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, G
 			addr->len = sizeof(addr->storage);
 			if (getsockname(fd, &addr->sa, &addr->len) == 0)
 				return fd;
-			fail(error, errno, "a listening socket has no address: %s",
-			     g_strerror(errno));
+			file_error(error, errno, "a listening socket has no address: %s",
+				   g_strerror(errno));
 			close(fd);
 			return -1;
 		}
@@ -191,8 +181,8 @@ int socket_listen(struct sockaddr_any *addr, const struct tcp_listen *options, G
 	}
 	*port_of(addr) = htons((uint16_t)first);
 	name = sockaddr_format(addr);
-	fail(error, EADDRINUSE, "TCP address %s and the ports after it to %u are all in use", name,
-	     last);
+	file_error(error, EADDRINUSE, "TCP address %s and the ports after it to %u are all in use",
+		   name, last);
 	return -1;
 }
 

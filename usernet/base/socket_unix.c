@@ -7,18 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-
-static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int err, const char *format, ...)
-{
-	va_list args;
-	GError *e;
-
-	va_start(args, format);
-	e = g_error_new_valist(G_FILE_ERROR, g_file_error_from_errno(err), format, args);
-	va_end(args);
-	g_propagate_error(error, e);
-	return false;
-}
+#include "base/file_error.h"
 
 /* Tries to connect to a unix socket: 0 when a process serves it, else an errno. */
 static int probe(const struct sockaddr_any *addr, int type)
@@ -41,21 +30,23 @@ static bool clear_stale(const struct sockaddr_any *addr, int type, GError **erro
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ||
-		       fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
+		       file_error(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return fail(error, EEXIST, "'%s' exists and is not a socket", path);
+		return file_error(error, EEXIST, "'%s' exists and is not a socket", path);
 	err = probe(addr, type);
 	if (!err)
-		return fail(error, EADDRINUSE, "socket '%s' is in use by another process", path);
+		return file_error(error, EADDRINUSE, "socket '%s' is in use by another process",
+				  path);
 	if (st.st_uid != geteuid())
-		return fail(error, EPERM, "socket '%s' belongs to user %u, not to us (user %u)",
-			    path, (unsigned)st.st_uid, (unsigned)geteuid());
+		return file_error(error, EPERM,
+				  "socket '%s' belongs to user %u, not to us (user %u)", path,
+				  (unsigned)st.st_uid, (unsigned)geteuid());
 	if (err != ECONNREFUSED && err != ENOENT)
-		return fail(error, err, "cannot tell whether socket '%s' is in use: %s", path,
-			    g_strerror(err));
+		return file_error(error, err, "cannot tell whether socket '%s' is in use: %s", path,
+				  g_strerror(err));
 	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(error, errno, "cannot remove the stale socket '%s': %s", path,
-			    g_strerror(errno));
+		return file_error(error, errno, "cannot remove the stale socket '%s': %s", path,
+				  g_strerror(errno));
 	return true;
 }
 
@@ -81,18 +72,21 @@ bool unix_socket_bind(int fd, const struct sockaddr_any *addr, int type, GError 
 	dir = g_path_get_dirname(path);
 	switch (err) {
 	case EADDRINUSE:
-		return fail(error, err, "socket '%s' is in use by another process", path);
+		return file_error(error, err, "socket '%s' is in use by another process", path);
 	case ENOENT:
-		return fail(error, err, "cannot create socket '%s': no directory '%s'", path, dir);
+		return file_error(error, err, "cannot create socket '%s': no directory '%s'", path,
+				  dir);
 	case ENOTDIR:
-		return fail(error, err, "cannot create socket '%s': '%s' is not a directory", path,
-			    dir);
+		return file_error(error, err, "cannot create socket '%s': '%s' is not a directory",
+				  path, dir);
 	case EACCES:
 	case EROFS:
-		return fail(error, err, "cannot make socket '%s': no right to write in '%s' (%s)",
-			    path, dir, g_strerror(err));
+		return file_error(error, err,
+				  "cannot make socket '%s': no right to write in '%s' (%s)", path,
+				  dir, g_strerror(err));
 	default:
-		return fail(error, err, "cannot create socket '%s': %s", path, g_strerror(err));
+		return file_error(error, err, "cannot create socket '%s': %s", path,
+				  g_strerror(err));
 	}
 }
 
@@ -110,19 +104,20 @@ bool unix_socket_share(const struct sockaddr_any *addr, const struct socket_file
 	/* Check through a descriptor: the path may meanwhile be another file. */
 	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
+		return file_error(error, errno, "cannot access '%s': %s", path, g_strerror(errno));
 	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
-		return fail(error, EPERM, "'%s' is not our socket any more", path);
+		return file_error(error, EPERM, "'%s' is not our socket any more", path);
 	if (file->has_group && fchownat(fd, "", (uid_t)-1, file->group, AT_EMPTY_PATH) < 0)
-		return fail(error, errno,
-			    "cannot give socket '%s' to group %u: %s (use a group of which you are "
-			    "a member)",
-			    path, (unsigned)file->group, g_strerror(errno));
+		return file_error(
+			error, errno,
+			"cannot give socket '%s' to group %u: %s (use a group of which you are "
+			"a member)",
+			path, (unsigned)file->group, g_strerror(errno));
 	/* fchmod() does not take an O_PATH descriptor (open(2)). */
 	g_snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
 	if (chmod(by_fd, mode) < 0)
-		return fail(error, errno, "cannot set mode %04o of socket '%s': %s", (unsigned)mode,
-			    path, g_strerror(errno));
+		return file_error(error, errno, "cannot set mode %04o of socket '%s': %s",
+				  (unsigned)mode, path, g_strerror(errno));
 	return true;
 }
 

@@ -85,6 +85,7 @@ USERNETCTL = [
     (USAGE, 'policy host-loopback', 'policy host-loopback', 'on|off|PORTS'),
     (USAGE, 'run', 'run', 'write usernetctl run [--guest NAME] QEMU'),
     (USAGE, 'run true', "'true -version' prints no version", 'expected a qemu-system program'),
+    (USAGE, '--network lab run true -m 5', "'true -version' prints no version", 'qemu-system'),
     (USAGE, 'run --guest a.b true', "--guest 'a.b'", '1 to 63 letters, digits and'),
     (USAGE, 'ssh', 'ssh', 'write usernetctl ssh GUEST'),
     (UNREACHABLE, 'qemu-args web', 'cannot reach usernet', 'Start it with: usernet\n'),

@@ -88,6 +88,26 @@ int ctl_carry_both(int sock)
 	return CTL_DONE;
 }
 
+/* ssh(1) tells nothing of a guest that does not answer, so say it here. */
+static void warn_if_absent(struct ctl_session *session, const char *name)
+{
+	g_autoptr(JsonNode) result = NULL;
+	JsonArray *guests;
+
+	if (ctl_request(session, "query-guests", NULL, &result) != CTL_DONE)
+		return;
+	guests = json_node_get_array(result);
+	for (guint i = 0; i < json_array_get_length(guests); i++) {
+		JsonObject *guest = json_array_get_object_element(guests, i);
+
+		if (!g_strcmp0(json_object_get_string_member_with_default(guest, "name", NULL),
+			       name) &&
+		    !json_object_get_boolean_member_with_default(guest, "here", FALSE))
+			fprintf(stderr, "usernetctl: the guest %s is not there; waiting 10 s\n",
+				name);
+	}
+}
+
 int ctl_run_connect(struct ctl_session *session, char **params)
 {
 	g_autoptr(JsonNode) result = NULL;
@@ -115,6 +135,8 @@ int ctl_run_connect(struct ctl_session *session, char **params)
 			json_object_set_string_member(args, "id", session->id);
 		status = ctl_request(session, "connect", args, &result);
 	}
+	if (status == CTL_DONE)
+		warn_if_absent(session, guest);
 	if (status == CTL_DONE)
 		status = ctl_carry_both(pair[0]);
 	close(pair[0]);

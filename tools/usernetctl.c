@@ -279,8 +279,8 @@ static const struct verb verbs[] = {
 	 ctl_run_policy_log},
 	{"policy learned", "[GUEST]", "the rules that allow what policy=learn has seen", ANY_PARAMS,
 	 false, ctl_run_policy_learned},
-	{"explain", "GUEST NAME|ADDRESS[:PORT]", "would the guest get there, and why", 2, false,
-	 ctl_run_explain},
+	{"explain", "GUEST ADDRESS[:PORT]|NAME", "say whether the guest gets there, and why", 2,
+	 false, ctl_run_explain},
 	{"policy", "", "the rules, and how often each matched", 0, false, ctl_run_policy},
 	{"hostfwd add", "[--id NETDEV] RULE", "forward [tcp|udp]:[ADDR]:PORT-[GUEST]:PORT", 1,
 	 false, ctl_run_hostfwd_add},
@@ -396,6 +396,58 @@ static char *describe_verbs(void)
 	return g_string_free(out, FALSE);
 }
 
+/* Do the words of @args begin @verb, or @verb's words begin @args? */
+static bool verb_is_meant(const struct verb *verb, char **args)
+{
+	g_auto(GStrv) words = g_strsplit(verb->words, " ", -1);
+
+	for (unsigned i = 0; words[i] && args[i]; i++) {
+		if (strcmp(words[i], args[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Prints the commands that @args may mean; false: there is none. */
+static bool print_verbs(FILE *out, char **args)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
+		const struct verb *verb = &verbs[i];
+
+		if (!verb_is_meant(verb, args))
+			continue;
+		fprintf(out, "  usernetctl %s%s%s\n      %s\n", verb->words,
+			verb->params[0] ? " " : "", verb->params, verb->help);
+		any = true;
+	}
+	return any;
+}
+
+static int show_help(GOptionContext *context, char **args)
+{
+	g_autofree char *all = NULL;
+
+	if (args && print_verbs(stdout, args)) {
+		puts("Options: usernetctl --help. More on each command: usernetctl(1).");
+		return CTL_DONE;
+	}
+	all = g_option_context_get_help(context, TRUE, NULL);
+	fputs(all, stdout);
+	return CTL_DONE;
+}
+
+static int unknown_verb(char **args)
+{
+	char *first[] = {args[0], NULL};
+	int status = ctl_usage("unknown command '%s%s%s'", args[0], args[1] ? " " : "",
+			       args[1] ? args[1] : "");
+
+	print_verbs(stderr, first);
+	return status;
+}
+
 static int unreachable(const char *name, const char *socket, GError *error)
 {
 	g_autofree char *running = NULL;
@@ -423,8 +475,7 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 	int n, status;
 
 	if (!verb)
-		return ctl_usage("unknown command '%s%s%s'", args[0], args[1] ? " " : "",
-				 args[1] ? args[1] : "");
+		return unknown_verb(args);
 	n = (int)g_strv_length(params);
 	if (verb->n_params == ANY_PARAMS ? false
 	    : verb->n_params < 0         ? n < -verb->n_params
@@ -454,7 +505,7 @@ int main(int argc, char **argv)
 	char **left;
 	struct ctl_enter enter = {0};
 	int status;
-	gboolean json = FALSE, transit = FALSE, version = FALSE;
+	gboolean json = FALSE, transit = FALSE, version = FALSE, help = FALSE;
 	GOptionEntry entries[] = {
 		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
 		 "NAME"},
@@ -488,6 +539,8 @@ int main(int argc, char **argv)
 		 "pipe: pass frames on to other uplinks, for the network in the middle", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
+		{"help", 'h', 0, G_OPTION_ARG_NONE, &help,
+		 "Show this; after a command, show that command", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
 		{0},
 	};
@@ -495,6 +548,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	struct ctl_session session = {0};
 
+	g_option_context_set_help_enabled(context, FALSE);
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
 	g_option_context_add_main_entries(context, entries, NULL);
@@ -505,6 +559,8 @@ int main(int argc, char **argv)
 		puts("usernetctl " USERNET_VERSION);
 		return CTL_DONE;
 	}
+	if (help)
+		return show_help(context, args);
 	if (!args)
 		return ctl_usage("a command is missing");
 	session.enter = &enter;

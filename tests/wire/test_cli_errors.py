@@ -114,7 +114,7 @@ class CliErrors(unittest.TestCase):
 
     def test_second_instance_of_a_name(self):
         with Daemon(self.folder, name="twin") as daemon:
-            self.refused(FAILED, ["network 'twin' cannot be started", f"pid {daemon.pid}"],
+            self.refused(FAILED, ["network 'twin' cannot be started", f"pid {daemon.pid}", "choose another --name"],
                          "--name", "twin")
             with daemon.qmp() as qmp:
                 self.assertTrue(qmp.run("query-status")["running"])

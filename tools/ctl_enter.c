@@ -33,7 +33,7 @@
 #define EXIT_NO_EXEC    126
 #define EXIT_NO_COMMAND 127
 
-/* What the inside needs to know. */
+/* Passed to the process inside the namespaces. */
 struct inside {
 	const struct ctl_enter *enter;
 	char **command; /* NULL: stay until the process to join ends */
@@ -193,7 +193,7 @@ static bool kill_children(void)
 	return any;
 }
 
-/* What the command left running would keep the namespace. Orphans come to us (subreaper). */
+/* Processes that the command left would keep the namespace. Orphans come to us (subreaper). */
 static void kill_the_rest(void)
 {
 	while (kill_children())
@@ -375,7 +375,7 @@ static const char *member(JsonObject *object, const char *name)
 	return json_object_get_string_member_with_default(object, name, NULL);
 }
 
-/* What the network gives, from query-network. */
+/* Reads the addresses of the network by query-network. */
 static int look_up(struct ctl_session *session, struct inside *in)
 {
 	g_autoptr(JsonNode) result = NULL;

@@ -172,7 +172,7 @@ static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 	port_drop(from, DROP_POLICY, 1);
 }
 
-/* Policy denied @packet. Where names are filtered, programs are to fail at once. */
+/* Policy denied @packet. Where names are filtered, programs should fail at once. */
 static void refuse_denied(struct gateway *gateway, mac_t mac, const struct packet *packet)
 {
 	bool multicast =

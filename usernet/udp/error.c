@@ -225,7 +225,7 @@ static size_t rebuild(uint8_t *ip, const struct conn *conn, const struct report 
 	return l4 + len;
 }
 
-/* Only errors are told (RFC 792, RFC 4443 2.1); a "too big" needs its MTU. */
+/* Only errors are passed on (RFC 792, RFC 4443 2.1); a "too big" needs its MTU. */
 static bool is_told(const struct sock_extended_err *error, bool v6)
 {
 	if (v6)

@@ -9,7 +9,8 @@
  * Reads the configuration file again and applies what can change at run time:
  *
  *     netdevs     added and removed; one with changed keys is replaced, which disconnects its
- * guests user        forwards and rules (allow=, deny=) are added and removed one by one,
+ *                 guests
+ *     user        forwards and rules (allow=, deny=) are added and removed one by one,
  *                 host-loopback= and host-addresses= apply at once; other keys need a restart
  *     guests      added and removed; a changed one is replaced, except for its rules
  *     names       added and removed

@@ -5,7 +5,6 @@
 
 #include "conntrack/conntrack.h"
 #include "conntrack/judge.h"
-#include "conntrack/destination.h"
 #include "conntrack/reset.h"
 #include "net/fair.h"
 #include "net/served.h"
@@ -15,6 +14,7 @@
 #include "packet/icmp_error.h"
 #include "packet/options4.h"
 #include "packet/reassembly.h"
+#include "policy/destination.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
 #include "tftp/tftp.h"

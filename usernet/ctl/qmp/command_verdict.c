@@ -7,9 +7,6 @@
 #include "base/portrange.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/judge.h"
-#include "conntrack/learned.h"
-#include "conntrack/policy_table.h"
-#include "conntrack/verdicts.h"
 #include "ctl/control.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/qmp/command.h"
@@ -20,6 +17,9 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "policy/learned.h"
+#include "policy/table.h"
+#include "policy/verdicts.h"
 
 /* Commands that tell what the policy has done, and what it would do. */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy_table.h"
+#include "policy/table.h"
 
 #include "base/address.h"
-#include "conntrack/private.h"
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "policy/private.h"
 
 struct policy_table {
 	struct network *network;

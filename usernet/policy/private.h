@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_PRIVATE_H
-#define USERNET_CONNTRACK_PRIVATE_H
+#ifndef USERNET_POLICY_PRIVATE_H
+#define USERNET_POLICY_PRIVATE_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy.h"
+#include "policy/policy.h"
 
 #include <string.h>
 

@@ -116,8 +116,8 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
 		 "Go to the background when ready for guests", NULL},
 		{"sandbox", 0, 0, G_OPTION_ARG_FILENAME, &words->sandbox,
-		 "Give up rights once all is open: on (default), full (also namespaces), require "
-		 "(refuse to start without), off",
+		 "Give up rights before guests are served: on (default), full (also namespaces), "
+		 "require (refuse to start without), off",
 		 "on|full|require|off"},
 		{"sandbox-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->sandbox_paths,
 		 "Also allow sockets and files in this directory while running", "DIR"},

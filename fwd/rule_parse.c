@@ -30,7 +30,8 @@ static bool take_protocol(struct fwd_cursor *c, enum protocol *protocol, const c
 				       "ports, as in tcp:192.0.2.7:8000..8099-:8000");
 	else
 		return fwd_cursor_fail(c, "Bad protocol name",
-				       "'%s' should be tcp, udp or unix (left out: tcp)", part);
+				       "'%s' should be tcp, udp or unix (left out: tcp), in %s",
+				       part, form);
 	return true;
 }
 

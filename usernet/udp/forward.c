@@ -318,7 +318,7 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
-	fd = udp_socket_open(&spec->host, bound, error);
+	fd = udp_socket_open(&spec->host, spec->early, bound, error);
 	if (fd < 0) {
 		charge_give(forwards->charge, CHARGE_FDS, 1);
 		return NULL;

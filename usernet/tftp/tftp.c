@@ -42,6 +42,7 @@ struct transfer {
 	struct tftp_cursor base; /* the file position after it */
 	unsigned in_flight;      /* blocks sent after it */
 	bool last;               /* the last of these ends the file */
+	bool behind;             /* it was sent this turn, and has moved on since */
 	unsigned tries;
 	usec_t heard, sent, due;
 };
@@ -196,6 +197,7 @@ static void send_window(struct tftp *tftp, struct transfer *t, usec_t now)
 
 	t->in_flight = 0;
 	t->last = false;
+	t->behind = false;
 	t->sent = now;
 	while (t->in_flight < t->window && !t->last) {
 		ssize_t n = tftp_content_read(t->fd, t->netascii, &cursor,
@@ -412,6 +414,12 @@ static void on_ack(struct tftp *tftp, struct transfer *t, uint16_t block, usec_t
 		t->heard = now;
 		t->tries = 0;
 	}
+	/* A turn sends one window of it: each of many ACKs would ask for another. */
+	if (!greeted && t->sent == now) {
+		t->behind = true;
+		t->due = now;
+		return;
+	}
 	send_state(tftp, t, now);
 }
 
@@ -472,6 +480,8 @@ void tftp_run(struct tftp *tftp, usec_t now)
 			continue;
 		if (t->state == OVER) {
 			forget(tftp, t);
+		} else if (t->behind) {
+			send_state(tftp, t, now);
 		} else if (++t->tries >= TFTP_TRIES) {
 			log_debug("tftp: " MAC_FMT " does not answer; its transfer ends",
 				  MAC_ARGS(t->to.eth_dst));

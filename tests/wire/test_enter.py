@@ -9,7 +9,10 @@ import sys
 import threading
 import unittest
 
+from lib.case import GATEWAY
 from lib.daemon import Daemon, Folder, program
+from lib.guest import StreamGuest
+from lib.station import Station
 from lib.wait import until
 
 SERVE = """
@@ -49,6 +52,21 @@ sock.shutdown(socket.SHUT_WR)
 digest = hashlib.sha1()
 while data := sock.recv(1 << 20): digest.update(data)
 print(digest.hexdigest())
+"""
+# When the file argv[1] is there, each of many sockets sends to the gateway.
+MANY = """
+import os, socket, sys, time
+socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(600)]
+for sock in socks:
+    sock.connect(('10.0.2.2', 9))
+    sock.setblocking(False)
+socks[0].send(b'x')
+time.sleep(0.2)
+print('ready', flush=True)
+while not os.path.exists(sys.argv[1]): time.sleep(0.01)
+for sock in socks[1:]: sock.send(b'x')
+print('sent', flush=True)
+time.sleep(1000)
 """
 MEGABYTES = 20
 
@@ -181,6 +199,31 @@ class Command(EnterCase):
         status, _, err = self.enter('--', 'true')
         self.assertEqual(status, 0)
         self.assertIn('--address', err)
+
+
+class Fair(EnterCase):
+    def rests(self, daemon):
+        return [port['rests'] for netdev in daemon.qmp().run('query-netdevs')
+                if netdev['type'] == 'tap' for port in netdev['ports']]
+
+    def test_tap_that_floods_beside_others_rests(self):
+        daemon = self.network()
+        guest = StreamGuest.unix(daemon.run_dir('lan.sock'))
+        self.addCleanup(guest.close)
+        station = Station(guest)
+        station.dhcp()
+        station.ping(GATEWAY)
+        child = self.start('--', sys.executable, '-c', MANY, self.folder.file('go'))
+        self.assertEqual(child.stdout.readline(), 'ready\n')
+        os.kill(daemon.pid, signal.SIGSTOP)
+        try:
+            with open(self.folder.file('go'), 'w', encoding='ascii'):
+                pass
+            self.assertEqual(child.stdout.readline(), 'sent\n')
+            station.send_ping(GATEWAY)
+        finally:
+            os.kill(daemon.pid, signal.SIGCONT)
+        until(lambda: self.rests(daemon)[0], 'a rest')
 
 
 class Two(EnterCase):

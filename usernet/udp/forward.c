@@ -147,9 +147,8 @@ static struct udp_session *session_for(struct udp_forward *forward, mac_t mac,
 	*address = (struct udp_address){
 		.eth_src = forwards->udp->mac,
 		.eth_dst = mac,
-		.v6 = !IN6_IS_ADDR_V4MAPPED(&session->flow.guest),
-		.src = udp_bare(&session->flow.peer),
-		.dst = udp_bare(&session->flow.guest),
+		.src = session->flow.peer,
+		.dst = session->flow.guest,
 		.sport = session->flow.peer_port,
 		.dport = session->flow.guest_port,
 	};

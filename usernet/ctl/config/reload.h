@@ -8,7 +8,8 @@
 /*
  * Reads the configuration file again and applies what can change at run time:
  *
- *     netdevs     added and removed; one with changed keys is replaced: its guests lose their link
+ *     netdevs     added and removed; one with changed keys is replaced, which disconnects its
+ *                 guests
  *     user        forwards and rules (allow=, deny=) are added and removed one by one,
  *                 host-loopback=, host-addresses= and isolate= apply at once; other keys need a
  *                 restart

@@ -9,6 +9,7 @@ import sys
 import threading
 import unittest
 
+from lib import packet as pk
 from lib.case import GATEWAY
 from lib.daemon import Daemon, Folder, program
 from lib.guest import StreamGuest
@@ -224,6 +225,36 @@ class Fair(EnterCase):
         finally:
             os.kill(daemon.pid, signal.SIGCONT)
         until(lambda: self.rests(daemon)[0], 'a rest')
+
+
+class Renewal(EnterCase):
+    """The lease is of two seconds, from a guest that is the network's DHCP server."""
+
+    def answer(self, server, query):
+        kind = {pk.DISCOVER: pk.OFFER, pk.REQUEST: pk.DHCP_ACK}[query.kind]
+        options = (pk.dhcp_option(54, pk.ip4(server.ip)) +
+                   pk.dhcp_option(1, pk.ip4('255.255.255.0')) +
+                   pk.dhcp_option(51, (2).to_bytes(4, 'big')))
+        message = pk.dhcp(query.chaddr, kind, xid=query.xid, yiaddr='192.168.9.7', op=2,
+                          options=options)
+        self.assertEqual(query.op, 1)
+        server.send(pk.eth(pk.BROADCAST, server.mac, pk.IPV4, pk.ipv4(
+            server.ip, '255.255.255.255', pk.UDP,
+            pk.udp(server.ip, '255.255.255.255', 67, 68, message))))
+
+    def test_lease_is_renewed_though_children_end_all_the_time(self):
+        daemon = self.network('--netdev',
+                              'stream,id=lan,server=on,addr.type=unix,addr.path=lan.sock')
+        guest = StreamGuest.unix(self.folder.file('lan.sock'))
+        self.addCleanup(guest.close)
+        server = Station(guest)
+        server.configure('192.168.9.1', '192.168.9.0/24', None)
+        self.start('--', 'sh', '-c', 'while :; do (sleep 0.4 &); sleep 0.2; done')
+        for _ in range(2):
+            self.answer(server, server.expect(lambda p: p.dhcp, 'a question').dhcp)
+        renewal = server.expect(lambda p: p.dhcp, 'a renewal').dhcp
+        self.assertEqual((renewal.kind, renewal.ciaddr), (pk.REQUEST, '192.168.9.7'))
+        self.assertTrue(self.taps(daemon))
 
 
 class Two(EnterCase):

@@ -5,9 +5,9 @@
 # lease names no router.
 #
 # Software:  klibc-utils 2.0.12-1 (ipconfig), Debian 12, amd64.
-# Setting:   ipconfig runs on a veth pair in a network namespace; a script at the other end answers as
-#            a relay passes a lease on, with the relay's address 192.0.2.1 in giaddr, and once with
-#            giaddr 0. Neither lease has a router (option 3), as on a network without a way out.
+# Setting:   ipconfig runs on a veth pair in a network namespace. A script at the other end gives it
+#            a lease, once with the address of a relay agent, 192.0.2.1, in giaddr, and once with
+#            giaddr 0. Neither lease names a router (option 3), as on a network without a way out.
 # Expected:  No default route (RFC 1542, section 3.4: a client must not take giaddr of a reply for
 #            the address of a router).
 # Seen:      With giaddr a default route through 192.0.2.1, and IPV4GATEWAY=192.0.2.1 for the boot

@@ -6,9 +6,9 @@
 #
 # Software:  passt 0.0~git20250503.587980c-2+deb13u1, Debian 13, amd64.
 # Setting:   A script is the guest on passt's socket. passt gives out 192.0.2.2 and calls itself
-#            192.0.2.1. After an offer the guest sends three DHCPREQUESTs: one as after a reboot with
-#            10.9.8.7 (option 50), one that renews 10.9.8.7 (ciaddr), and one that takes the offer of
-#            the server 10.9.8.1 (options 50 and 54).
+#            192.0.2.1. After an offer the guest sends three DHCPREQUESTs: for 10.9.8.7 after a
+#            reboot (option 50), to renew 10.9.8.7 (ciaddr), and to take 10.9.8.7 from the server
+#            10.9.8.1 (options 50 and 54).
 # Expected:  DHCPNAK for the first two (RFC 2131, section 4.3.2: a server sends it for an address
 #            that is incorrect or of another network); silence for the third (section 3.1, step 4:
 #            a server that was not selected takes the request as a refusal).

@@ -11,8 +11,8 @@
 #            in all packets that a PXE client sends), and nobody asks a server for it: it describes
 #            the client.
 # Seen:      The DHCPDISCOVER names 93 in its list of wanted options and has no option 93. The
-#            DHCPREQUEST has it, with 12 (PowerPC Open Firmware). A server that chooses the boot file
-#            by architecture cannot do so in the offer.
+#            DHCPREQUEST has it: 12 (PowerPC Open Firmware). A server that chooses the boot file by
+#            architecture cannot do so in the offer.
 # Source:    SLOF, lib/libnet/dhcp.c: dhcp_send_discover() sets the option's bit in request_list
 #            only, dhcp_send_request() in flag too.
 # Output:    "DHCPDISCOVER: option 93 none, asked for: yes"

@@ -6,10 +6,10 @@
 # Software:  busybox 1:1.35.0-4+deb12u1+b1 (udhcpc), Debian 12, amd64.
 # Setting:   udhcpc runs on a veth pair in a network namespace; a script at the other end gives it a
 #            lease of 60 s with T1 = 6 s and T2 = 50 s, and measures when the renewal comes.
-# Expected:  A DHCPREQUEST to the server about 6 s after the lease (RFC 2131, section 4.4.5: T1 and T2
-#            can be set by the server through options; half the lease is the default of T1).
-# Seen:      Nothing for 30 s, half the lease. A server that sets a short T1 on long leases, to move
-#            its clients to other addresses or name servers soon, does not reach this one.
+# Expected:  A DHCPREQUEST to the server about 6 s after the lease (RFC 2131, section 4.4.5: a server
+#            can set T1 and T2 by options; half the lease is the default of T1).
+# Seen:      Nothing for 30 s, half the lease. A server that sets a short T1 on long leases, to give
+#            its clients new settings soon, does not reach this one.
 # Source:    busybox, networking/udhcp/dhcpc.c: udhcpc_main() reads the lease time only, and
 #            bound clients wait for half of what remains of it.
 # Output:    "lease 60 s, T1 6 s, T2 50 s: renewal after about 30 s"

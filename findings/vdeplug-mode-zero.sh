@@ -10,8 +10,8 @@
 #            prints the mode of the plug's socket, which stands in the switch's folder.
 # Expected:  The default for mode 0, as without arguments (libvdeplug.h at struct vde_open_args: "if
 #            0 standard socket mode applies").
-# Seen:      vde_open() fails with EINVAL, which says nothing of modes: the switch may not connect to
-#            the plug's socket. Where both run as root the plug opens, and its socket has mode 0000.
+# Seen:      vde_open() fails with EINVAL: the switch may not connect to the plug's socket. Where
+#            both run as root the plug opens, and its socket has mode 0000.
 # Source:    vdeplug4, include/libvdeplug.h; its plugin for vde:// opens the socket.
 # Output:    "no arguments: mode 0700"
 #            "mode 0: Invalid argument"

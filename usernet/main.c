@@ -23,6 +23,7 @@
 #include "ctl/config/places.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
+#include "ctl/doors/doors.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/argv.h"
@@ -61,6 +62,7 @@ struct daemon {
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
+	struct doors doors;
 	struct events events;
 	struct rundir rundir;
 	struct statedir statedir;
@@ -247,6 +249,15 @@ static bool open_control(struct daemon *daemon, GError **error)
 	return true;
 }
 
+static bool open_doors(struct daemon *daemon, GError **error)
+{
+	struct control *control = daemon->control;
+	const char *key;
+
+	return doors_open(&daemon->doors, control, &control->config->settings, &key, error) ||
+	       blame(daemon, key, 0, error);
+}
+
 static bool write_pidfile(struct daemon *daemon, GError **error)
 {
 	const char *path = daemon->control->config->settings.pidfile;
@@ -291,7 +302,7 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
 	return config_start(daemon->control, error) && open_control(daemon, error) &&
-	       write_pidfile(daemon, error);
+	       open_doors(daemon, error) && write_pidfile(daemon, error);
 }
 
 /* --- confine, lock, run, leave --- */
@@ -332,6 +343,7 @@ static void leave(struct daemon *daemon)
 {
 	if (daemon->observing)
 		events_stop(&daemon->events);
+	doors_close(&daemon->doors);
 	qmp_free(daemon->qmp);
 	if (daemon->control)
 		config_free(daemon->control->config);

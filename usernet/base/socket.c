@@ -291,3 +291,13 @@ void socket_unlink(const struct sockaddr_any *addr)
 	    socket_maker_runs())
 		socket_maker_unlink(addr);
 }
+
+bool socket_peer_is_ours(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	return cred.uid == geteuid() || cred.uid == 0;
+}

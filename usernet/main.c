@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/heap.h"
 #include "base/inherited.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
 #include "base/socket_maker.h"
 #include "base/spawner.h"
 #include "ctl/background.h"
@@ -83,6 +85,8 @@ static void caught_signal(int signo, void *data)
 {
 	struct daemon *daemon = data;
 
+	if (signo == SIGTERM)
+		fdstore_leave();
 	if (signo != SIGHUP)
 		request_end(daemon);
 	else if (daemon->control)
@@ -204,6 +208,8 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	log_take_libraries();
 	close_stray_fds(daemon);
 	inherited_start();
+	notify_start();
+	fdstore_start();
 	if (!fill_standard_fds(error))
 		return false;
 	/* Open the log before forking the helper, which also writes to it. */
@@ -301,8 +307,11 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->log_file = daemon->background.log;
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
-	return config_start(daemon->control, error) && open_control(daemon, error) &&
-	       open_doors(daemon, error) && write_pidfile(daemon, error);
+	if (!config_start(daemon->control, error) || !open_control(daemon, error) ||
+	    !open_doors(daemon, error) || !write_pidfile(daemon, error))
+		return false;
+	inherited_drop_rest();
+	return true;
 }
 
 /* --- confine, lock, run, leave --- */
@@ -353,6 +362,8 @@ static void leave(struct daemon *daemon)
 	spawner_free(daemon->spawner);
 	socket_maker_stop();
 	inherited_stop();
+	fdstore_stop();
+	notify_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/file_error.h"
 #include "base/inherited.h"
@@ -121,6 +122,7 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 		address_failed(addr, type, errno, error);
 		return -1;
 	}
+	fdstore_keep(fd, addr, type);
 	return steal_fd(&fd);
 }
 
@@ -287,6 +289,8 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 
 void socket_unlink(const struct sockaddr_any *addr)
 {
+	if (fdstore_release(addr))
+		return;
 	if (is_unix_path(addr) && !inherited_has(addr) && !unix_socket_unlink(addr) &&
 	    socket_maker_runs())
 		socket_maker_unlink(addr);

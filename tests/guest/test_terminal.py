@@ -116,7 +116,8 @@ def first_steps(lab, terminal):
     lab.make_image()
     port = free_port()
     terminal.type("first", "usernet", "^network default is ready")
-    web = TypedGuest(lab, terminal, "web", ["-nic", f"user,hostfwd=tcp:127.0.0.1:{port}-:80"])
+    web = TypedGuest(lab, terminal, "web", ["-nic", "user,model=virtio-net-pci,"
+                                          f"hostfwd=tcp:127.0.0.1:{port}-:80"])
     db = TypedGuest(lab, terminal, "db", [])
     for guest in (web, db):
         guest.wait_boot(BOOT_SECONDS)

@@ -113,7 +113,7 @@ static void offer_ports(struct completion *c)
 
 /* --- parameters --- */
 
-/* What stands for a parameter of a command, where its name alone does not tell. */
+/* Offers words for a parameter whose meaning depends on the command. */
 static bool offer_for_command(struct completion *c, const char *words, const char *param)
 {
 	if (!strcmp(words, "hostfwd remove"))
@@ -280,7 +280,6 @@ static void offer_option(struct completion *c)
 		if (entry->short_name)
 			offer(c, letter, entry->description);
 	}
-	offer(c, "--help", "Show the commands");
 }
 
 int ctl_complete(const struct ctl_grammar *grammar, unsigned n, char **words)

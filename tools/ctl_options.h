@@ -10,7 +10,7 @@
 /* The options of usernetctl, in one table: for the parser, --help, completion and ctl_argv.c. */
 struct ctl_options {
 	char *name, *socket, *id, *guest, *format, *filter, *file;
-	gboolean json, transit, version, follow;
+	gboolean json, transit, version, help, follow;
 	struct ctl_enter enter;
 	char **words; /* what is no option */
 };

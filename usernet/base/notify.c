@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pass_fd.h"
 #include "base/sockaddr.h"
 
 static int notify_fd = -1;
@@ -40,26 +41,8 @@ bool notify_runs(void)
 void notify_send(const char *text, int fd)
 {
 	static struct log_limit limit;
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.bytes = {0}};
 	struct iovec iov = {(char *)text, strlen(text)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (notify_fd < 0)
-		return;
-	if (fd >= 0) {
-		struct cmsghdr *part;
-
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = sizeof(control.bytes);
-		part = CMSG_FIRSTHDR(&msg);
-		part->cmsg_level = SOL_SOCKET;
-		part->cmsg_type = SCM_RIGHTS;
-		part->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(part), &fd, sizeof(int));
-	}
-	if (sendmsg(notify_fd, &msg, MSG_NOSIGNAL) < 0)
+	if (notify_fd >= 0 && pass_fd(notify_fd, &iov, 1, fd, 0) < 0)
 		log_limited(&limit, "cannot notify the service manager: %s", g_strerror(errno));
 }

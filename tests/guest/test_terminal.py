@@ -73,7 +73,8 @@ class Terminal:
         self.ask("clear-history", "-t", f"it:{window}")
         self.ask("send-keys", "-l", "-t", f"it:{window}", command)
         self.press(window, "Enter")
-        return self.until(window, wanted or rf"^{PROMPT}\s*\Z")
+        # The command, what it printed, and the next prompt.
+        return self.until(window, wanted or rf"\A{PROMPT}\S(.*\n)+{PROMPT}\s*\Z")
 
     def close(self):
         subprocess.run([*self.tmux, "kill-server"], check=False, stderr=subprocess.DEVNULL)

@@ -3,6 +3,7 @@
 """README's first page typed into a terminal (tmux), with two guests: what a user sees, up to a picture
 of the network. Graphviz draws it."""
 
+import html
 import os
 import re
 import shlex
@@ -182,9 +183,10 @@ def see_picture(lab, terminal, web, db, port):
     for kind in ("svg", "png"):
         terminal.type("ctl", f"usernetctl graph | dot -T{kind} -o net.{kind} && echo drawn", "^drawn$")
     with open(lab.path("net.svg"), encoding="utf-8") as file:
-        words = re.findall(r"<text[^>]*>([^<]*)</text>", file.read())
+        words = [html.unescape(word) for word in
+                 re.findall(r"<text[^>]*>([^<]*)</text>", file.read())]
     for wanted in ("network default", "10.0.2.0/24", "web", "db", web.address(), db.address(),
-                   f"tcp:127.0.0.1:{port}", ":80"):
+                   f"127.0.0.1:{port}", ":80"):
         if wanted not in words and not any(wanted in word for word in words):
             raise LabError(f"{wanted!r} is not in the picture: {words}")
     with open(lab.path("net.png"), "rb") as file:

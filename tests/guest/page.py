@@ -165,7 +165,8 @@ class Play:
         return self
 
     def start_guest(self, command, static):
-        name = re.search(r"(?:--guest|-name) (\w+)", command).group(1)
+        name = re.search(r"run --guest (\w+)|… -name (\w+)", command)
+        name = name.group(1) or name.group(2)
         if name not in self.guests:
             guest = PageGuest(self.lab, name, "exec " + command)
             guest.static = name in static
@@ -184,7 +185,9 @@ class Play:
 
     def start(self, command):
         name = f"{shlex.split(command)[0]}-{len(self.lab.processes)}"
-        process = self.lab.process(name, ["sh", "-c", "exec " + command])
+        console = self.lab.path(name + ".stdin")  # vde_switch ends with its standard input
+        os.mkfifo(console)
+        process = self.lab.process(name, ["sh", "-c", f"exec {command} <>{console}"])
         deadline = time.monotonic() + COMMAND_SECONDS
         if command.startswith("usernet ") or command == "usernet":
             self.daemons.append(process)

@@ -197,8 +197,12 @@ class Play:
             until(lambda: os.path.exists(path), command, process, deadline)
 
     def in_guest(self, name, command):
-        # The first packets may meet a card that is just coming up.
-        return self.guests[name].run(command)
+        guest = self.guests[name]
+        try:
+            return guest.run(command)
+        except LabError as error:
+            _, state = guest.try_run("ip address; ip route; cat /etc/resolv.conf")
+            raise LabError(f"{error}{state}") from None
 
     def on_host(self, command):
         result = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, cwd=self.lab.folder,

@@ -15,7 +15,7 @@ ROOMS = (
     ("base",),
     ("net",),
     ("packet", "fwd", "sandbox", "capture"),
-    ("link", "dhcp", "dns", "tftp", "conntrack"),
+    ("link", "dhcp", "dns", "tftp", "http", "conntrack"),
     ("tcp", "udp"),
     ("slirp",),
     ("forward",),

@@ -197,12 +197,13 @@ class Play:
             until(lambda: os.path.exists(path), command, process, deadline)
 
     def in_guest(self, name, command):
-        guest = self.guests[name]
         try:
-            return guest.run(command)
+            return self.guests[name].run(command)
         except LabError as error:
-            _, state = guest.try_run("ip address; ip route; cat /etc/resolv.conf")
-            raise LabError(f"{error}{state}") from None
+            state = [f"--- {guest.name}\n" + guest.try_run(
+                "ip -4 -o address; ip route; ip neigh; cat /etc/resolv.conf")[1]
+                for guest in self.guests.values()]
+            raise LabError(f"{error}{''.join(state)}") from None
 
     def on_host(self, command):
         result = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, cwd=self.lab.folder,

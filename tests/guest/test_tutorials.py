@@ -271,7 +271,7 @@ KINDS = {
     "vlans": (vlans, "VLANS", {}),
     "hosts": (hosts, "GUESTS OF SEVERAL HOSTS ON ONE NETWORK", {}),
 }
-ELSEWHERE = {"GUESTS ON THE REAL LAN": "tests/wire/test_bridged.py"}
+ELSEWHERE = {"GUESTS ON THE REAL LAN": "tests/guest/test_bridged.py"}
 
 
 def main(kind):

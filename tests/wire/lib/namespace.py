@@ -35,6 +35,11 @@ def _write(path, text):
         file.write(text)
 
 
+def unshare(kinds):
+    """Without a user namespace: for root."""
+    _check(_libc.unshare(kinds), 'unshare')
+
+
 def enter(kinds):
     """Moves this process and its future children there, still as the same user."""
     uid, gid = os.getuid(), os.getgid()

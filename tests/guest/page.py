@@ -49,10 +49,13 @@ def sections():
 class Section:
     def __init__(self, title):
         self.title = title
-        self.now, self.once = [], []
+        self.now, self.once, self.script = [], [], []
         going_on = False
         for label, line in sections()[title]:
             if label == "as root":
+                continue
+            if line.startswith("#!") or self.script:
+                self.script.append(line)  # the last of its section
                 continue
             commands = self.now if label == "now" else self.once
             if going_on:
@@ -129,11 +132,15 @@ class Play:
             "#!/bin/sh\n"
             f'[ "$1" != -version ] || exec {shutil.which(QEMU)} -version\n'
             "shift  # the page's dots\n"
+            'case "$*" in\n'
+            "*'-boot n'*) set -- -m 512 -machine graphics=off \"$@\" ;;\n"
+            "*) set -- -global virtio-net-pci.romfile= -global e1000.romfile= "
+            f'-kernel {self.lab.kernel} -initrd {self.lab.initramfs} -append "{KERNEL_WORDS}" "$@" ;;\n'
+            "esac\n"
             f"exec {shutil.which(QEMU)} -nodefaults -no-user-config -M pc -m 192 -accel tcg "
-            "-display none -no-reboot -global virtio-net-pci.romfile= -global e1000.romfile= "
+            "-display none -no-reboot "
             '-serial "file:$LAB_AGENT.console" '
-            '-chardev "socket,id=agent,path=$LAB_AGENT" -serial chardev:agent '
-            f'-kernel {self.lab.kernel} -initrd {self.lab.initramfs} -append "{KERNEL_WORDS}" "$@"\n')
+            '-chardev "socket,id=agent,path=$LAB_AGENT" -serial chardev:agent "$@"\n')
         # ssh without another host: commands run here, and a forwarded socket is a link.
         ssh = ("#!/bin/sh\n"
                'if [ "$1" = -N ]; then ln -s "${3#*:}" "${3%%:*}"; exec sleep 1000; fi\n'

@@ -8,9 +8,11 @@ the daemon and the guests belong to USERNET_TEST_USER.
     enter ── usernet ── macvtap on eth0 ── veth ── br0
 """
 
+import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -56,10 +58,24 @@ def become(user):
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
 
 
+def ask_administrator():
+    """The status of this test, run by root."""
+    if "USERNET_ADMINISTRATOR" not in os.environ:
+        print("needs root, who is the administrator here")
+        return SKIPPED
+    with socket.socket(socket.AF_UNIX) as sock, sock.makefile("rwb") as stream:
+        sock.connect(os.environ["USERNET_ADMINISTRATOR"])
+        stream.write(json.dumps({name: os.environ[name] for name in ("USERNET", "USERNETCTL")})
+                     .encode() + b"\n")
+        stream.flush()
+        output, _, status = stream.read().decode().rpartition("\n")
+    print(output)
+    return int(status)
+
+
 def main():
     if os.geteuid() != 0:
-        print("needs root, who is the administrator here")
-        sys.exit(SKIPPED)
+        sys.exit(ask_administrator())
     user = pwd.getpwnam(os.environ.get("USERNET_TEST_USER", "nobody"))
     words = {"YOU": user.pw_name, "LAN-ROUTER": ROUTER}
     section = Section("GUESTS ON THE REAL LAN")

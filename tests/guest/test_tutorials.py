@@ -7,13 +7,14 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 
 from ftp import FtpServer
-from lab import Lab, LabError, expect
+from lab import KERNEL_WORDS, Lab, LabError, expect
 from page import Play, Section, own_host, sections
 from world import namespace
 
@@ -187,6 +188,18 @@ def vlans(lab, play):
     fetches_internet(play.guests["web"])
 
 
+def netboot(lab, play):
+    folder = lab.path("switch")
+    os.mkdir(folder)
+    shutil.copy(lab.kernel, os.path.join(folder, "kernel"))
+    shutil.copy(lab.initramfs, os.path.join(folder, "initramfs"))
+    script = "".join(line + "\n" for line in play.section.script)
+    with open(os.path.join(folder, "boot.ipxe"), "w", encoding="ascii") as file:
+        file.write(script.replace("console=ttyS0", KERNEL_WORDS))
+    play.run()
+    contains(play.guests["web"].run("cat /proc/cmdline"), "initrd=initramfs", "what was booted")
+
+
 def hosts(_, play):
     play.run()
     for text in play.output:
@@ -269,6 +282,7 @@ KINDS = {
     "tap": (tap, "A TAP OF YOUR OWN", {}),
     "vde": (vde, "A SWITCH THAT RUNS", {}),
     "vlans": (vlans, "VLANS", {}),
+    "netboot": (netboot, "BOOTING FROM THE NETWORK", {}),
     "hosts": (hosts, "GUESTS OF SEVERAL HOSTS ON ONE NETWORK", {}),
 }
 ELSEWHERE = {"GUESTS ON THE REAL LAN": "tests/guest/test_bridged.py"}

@@ -15,7 +15,7 @@ ROOMS = (
     ("base",),
     ("net",),
     ("packet", "fwd", "sandbox", "capture"),
-    ("link", "dhcp", "dns", "tftp", "policy"),
+    ("link", "dhcp", "dns", "tftp", "http", "policy"),
     ("conntrack",),
     ("tcp", "udp"),
     ("slirp",),

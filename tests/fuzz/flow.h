@@ -169,7 +169,8 @@ static inline void flow_takes(struct flow *flow, const struct packet *packet)
 		return;
 	}
 	if (flags & TCP_FLAG_RST) {
-		flow->reset = flow->opened;
+		/* After both ends an ACK too many may be answered by one. */
+		flow->reset = flow->opened && !(flow->fin_acked && flow->ended);
 		flow->refused = !flow->opened;
 		return;
 	}

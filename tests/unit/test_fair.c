@@ -48,6 +48,19 @@ static void run_of(size_t bytes, int64_t ns_each)
 	fair_charge(&fair, &one.port, n * bytes, (int64_t)n * ns_each);
 }
 
+static void nothing(struct loop_task *task)
+{
+}
+
+static void next_turn(void)
+{
+	struct loop_task task;
+
+	loop_task_init(loop, &task, LOOP_SERVICE, nothing);
+	loop_task_defer(&task);
+	ck_assert(g_main_context_iteration(NULL, FALSE));
+}
+
 static void other_is_active(void)
 {
 	fair_active(&fair, &two.port);
@@ -112,9 +125,43 @@ START_TEST(frames_between_guests_make_the_pieces_large_again)
 	other_is_active();
 	for (int i = 0; i < 100; i++)
 		run_of(SMALL, 20000);
+	/* The parts of one read are one input. */
 	for (int i = 0; i < 20; i++)
 		fair_active(&fair, &one.port);
+	ck_assert_uint_le(one.port.read_max, 2 * FAIR_READ);
+	for (int i = 0; i < 20; i++) {
+		next_turn();
+		fair_active(&fair, &one.port);
+	}
 	ck_assert_uint_eq(one.port.read_max, PORT_READ_MAX);
+}
+END_TEST
+
+/* Ten frames cost the switch this; the gateway got some of them. */
+static void flood_that_cost_the_switch(int64_t ns, size_t n)
+{
+	next_turn();
+	other_is_active();
+	one.port.has_more = true;
+	fair_active(&fair, &one.port);
+	one.port.input_frames = 10;
+	one.port.input_ns = ns;
+	fair_begin(&fair, &one.port);
+	fair_end(&fair, &one.port, n, n * SMALL);
+}
+
+START_TEST(what_frames_cost_the_switch_counts)
+{
+	flood_that_cost_the_switch(10 * 1000000, 10);
+	ck_assert(port_rests(&one.port));
+}
+END_TEST
+
+START_TEST(frames_to_other_guests_do_not_count)
+{
+	flood_that_cost_the_switch(10 * 50, 1);
+	ck_assert(!port_rests(&one.port));
+	ck_assert_int_lt(one.port.rest_due, USEC_PER_MSEC);
 }
 END_TEST
 
@@ -130,6 +177,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, bulk_data_beside_others_never_rests);
 	tcase_add_test(tc, a_port_that_waits_for_answers_never_rests);
 	tcase_add_test(tc, frames_between_guests_make_the_pieces_large_again);
+	tcase_add_test(tc, what_frames_cost_the_switch_counts);
+	tcase_add_test(tc, frames_to_other_guests_do_not_count);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -3,13 +3,18 @@
 
 #include <time.h>
 
-/* CPU time takes a system call: it is read only while it decides about a rest. */
-static int64_t now_ns(const struct fair *fair)
+static int64_t read_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(fair->shared ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* CPU time takes a system call: it is read only while it decides about a rest. */
+static int64_t now_ns(const struct fair *fair)
+{
+	return read_ns(fair->shared ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC);
 }
 
 void fair_init(struct fair *fair, struct loop *loop)
@@ -19,9 +24,14 @@ void fair_init(struct fair *fair, struct loop *loop)
 
 void fair_active(struct fair *fair, struct port *port)
 {
-	/* Frames between guests cost the gateway nothing: fair_end() does not see them. */
-	if (++port->n_unmeasured > 1)
-		port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
+	if (port->input_turn != loop_turn(fair->loop)) {
+		port->input_turn = loop_turn(fair->loop);
+		port->input_frames = 0;
+		port->input_ns = 0;
+		/* Frames between guests cost the gateway nothing: fair_end() does not see them. */
+		if (++port->n_unmeasured > 1)
+			port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
+	}
 	if (fair->recent[0].port_id != port->id) {
 		fair->recent[1] = fair->recent[0];
 		fair->recent[0].port_id = port->id;
@@ -39,6 +49,21 @@ static bool others_are_active(const struct fair *fair, const struct port *port)
 			return true;
 	}
 	return false;
+}
+
+void fair_input_begin(struct fair *fair, const struct port *port)
+{
+	fair->input_began = port->has_more && others_are_active(fair, port)
+				    ? read_ns(CLOCK_THREAD_CPUTIME_ID)
+				    : 0;
+}
+
+void fair_input_end(struct fair *fair, struct port *port, size_t n)
+{
+	if (!fair->input_began)
+		return;
+	port->input_ns += read_ns(CLOCK_THREAD_CPUTIME_ID) - fair->input_began;
+	port->input_frames += n;
 }
 
 void fair_begin(struct fair *fair, const struct port *port)
@@ -81,7 +106,12 @@ void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns)
 	}
 }
 
-void fair_end(struct fair *fair, struct port *port, size_t bytes)
+void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes)
 {
-	fair_charge(fair, port, bytes, now_ns(fair) - fair->began);
+	int64_t ns = now_ns(fair) - fair->began;
+
+	if (port->input_frames)
+		ns += port->input_ns * (int64_t)MIN(n, port->input_frames) /
+		      (int64_t)port->input_frames;
+	fair_charge(fair, port, bytes, ns);
 }

@@ -129,6 +129,17 @@ def _serve(listeners, bulk, burst):
                 socks.pop(fd).close()
 
 
+def stand_back():
+    """
+    This process is an attacker: those who are measured go first. Under "chrt -r 10", which keeps a
+    busy machine's other work away, it has the lower of two real-time priorities.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_RR:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    else:
+        os.nice(NICE)
+
+
 class Child:
     """A process that runs until close()."""
 
@@ -142,12 +153,10 @@ class Child:
         self.process.join()
 
 
-
-
 # --- the attacker ---
 
 def _attack(sock, blobs, sent, reads, pace):
-    os.nice(NICE)
+    stand_back()
     sock.setblocking(False)
     end = time.monotonic() + SECONDS_MAX
     began = time.monotonic()
@@ -196,7 +205,7 @@ class Attack(Child):
 
 
 def _datagrams(guest, frames):
-    os.nice(NICE)
+    stand_back()
     sock = guest.socket
     sock.setblocking(False)
     end, n = time.monotonic() + SECONDS_MAX, 0

@@ -165,6 +165,20 @@ START_TEST(frames_to_other_guests_do_not_count)
 }
 END_TEST
 
+START_TEST(refused_frames_are_a_flood)
+{
+	for (int i = 0; i < 100000 && !port_rests(&one.port); i++) {
+		next_turn();
+		other_is_active();
+		fair_active(&fair, &one.port);
+		fair_input_begin(&fair, &one.port, 256);
+		port_drop(&one.port, DROP_FLOOD, 256);
+		fair_input_end(&fair, &one.port, 256);
+	}
+	ck_assert(port_rests(&one.port));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("fair");
@@ -179,6 +193,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, frames_between_guests_make_the_pieces_large_again);
 	tcase_add_test(tc, what_frames_cost_the_switch_counts);
 	tcase_add_test(tc, frames_to_other_guests_do_not_count);
+	tcase_add_test(tc, refused_frames_are_a_flood);
 	suite_add_tcase(s, tc);
 	return s;
 }

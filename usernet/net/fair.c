@@ -28,6 +28,7 @@ void fair_active(struct fair *fair, struct port *port)
 		port->input_turn = loop_turn(fair->loop);
 		port->input_frames = 0;
 		port->input_ns = 0;
+		port->refused_ns = 0;
 		/* Frames between guests cost the gateway nothing: fair_end() does not see them. */
 		if (++port->n_unmeasured > 1)
 			port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
@@ -51,19 +52,59 @@ static bool others_are_active(const struct fair *fair, const struct port *port)
 	return false;
 }
 
-void fair_input_begin(struct fair *fair, const struct port *port)
+/* Frames that no guest needs to send, and the switch drops. */
+static uint64_t refused(const struct port *port)
 {
-	fair->input_began = port->has_more && others_are_active(fair, port)
-				    ? read_ns(CLOCK_THREAD_CPUTIME_ID)
-				    : 0;
+	uint64_t n = port->count.drops[DROP_MALFORMED];
+
+	for (unsigned why = 0; why <= DROP_FLOOD; why++)
+		n += port->count.drops[why];
+	return n;
+}
+
+void fair_input_begin(struct fair *fair, const struct port *port, size_t n)
+{
+	fair->input_began = 0;
+	if ((!port->has_more && n < FAIR_MANY) || !others_are_active(fair, port))
+		return;
+	fair->refused = refused(port);
+	fair->input_began = read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* The port has spent @ns in a flood: it rests @times as long. */
+static void owe(struct port *port, int64_t ns, int64_t times)
+{
+	port->rest_due += ns * times / 1000;
+	/* A timer fires a millisecond late at most. */
+	if (port->rest_due >= USEC_PER_MSEC) {
+		port_rest(port, port->rest_due);
+		port->rest_due = 0;
+	}
+}
+
+/* Refused frames cost @ns: they rest, and are read in smaller pieces. */
+static void refuse(struct port *port, int64_t ns)
+{
+	port->refused_ns += ns;
+	port->n_unmeasured = 0;
+	if (port->refused_ns > FAIR_RUN)
+		port->read_max = MAX(port->read_max / 2, FAIR_READ);
+	owe(port, ns, FAIR_SMALL_REST);
 }
 
 void fair_input_end(struct fair *fair, struct port *port, size_t n)
 {
-	if (!fair->input_began)
+	int64_t ns;
+	size_t dropped;
+
+	if (!fair->input_began || !n)
 		return;
-	port->input_ns += read_ns(CLOCK_THREAD_CPUTIME_ID) - fair->input_began;
-	port->input_frames += n;
+	ns = read_ns(CLOCK_THREAD_CPUTIME_ID) - fair->input_began;
+	dropped = (size_t)MIN(refused(port) - fair->refused, n);
+	if (dropped)
+		refuse(port, ns * (int64_t)dropped / (int64_t)n);
+	port->input_ns += ns * (int64_t)(n - dropped) / (int64_t)n;
+	port->input_frames += n - dropped;
 }
 
 void fair_begin(struct fair *fair, const struct port *port)
@@ -98,12 +139,7 @@ void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns)
 		port->rest_due = 0;
 		return;
 	}
-	port->rest_due += ns * rest_for(bytes, ns) / 1000;
-	/* A timer fires a millisecond late at most. */
-	if (port->rest_due >= USEC_PER_MSEC) {
-		port_rest(port, port->rest_due);
-		port->rest_due = 0;
-	}
+	owe(port, ns, rest_for(bytes, ns));
 }
 
 void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes)

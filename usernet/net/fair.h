@@ -13,7 +13,8 @@
  * it opens connections, or sends small frames without end. While others are active its socket is
  * not read for a multiple of what its frames cost. Its further frames wait in the socket; a
  * datagram server, whose guests share a socket, drops them (DROP_BUDGET). A port that moves bulk
- * data, or waits for answers, never rests.
+ * data, or waits for answers, never rests. Frames that the guard or the switch refuses are a flood
+ * of small frames, whatever their length.
  *
  *   fair_active() when a port's frames arrive
  *   fair_input_begin() -> fair_input_end() around what the switch does with them
@@ -26,6 +27,7 @@
 #define FAIR_ALONE INT64_C(2000000)                 /* ns that a run should cost otherwise */
 #define FAIR_READ  ((size_t)256)                    /* bytes: the least read at once */
 #define FAIR_SMALL 1                                /* ns a byte: more is a flood of small frames */
+#define FAIR_MANY  ((size_t)64)                     /* frames that may be a flood */
 #define FAIR_OPENS 100 /* ns a byte: more is a flood that opens something */
 /*
  * Rest for each ns of a flood. The second is higher as more of the cost is not measured: sockets
@@ -42,6 +44,7 @@ struct fair {
 	} recent[2];         /* the last two ports that sent */
 	int64_t began;       /* ns, when the run began */
 	int64_t input_began; /* ns, when the switch began; 0: not measured */
+	uint64_t refused;    /* frames, until then */
 	bool shared;         /* others are active */
 };
 
@@ -50,7 +53,7 @@ void fair_init(struct fair *fair, struct loop *loop);
 void fair_active(struct fair *fair, struct port *port);
 
 /* The switch handles @n frames of @port; measured if the port may be flooding. */
-void fair_input_begin(struct fair *fair, const struct port *port);
+void fair_input_begin(struct fair *fair, const struct port *port, size_t n);
 void fair_input_end(struct fair *fair, struct port *port, size_t n);
 
 /* Starts a run of @port's frames. */

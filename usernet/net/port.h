@@ -104,6 +104,7 @@ struct port {
 	uint64_t input_turn;         /* fair.h: the turn of its last frames */
 	size_t input_frames;         /* fair.h: measured in that turn */
 	int64_t input_ns;            /* fair.h: what those cost the switch */
+	int64_t refused_ns;          /* fair.h: what refused ones cost it */
 	usec_t rest_due;             /* fair.h: rest that it has not taken yet */
 	struct loop_timer rest;      /* runs while the port rests because of its cost (fair.h) */
 	bool paused;                 /* last argument of ops->pause() */

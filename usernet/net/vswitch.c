@@ -373,7 +373,7 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 	}
 	if (!from->trusted) {
 		fair_active(&vswitch->fair, from);
-		fair_input_begin(&vswitch->fair, from);
+		fair_input_begin(&vswitch->fair, from, n);
 	}
 	guarded = vswitch->guard && !from->trusted;
 	from->count.rx_frames += n;

@@ -114,11 +114,11 @@ void fair_begin(struct fair *fair, const struct port *port)
 }
 
 /* How often the cost is to be rested: 0: it is no flood. */
-static int64_t rest_for(size_t bytes, int64_t ns)
+static int64_t rest_for(size_t n, size_t bytes, int64_t ns)
 {
 	if (ns > (int64_t)bytes * FAIR_OPENS)
 		return FAIR_OPENS_REST;
-	return ns > (int64_t)bytes * FAIR_SMALL ? FAIR_SMALL_REST : 0;
+	return ns > (int64_t)bytes * FAIR_SMALL || bytes < n * FAIR_SHORT ? FAIR_SMALL_REST : 0;
 }
 
 static void set_piece(struct port *port, size_t bytes, int64_t ns, int64_t aim)
@@ -131,7 +131,7 @@ static void set_piece(struct port *port, size_t bytes, int64_t ns, int64_t aim)
 		port->read_max = MIN(2 * port->read_max, PORT_READ_MAX);
 }
 
-void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns)
+void fair_charge(struct fair *fair, struct port *port, size_t n, size_t bytes, int64_t ns)
 {
 	port->n_unmeasured = 0;
 	set_piece(port, bytes, ns, fair->shared ? FAIR_RUN : FAIR_ALONE);
@@ -139,7 +139,7 @@ void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns)
 		port->rest_due = 0;
 		return;
 	}
-	owe(port, ns, rest_for(bytes, ns));
+	owe(port, ns, rest_for(n, bytes, ns));
 }
 
 void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes)
@@ -149,5 +149,5 @@ void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes)
 	if (port->input_frames)
 		ns += port->input_ns * (int64_t)MIN(n, port->input_frames) /
 		      (int64_t)port->input_frames;
-	fair_charge(fair, port, bytes, ns);
+	fair_charge(fair, port, n, bytes, ns);
 }

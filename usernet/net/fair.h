@@ -27,6 +27,7 @@
 #define FAIR_ALONE INT64_C(2000000)                 /* ns that a run should cost otherwise */
 #define FAIR_READ  ((size_t)256)                    /* bytes: the least read at once */
 #define FAIR_SMALL 1                                /* ns a byte: more is a flood of small frames */
+#define FAIR_SHORT ((size_t)128)                    /* bytes a frame: less is such a flood, too */
 #define FAIR_MANY  ((size_t)64)                     /* frames that may be a flood */
 #define FAIR_OPENS 100 /* ns a byte: more is a flood that opens something */
 /*
@@ -62,6 +63,6 @@ void fair_begin(struct fair *fair, const struct port *port);
 void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes);
 
 /* The same, of a run that cost @ns; for tests. */
-void fair_charge(struct fair *fair, struct port *port, size_t bytes, int64_t ns);
+void fair_charge(struct fair *fair, struct port *port, size_t n, size_t bytes, int64_t ns);
 
 #endif

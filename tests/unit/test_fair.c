@@ -108,6 +108,16 @@ START_TEST(bulk_data_beside_others_never_rests)
 }
 END_TEST
 
+START_TEST(bulk_data_of_a_port_that_reads_nothing_rests)
+{
+	other_is_active();
+	one.port.dropping = true;
+	for (int i = 0; i < 100 && !port_rests(&one.port); i++)
+		run_of(MTU, 600);
+	ck_assert(port_rests(&one.port));
+}
+END_TEST
+
 START_TEST(a_port_that_waits_for_answers_never_rests)
 {
 	other_is_active();
@@ -189,6 +199,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_flood_beside_others_is_read_in_small_pieces_and_rests);
 	tcase_add_test(tc, a_flood_of_cheap_small_frames_rests_too);
 	tcase_add_test(tc, bulk_data_beside_others_never_rests);
+	tcase_add_test(tc, bulk_data_of_a_port_that_reads_nothing_rests);
 	tcase_add_test(tc, a_port_that_waits_for_answers_never_rests);
 	tcase_add_test(tc, frames_between_guests_make_the_pieces_large_again);
 	tcase_add_test(tc, what_frames_cost_the_switch_counts);

@@ -114,11 +114,13 @@ void fair_begin(struct fair *fair, const struct port *port)
 }
 
 /* How often the cost is to be rested: 0: it is no flood. */
-static int64_t rest_for(size_t n, size_t bytes, int64_t ns)
+static int64_t rest_for(const struct port *port, size_t n, size_t bytes, int64_t ns)
 {
 	if (ns > (int64_t)bytes * FAIR_OPENS)
 		return FAIR_OPENS_REST;
-	return ns > (int64_t)bytes * FAIR_SMALL || bytes < n * FAIR_SHORT ? FAIR_SMALL_REST : 0;
+	if (ns > (int64_t)bytes * FAIR_SMALL || bytes < n * FAIR_SHORT)
+		return FAIR_SMALL_REST;
+	return port->dropping ? FAIR_DEAF_REST : 0;
 }
 
 static void set_piece(struct port *port, size_t bytes, int64_t ns, int64_t aim)
@@ -139,7 +141,7 @@ void fair_charge(struct fair *fair, struct port *port, size_t n, size_t bytes, i
 		port->rest_due = 0;
 		return;
 	}
-	owe(port, ns, rest_for(n, bytes, ns));
+	owe(port, ns, rest_for(port, n, bytes, ns));
 }
 
 void fair_end(struct fair *fair, struct port *port, size_t n, size_t bytes)

@@ -36,6 +36,7 @@
  */
 #define FAIR_SMALL_REST 5
 #define FAIR_OPENS_REST 10
+#define FAIR_DEAF_REST  3 /* the port does not read: it is answered in vain */
 
 struct fair {
 	struct loop *loop;

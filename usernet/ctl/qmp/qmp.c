@@ -29,8 +29,8 @@ static void on_client(struct listener *door, int fd, const struct sockaddr_any *
 		log_limited(&limit, "QMP: refused a client of another user");
 		qmp->refused_strangers++;
 		close(fd);
-	} else if (qmp->n_monitors == QMP_MAX_CLIENTS) {
-		log_limited(&limit, "QMP: refused a client: %d are connected", QMP_MAX_CLIENTS);
+	} else if (qmp->n_monitors >= QMP_MAX_CLIENTS) {
+		log_limited(&limit, "QMP: refused a client: %u are connected", QMP_MAX_CLIENTS);
 		qmp->refused_full++;
 		close(fd);
 	} else {

@@ -112,7 +112,7 @@ static void offer_ports(struct completion *c)
 
 /* --- parameters --- */
 
-/* What stands for a parameter of a command, where its name alone does not tell. */
+/* Offers words for a parameter whose meaning depends on the command. */
 static bool offer_for_command(struct completion *c, const char *words, const char *param)
 {
 	if (!strcmp(words, "hostfwd remove"))

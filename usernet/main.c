@@ -36,16 +36,21 @@
 #include "sandbox/sandbox.h"
 
 /*
- * One process, one network. It runs through stages, each with fewer rights than the one before:
+ * One process, one network. It runs through stages, each with fewer rights than the one before.
  *
- *   start    Read and check argv and the configuration file; fork with --daemon; close stray
- *            descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs
- *            guestfwd commands, if there are any; one makes unix sockets later. No input of guests
- * or peers is read. open     Run and state directories with their locks, reservations of guests,
- * netdevs with their sockets and forwards, control socket. confine  Still one thread, everything is
- * open: restrict access by path. --sandbox full: also enter namespaces with an empty root. lock Set
- * no-new-privs, drop capabilities, restrict system calls. run      The loop, until a signal or
- * `quit`. Input of peers is read only here.
+ * start: Read and check argv and the configuration file; fork with --daemon; close stray
+ * descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs commands, if
+ * there are any; one makes unix sockets later. No input of guests or peers is read.
+ *
+ * open: Run and state directories with their locks, reservations of guests, netdevs with their
+ * sockets and forwards, control socket.
+ *
+ * confine: Still one thread, everything is open: restrict access by path. --sandbox full: also
+ * enter namespaces with an empty root.
+ *
+ * lock: Set no-new-privs, drop capabilities, restrict system calls.
+ *
+ * run: The loop, until a signal or `quit`. Input of peers is read only here.
  *
  * Leaving undoes the stages in reverse order, also after a failure: what was opened is closed and
  * removed.

@@ -2,7 +2,7 @@
 #include <check.h>
 
 #include "base/address.h"
-#include "conntrack/policy_open.h"
+#include "policy/opened.h"
 #include "run_suite.h"
 
 #define SECOND USEC_PER_SEC

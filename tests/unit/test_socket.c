@@ -292,6 +292,26 @@ START_TEST(address_that_is_not_here_is_named)
 }
 END_TEST
 
+START_TEST(address_that_is_not_here_is_bound_early)
+{
+	/* RFC 5737, RFC 3849 */
+	static const char *const addresses[] = {"192.0.2.1", "2001:db8::1"};
+	struct sockaddr_any to, bound = {.len = sizeof(bound.storage)};
+
+	for (unsigned i = 0; i < 2 * G_N_ELEMENTS(addresses); i++) {
+		g_autoptr(GError) error = NULL;
+		autofd int fd = -1;
+
+		ck_assert(sockaddr_inet(&to, addresses[i / 2], "0", NULL));
+		fd = socket_bind_early(&to, i % 2 ? SOCK_STREAM : SOCK_DGRAM, &error);
+		ck_assert_msg(fd >= 0, "%s", error ? error->message : "");
+		bound.len = sizeof(bound.storage);
+		ck_assert_int_eq(getsockname(fd, &bound.sa, &bound.len), 0);
+		ck_assert_uint_ne(bound.in.sin_port, 0); /* same offset in in6 */
+	}
+}
+END_TEST
+
 START_TEST(multicast_port_is_shared)
 {
 	struct sockaddr_any to;
@@ -532,6 +552,7 @@ int main(void)
 	tcase_add_loop_test(tc, port_in_use_names_the_address_and_its_holder, 0, 2);
 	tcase_add_test(tc, nobody_holds_a_free_port_or_a_neighbour_address);
 	tcase_add_test(tc, address_that_is_not_here_is_named);
+	tcase_add_test(tc, address_that_is_not_here_is_bound_early);
 	tcase_add_test(tc, multicast_port_is_shared);
 	tcase_add_test(tc, connect_to_nobody_leaves_the_reason_in_errno);
 	tcase_add_test(tc, tcp_connect_is_in_progress_or_done_and_does_not_block);

@@ -58,6 +58,8 @@ bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, 
  * use" errors name the address and, if /proc shows it, the process.
  */
 int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
+/* The same, and an inet address that this host does not have yet is only warned of (ip(7)). */
+int socket_bind_early(const struct sockaddr_any *addr, int type, GError **error);
 
 /* A TCP listener with options that socket_bind() lacks. All zeroes: as socket_bind(). */
 struct tcp_listen {

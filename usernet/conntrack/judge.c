@@ -2,15 +2,15 @@
 #include "conntrack/judge.h"
 
 #include "base/address.h"
-#include "conntrack/destination.h"
-#include "conntrack/hostaddr.h"
-#include "conntrack/learned.h"
-#include "conntrack/private.h"
-#include "conntrack/verdicts.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
+#include "policy/destination.h"
+#include "policy/hostaddr.h"
+#include "policy/learned.h"
+#include "policy/private.h"
+#include "policy/verdicts.h"
 
 static usec_t now(const struct judge *judge)
 {
@@ -42,7 +42,8 @@ static bool is_own(struct judge *judge, const struct in6_addr *addr)
 				   : address_in_prefix(addr, &config->net6, config->net6_len);
 }
 
-/* The policy's verdict on what destination.h allows. @name, @said as in policy_table_target. */
+/* The policy's verdict on what policy/destination.h allows. @name, @said as in policy_table_target.
+ */
 struct policy_table_verdict judge_conn(struct judge *judge, mac_t mac, const struct conn_key *key,
 				       const char *name, const struct dns_name *said)
 {

@@ -20,6 +20,7 @@ struct forwards {
 	struct udp_forwards *udp;
 	struct in_addr host, guest; /* defaults of rules that name no address */
 	struct fwd_table *table;
+	bool early; /* rules of forwards_add_early() are bound */
 	struct network_observer observer;
 	struct reservation_observer reservations;
 	struct loop_task follow; /* updates the addresses of names */
@@ -38,7 +39,7 @@ static bool bind_tcp(struct forwards *forwards, struct fwd_listener *listener, G
 	struct caller_target target = target_of(listener);
 
 	listener->data = hostfwd_new(forwards->netdev->network->loop, forwards->backlog,
-				     &listener->bound, &target, error);
+				     &listener->bound, forwards->early, &target, error);
 	return listener->data != NULL;
 }
 
@@ -62,6 +63,7 @@ static bool bind_udp(struct forwards *forwards, struct fwd_listener *listener, G
 		.host = listener->bound,
 		.guest = listener->guest,
 		.masquerade = listener->entry->rule.masquerade,
+		.early = forwards->early,
 	};
 
 	listener->data = udp_forward_add(forwards->udp, &spec, &listener->bound, error);
@@ -243,6 +245,17 @@ const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule
 	entry = fwd_table_add(forwards->table, &parsed, error);
 	if (entry)
 		emit(forwards, NETWORK_FORWARD_ADDED, entry);
+	return entry;
+}
+
+const struct fwd_entry *forwards_add_early(struct forwards *forwards, const char *rule,
+					   GError **error)
+{
+	const struct fwd_entry *entry;
+
+	forwards->early = true;
+	entry = forwards_add(forwards, rule, error);
+	forwards->early = false;
 	return entry;
 }
 

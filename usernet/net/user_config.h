@@ -17,7 +17,7 @@ enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
 
 /*
  * policy=: rules alone; "sandbox": what no rule allows is denied, and the keys that close the host
- * are set (ctl/options/user.c); "learn": what guests open is noted (conntrack/learned.h).
+ * are set (ctl/options/user.c); "learn": what guests open is noted (policy/learned.h).
  */
 enum policy_mode { POLICY_MODE_RULES, POLICY_MODE_SANDBOX, POLICY_MODE_LEARN };
 

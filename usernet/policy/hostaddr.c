@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/hostaddr.h"
+#include "policy/hostaddr.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy_table.h"
+#include "policy/table.h"
 
 #include "base/address.h"
-#include "conntrack/private.h"
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "policy/private.h"
 
 struct policy_table {
 	struct network *network;
@@ -125,7 +125,7 @@ static const struct policy_rule *decide(const struct policy_table *policy_table,
 	return policy_look(policy_table->all, target, which);
 }
 
-/* What carries an IPv4 address is judged as that; a deny of the IPv6 network counts too. */
+/* An address that carries an IPv4 one is judged as that; a deny of the IPv6 network counts, too. */
 static const struct policy_rule *decide_carried(const struct policy_table *policy_table, mac_t mac,
 						struct policy_target *target, unsigned *which)
 {

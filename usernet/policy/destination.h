@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_DESTINATION_H
-#define USERNET_CONNTRACK_DESTINATION_H
+#ifndef USERNET_POLICY_DESTINATION_H
+#define USERNET_POLICY_DESTINATION_H
 
 #include <stdbool.h>
 #include <stdint.h>

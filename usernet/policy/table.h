@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_POLICY_TABLE_H
-#define USERNET_CONNTRACK_POLICY_TABLE_H
+#ifndef USERNET_POLICY_TABLE_H
+#define USERNET_POLICY_TABLE_H
 
-#include "conntrack/policy.h"
-#include "conntrack/policy_open.h"
 #include "net/frame.h"
+#include "policy/opened.h"
+#include "policy/policy.h"
 
 /*
  * The rules about what guests may open outwards: first those of the guest (by its reservation),
@@ -12,7 +12,7 @@
  * policy=sandbox. A guest is known by its MAC address. A guest that changes its MAC falls back to
  * the network's rules: deny there, allow per guest.
  *
- * Rules by name hold for the addresses that the name server gave that guest (policy_open.h), and
+ * Rules by name hold for the addresses that the name server gave that guest (opened.h), and
  * decide which names it is asked for (policy_table_ask).
  */
 struct policy_table;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_LEARNED_H
-#define USERNET_CONNTRACK_LEARNED_H
+#ifndef USERNET_POLICY_LEARNED_H
+#define USERNET_POLICY_LEARNED_H
 
 #include <glib.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_DENIALS_H
-#define USERNET_CONNTRACK_DENIALS_H
+#ifndef USERNET_POLICY_DENIALS_H
+#define USERNET_POLICY_DENIALS_H
 
 #include "net/network.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/learned.h"
+#include "policy/learned.h"
 
 #include <arpa/inet.h>
 
@@ -47,7 +47,7 @@ static char *rule_for(uint8_t proto, const struct in6_addr *dst, uint16_t port, 
 
 	g_string_append(text, word);
 	if (name) {
-		/* A single label ends with a dot (policy_name.h). */
+		/* A single label ends with a dot (name.h). */
 		g_string_append_printf(text, "%s%s", name, strchr(name, '.') ? "" : ".");
 	} else if (address_is_v4(dst)) {
 		g_string_append(text, inet_ntop(AF_INET, &dst->s6_addr[12], addr, sizeof(addr)));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_POLICY_H
-#define USERNET_CONNTRACK_POLICY_H
+#ifndef USERNET_POLICY_POLICY_H
+#define USERNET_POLICY_POLICY_H
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conntrack/policy_rule.h"
+#include "policy/rule.h"
 
 /*
  * The allow= and deny= rules of a network or a guest. Their order does not matter, because options,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_POLICY_NAME_H
-#define USERNET_CONNTRACK_POLICY_NAME_H
+#ifndef USERNET_POLICY_NAME_H
+#define USERNET_POLICY_NAME_H
 
 #include <glib.h>
 #include <stdbool.h>

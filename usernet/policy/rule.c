@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy_rule.h"
+#include "policy/rule.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/private.h"
+#include "policy/private.h"
 
 #include <stddef.h>
 #include <stdint.h>

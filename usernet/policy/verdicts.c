@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/verdicts.h"
+#include "policy/verdicts.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_POLICY_OPEN_H
-#define USERNET_CONNTRACK_POLICY_OPEN_H
+#ifndef USERNET_POLICY_OPENED_H
+#define USERNET_POLICY_OPENED_H
 
 #include <netinet/in.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_POLICY_RULE_H
-#define USERNET_CONNTRACK_POLICY_RULE_H
+#ifndef USERNET_POLICY_RULE_H
+#define USERNET_POLICY_RULE_H
 
 #include <glib.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 
 #include "base/portrange.h"
-#include "conntrack/policy_name.h"
+#include "policy/name.h"
 
 /*
  * A rule about where guests' conns may lead, in the grammar of allow= and deny=:
@@ -17,8 +17,8 @@
  *
  *     NET    "*": every address; IPv4, or IPv6 in brackets, with /LEN (IPv4 also /MASK) for a
  *            network: 10.0.0.0/8, [fd00::/8]. 0.0.0.0/0 is all of IPv4, [::/0] all of IPv6
- *     NAME   a host name, or "*.example.com" (policy_name.h): the addresses that the name server
- *            gave the guest for it (policy_open.h)
+ *     NAME   a host name, or "*.example.com" (name.h): the addresses that the name server
+ *            gave the guest for it (opened.h)
  *     PORTS  numbers in base 0, or FIRST..LAST, at most POLICY_PORTS_MAX separated by commas; TCP's
  *            and UDP's, so not with icmp. Left out: all
  *

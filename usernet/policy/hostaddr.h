@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef USERNET_CONNTRACK_HOSTADDR_H
-#define USERNET_CONNTRACK_HOSTADDR_H
+#ifndef USERNET_POLICY_HOSTADDR_H
+#define USERNET_POLICY_HOSTADDR_H
 
 #include <glib.h>
 #include <netinet/in.h>

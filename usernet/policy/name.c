@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy_name.h"
+#include "policy/name.h"
 
 #include <string.h>
 

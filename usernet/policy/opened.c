@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/policy_open.h"
+#include "policy/opened.h"
 
 #include <glib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/denials.h"
+#include "policy/denials.h"
 
 #include "net/guest.h"
 #include "net/netdev.h"

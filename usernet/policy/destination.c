@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "conntrack/destination.h"
+#include "policy/destination.h"
 
 #include "base/address.h"
 #include "base/checksum.h"

@@ -400,6 +400,10 @@ class Telling(NamesCase):
         self.assertIn('deny', self.ctl('explain', 'box', 'tracker.example'))
         self.assertIn('not found', self.ctl('explain', 'nobody', FAR, status=1))
         self.assertIn('neither a name nor', self.ctl('explain', 'box', '1.2.3', status=1))
+        self.assertIn('write api.example.com', self.ctl('explain', 'box', 'api.example.com:443', status=1))
+        tcp = explain('10.0.2.77:80')['connections'][0]
+        self.assertEqual(tcp['verdict'], 'allow')
+        self.assertIn('on the network itself', tcp['why'])
 
 
 class Example(NamesCase):

@@ -60,7 +60,7 @@ bool judge_said(struct judge *judge, struct conn *conn, const struct dns_name *n
 
 /*
  * Should what policy denies be refused (RST, ICMP) rather than dropped? Where names are filtered,
- * programs are to fail at once.
+ * programs should fail at once.
  */
 bool judge_refuses(const struct judge *judge, mac_t mac);
 /*

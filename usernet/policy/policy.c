@@ -9,7 +9,7 @@
 
 #define MAPPED_LEN 96 /* of the network that holds all of IPv4, mapped */
 
-/* What stands first in a rule; its bytes are borrowed from the rule, or from what is looked up. */
+/* The net or name of a rule; its bytes are borrowed from the rule, or from the lookup. */
 struct key {
 	enum { KEY_NET, KEY_NAME, KEY_BELOW } kind;
 	unsigned len; /* of a net: the prefix length; of a name: the bytes */
@@ -429,7 +429,7 @@ void policy_hit(const struct policy_rule *rule)
 	container_of(rule, struct entry, rule)->hits++;
 }
 
-/* What @entries say of a name: a deny of some ports says nothing. */
+/* The answer of @entries for a name; a deny of some ports gives none. */
 static enum policy_answer ask_group(const GPtrArray *entries, const struct policy_rule **rule)
 {
 	enum policy_answer answer = POLICY_SILENT;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /*
- * Addresses that a public name has no business to lead to: private, shared, link-local, loopback,
+ * Addresses that a public name must not lead to: private, shared, link-local, loopback,
  * multicast and reserved ones (RFC 6890 and the IANA special-purpose registries), and those of
  * clouds' metadata services. An IPv6 address that carries such an IPv4 address counts too
  * (address_carried_v4). Documentation networks do not.

@@ -125,7 +125,7 @@ static const struct policy_rule *decide(const struct policy_table *policy_table,
 	return policy_look(policy_table->all, target, which);
 }
 
-/* What carries an IPv4 address is judged as that; a deny of the IPv6 network counts too. */
+/* An address that carries an IPv4 one is judged as that; a deny of the IPv6 network counts, too. */
 static const struct policy_rule *decide_carried(const struct policy_table *policy_table, mac_t mac,
 						struct policy_target *target, unsigned *which)
 {

@@ -32,6 +32,8 @@ const char help_netdevs[] =
 
 const char help_ours[] =
 	"  Not in QEMU:\n"
+	"    hostfwd=*:[ADDR]:PORTS-[GUEST] *   the same ports by TCP and UDP, 8000..8099\n"
+	"    http=DIR                       serve DIR by HTTP at the gateway's port 80, read-only\n"
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
 	"    leases-per-port=N              leases for one port (half of the pool, 16 to 32)\n"
@@ -133,9 +135,9 @@ const char help_taps[] =
 	"    fd=N                           or an inherited descriptor of a tap or macvtap\n"
 	"    br=BRIDGE  helper=COMMAND      or a port of BRIDGE (br0) by qemu-bridge-helper\n"
 	"    vnet_hdr=on|off                leave segments and checksums to the kernel (on)\n"
-	"    sndbuf=BYTES                   limit the bytes on the way to it (0: no limit)\n"
+	"    sndbuf=BYTES                   limit the bytes queued for it (0: no limit)\n"
 	"    script=no  downscript=no  vhost=off  vhostforce=off  queues=1  poll-us=0\n"
-	"                                   taken, as nothing else is supported\n"
+	"                                   accepted; nothing else is supported\n"
 	"    isolate=on|off|GROUP           guests reach only the gateway, or also their GROUP (off)\n"
 	"    capture=FILE                   write a pcapng copy of the frames of its ports there\n"
 	"    guard=on|off                   bind addresses to the port that has them (on)\n"

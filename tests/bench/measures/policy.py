@@ -24,9 +24,9 @@ KINDS = (("none", "no rules", None, 0), ("name", "a rule by name", "", 0),
 class Control:
     """The daemon's QMP socket."""
 
-    def __init__(self, network):
+    def __init__(self, folder):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(os.path.join(network.folder, "run", "qmp.sock"))
+        self.sock.connect(os.path.join(folder, "run", "qmp.sock"))
         self.lines = self.sock.makefile("r", encoding="utf-8")
         self.lines.readline()
         self.run("qmp_capabilities")
@@ -46,7 +46,7 @@ class Control:
 
 
 def make_rules(network, port, marks, others):
-    control = Control(network)
+    control = Control(network.folder)
     try:
         control.run("dns-add", name=NAME, address=network.host)
         if marks is None:

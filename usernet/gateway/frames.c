@@ -5,7 +5,6 @@
 
 #include "conntrack/conntrack.h"
 #include "conntrack/judge.h"
-#include "conntrack/destination.h"
 #include "conntrack/reset.h"
 #include "net/fair.h"
 #include "net/served.h"
@@ -15,6 +14,7 @@
 #include "packet/icmp_error.h"
 #include "packet/options4.h"
 #include "packet/reassembly.h"
+#include "policy/destination.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
 #include "tftp/tftp.h"
@@ -172,7 +172,7 @@ static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 	port_drop(from, DROP_POLICY, 1);
 }
 
-/* Policy denied @packet. Where names are filtered, programs are to fail at once. */
+/* Policy denied @packet. Where names are filtered, programs should fail at once. */
 static void refuse_denied(struct gateway *gateway, mac_t mac, const struct packet *packet)
 {
 	bool multicast =
@@ -367,7 +367,7 @@ void gateway_serve(struct loop_task *task)
 	struct fair *fair = vswitch_fair(vswitch);
 	struct port *from = NULL, *runs = NULL;
 	mac_t from_mac = 0;
-	size_t bytes = 0; /* of the run */
+	size_t n = 0, bytes = 0; /* of the run */
 
 	if (gateway->nat)
 		nat_begin(gateway->nat);
@@ -389,11 +389,13 @@ void gateway_serve(struct loop_task *task)
 		}
 		if (from != runs) {
 			if (runs)
-				fair_end(fair, runs, bytes);
+				fair_end(fair, runs, n, bytes);
 			fair_begin(fair, from);
 			runs = from;
+			n = 0;
 			bytes = 0;
 		}
+		n++;
 		bytes += frame->len;
 		from->last_drop = DROP_N_REASONS;
 		switch (frame_ethertype(frame)) {
@@ -415,7 +417,7 @@ void gateway_serve(struct loop_task *task)
 		tap_dropped(from, frame);
 	}
 	if (runs)
-		fair_end(fair, runs, bytes);
+		fair_end(fair, runs, n, bytes);
 	gateway->n_pending = 0;
 	tcp_run(gateway->tcp);
 	udp_run(gateway->udp);

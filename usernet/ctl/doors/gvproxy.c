@@ -5,6 +5,7 @@
 
 #ifdef USERNET_GVPROXY
 
+#include <microhttpd.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -13,14 +14,12 @@
 #include "ctl/control.h"
 #include "ctl/doors/door.h"
 #include "ctl/doors/gvproxy_api.h"
-#include "ctl/doors/http_library.h"
 #include "net/network.h"
 
 struct gvproxy {
 	struct door door;
 	struct gvproxy_api api;
 	struct loop *loop;
-	const struct http_library *library;
 	struct MHD_Daemon *http;
 	struct loop_io io; /* of its epoll set */
 	struct loop_timer timer;
@@ -34,22 +33,21 @@ struct body {
 
 /* --- requests --- */
 
-static enum MHD_Result respond(const struct http_library *library,
-			       struct MHD_Connection *connection, unsigned status, char *text)
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, char *text)
 {
 	struct MHD_Response *response =
-		library->create_response(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+		MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 
 	if (!response)
 		return MHD_NO;
 	/* As Go's server says for these answers. */
 	if (text[0])
-		library->add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+		MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
 	if (status != MHD_HTTP_OK)
-		library->add_response_header(response, "X-Content-Type-Options", "nosniff");
-	result = library->queue_response(connection, status, response);
-	library->destroy_response(response);
+		MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
 	return result;
 }
 
@@ -84,10 +82,10 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	if (body->too_long)
-		return respond(self->library, connection, MHD_HTTP_CONTENT_TOO_LARGE,
+		return respond(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 			       g_strdup("the request is too large\n"));
 	status = gvproxy_api_run(&self->api, method, url, body->text->str, &answer);
-	return respond(self->library, connection, status, answer);
+	return respond(connection, status, answer);
 }
 
 static void on_end(void *data, struct MHD_Connection *connection, void **state,
@@ -125,8 +123,8 @@ static void serve(struct gvproxy *self)
 {
 	MHD_UNSIGNED_LONG_LONG wait;
 
-	self->library->run(self->http);
-	if (self->library->get_timeout(self->http, &wait) != MHD_YES)
+	MHD_run(self->http);
+	if (MHD_get_timeout(self->http, &wait) != MHD_YES)
 		loop_timer_cancel(&self->timer);
 	else if (!wait)
 		loop_task_defer(&self->task);
@@ -156,8 +154,7 @@ static void on_client(struct door *door, int fd)
 	struct sockaddr_un peer = {.sun_family = AF_UNIX};
 
 	/* It closes the socket if it fails. */
-	if (self->library->add_connection(self->http, fd, (struct sockaddr *)&peer, sizeof(peer)) !=
-	    MHD_YES)
+	if (MHD_add_connection(self->http, fd, (struct sockaddr *)&peer, sizeof(peer)) != MHD_YES)
 		door_left(door);
 	loop_task_defer(&self->task);
 }
@@ -168,18 +165,14 @@ static bool start_http(struct gvproxy *self, GError **error)
 {
 	const union MHD_DaemonInfo *info;
 
-	self->library = http_library_load(error);
-	if (!self->library)
-		return false;
-	self->http = self->library->start_daemon(
+	self->http = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 		on_request, self, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, self, MHD_OPTION_CONNECTION_LIMIT, (unsigned)DOOR_MAX_CLIENTS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)GVPROXY_MAX_HEAD,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)GVPROXY_MAX_SECONDS, MHD_OPTION_END);
-	info = self->http ? self->library->get_daemon_info(self->http, MHD_DAEMON_INFO_EPOLL_FD)
-			  : NULL;
+	info = self->http ? MHD_get_daemon_info(self->http, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		g_set_error(error, USERNET_ERROR, ERROR_FAILED, "libmicrohttpd does not start");
 		return false;
@@ -213,7 +206,7 @@ void gvproxy_free(struct gvproxy *self)
 	loop_io_remove(&self->io);
 	/* Closes the connections, which leave the door. */
 	if (self->http)
-		self->library->stop_daemon(self->http);
+		MHD_stop_daemon(self->http);
 	door_close(&self->door);
 	gvproxy_api_clear(&self->api);
 	g_free(self);

@@ -31,7 +31,8 @@ static bool take_protocol(struct fwd_cursor *c, enum protocol *protocol, const c
 			"need root");
 	else
 		return fwd_cursor_fail(c, "Bad protocol name",
-				       "'%s' should be tcp, udp or unix (left out: tcp)", part);
+				       "'%s' should be tcp, udp or unix (left out: tcp), in %s",
+				       part, form);
 	return true;
 }
 

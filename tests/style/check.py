@@ -24,7 +24,7 @@ ROOMS = (
     ("ctl/options",),
     ("ctl",),
     ("ctl/config",),
-    ("ctl/qmp",),
+    ("ctl/qmp", "ctl/doors"),
     ("main",),
 )
 RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}

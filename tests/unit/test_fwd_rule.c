@@ -136,7 +136,9 @@ struct wrong {
 #define NEEDS_COLON                                                                                \
 	" should be [hostaddr]:hostport: the host address may be left out, not its colon"
 #define GUEST_COLON " should be [guestaddr]:guestport: the guest may be left out, not its colon"
-#define PROTOCOLS   " should be tcp, udp or unix (left out: tcp)"
+#define PROTOCOLS                                                                                  \
+	" should be tcp, udp or unix (left out: tcp), in "                                         \
+	"[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport"
 #define HOST_NEEDED                                                                                \
 	" should be an address of this host: IPv4, IPv6 in brackets, localhost, or * for any"
 #define GUEST_NEEDED " should be an IPv4 address, an IPv6 address in brackets, or a guest's name"

@@ -113,6 +113,7 @@ static void gateway_destroy(struct netdev *netdev)
 	guard_clear_gateway(netdev->network->guard);
 	vswitch_set_isolated(netdev->network->vswitch, false);
 	vswitch_set_fixed(netdev->network->vswitch, 0);
+	vswitch_set_home(netdev->network->vswitch, 0);
 	netdev_remove_port(&gateway->port);
 	close_paths(gateway);
 	close_services(gateway);

@@ -37,6 +37,10 @@ static void add_files(const struct config *config, struct sandbox *sandbox)
 		sandbox_allow_around(sandbox, config->settings.pidfile, SANDBOX_REMOVE);
 	for (char **path = config->settings.qmp; *path; path++)
 		sandbox_allow_around(sandbox, *path, SANDBOX_SOCKETS);
+	if (config->settings.slirp4netns_api)
+		sandbox_allow_around(sandbox, config->settings.slirp4netns_api, SANDBOX_SOCKETS);
+	if (config->settings.gvproxy_api)
+		sandbox_allow_around(sandbox, config->settings.gvproxy_api, SANDBOX_SOCKETS);
 	for (char **path = config->settings.sandbox_paths; *path; path++)
 		sandbox_allow(sandbox, *path, SANDBOX_WRITE | SANDBOX_SOCKETS);
 }

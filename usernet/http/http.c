@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <microhttpd.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -12,11 +11,13 @@
 #include "base/address.h"
 #include "base/folder.h"
 #include "base/sockaddr.h"
+#include "http/library.h"
 #include "http/range.h"
 
 #define BLOCK (32 * 1024)
 
 struct http {
+	const struct http_library *library;
 	struct loop *loop;
 	struct folder *folder;
 	struct MHD_Daemon *daemon;
@@ -45,7 +46,7 @@ static void set_timer(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG msec;
 
-	if (MHD_get_timeout(http->daemon, &msec) == MHD_YES)
+	if (http->library->get_timeout(http->daemon, &msec) == MHD_YES)
 		loop_timer_set(&http->timer, loop_now(http->loop) + (usec_t)msec * USEC_PER_MSEC);
 	else
 		loop_timer_cancel(&http->timer);
@@ -53,7 +54,7 @@ static void set_timer(struct http *http)
 
 static void run(struct http *http)
 {
-	MHD_run(http->daemon);
+	http->library->run(http->daemon);
 	set_timer(http);
 }
 
@@ -69,40 +70,42 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- answers --- */
 
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status,
-				   const char *text)
+static enum MHD_Result answer_text(struct http *http, struct MHD_Connection *connection,
+				   unsigned status, const char *text)
 {
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+		http->library->create_response(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+	http->library->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		http->library->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = http->library->queue_response(connection, status, response);
+	http->library->destroy_response(response);
 	return result;
 }
 
-static enum MHD_Result answer_error(struct MHD_Connection *connection, int err)
+static enum MHD_Result answer_error(struct http *http, struct MHD_Connection *connection, int err)
 {
 	switch (err) {
 	case ENOENT:
 	case ENOTDIR:
 	case ENAMETOOLONG:
 	case EISDIR:
-		return answer_text(connection, MHD_HTTP_NOT_FOUND, "There is no such file.\n");
+		return answer_text(http, connection, MHD_HTTP_NOT_FOUND,
+				   "There is no such file.\n");
 	case EXDEV:
 	case ELOOP:
 	case EACCES:
 	case EPERM:
-		return answer_text(connection, MHD_HTTP_FORBIDDEN, "This file is not served.\n");
+		return answer_text(http, connection, MHD_HTTP_FORBIDDEN,
+				   "This file is not served.\n");
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
-		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy.\n");
+		return answer_text(http, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy.\n");
 	default:
-		return answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+		return answer_text(http, connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
 				   "The file cannot be opened.\n");
 	}
 }
@@ -127,10 +130,11 @@ static void free_body(void *data)
 	g_free(body);
 }
 
-static enum MHD_Result answer_file(struct MHD_Connection *connection, int fd, uint64_t size)
+static enum MHD_Result answer_file(struct http *http, struct MHD_Connection *connection, int fd,
+				   uint64_t size)
 {
 	const char *asked =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+		http->library->lookup_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
 	struct body *body = g_new0(struct body, 1);
 	uint64_t first = 0, len = size;
 	enum http_range range = http_range_read(asked, size, &first, &len);
@@ -144,22 +148,24 @@ static enum MHD_Result answer_file(struct MHD_Connection *connection, int fd, ui
 		len = 0;
 	}
 	*body = (struct body){.fd = fd, .first = first};
-	response = MHD_create_response_from_callback(len, BLOCK, read_body, body, free_body);
+	response = http->library->create_response_from_callback(len, BLOCK, read_body, body,
+								free_body);
 	if (!response) {
 		free_body(body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
+	http->library->add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	http->library->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+					   "application/octet-stream");
 	if (range == HTTP_RANGE_PART)
 		g_snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
 			   first + len - 1, size);
 	else
 		g_snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
 	if (range != HTTP_RANGE_ALL)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		http->library->add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+	result = http->library->queue_response(connection, status, response);
+	http->library->destroy_response(response);
 	return result;
 }
 
@@ -174,7 +180,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	int fd;
 
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD.\n");
+		return answer_text(http, connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD.\n");
 	/* An answer at the first call would close the connection behind it. */
 	if (!*state) {
 		*state = &begun;
@@ -186,8 +192,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	}
 	fd = folder_open_file(http->folder, url, &st);
 	if (fd < 0)
-		return answer_error(connection, errno);
-	return answer_file(connection, fd, (uint64_t)st.st_size);
+		return answer_error(http, connection, errno);
+	return answer_file(http, connection, fd, (uint64_t)st.st_size);
 }
 
 /* --- connections --- */
@@ -250,7 +256,7 @@ bool http_take(struct http *http, int fd, unsigned port_id, const struct packet 
 	http->n_conns++;
 	http->coming = conn;
 	write_address(syn, &from);
-	taken = MHD_add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
+	taken = http->library->add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
 	if (http->coming) { /* it was not started */
 		http->coming = NULL;
 		list_remove(&conn->link);
@@ -272,7 +278,7 @@ static bool start_daemon(struct http *http, GError **error)
 {
 	const union MHD_DaemonInfo *info;
 
-	http->daemon = MHD_start_daemon(
+	http->daemon = http->library->start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)HTTP_IDLE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
@@ -282,7 +288,7 @@ static bool start_daemon(struct http *http, GError **error)
 			    "user: http: the server does not start");
 		return false;
 	}
-	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = http->library->get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	loop_io_add(http->loop, &http->io, info->epoll_fd, EPOLLIN, on_ready);
 	return true;
 }
@@ -294,7 +300,9 @@ struct http *http_new(struct loop *loop, const char *dir, GError **error)
 	http->loop = loop;
 	list_init(&http->conns);
 	loop_timer_init(loop, &http->timer, on_timer);
-	http->folder = folder_open("http", dir, error);
+	http->library = http_library_load(error);
+	if (http->library)
+		http->folder = folder_open("http", dir, error);
 	if (!http->folder || !start_daemon(http, error)) {
 		http_free(http);
 		return NULL;
@@ -309,7 +317,7 @@ void http_free(struct http *http)
 	loop_timer_cancel(&http->timer);
 	loop_io_remove(&http->io);
 	if (http->daemon)
-		MHD_stop_daemon(http->daemon);
+		http->library->stop_daemon(http->daemon);
 	folder_close(http->folder);
 	g_free(http);
 }

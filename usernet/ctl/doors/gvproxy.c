@@ -13,7 +13,7 @@
 #include "ctl/control.h"
 #include "ctl/doors/door.h"
 #include "ctl/doors/gvproxy_api.h"
-#include "ctl/doors/http_library.h"
+#include "http/library.h"
 #include "net/network.h"
 
 struct gvproxy {

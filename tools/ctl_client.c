@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pass_fd.h"
 #include "base/sockaddr.h"
 
 struct ctl_client {
@@ -126,22 +127,9 @@ JsonNode *ctl_client_read(struct ctl_client *client, GError **error)
 /* Passes @fd with the first byte, unless it is -1. */
 static ssize_t send_some(const struct ctl_client *client, char *text, size_t len, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.room = {0}};
 	struct iovec iov = {text, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	}
-	return sendmsg(client->fd, &msg, MSG_NOSIGNAL);
+	return pass_fd(client->fd, &iov, 1, fd, 0);
 }
 
 JsonNode *ctl_client_request(struct ctl_client *client, JsonNode *request, GError **error)

@@ -36,18 +36,25 @@ static bool write_all(int fd, const char *data, size_t len)
 	return true;
 }
 
-/* Copies until the end of @from, or until @to fails. Errors count as end of the connection. */
-static void carry(int from, int to)
+/*
+ * Copies until the end of @from, or until @to fails. Errors count as end of the connection. False:
+ * there was nothing to copy.
+ */
+static bool carry(int from, int to)
 {
 	g_autofree char *buffer = g_malloc(BUFFER);
+	bool any = false;
 
 	for (;;) {
 		ssize_t n = read(from, buffer, BUFFER);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || !write_all(to, buffer, (size_t)n))
-			return;
+		if (n <= 0)
+			return any;
+		any = true;
+		if (!write_all(to, buffer, (size_t)n))
+			return any;
 	}
 }
 
@@ -60,7 +67,7 @@ static void wait_for_input(int sock, int done)
 		;
 }
 
-int ctl_carry_both(int sock)
+int ctl_carry_both(int sock, void (*silent)(void *data), void *data)
 {
 	int done[2];
 	pid_t child;
@@ -78,7 +85,8 @@ int ctl_carry_both(int sock)
 	}
 	close(done[1]);
 	close(STDIN_FILENO);
-	carry(sock, STDOUT_FILENO);
+	if (!carry(sock, STDOUT_FILENO) && silent)
+		silent(data);
 	/* stdout may be a socket, and the same one as stdin. */
 	shutdown(STDOUT_FILENO, SHUT_WR);
 	close(STDOUT_FILENO);
@@ -88,12 +96,38 @@ int ctl_carry_both(int sock)
 	return CTL_DONE;
 }
 
+struct target {
+	struct ctl_session *session;
+	const char *guest;
+};
+
+/* The guest sent nothing. ssh(1) does not say why, so say it if the guest is not there. */
+static void tell_absent(void *data)
+{
+	struct target *target = data;
+	g_autoptr(JsonNode) result = NULL;
+	JsonArray *guests;
+
+	if (ctl_request(target->session, "query-guests", NULL, &result) != CTL_DONE)
+		return;
+	guests = json_node_get_array(result);
+	for (guint i = 0; i < json_array_get_length(guests); i++) {
+		JsonObject *guest = json_array_get_object_element(guests, i);
+		const char *name = json_object_get_string_member_with_default(guest, "name", NULL);
+
+		if (name && !g_ascii_strcasecmp(name, target->guest) &&
+		    !json_object_get_boolean_member_with_default(guest, "here", FALSE))
+			fprintf(stderr, "usernetctl: the guest %s is not there\n", name);
+	}
+}
+
 int ctl_run_connect(struct ctl_session *session, char **params)
 {
 	g_autoptr(JsonNode) result = NULL;
 	JsonObject *args;
 	guint64 port;
 	g_autofree char *guest = ctl_ssh_guest(session, params[0]);
+	struct target target = {session, guest};
 	int pair[2], status;
 
 	if (!g_ascii_string_to_unsigned(params[1], 10, 1, 65535, &port, NULL))
@@ -116,7 +150,7 @@ int ctl_run_connect(struct ctl_session *session, char **params)
 		status = ctl_request(session, "connect", args, &result);
 	}
 	if (status == CTL_DONE)
-		status = ctl_carry_both(pair[0]);
+		status = ctl_carry_both(pair[0], tell_absent, &target);
 	close(pair[0]);
 	return status;
 }

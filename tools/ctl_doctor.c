@@ -15,12 +15,13 @@ static const struct {
 	{"GUEST_MAC_CONFLICT",
 	 "give each guest a MAC address of its own: usernetctl mac NAME prints one for QEMU's mac="},
 	{"GUEST_ADDRESS_CONFLICT",
-	 "give one of them another address, best by DHCP; guest add NAME,ip= reserves one"},
+	 "give one of them another address, preferably by DHCP; usernetctl guest add "
+	 "NAME,ip=ADDRESS reserves one"},
 	{"GUEST_WRONG_SUBNET",
 	 "let the guest ask DHCP, or set net= of the user netdev to the guest's subnet"},
 	{"GUEST_WITHOUT_ADDRESS",
-	 "the guest never asked for an address, or sets none: start a DHCP client in it, like "
-	 "dhclient or udhcpc -i eth0"},
+	 "configure the guest's network: start a DHCP client in it, such as dhclient or udhcpc -i "
+	 "eth0"},
 	{"BUDGET_EXHAUSTED",
 	 "end what uses it up in the guest; usernetctl status and netdevs show the limits"},
 	{"FORWARD_WAITING",
@@ -28,9 +29,9 @@ static const struct {
 };
 
 #define GONE_MEND                                                                                  \
-	"start it; if its QEMU runs, it gave up its link: a client that finds no server does so "  \
-	"unless it has reconnect= (QEMU 9.2: reconnect-ms=); the first line that usernet prints "  \
-	"at its start is for a QEMU that waits for us"
+	"start it; if its QEMU runs, the guest may lack a driver for its network card, or QEMU "   \
+	"gave up the link when usernet restarted: reconnect= (QEMU 9.2: reconnect-ms=) or the "    \
+	"first line that usernet prints avoids that"
 
 static const char *text_of(JsonObject *object, const char *key)
 {
@@ -149,8 +150,8 @@ static void check_guests(struct doctor *doctor, struct ctl_session *session, con
 	check_leases(doctor, session, guests, name);
 	if (name && !any && doctor->n_found == before)
 		doctor_found(doctor,
-			     "usernetctl guests lists those that were seen; a QEMU that is "
-			     "connected and silent has no network configured in its guest",
+			     "usernetctl guests lists the guests that were seen; a guest whose "
+			     "QEMU is connected may have no network configured",
 			     "no guest is called %s", name);
 	else if (!name && !any)
 		doctor_well("there are no guests yet");
@@ -172,7 +173,9 @@ static void check_netdevs(struct doctor *doctor, struct ctl_session *session)
 		if (!json_object_get_boolean_member_with_default(row, "link", TRUE))
 			doctor_found(doctor, plug, "the netdev %s is unplugged", id);
 		if (refused)
-			doctor_found(doctor, "a higher limit of open files, or fewer guests here",
+			doctor_found(doctor,
+				     "raise the limit of open files (ulimit -n), or attach "
+				     "fewer guests to it",
 				     "%s delayed or refused %d links at a limit", id, (int)refused);
 	}
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pass_fd.h"
 #include "ctl_client.h"
 #include "enter_space.h"
 
@@ -33,7 +34,7 @@
 #define EXIT_NO_EXEC    126
 #define EXIT_NO_COMMAND 127
 
-/* What the inside needs to know. */
+/* Passed to the process inside the namespaces. */
 struct inside {
 	const struct ctl_enter *enter;
 	char **command; /* NULL: stay until the process to join ends */
@@ -54,22 +55,10 @@ static void G_GNUC_NORETURN die(GError *error)
 
 static bool send_tap(int sock, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.room = {0}};
 	char byte = 't';
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.room,
-			     .msg_controllen = sizeof(control.room)};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1;
+	return pass_fd(sock, &iov, 1, fd, 0) == 1;
 }
 
 /* "10.0.2.77/24" */
@@ -193,19 +182,26 @@ static bool kill_children(void)
 	return any;
 }
 
-/* What the command left running would keep the namespace. Orphans come to us (subreaper). */
+/* Processes that the command left would keep the namespace. Orphans come to us (subreaper). */
 static void kill_the_rest(void)
 {
 	while (kill_children())
 		(void)waitpid(-1, NULL, 0);
 }
 
-/* When to renew, in ms from now; -1: never. */
-static int renew_in(const struct inside *in)
+/* When to renew next (monotonic, in us); -1: never. A server may give a lease of no seconds. */
+static gint64 renew_at(const struct inside *in)
 {
 	if (in->dhcp.fd < 0 || in->dhcp.lease.seconds == G_MAXUINT32)
 		return -1;
-	return (int)MIN(in->dhcp.lease.seconds / 2, 86400u) * 1000;
+	return g_get_monotonic_time() +
+	       (gint64)CLAMP(in->dhcp.lease.seconds / 2, 1, 86400) * G_USEC_PER_SEC;
+}
+
+/* In ms, rounded up; -1: never. */
+static int until(gint64 at)
+{
+	return at < 0 ? -1 : (int)((MAX(at - g_get_monotonic_time(), 0) + 999) / 1000);
 }
 
 static int reap(pid_t command, bool *ended)
@@ -230,6 +226,7 @@ static int supervise(struct inside *in)
 	bool ended = false;
 	pid_t command = 0;
 	struct pollfd fds[3];
+	gint64 renewal = renew_at(in);
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	set_signals(SIG_BLOCK, &set);
@@ -241,10 +238,13 @@ static int supervise(struct inside *in)
 	fds[2] = (struct pollfd){.fd = in->sock}; /* usernetctl lost usernet */
 	while (!ended) {
 		struct signalfd_siginfo info;
-		int n = poll(fds, 3, renew_in(in));
+		int n = poll(fds, 3, until(renewal));
 
-		if (n == 0 && !enter_dhcp_renew(&in->dhcp))
-			fprintf(stderr, "usernetctl: enter: the lease was not renewed\n");
+		if (n == 0) {
+			if (!enter_dhcp_renew(&in->dhcp))
+				fprintf(stderr, "usernetctl: enter: the lease was not renewed\n");
+			renewal = renew_at(in);
+		}
 		if (n <= 0)
 			continue;
 		if (fds[1].revents && !in->command)
@@ -300,24 +300,11 @@ static int run_inside(struct inside *in)
 
 static int receive_tap(int sock)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
 	char byte;
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.room,
-			     .msg_controllen = sizeof(control.room)};
-	const struct cmsghdr *header;
-	int fd = -1;
+	int fd;
 
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
-		return -1;
-	header = CMSG_FIRSTHDR(&msg);
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	take_fd(sock, &iov, 1, &fd, 0);
 	return fd;
 }
 
@@ -375,7 +362,7 @@ static const char *member(JsonObject *object, const char *name)
 	return json_object_get_string_member_with_default(object, name, NULL);
 }
 
-/* What the network gives, from query-network. */
+/* Reads the addresses of the network by query-network. */
 static int look_up(struct ctl_session *session, struct inside *in)
 {
 	g_autoptr(JsonNode) result = NULL;

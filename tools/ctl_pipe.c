@@ -148,7 +148,7 @@ int ctl_run_pipe(struct ctl_session *session, char **params)
 	}
 	if (params[0])
 		return run_command(session, params, pair[0]);
-	status = ctl_carry_both(pair[0]);
+	status = ctl_carry_both(pair[0], NULL, NULL);
 	close(pair[0]);
 	return status;
 }

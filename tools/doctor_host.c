@@ -94,10 +94,11 @@ void doctor_host_kernel(struct doctor *doctor)
 	if (landlock > 0)
 		doctor_well("kernel: Landlock version %ld", landlock);
 	else
-		doctor_found(doctor,
-			     "a kernel with Landlock (5.13) that has it among lsm= of its "
-			     "command line; usernet runs without, too",
-			     "the kernel has no Landlock: the sandbox does not restrict paths");
+		doctor_found(
+			doctor,
+			"use a kernel with Landlock (5.13 or later), and landlock in lsm= of its "
+			"command line; usernet also runs without",
+			"the kernel has no Landlock: the sandbox does not restrict paths");
 }
 
 /* --- QEMU --- */
@@ -131,14 +132,14 @@ void doctor_host_qemu(struct doctor *doctor)
 			  NULL, NULL) ||
 	    !(version = strstr(out, "version ")) ||
 	    sscanf(version, "version %u.%u", &major, &minor) != 2) {
-		doctor_found(doctor, "install it anew", "%s does not say its version", path);
+		doctor_found(doctor, "reinstall it", "%s prints no version", path);
 		return;
 	}
 	if (major > 7 || (major == 7 && minor >= 2))
 		doctor_well("QEMU %u.%u", major, minor);
 	else
 		doctor_found(doctor,
-			     "QEMU 7.2 or later; or -netdev socket,connect= with usernet's "
+			     "use QEMU 7.2 or later; or -netdev socket,connect= with usernet's "
 			     "--netdev socket,listen=",
 			     "QEMU %u.%u has no -netdev stream and dgram", major, minor);
 }
@@ -203,7 +204,7 @@ void doctor_host_resolvers(struct doctor *doctor, const char *const *servers)
 			doctor_well("the name server %s answers", *servers);
 		else
 			doctor_found(doctor,
-				     "mend /etc/resolv.conf and the host's way there, or "
+				     "correct /etc/resolv.conf or the host's route to it, or "
 				     "name another with dns-server= of the user netdev",
 				     "the name server %s does not answer within %d s", *servers,
 				     ANSWER_MS / 1000);

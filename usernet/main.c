@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/heap.h"
 #include "base/inherited.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
 #include "base/socket_maker.h"
 #include "base/spawner.h"
 #include "ctl/background.h"
@@ -23,6 +25,7 @@
 #include "ctl/config/places.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
+#include "ctl/doors/doors.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/argv.h"
@@ -36,16 +39,21 @@
 #include "sandbox/sandbox.h"
 
 /*
- * One process, one network. It runs through stages, each with fewer rights than the one before:
+ * One process, one network. It runs through stages, each with fewer rights than the one before.
  *
- *   start    Read and check argv and the configuration file; fork with --daemon; close stray
- *            descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs
- *            guestfwd commands, if there are any; one makes unix sockets later. No input of guests
- * or peers is read. open     Run and state directories with their locks, reservations of guests,
- * netdevs with their sockets and forwards, control socket. confine  Still one thread, everything is
- * open: restrict access by path. --sandbox full: also enter namespaces with an empty root. lock Set
- * no-new-privs, drop capabilities, restrict system calls. run      The loop, until a signal or
- * `quit`. Input of peers is read only here.
+ * start: Read and check argv and the configuration file; fork with --daemon; close stray
+ * descriptors; set umask, no core dumps, block signals. Fork the helpers: one runs commands, if
+ * there are any; one makes unix sockets later. No input of guests or peers is read.
+ *
+ * open: Run and state directories with their locks, reservations of guests, netdevs with their
+ * sockets and forwards, control socket.
+ *
+ * confine: Still one thread, everything is open: restrict access by path. --sandbox full: also
+ * enter namespaces with an empty root.
+ *
+ * lock: Set no-new-privs, drop capabilities, restrict system calls.
+ *
+ * run: The loop, until a signal or `quit`. Input of peers is read only here.
  *
  * Leaving undoes the stages in reverse order, also after a failure: what was opened is closed and
  * removed.
@@ -61,6 +69,7 @@ struct daemon {
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
+	struct doors doors;
 	struct events events;
 	struct rundir rundir;
 	struct statedir statedir;
@@ -81,6 +90,8 @@ static void caught_signal(int signo, void *data)
 {
 	struct daemon *daemon = data;
 
+	if (signo == SIGTERM)
+		fdstore_leave();
 	if (signo != SIGHUP)
 		request_end(daemon);
 	else if (daemon->control)
@@ -202,6 +213,8 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	log_take_libraries();
 	close_stray_fds(daemon);
 	inherited_start();
+	notify_start();
+	fdstore_start();
 	if (!fill_standard_fds(error))
 		return false;
 	/* Open the log before forking the helper, which also writes to it. */
@@ -247,6 +260,15 @@ static bool open_control(struct daemon *daemon, GError **error)
 	return true;
 }
 
+static bool open_doors(struct daemon *daemon, GError **error)
+{
+	struct control *control = daemon->control;
+	const char *key;
+
+	return doors_open(&daemon->doors, control, &control->config->settings, &key, error) ||
+	       blame(daemon, key, 0, error);
+}
+
 static bool write_pidfile(struct daemon *daemon, GError **error)
 {
 	const char *path = daemon->control->config->settings.pidfile;
@@ -290,8 +312,11 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->log_file = daemon->background.log;
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
-	return config_start(daemon->control, error) && open_control(daemon, error) &&
-	       write_pidfile(daemon, error);
+	if (!config_start(daemon->control, error) || !open_control(daemon, error) ||
+	    !open_doors(daemon, error) || !write_pidfile(daemon, error))
+		return false;
+	inherited_drop_rest();
+	return true;
 }
 
 /* --- confine, lock, run, leave --- */
@@ -332,6 +357,7 @@ static void leave(struct daemon *daemon)
 {
 	if (daemon->observing)
 		events_stop(&daemon->events);
+	doors_close(&daemon->doors);
 	qmp_free(daemon->qmp);
 	if (daemon->control)
 		config_free(daemon->control->config);
@@ -341,6 +367,8 @@ static void leave(struct daemon *daemon)
 	spawner_free(daemon->spawner);
 	socket_maker_stop();
 	inherited_stop();
+	fdstore_stop();
+	notify_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

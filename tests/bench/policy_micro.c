@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "base/address.h"
-#include "conntrack/policy_table.h"
 #include "net/network.h"
 #include "net/user_config.h"
+#include "policy/table.h"
 
 /*
  * What a new connection and a query cost in the policy: ns per verdict, with few and with many

@@ -5,10 +5,10 @@
 
 #include "conntrack/charge.h"
 #include "conntrack/conntrack.h"
-#include "conntrack/policy_table.h"
 #include "net/network.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
+#include "policy/table.h"
 
 /*
  * conntrack beside a model of the policy. The input is a list of steps: rules come and go, and two

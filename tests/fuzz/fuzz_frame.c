@@ -2,13 +2,13 @@
 #include <glib.h>
 
 #include "base/checksum.h"
-#include "conntrack/destination.h"
 #include "harness.h"
 #include "net/dissect.h"
 #include "net/user_config.h"
 #include "packet/arp.h"
 #include "packet/echo.h"
 #include "packet/ndp.h"
+#include "policy/destination.h"
 
 /*
  * A guest's frame for everything that parses it: the guard, ARP, neighbour discovery, the

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conntrack/policy.h"
 #include "fwd/cursor.h"
 #include "fwd/guestfwd.h"
 #include "fwd/table.h"
 #include "harness.h"
+#include "policy/policy.h"
 
 /*
  * Each line is parsed as every kind of rule. An accepted rule prints as one that parses to the same

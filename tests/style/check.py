@@ -15,7 +15,8 @@ ROOMS = (
     ("base",),
     ("net",),
     ("packet", "fwd", "sandbox", "capture"),
-    ("link", "dhcp", "dns", "tftp", "conntrack"),
+    ("link", "dhcp", "dns", "tftp", "http", "policy"),
+    ("conntrack",),
     ("tcp", "udp"),
     ("slirp",),
     ("forward",),
@@ -23,7 +24,7 @@ ROOMS = (
     ("ctl/options",),
     ("ctl",),
     ("ctl/config",),
-    ("ctl/qmp",),
+    ("ctl/qmp", "ctl/doors"),
     ("main",),
 )
 RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packets.h"
 
+#include <time.h>
+
 #include "conntrack/charge.h"
 #include "conntrack/conn_table.h"
 #include "run_suite.h"
@@ -275,6 +277,34 @@ START_TEST(a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back)
 }
 END_TEST
 
+static clock_t time_to_go(mac_t first, unsigned n)
+{
+	clock_t began = clock();
+
+	for (unsigned i = 0; i < n; i++)
+		conn_guest_gone(table, first + i, SECOND);
+	return clock() - began;
+}
+
+/* One port can have a guest that routes many addresses, and many others that leave with it. */
+START_TEST(a_guest_that_went_costs_by_its_own_addresses)
+{
+	struct conn_origin origin = {.opener = CONN_BY_GUEST, .mac = 0x525400000001, .port_id = 1};
+	clock_t own, others;
+
+	for (unsigned i = 1; i <= 20000; i++) {
+		struct conn_key key = key_of(IPPROTO_UDP, i, 1, 80);
+
+		ck_assert_ptr_nonnull(conn_open(table, &key, &origin, 0));
+	}
+	others = time_to_go(0x525400010000, 500);
+	own = time_to_go(origin.mac, 1);
+	ck_assert_msg(others < 50 * MAX(own, 20), "%ld, %ld", (long)others, (long)own);
+	conn_table_expire(table, SECOND + CONN_GUEST_GRACE);
+	ck_assert_uint_eq(conn_count_all(table), 0);
+}
+END_TEST
+
 START_TEST(a_conn_that_moves_is_charged_to_its_new_port)
 {
 	struct conn *conn = open_at(IPPROTO_TCP, 1, 1, 0);
@@ -366,6 +396,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_over_gives_way_first_and_connections_never);
 	tcase_add_test(tcase, a_guests_flows_go_with_it_and_nobody_elses);
 	tcase_add_test(tcase, a_guest_that_went_loses_its_conns_after_a_grace_unless_it_is_back);
+	tcase_add_test(tcase, a_guest_that_went_costs_by_its_own_addresses);
 	tcase_add_test(tcase, a_conn_that_moves_is_charged_to_its_new_port);
 	tcase_add_test(tcase, the_rule_stays_readable_when_it_is_gone);
 	tcase_add_test(tcase, what_is_cut_passes_nothing_and_may_be_admitted_again);

@@ -2,11 +2,11 @@
 #include "packets.h"
 
 #include "base/address.h"
-#include "conntrack/destination.h"
-#include "conntrack/policy_table.h"
 #include "fakeport.h"
 #include "net/network.h"
 #include "net/user_config.h"
+#include "policy/destination.h"
+#include "policy/table.h"
 #include "run_suite.h"
 
 static uint8_t frame[2000];

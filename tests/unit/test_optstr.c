@@ -147,6 +147,8 @@ static const struct {
 	{"user,foo=1", "Parameter 'foo' is unexpected; user knows id, net, restrict, mtu, hostfwd, "
 		       "addr.type, addr.host"},
 	{"user,foo", "Parameter 'foo' is unexpected; …"},
+	{"user,hostfw=1", "Parameter 'hostfw' is unexpected; user knows id, net, restrict, mtu, "
+			  "hostfwd, addr.type, addr.host; did you mean 'hostfwd'?"},
 	{"user,nofoo", "Parameter 'nofoo' is unexpected; …"},
 	{"user,nonet", "Parameter 'nonet' is unexpected; …"},
 	{"user,net", "Expected '=' after parameter 'net': it needs a value"},

@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <check.h>
 
-#include "conntrack/policy.h"
 #include "packet/packet.h"
+#include "policy/policy.h"
 #include "run_suite.h"
 
 static struct policy *policy;

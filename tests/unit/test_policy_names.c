@@ -2,9 +2,9 @@
 #include <arpa/inet.h>
 #include <check.h>
 
-#include "conntrack/policy.h"
-#include "conntrack/private.h"
 #include "packet/packet.h"
+#include "policy/policy.h"
+#include "policy/private.h"
 #include "run_suite.h"
 
 static struct policy *policy;

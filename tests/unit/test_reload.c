@@ -15,6 +15,7 @@
 #include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "net/vswitch.h"
 #include "run_suite.h"
 
 /* A running network and its file, which the test rewrites and reloads. */
@@ -267,6 +268,23 @@ START_TEST(what_is_not_the_files_stays)
 }
 END_TEST
 
+START_TEST(what_a_client_added_outlives_it_once_it_is_the_files)
+{
+	struct optstr *opts = optstr_parse("socket,id=live,listen=127.0.0.1:0", "type", NULL);
+	struct attachment *attachment;
+	int client;
+
+	start(NULL, ALONE USER);
+	attachment = control_add_netdev(control, opts, fd_numbers(), ORIGIN_LIVE, &error);
+	ck_assert_ptr_nonnull(attachment);
+	attachment->session = &client;
+	reload(ALONE USER "[netdev live]\ntype=socket\nlisten=127.0.0.1:0\n");
+	all_was("");
+	control_end_session(control, &client);
+	ck_assert_ptr_nonnull(network_find_netdev(network, "live"));
+}
+END_TEST
+
 START_TEST(a_broken_file_changes_nothing)
 {
 	static const char *const broken[] = {
@@ -329,6 +347,30 @@ START_TEST(settings_wait_but_for_the_log_level)
 }
 END_TEST
 
+START_TEST(the_gateways_vlan_goes_with_it)
+{
+	start(NULL, ALONE LAN USER "vlan=5\n");
+	ck_assert_uint_eq(vswitch_home(network->vswitch), 5);
+	reload(ALONE LAN);
+	all_was("netdev nat: removed");
+	ck_assert_uint_eq(vswitch_home(network->vswitch), 0);
+}
+END_TEST
+
+START_TEST(default_netdevs_go_and_come_at_once)
+{
+	start(NULL, USER);
+	reload(ALONE USER);
+	all_was("network: no-default-netdevs; netdev lan: removed; netdev lan-dgram: removed; "
+		"netdev lan-dial: removed");
+	reload(ALONE USER);
+	all_was("");
+	reload(USER);
+	all_was("network: no-default-netdevs; netdev lan: added; netdev lan-dgram: added; "
+		"netdev lan-dial: added");
+}
+END_TEST
+
 START_TEST(the_gateway_may_go_and_come)
 {
 	start(NULL, USER LAN "[guest web]\nip=10.0.2.20\n[dns]\na=10.0.2.50\n");
@@ -355,9 +397,12 @@ int main(void)
 	tcase_add_test(tcase, guests_come_change_and_go);
 	tcase_add_test(tcase, names_come_and_go);
 	tcase_add_test(tcase, what_is_not_the_files_stays);
+	tcase_add_test(tcase, what_a_client_added_outlives_it_once_it_is_the_files);
 	tcase_add_test(tcase, a_broken_file_changes_nothing);
 	tcase_add_test(tcase, what_the_world_refuses_is_said_and_the_rest_is_done);
 	tcase_add_test(tcase, settings_wait_but_for_the_log_level);
+	tcase_add_test(tcase, default_netdevs_go_and_come_at_once);
+	tcase_add_test(tcase, the_gateways_vlan_goes_with_it);
 	tcase_add_test(tcase, the_gateway_may_go_and_come);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pass_fd.h"
 #include "base/portholder.h"
 #include "base/sockaddr.h"
 #include "run_suite.h"
@@ -292,6 +293,26 @@ START_TEST(address_that_is_not_here_is_named)
 }
 END_TEST
 
+START_TEST(address_that_is_not_here_is_bound_early)
+{
+	/* RFC 5737, RFC 3849 */
+	static const char *const addresses[] = {"192.0.2.1", "2001:db8::1"};
+	struct sockaddr_any to, bound = {.len = sizeof(bound.storage)};
+
+	for (unsigned i = 0; i < 2 * G_N_ELEMENTS(addresses); i++) {
+		g_autoptr(GError) error = NULL;
+		autofd int fd = -1;
+
+		ck_assert(sockaddr_inet(&to, addresses[i / 2], "0", NULL));
+		fd = socket_bind_early(&to, i % 2 ? SOCK_STREAM : SOCK_DGRAM, &error);
+		ck_assert_msg(fd >= 0, "%s", error ? error->message : "");
+		bound.len = sizeof(bound.storage);
+		ck_assert_int_eq(getsockname(fd, &bound.sa, &bound.len), 0);
+		ck_assert_uint_ne(bound.in.sin_port, 0); /* same offset in in6 */
+	}
+}
+END_TEST
+
 START_TEST(multicast_port_is_shared)
 {
 	struct sockaddr_any to;
@@ -513,6 +534,37 @@ START_TEST(what_is_not_our_socket_is_not_shared)
 }
 END_TEST
 
+/* What the other side may send: two descriptors in one message. */
+START_TEST(a_descriptor_too_many_is_closed)
+{
+	int pair[2], got, next;
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	memcpy(CMSG_DATA(&control.header), pair, sizeof(pair));
+	ck_assert_int_eq(sendmsg(pair[0], &message, 0), 1);
+	ck_assert_int_eq(take_fd(pair[1], &iov, 1, &got, 0), 1);
+	ck_assert_int_ge(got, 0);
+	next = dup(got);
+	ck_assert_int_eq(next, got + 1);
+	close(next);
+	close(got);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket");
@@ -532,6 +584,7 @@ int main(void)
 	tcase_add_loop_test(tc, port_in_use_names_the_address_and_its_holder, 0, 2);
 	tcase_add_test(tc, nobody_holds_a_free_port_or_a_neighbour_address);
 	tcase_add_test(tc, address_that_is_not_here_is_named);
+	tcase_add_test(tc, address_that_is_not_here_is_bound_early);
 	tcase_add_test(tc, multicast_port_is_shared);
 	tcase_add_test(tc, connect_to_nobody_leaves_the_reason_in_errno);
 	tcase_add_test(tc, tcp_connect_is_in_progress_or_done_and_does_not_block);
@@ -548,6 +601,7 @@ int main(void)
 	tcase_add_test(tc, a_listener_takes_the_first_free_port_of_a_range);
 	tcase_add_test(tc, a_range_that_is_all_in_use_names_its_ends);
 	tcase_add_test(tc, multipath_tcp_is_made_where_the_kernel_has_it);
+	tcase_add_test(tc, a_descriptor_too_many_is_closed);
 	tcase_add_test(tc, a_shared_socket_has_the_mode_and_group_that_were_said);
 	tcase_add_test(tc, what_is_not_our_socket_is_not_shared);
 	suite_add_tcase(suite, tc);

@@ -178,6 +178,31 @@ START_TEST(what_was_lost_of_a_window_is_sent_again)
 }
 END_TEST
 
+START_TEST(many_acks_in_a_turn_ask_for_one_window)
+{
+	static const uint8_t content[800];
+
+	write_file("f", content, sizeof(content));
+	ask("f", "blksize\0008\0windowsize\0004\0");
+	expect_oack("blksize\0008\0windowsize\0004\0");
+	ack(0);
+	for (unsigned i = 1; i <= 4; i++)
+		expect_data((uint16_t)i, 8);
+	ack(1);
+	for (unsigned i = 2; i <= 5; i++)
+		expect_data((uint16_t)i, 8);
+	ack_at_once(2);
+	ack_at_once(5);
+	ck_assert(!answered());
+	ck_assert_int_eq(tftp_next(tftp), now);
+	tftp_run(tftp, ++now);
+	for (unsigned i = 6; i <= 9; i++)
+		expect_data((uint16_t)i, 8);
+	ck_assert(!answered());
+	ck_assert_int_gt(tftp_next(tftp), now);
+}
+END_TEST
+
 START_TEST(a_second_copy_of_an_ack_sends_nothing)
 {
 	static const uint8_t content[2000];
@@ -494,6 +519,7 @@ int main(void)
 	tcase_add_test(tcase, a_client_that_only_wanted_the_size_ends_the_transfer);
 	tcase_add_test(tcase, block_numbers_begin_again_behind_65535);
 	tcase_add_test(tcase, what_was_lost_of_a_window_is_sent_again);
+	tcase_add_test(tcase, many_acks_in_a_turn_ask_for_one_window);
 	tcase_add_test(tcase, a_second_copy_of_an_ack_sends_nothing);
 	tcase_add_test(tcase, silence_is_met_with_repeats_and_then_the_end);
 	tcase_add_test(tcase, the_clients_timeout_is_heeded);

@@ -124,6 +124,30 @@ START_TEST(open_ports_pass_tags_uncopied)
 }
 END_TEST
 
+/* Behind an untagged port there may be another switch, to which the second tag is the first. */
+START_TEST(second_tag_is_not_brought_out)
+{
+	struct vlan_set twenty = {0};
+	struct frame f;
+
+	set_up_vlans();
+	ck_assert(vlan_set_parse(&twenty, "20"));
+	a.port.vlans.set = &twenty;
+	put_ethernet(&t[0], MAC_BROADCAST, MAC_C, 0x8100);
+	put16(&t[0], 10);
+	put16(&t[0], 0x8100);
+	put16(&t[0], 20);
+	put16(&t[0], ETHERTYPE_V4);
+	put_ip4(&t[0], 6, "10.0.2.15", "10.0.2.16");
+	put_bytes(&t[0], NULL, 68 - t[0].len);
+	f = finish(&t[0]);
+	vswitch_input(&c.port, &f, 1);
+	ck_assert_uint_eq(a.n, 0);
+	ck_assert_uint_eq(a.port.count.drops[DROP_VLAN], 1);
+	ck_assert_ptr_eq(b.frames[0].data, f.data);
+}
+END_TEST
+
 START_TEST(list_of_vlans_is_checked)
 {
 	static const char *const wrong[] = {"", "0", "4095", "a", "5..", "9..3", "1;;2", "1-2"};
@@ -148,6 +172,7 @@ int main(void)
 	tcase_add_test(tcase, vlan_that_a_port_lacks_does_not_pass);
 	tcase_add_test(tcase, station_belongs_to_its_vlan);
 	tcase_add_test(tcase, two_vlans_of_one_run_are_kept_apart);
+	tcase_add_test(tcase, second_tag_is_not_brought_out);
 	tcase_add_test(tcase, open_ports_pass_tags_uncopied);
 	tcase_add_test(tcase, list_of_vlans_is_checked);
 	suite_add_tcase(suite, tcase);

@@ -153,11 +153,19 @@ static inline void expect_error(unsigned code, const char *text)
 		ck_assert_mem_eq(message, "\0\6" bytes, message_len);                              \
 	} while (0)
 
-static inline void ack(uint16_t block)
+/* In the turn of the message before. */
+static inline void ack_at_once(uint16_t block)
 {
 	uint8_t bytes[4] = {0, 4, (uint8_t)(block >> 8), (uint8_t)block};
 
 	say_from(&port, bytes, sizeof(bytes));
+}
+
+/* In a turn of its own. */
+static inline void ack(uint16_t block)
+{
+	now++;
+	ack_at_once(block);
 }
 
 static inline void pass(usec_t time)

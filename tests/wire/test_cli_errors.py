@@ -114,7 +114,7 @@ class CliErrors(unittest.TestCase):
 
     def test_second_instance_of_a_name(self):
         with Daemon(self.folder, name="twin") as daemon:
-            self.refused(FAILED, ["network 'twin' cannot be started", f"pid {daemon.pid}"],
+            self.refused(FAILED, ["network 'twin' cannot be started", f"pid {daemon.pid}", "choose another --name"],
                          "--name", "twin")
             with daemon.qmp() as qmp:
                 self.assertTrue(qmp.run("query-status")["running"])
@@ -172,6 +172,21 @@ class CliErrors(unittest.TestCase):
 
 
 class CtlErrors(unittest.TestCase):
+    def test_help_of_a_command(self):
+        with Folder() as folder:
+            for arguments, lines in (
+                    (["run", "--help"], ["  usernetctl run [--guest NAME] QEMU [ARGUMENT...]"]),
+                    (["hostfwd", "-h"], ["  usernetctl hostfwd add [--id NETDEV] RULE",
+                                         "  usernetctl hostfwd remove [--id NETDEV] RULE"]),
+                    (["--help"], ["Shows and changes a running usernet."])):
+                with self.subTest(arguments=arguments):
+                    result = run_ctl(folder, *arguments)
+                    self.assertEqual((result.returncode, result.stderr), (0, ""))
+                    for line in lines:
+                        self.assertIn(line, result.stdout.splitlines())
+            self.assertNotIn("Shows and changes", run_ctl(folder, "run", "--help").stdout)
+            self.assertIn("  usernetctl hostfwd add", run_ctl(folder, "hostfwd").stderr)
+
     def test_statuses_tell_what_went_wrong(self):
         with Folder() as folder:
             cases = [

@@ -72,6 +72,8 @@ USERNET = [
     (USAGE, '--', "'--'", 'a command must follow'),
     (USAGE, '--daemon -- true', '--daemon', 'the network ends with it'),
     (USAGE, '--netdev socket,id=a,fd=900', 'file descriptor 900', 'is not open'),
+    (USAGE, '--netdev socket,id=a,fd=900 --netdev socket,id=b,fd=900', '--netdev socket,id=b',
+     "file descriptor 900 is netdev 'a''s already"),
 ]
 
 USERNETCTL = [

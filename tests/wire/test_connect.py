@@ -66,6 +66,14 @@ class Connect(TcpForwardCase):
         child.stdin.close()
         self.finish(child, b'hello')
 
+    def test_a_guest_that_does_not_come_is_named(self):
+        self.network('', '--guest', 'web,mac=52:54:00:12:34:02')
+        child = self.ctl('web', '80')
+        with child:
+            self.assertIn(b'the guest web is not there', child.stderr.read())
+            self.assertEqual(child.stdout.read(), b'')
+            child.stdin.close()
+
     def test_nobody_of_that_name(self):
         self.network()
         child = self.ctl('web', '80')

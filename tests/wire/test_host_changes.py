@@ -5,6 +5,7 @@ import time
 
 from lib import dns
 from lib.case import DNS, GATEWAY, GatewayCase
+from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 from lib.world import FAR, FAR6, in_a_world
 
@@ -95,6 +96,60 @@ class HostChanges(GatewayCase):
         self.world.move(3, 2)
         new = client()
         self.exchange(self.a.accept(80), new)
+
+    def outsider(self, host, port):
+        """A UDP socket of the router's, which answers come to from there only."""
+        with self.world.router.inside():
+            client = self.keep(socket.socket(
+                socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_DGRAM))
+        client.settimeout(LIMIT)
+        client.connect((host, port))
+        return client
+
+    def exchange_udp(self, client, text):
+        client.send(text)
+        p = self.a.expect(lambda p: p.udp and p.udp.payload == text)
+        self.a.send_udp(p.net.src, p.udp.sport, text, sport=p.udp.dport)
+        self.assertEqual(client.recv(16), text)
+
+    @in_a_world
+    def test_udp_forward_works_again_when_its_address_returns(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(('198.51.100.2', 0))
+            port = free.getsockname()[1]
+        self.network(f'hostfwd=udp:198.51.100.2:{port}-:5000')
+        self.a = self.station()
+        self.a.autoconfigure()
+        self.exchange_udp(self.outsider('198.51.100.2', port), b'before')
+        self.world.move(2, 3)
+        self.a.ping(GATEWAY)
+        self.world.move(3, 2)
+        self.exchange_udp(self.outsider('198.51.100.2', port), b'after')
+
+    @in_a_world
+    def test_forwards_at_an_address_that_comes_later_work_then(self):
+        here = [('198.51.100.3', 8080), ('2001:db8:1::3', 8081)]
+        self.network(','.join(
+            f'hostfwd={proto}:{"[" + host + "]" if ":" in host else host}:{port}-:{port}'
+            for host, port in here for proto in ('tcp', 'udp')))
+        self.a = self.station()
+        self.a.autoconfigure()
+        for _, port in here:
+            self.a.listen(port)
+        self.assertIn('UDP address 198.51.100.3:8080 is not on this host now',
+                      self.lan.daemon.errors())
+        self.world.move(2, 3)
+        for host, port in here:
+            with self.world.router.inside():
+                new = self.keep(socket.create_connection((host, port), timeout=LIMIT))
+            self.exchange(self.a.accept(port), new)
+            self.exchange_udp(self.outsider(host, port), b'datagram')
+
+    @in_a_world
+    def test_forward_added_at_an_address_that_is_not_here_is_refused(self):
+        self.network()
+        with self.assertRaisesRegex(QmpError, 'not on this host'):
+            self.lan.ask('hostfwd-add', rule='udp:198.51.100.3:8080-:80')
 
     @in_a_world
     def test_links_of_others_change_nothing(self):

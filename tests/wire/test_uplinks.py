@@ -271,14 +271,31 @@ class TwoGateways(UplinkCase):
             station.ping(GATEWAY)
             station.ping(GATEWAY)
 
-    def test_a_guest_does_not_stop_dhcp(self):
-        """Its frame says that it is older; its port is no uplink."""
-        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
-        guest = self.guest(near)
+    def announce(self, guest):
+        """Says that there is an older gateway."""
         guest.send(pk.eth(pk.BROADCAST, mac(7), 0x88b6,
                           b'usernet gateway\1' + bytes(7) + b'\1' + bytes(12) + bytes(10)))
+
+    def test_a_guest_does_not_stop_dhcp(self):
+        """Its port is no uplink."""
+        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        self.announce(self.guest(near))
         until(lambda: self.events(near) == [('lan', 'here')], 'the report')
         self.station(near)
+
+    def test_a_guest_does_not_stop_dhcp_beyond_an_uplink(self):
+        """Its own network does not pass the announcement on, nor answer it there."""
+        near = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        far = self.network('--netdev', 'user,id=nat', '--netdev', LAN)
+        self.check(near, far)
+        guest, witness = self.guest(far), self.guest(near)
+        self.announce(guest)
+        witness.fence(guest)
+        self.assertEqual(self.events(near), [('pipe', 'here')])
+        self.assertEqual(sum(port['drops'].get('rogue-server', 0)
+                             for port in far.ports('lan').values()), 1)
+        self.station(near)
+        self.station(far)
 
 
 class Pipe(UplinkCase):

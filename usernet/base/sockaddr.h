@@ -58,6 +58,8 @@ bool inet_parse_prefix6(const char *text, struct in6_addr *addr, unsigned *len, 
  * use" errors name the address and, if /proc shows it, the process.
  */
 int socket_bind(const struct sockaddr_any *addr, int type, GError **error);
+/* The same, and an inet address that this host does not have yet is only warned of (ip(7)). */
+int socket_bind_early(const struct sockaddr_any *addr, int type, GError **error);
 
 /* A TCP listener with options that socket_bind() lacks. All zeroes: as socket_bind(). */
 struct tcp_listen {
@@ -99,6 +101,12 @@ int socket_connect_mptcp(const struct sockaddr_any *addr, bool *in_progress);
 bool socket_has_mptcp(void);
 /* Unlinks a unix path that we bound; ignores other addresses. */
 void socket_unlink(const struct sockaddr_any *addr);
+
+/*
+ * Does a client at the other end of @fd, a connected unix socket, run as our user or as root? The
+ * socket's mode keeps others out; this covers sockets with a looser mode.
+ */
+bool socket_peer_is_ours(int fd);
 
 /*
  * Does @err of accept(2), socket(2) or connect(2) mean that descriptors or memory ran out? A

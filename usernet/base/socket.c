@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/file_error.h"
 #include "base/inherited.h"
+#include "base/log.h"
 #include "base/portholder.h"
 #include "base/socket_maker.h"
 #include "base/socket_unix.h"
@@ -90,7 +92,36 @@ static bool set_option(int fd, int level, int option, const char *name, GError *
 	return true;
 }
 
-int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
+/* Binds even where the host does not have @addr: the socket works once it has (ip(7)). */
+static bool bind_early(int fd, const struct sockaddr_any *addr)
+{
+	bool v6 = addr->sa.sa_family == AF_INET6;
+	int on = 1;
+
+	return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, &on,
+			  sizeof(on)) == 0 &&
+	       bind(fd, &addr->sa, addr->len) == 0;
+}
+
+static void warn_early(const struct sockaddr_any *addr, int type)
+{
+	g_autofree char *name = sockaddr_format(addr);
+
+	log_warning("%s address %s is not on this host now: it is served as soon as it is",
+		    type == SOCK_STREAM ? "TCP" : "UDP", name);
+}
+
+static bool bind_inet(int fd, const struct sockaddr_any *addr, int type, bool early, GError **error)
+{
+	if (bind(fd, &addr->sa, addr->len) == 0)
+		return true;
+	if (!early || errno != EADDRNOTAVAIL || !bind_early(fd, addr))
+		return address_failed(addr, type, errno, error);
+	warn_early(addr, type);
+	return true;
+}
+
+static int open_bound(const struct sockaddr_any *addr, int type, bool early, GError **error)
 {
 	int family = addr->sa.sa_family;
 	bool inet = family == AF_INET || family == AF_INET6;
@@ -109,19 +140,26 @@ int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
 	/* "::" means IPv6 only: a bound 0.0.0.0, ours or another's, must not conflict. */
 	if (family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY", error))
 		return -1;
-	if (is_unix_path(addr)) {
-		if (!bind_path(fd, addr, type, error))
-			return -1;
-	} else if (bind(fd, &addr->sa, addr->len) < 0) {
-		address_failed(addr, type, errno, error);
+	if (is_unix_path(addr) ? !bind_path(fd, addr, type, error)
+			       : !bind_inet(fd, addr, type, early && inet, error))
 		return -1;
-	}
 	/* With SO_REUSEADDR a conflict shows only at listen(). */
 	if (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) {
 		address_failed(addr, type, errno, error);
 		return -1;
 	}
+	fdstore_keep(fd, addr, type);
 	return steal_fd(&fd);
+}
+
+int socket_bind(const struct sockaddr_any *addr, int type, GError **error)
+{
+	return open_bound(addr, type, false, error);
+}
+
+int socket_bind_early(const struct sockaddr_any *addr, int type, GError **error)
+{
+	return open_bound(addr, type, true, error);
 }
 
 static in_port_t *port_of(struct sockaddr_any *addr)
@@ -287,7 +325,19 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 
 void socket_unlink(const struct sockaddr_any *addr)
 {
+	if (fdstore_release(addr))
+		return;
 	if (is_unix_path(addr) && !inherited_has(addr) && !unix_socket_unlink(addr) &&
 	    socket_maker_runs())
 		socket_maker_unlink(addr);
+}
+
+bool socket_peer_is_ours(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	return cred.uid == geteuid() || cred.uid == 0;
 }

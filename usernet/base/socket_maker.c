@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pass_fd.h"
 #include "base/portholder.h"
 #include "base/socket_unix.h"
 
@@ -127,39 +128,20 @@ static bool name_holder(const struct request *request, char text[TEXT_MAX])
 	return holder != NULL;
 }
 
-static int fd_of(struct msghdr *header)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(header);
-	int fd = -1;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 /* False: the other side has closed. */
 static bool answer(GPtrArray *all, int sock)
 {
 	struct request request;
-	char space[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&request, sizeof(request)};
-	struct msghdr header = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = space,
-		.msg_controllen = sizeof(space),
-	};
 	struct reply reply;
 	g_autoptr(GError) error = NULL;
-	ssize_t n = recvmsg(sock, &header, MSG_CMSG_CLOEXEC);
 	autofd int fd = -1;
+	ssize_t n = take_fd(sock, &iov, 1, &fd, 0);
 
 	if (n < 0)
 		return errno == EINTR;
 	if (n == 0)
 		return false;
-	fd = fd_of(&header);
 	memset(&reply, 0, sizeof(reply));
 	if (n == sizeof(request) && request.kind == MAKER_HOLDER)
 		reply.done = name_holder(&request, reply.text);
@@ -258,22 +240,9 @@ static void fill(struct request *request, enum kind kind, const struct sockaddr_
 /* @fd: -1 for none. */
 static bool ask(const struct request *request, int fd, struct reply *reply, GError **error)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} with = {.space = {0}};
 	struct iovec iov = {(void *)request, sizeof(*request)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0) {
-		with.header.cmsg_level = SOL_SOCKET;
-		with.header.cmsg_type = SCM_RIGHTS;
-		with.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&with.header), &fd, sizeof(fd));
-		header.msg_control = &with;
-		header.msg_controllen = sizeof(with);
-	}
-	if (sendmsg(control, &header, MSG_NOSIGNAL) < 0 ||
+	if (pass_fd(control, &iov, 1, fd, 0) < 0 ||
 	    recv(control, reply, sizeof(*reply), 0) != sizeof(*reply)) {
 		/* A late answer must not be taken for the next one's. */
 		lose();

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/pass_fd.h"
 #include "base/spawner_helper.h"
 
 struct spawner {
@@ -177,23 +178,9 @@ static void put(GByteArray *text, const char *value)
 static bool ask(struct spawner *spawner, const struct spawner_message *message,
 		const GByteArray *text, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.space = {0}};
 	struct iovec iov[2] = {{(void *)message, sizeof(*message)}, {text->data, text->len}};
-	struct msghdr header = {
-		.msg_iov = iov,
-		.msg_iovlen = 2,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	return sendmsg(spawner->control, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	return pass_fd(spawner->control, iov, 2, fd, MSG_DONTWAIT) >= 0;
 }
 
 int spawner_run(struct spawner *spawner, const char *command, const struct spawner_env *env,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/pass_fd.h"
 #include "base/sockaddr.h"
 
 /*
@@ -197,38 +198,21 @@ static void on_run(struct state *state, const struct spawner_message *message, i
 		      values);
 }
 
-static int received_fd(struct msghdr *header)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(header);
-	int fd = -1;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 /* False: the daemon closed the socket. */
 static bool on_message(struct state *state)
 {
 	struct spawner_message message;
-	char text[SPAWNER_TEXT_MAX], control[CMSG_SPACE(sizeof(int))];
+	char text[SPAWNER_TEXT_MAX];
 	struct iovec iov[2] = {{&message, sizeof(message)}, {text, sizeof(text)}};
-	struct msghdr header = {
-		.msg_iov = iov,
-		.msg_iovlen = 2,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(state->helper->control, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	int fd;
+	ssize_t n = take_fd(state->helper->control, iov, 2, &fd, MSG_DONTWAIT);
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR || socket_is_exhaustion(errno);
+		return errno == EAGAIN || errno == EINTR || errno == EMSGSIZE ||
+		       socket_is_exhaustion(errno);
 	if (n == 0)
 		return false;
-	fd = received_fd(&header);
-	if ((size_t)n >= sizeof(message) && !(header.msg_flags & MSG_TRUNC)) {
+	if ((size_t)n >= sizeof(message)) {
 		if (message.kind == SPAWNER_RUN)
 			on_run(state, &message, fd, text, (size_t)n - sizeof(message));
 		else if (message.kind == SPAWNER_END)

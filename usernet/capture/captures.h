@@ -18,7 +18,7 @@ struct capture *captures_add(struct captures *captures, const struct capture_spe
 /* ERROR_NOT_FOUND. @counts may be NULL. */
 bool captures_remove(struct captures *captures, const char *id, struct capture_counts *counts,
 		     GError **error);
-/* The netdev goes: ends those of it. */
+/* Ends the captures of a netdev that is removed. */
 void captures_forget_netdev(struct captures *captures, const char *id);
 void captures_foreach(struct captures *captures, void (*each)(void *data, struct capture *capture),
 		      void *data);

@@ -91,7 +91,7 @@ unsigned charge_port_id(const struct charge *charge)
 	return charge->port_id;
 }
 
-/* Where descriptors are few, so is what counts as few of them. */
+/* With a low limit of descriptors, "few" of them is a part of that limit. */
 static unsigned few_of(const struct charge_book *book, enum charge_kind kind)
 {
 	return kind == CHARGE_FDS ? MIN(few[kind], book->max[kind] / CHARGE_FEW_DENOMINATOR)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/conn_table_priv.h"
 
+#include "base/hash.h"
+
 /* The conns of one guest address: found together, and ended when their guest has gone. */
 
 struct conn_guest *conn_guest_of(struct conn_table *table, const struct in6_addr *addr)
@@ -11,9 +13,24 @@ struct conn_guest *conn_guest_of(struct conn_table *table, const struct in6_addr
 		guest = g_new0(struct conn_guest, 1);
 		guest->addr = *addr;
 		list_init(&guest->conns);
+		list_init(&guest->link);
 		g_hash_table_insert(table->guests, &guest->addr, guest);
 	}
 	return guest;
+}
+
+static struct list *bucket_of(struct conn_table *table, mac_t mac)
+{
+	return &table->by_mac[hash_mix(mac ^ hash_seed()) & (CONN_MAC_BUCKETS - 1)];
+}
+
+void conn_guest_set_mac(struct conn_table *table, struct conn_guest *guest, mac_t mac)
+{
+	if (guest->mac == mac && !list_empty(&guest->link))
+		return;
+	guest->mac = mac;
+	list_remove(&guest->link);
+	list_append(bucket_of(table, mac), &guest->link);
 }
 
 void conn_guest_forget(struct conn_table *table, struct conn_guest *guest)
@@ -22,6 +39,7 @@ void conn_guest_forget(struct conn_table *table, struct conn_guest *guest)
 		return;
 	g_hash_table_remove(table->guests, &guest->addr);
 	table->n_gone -= guest->gone != 0;
+	list_remove(&guest->link);
 	g_free(guest);
 }
 
@@ -76,12 +94,8 @@ static void set_gone(struct conn_table *table, struct conn_guest *guest, usec_t 
 
 void conn_guest_gone(struct conn_table *table, mac_t mac, usec_t now)
 {
-	GHashTableIter iter;
-	void *guest;
-
-	g_hash_table_iter_init(&iter, table->guests);
-	while (g_hash_table_iter_next(&iter, NULL, &guest)) {
-		if (((struct conn_guest *)guest)->mac == mac)
+	list_for_each (guest, bucket_of(table, mac), struct conn_guest, link) {
+		if (guest->mac == mac)
 			set_gone(table, guest, now);
 	}
 	if (table->n_gone &&

@@ -242,7 +242,7 @@ struct conn *conn_open(struct conn_table *table, const struct conn_key *key,
 	};
 	conn_name(conn, origin->name, origin->sni, origin->host);
 	join_share(table, conn, origin->port_id);
-	conn->guest->mac = origin->mac;
+	conn_guest_set_mac(table, conn->guest, origin->mac);
 	conn->guest->spoke |= origin->opener == CONN_BY_GUEST;
 	bucket = bucket_of(table, key);
 	conn->next = *bucket;
@@ -315,7 +315,7 @@ void conn_move(struct conn_table *table, struct conn *conn, mac_t mac, unsigned 
 	struct charge *from = charge_ref(conn->charge);
 
 	conn->mac = mac;
-	conn->guest->mac = mac;
+	conn_guest_set_mac(table, conn->guest, mac);
 	if (conn->port_id != port_id) {
 		list_remove(&conn->share_link);
 		leave_share(table, conn);
@@ -439,6 +439,9 @@ struct conn_table *conn_table_new(struct loop *loop, struct charge_book *charges
 	table->slabs = g_ptr_array_new_with_free_func(g_free);
 	table->guests = g_hash_table_new(address_hash, address_equal);
 	table->shares = g_hash_table_new(NULL, NULL);
+	table->by_mac = g_new(struct list, CONN_MAC_BUCKETS);
+	for (unsigned i = 0; i < CONN_MAC_BUCKETS; i++)
+		list_init(&table->by_mac[i]);
 	loop_timer_init(loop, &table->timer, on_timer);
 	return table;
 }
@@ -453,6 +456,7 @@ void conn_table_free(struct conn_table *table)
 	g_hash_table_destroy(table->guests);
 	g_hash_table_destroy(table->shares);
 	g_ptr_array_unref(table->slabs);
+	g_free(table->by_mac);
 	g_free(table->buckets);
 	g_free(table);
 }

@@ -18,7 +18,11 @@ struct conn_guest {
 	bool spoke;        /* the guest has opened a conn itself */
 	usec_t gone;       /* when the guest left; 0: it is there */
 	struct list conns; /* heads conn::guest_link */
+	struct list link;  // conn_table::by_mac
 };
+
+/* A power of two. A port may have many guests, and guests that route many addresses. */
+#define CONN_MAC_BUCKETS 4096
 
 /* The conns of one port. */
 struct conn_share {
@@ -35,9 +39,10 @@ struct conn_table {
 	struct list classes[CONN_N_CLASSES]; /* heads conn::link */
 	struct list idle;                    /* heads conn::link: unused conns */
 	GPtrArray *slabs;
-	GHashTable *guests; /* struct in6_addr -> struct conn_guest, of addresses with conns */
-	GHashTable *shares; /* port id -> struct conn_share, of ports with conns */
-	unsigned n_gone;    /* guests that left and wait for their grace period to end */
+	GHashTable *guests;  /* struct in6_addr -> struct conn_guest, of addresses with conns */
+	GHashTable *shares;  /* port id -> struct conn_share, of ports with conns */
+	struct list *by_mac; /* CONN_MAC_BUCKETS, by conn_guest::mac; each heads conn_guest::link */
+	unsigned n_gone;     /* guests that left and wait for their grace period to end */
 	struct loop_timer timer;
 };
 
@@ -46,6 +51,8 @@ void conn_unlink(struct conn_table *table, struct conn *conn);
 
 /* conn_guest.c: the entry of @addr, made if there is none */
 struct conn_guest *conn_guest_of(struct conn_table *table, const struct in6_addr *addr);
+/* Its conns are @mac's from now on. */
+void conn_guest_set_mac(struct conn_table *table, struct conn_guest *guest, mac_t mac);
 /* Frees the entry if it has no conns. */
 void conn_guest_forget(struct conn_table *table, struct conn_guest *guest);
 /* Ends the conns of guests whose grace period is over. Returns when the next is due; 0: never. */

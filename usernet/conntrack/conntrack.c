@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/conntrack.h"
 
-#include "conntrack/hostaddr.h"
 #include "conntrack/judge.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/user_config.h"
 #include "packet/first_fragment.h"
+#include "policy/hostaddr.h"
 
 /*
  * Bound on cut conns waiting to be reset because of a packet; others are reset at their next

@@ -13,10 +13,10 @@
  *     guest ◄─ outbox ◄─ conntrack_to_guest ◄─ libslirp
  *
  * A packet that opens a conn (a SYN, the first datagram or ping) is judged by, in this order,
- * destination.h (no way to the host's loopback but host-loopback=), host-addresses=, the guest's
- * rules, the network's rules, restrict=. All must agree, so no rule opens what destination.h
- * closes. The conn keeps the verdict. A conn that a forward opened belongs to the forward: the
- * guest may answer, whatever policy says.
+ * policy/destination.h (no way to the host's loopback but host-loopback=), host-addresses=, the
+ * guest's rules, the network's rules, restrict=. All must agree, so no rule opens what
+ * policy/destination.h closes. The conn keeps the verdict. A conn that a forward opened belongs to
+ * the forward: the guest may answer, whatever policy says.
  *
  * A conn that a rule with +sni or +host allows is open on condition: tcp/ holds the guest's first
  * bytes until they have named a server, and asks judge_said().

@@ -2,15 +2,15 @@
 #include "conntrack/judge.h"
 
 #include "base/address.h"
-#include "conntrack/destination.h"
-#include "conntrack/hostaddr.h"
-#include "conntrack/learned.h"
-#include "conntrack/private.h"
-#include "conntrack/verdicts.h"
 #include "net/network.h"
 #include "net/port.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
+#include "policy/destination.h"
+#include "policy/hostaddr.h"
+#include "policy/learned.h"
+#include "policy/private.h"
+#include "policy/verdicts.h"
 
 static usec_t now(const struct judge *judge)
 {
@@ -42,7 +42,8 @@ static bool is_own(struct judge *judge, const struct in6_addr *addr)
 				   : address_in_prefix(addr, &config->net6, config->net6_len);
 }
 
-/* The policy's verdict on what destination.h allows. @name, @said as in policy_table_target. */
+/* The policy's verdict on what policy/destination.h allows. @name, @said as in policy_table_target.
+ */
 struct policy_table_verdict judge_conn(struct judge *judge, mac_t mac, const struct conn_key *key,
 				       const char *name, const struct dns_name *said)
 {
@@ -180,11 +181,11 @@ bool judge_may_ask(struct judge *judge, const struct port *from, mac_t mac,
 		   const struct dns_name *name)
 {
 	struct policy_table_verdict verdict = policy_table_ask(judge->policy_table, mac, name);
-	g_autofree char *text = NULL;
+	char text[DNS_NAME_TEXT];
 
 	if (verdict.allow && !verdict.by_name)
 		return true;
-	text = dns_name_format(name);
+	dns_name_text(text, name);
 	note(judge, from,
 	     &(struct verdict){
 		     .allow = verdict.allow,

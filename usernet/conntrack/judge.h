@@ -3,13 +3,13 @@
 #define USERNET_CONNTRACK_JUDGE_H
 
 #include "conntrack/conn.h"
-#include "conntrack/denials.h"
-#include "conntrack/policy_table.h"
+#include "policy/denials.h"
+#include "policy/table.h"
 
 /*
- * Where a guest may go: destination.h, then host-addresses=, then the rules (policy_table.h) have
- * to agree. Verdicts are noted in a log (verdicts.h) and, denials, told as events (denials.h); with
- * policy=learn what is allowed is remembered (learned.h).
+ * Where a guest may go: policy/destination.h, then host-addresses=, then the rules (policy/table.h)
+ * have to agree. Verdicts are noted in a log (policy/verdicts.h) and, denials, told as events
+ * (policy/denials.h); with policy=learn what is allowed is remembered (policy/learned.h).
  */
 struct dns_name;
 struct hostaddr;
@@ -34,12 +34,12 @@ bool judge_init(struct judge *judge, struct network *network, const struct user_
 		GError **error);
 void judge_fini(struct judge *judge);
 
-/* Does destination.h allow @packet? If not, it is noted. */
+/* Does policy/destination.h allow @packet? If not, it is noted. */
 bool judge_may_go_to(struct judge *judge, const struct port *from, mac_t mac,
 		     const struct packet *packet, enum drop_reason *why);
 /*
- * The verdict on what destination.h allows; nothing is counted or noted. @name, @said: as in struct
- * policy_table_target.
+ * The verdict on what policy/destination.h allows; nothing is counted or noted. @name, @said: as in
+ * struct policy_table_target.
  */
 struct policy_table_verdict judge_conn(struct judge *judge, mac_t mac, const struct conn_key *key,
 				       const char *name, const struct dns_name *said);
@@ -60,7 +60,7 @@ bool judge_said(struct judge *judge, struct conn *conn, const struct dns_name *n
 
 /*
  * Should what policy denies be refused (RST, ICMP) rather than dropped? Where names are filtered,
- * programs are to fail at once.
+ * programs should fail at once.
  */
 bool judge_refuses(const struct judge *judge, mac_t mac);
 /*

@@ -4,39 +4,9 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "packet/ip_header.h"
 
-#define HOP_LIMIT  64
 #define TCP_HEADER 20
-
-static csum_t build_v4(uint8_t *ip, const struct in6_addr *from, const struct in6_addr *to)
-{
-	uint32_t src = address_v4(from).s_addr, dst = address_v4(to).s_addr;
-	uint16_t check;
-
-	memset(ip, 0, 20);
-	ip[0] = 0x45;
-	packet_put16(ip + 2, 20 + TCP_HEADER);
-	ip[6] = 0x40; /* DF: needs no identification (RFC 6864 4.1) */
-	ip[8] = HOP_LIMIT;
-	ip[9] = IPPROTO_TCP;
-	memcpy(ip + 12, &src, 4);
-	memcpy(ip + 16, &dst, 4);
-	check = csum_fold(csum_add(0, ip, 20));
-	memcpy(ip + 10, &check, 2);
-	return csum_pseudo4(src, dst, IPPROTO_TCP, TCP_HEADER);
-}
-
-static csum_t build_v6(uint8_t *ip, const struct in6_addr *from, const struct in6_addr *to)
-{
-	memset(ip, 0, 40);
-	ip[0] = 0x60;
-	packet_put16(ip + 4, TCP_HEADER);
-	ip[6] = IPPROTO_TCP;
-	ip[7] = HOP_LIMIT;
-	memcpy(ip + 8, from, 16);
-	memcpy(ip + 24, to, 16);
-	return csum_pseudo6(from, to, IPPROTO_TCP, TCP_HEADER);
-}
 
 /* The fields that differ between these segments. */
 struct numbers {
@@ -47,17 +17,20 @@ struct numbers {
 static size_t build(uint8_t *frame, const struct conn_key *key, bool out,
 		    const struct numbers *numbers, mac_t eth_src, mac_t eth_dst)
 {
-	bool v6 = !IN6_IS_ADDR_V4MAPPED(&key->guest);
-	const struct in6_addr *from = out ? &key->guest : &key->peer;
-	const struct in6_addr *to = out ? &key->peer : &key->guest;
-	uint8_t *tcp = frame + ETH_HEADER + (v6 ? 40 : 20);
+	bool v6 = !address_is_v4(&key->guest);
+	const struct ip_header header = {
+		.src = out ? key->guest : key->peer,
+		.dst = out ? key->peer : key->guest,
+		.proto = IPPROTO_TCP,
+		.hops = IP_HOP_LIMIT,
+		.whole = true,
+	};
+	uint8_t *tcp = frame + ETH_HEADER + ip_header_len(v6);
 	uint16_t check;
 	csum_t sum;
 
-	mac_write(frame, eth_dst);
-	mac_write(frame + MAC_LEN, eth_src);
-	packet_put16(frame + 12, v6 ? ETHERTYPE_V6 : ETHERTYPE_V4);
-	sum = v6 ? build_v6(frame + ETH_HEADER, from, to) : build_v4(frame + ETH_HEADER, from, to);
+	ip_header_put_ethernet(frame, eth_dst, eth_src, v6);
+	sum = ip_header_put(frame + ETH_HEADER, &header, TCP_HEADER);
 	memset(tcp, 0, TCP_HEADER);
 	packet_put16(tcp, out ? key->guest_port : key->peer_port);
 	packet_put16(tcp + 2, out ? key->peer_port : key->guest_port);

@@ -20,8 +20,14 @@ struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct i
 /* Closes all; call before the netdev is destroyed. NULL is allowed. */
 void forwards_free(struct forwards *forwards);
 
-/* @rule as in hostfwd=. The entry is owned by the table. */
+/*
+ * @rule as in hostfwd=. The entry is owned by the table; of a rule for both protocols it is that of
+ * TCP.
+ */
 const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
+/* The same for a rule of the configuration: an address that the host lacks now may come later. */
+const struct fwd_entry *forwards_add_early(struct forwards *forwards, const char *rule,
+					   GError **error);
 /*
  * @rule as in hostfwd_remove, or as given to forwards_add(), or with the actual port instead of
  * port 0. ERROR_NOT_FOUND when there is none.

@@ -63,7 +63,7 @@ static bool add_forwards(struct attachment *attachment, GError **error)
 	g_autofree const char **rules = optstr_all(attachment->opts, "hostfwd");
 
 	for (unsigned i = 0; rules[i]; i++) {
-		if (!forwards_add(attachment->forwards, rules[i], error))
+		if (!forwards_add_early(attachment->forwards, rules[i], error))
 			return false;
 	}
 	return true;

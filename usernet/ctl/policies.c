@@ -6,12 +6,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "conntrack/conntrack.h"
-#include "conntrack/policy_table.h"
 #include "ctl/control.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_kind.h"
 #include "gateway/gateway.h"
 #include "net/network.h"
+#include "policy/table.h"
 
 static const char *const keys[] = {"deny", "allow"}; /* by whether it allows */
 

@@ -27,6 +27,8 @@ char *rundir_path(const char *name, const char *explicit_path)
 bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_path, GError **error)
 {
 	g_autofree char *base = base_dir();
+	g_autoptr(GError) why = NULL;
+	const char *end = "";
 
 	rundir->lock_fd = -1;
 	rundir->path = rundir_path(name, explicit_path);
@@ -37,10 +39,13 @@ bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_p
 		return false;
 	}
 	rundir->lock_path = rundir_file(rundir, "lock");
-	rundir->lock_fd = file_lock(rundir->lock_path, error);
+	rundir->lock_fd = file_lock(rundir->lock_path, &why);
 	if (rundir->lock_fd >= 0)
 		return true;
-	g_prefix_error(error, "network '%s' cannot be started: ", name);
+	if (g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
+		end = "; it runs already: stop it with 'usernetctl quit', or choose another --name";
+	g_set_error(error, why->domain, why->code, "network '%s' cannot be started: %s%s", name,
+		    why->message, end);
 	return false;
 }
 

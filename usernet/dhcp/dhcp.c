@@ -359,8 +359,8 @@ static size_t on_inform(struct exchange *x, uint8_t *out)
 
 /*
  * May the sender speak for this client? A relay speaks for others, and a bonded card or a probe
- * sends from another MAC address than it names, which RFC 2131 allows. But nobody speaks for a
- * client that is at another port or has a reservation. False: dropped and counted.
+ * sends from another MAC address than it names, which RFC 2131 allows. A client at another port, or
+ * with a reservation, must speak for itself. False: dropped and counted.
  */
 static bool check_client(struct exchange *x)
 {

@@ -6,6 +6,7 @@
 #include "base/checksum.h"
 #include "base/reader.h"
 #include "packet/packet.h"
+#include "packet/udp.h"
 
 static const uint8_t cookie[4] = {99, 130, 83, 99}; /* RFC 2131 3 */
 
@@ -347,32 +348,16 @@ size_t dhcp_reply_write(const struct dhcp_reply *reply, uint8_t *out, size_t max
 
 size_t dhcp_frame_finish(uint8_t *frame, size_t len, const struct dhcp_route *route)
 {
-	uint8_t *ip = frame + ETH_HEADER, *udp = ip + 20;
-	uint16_t udp_len = (uint16_t)(len + 8), sum;
+	const struct udp_address address = {
+		.eth_src = route->eth_src,
+		.eth_dst = route->eth_dst,
+		.src = address_map4(route->src.s_addr),
+		.dst = address_map4(route->dst.s_addr),
+		.sport = DHCP_SERVER_PORT,
+		.dport = route->dport,
+		.whole = true,
+	};
 
-	mac_write(frame, route->eth_dst);
-	mac_write(frame + MAC_LEN, route->eth_src);
-	packet_put16(frame + 12, ETHERTYPE_V4);
-	ip[0] = 0x45;
-	ip[1] = 0;
-	packet_put16(ip + 2, (uint16_t)(udp_len + 20));
-	packet_put16(ip + 4, 0); /* no identification: it is never fragmented (RFC 6864 4.1) */
-	packet_put16(ip + 6, 0x4000);
-	ip[8] = 64;
-	ip[9] = IPPROTO_UDP;
-	packet_put16(ip + 10, 0);
-	put_addr(put_addr(ip + 12, route->src), route->dst);
-	sum = csum_fold(csum_add(0, ip, 20));
-	memcpy(ip + 10, &sum, 2);
-	packet_put16(udp, DHCP_SERVER_PORT);
-	packet_put16(udp + 2, route->dport);
-	packet_put16(udp + 4, udp_len);
-	packet_put16(udp + 6, 0);
-	sum = csum_fold(
-		csum_add(csum_pseudo4(route->src.s_addr, route->dst.s_addr, IPPROTO_UDP, udp_len),
-			 udp, udp_len));
-	if (sum == 0)
-		sum = 0xffff; /* 0 would mean "no checksum" (RFC 768) */
-	memcpy(udp + 6, &sum, 2);
+	udp_put_headers(frame, &address, len, csum_add(0, frame + DHCP_HEADERS, len));
 	return DHCP_HEADERS + len;
 }

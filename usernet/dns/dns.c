@@ -38,7 +38,7 @@ struct dns {
 
 /* --- answers --- */
 
-/* Who is told an address, for dns_ops::has_address. */
+/* The client that gets an address, for dns_ops::has_address. */
 struct told {
 	const struct dns *dns;
 	const struct dns_client *client;

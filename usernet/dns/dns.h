@@ -35,10 +35,9 @@ struct user_config;
 /* Where a UDP answer goes: filled in by the caller, copied, passed back with the answer. */
 struct dns_client {
 	mac_t mac;
-	unsigned port_id; /* port::id: the port may be gone when the answer comes */
-	bool v6;
+	unsigned port_id;            /* port::id: the port may be gone when the answer comes */
 	uint16_t src_port, dst_port; /* host order; the guest's, and 53 */
-	struct in6_addr src, dst;    /* the guest's and ours; IPv4: in the first four bytes */
+	struct in6_addr src, dst;    /* the guest's and ours; both v4-mapped, or both IPv6 */
 };
 
 /* Names that are not the network's own: what happens to the query. */

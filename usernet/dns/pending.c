@@ -143,9 +143,8 @@ static bool same_source(const struct dns_source *a, const struct dns_source *b)
 {
 	const struct dns_client *p = &a->client, *q = &b->client;
 
-	return !b->conn && p->mac == q->mac && p->port_id == q->port_id && p->v6 == q->v6 &&
-	       p->src_port == q->src_port &&
-	       memcmp(&p->src, &q->src, p->v6 ? sizeof(p->src) : 4) == 0;
+	return !b->conn && p->mac == q->mac && p->port_id == q->port_id &&
+	       p->src_port == q->src_port && IN6_ARE_ADDR_EQUAL(&p->src, &q->src);
 }
 
 /* TCP loses nothing, so a repeated query there is a new one. */

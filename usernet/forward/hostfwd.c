@@ -76,9 +76,10 @@ static void on_ready(struct loop_io *io, uint32_t revents)
 }
 
 /* Sets @bound's port if the kernel chose it (port 0). */
-static int open_listener(struct sockaddr_any *bound, GError **error)
+static int open_listener(struct sockaddr_any *bound, bool early, GError **error)
 {
-	int fd = socket_bind(bound, SOCK_STREAM, error);
+	int fd = early ? socket_bind_early(bound, SOCK_STREAM, error)
+		       : socket_bind(bound, SOCK_STREAM, error);
 
 	if (fd < 0 || bound->sa.sa_family == AF_UNIX)
 		return fd;
@@ -104,7 +105,7 @@ static void set_target(struct hostfwd *hostfwd, const struct caller_target *targ
 }
 
 struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct sockaddr_any *bound,
-			    const struct caller_target *target, GError **error)
+			    bool early, const struct caller_target *target, GError **error)
 {
 	struct hostfwd *hostfwd;
 	int fd;
@@ -115,7 +116,7 @@ struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct s
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
-	fd = open_listener(bound, error);
+	fd = open_listener(bound, early, error);
 	if (fd < 0)
 		return NULL;
 	hostfwd = g_new0(struct hostfwd, 1);

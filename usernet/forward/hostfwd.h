@@ -18,12 +18,12 @@ struct hostfwd;
 #define HOSTFWD_REST     (100 * USEC_PER_MSEC) /* pause when nothing can be accepted */
 
 /*
- * Listens at *@bound; port 0 is replaced by the port chosen. Makes @target's rule if it is NULL. A
- * unix socket gets mode 0600 and replaces a stale one. NULL: the error says who has the address, or
- * which permission is missing.
+ * Listens at *@bound, with @early even if the host does not have that address yet; port 0 is
+ * replaced by the port chosen. Makes @target's rule if it is NULL. A unix socket gets mode 0600 and
+ * replaces a stale one. NULL: the error says who has the address, or which permission is missing.
  */
 struct hostfwd *hostfwd_new(struct loop *loop, struct backlog *backlog, struct sockaddr_any *bound,
-			    const struct caller_target *target, GError **error);
+			    bool early, const struct caller_target *target, GError **error);
 /* Resets waiting clients; connections go on. Removes a unix socket. */
 void hostfwd_free(struct hostfwd *hostfwd);
 /* Waiting and future clients go to @target. */

@@ -5,7 +5,6 @@
 
 #include "conntrack/conntrack.h"
 #include "conntrack/judge.h"
-#include "conntrack/destination.h"
 #include "conntrack/reset.h"
 #include "net/fair.h"
 #include "net/served.h"
@@ -15,6 +14,7 @@
 #include "packet/icmp_error.h"
 #include "packet/options4.h"
 #include "packet/reassembly.h"
+#include "policy/destination.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
 #include "tftp/tftp.h"
@@ -172,7 +172,7 @@ static void refuse_at_name_server(struct gateway *gateway, struct port *from,
 	port_drop(from, DROP_POLICY, 1);
 }
 
-/* Policy denied @packet. Where names are filtered, programs are to fail at once. */
+/* Policy denied @packet. Where names are filtered, programs should fail at once. */
 static void refuse_denied(struct gateway *gateway, mac_t mac, const struct packet *packet)
 {
 	bool multicast =

@@ -16,7 +16,8 @@
  * neither DHCP nor DHCPv6, and lets the uplinks' server messages pass to its guests. It serves
  * again when it has not heard the older one for OTHER_GATEWAY_LOST.
  *
- * Any guest could send such a frame, so at other ports it is reported, but nothing yields to it.
+ * Any guest could send such a frame, so at other ports it is reported, but nothing yields to it. On
+ * a network with an uplink the guard drops it there: beyond the uplink it would be believed.
  *
  *     0  destination, broadcast      14  "usernet gateway", then the version, 1
  *     6  source, of this use alone   30  start, microseconds of wall time; 0: never yields
@@ -27,7 +28,7 @@ struct outbox;
 struct port;
 struct user_config;
 
-#define OTHER_GATEWAY_ETHERTYPE 0x88b6 /* IEEE 802 local experimental ethertype 2 */
+#define OTHER_GATEWAY_ETHERTYPE ETHERTYPE_GATEWAY
 #define OTHER_GATEWAY_FRAME     60
 #define OTHER_GATEWAY_PERIOD    (10 * USEC_PER_SEC)
 #define OTHER_GATEWAY_LOST      (35 * USEC_PER_SEC)

@@ -205,22 +205,14 @@ bool gateway_is_name_server(const struct gateway *gateway, const struct in6_addr
 
 struct dns_client dns_client_of(const struct packet *packet, mac_t mac, unsigned port_id)
 {
-	struct dns_client client = {
+	return (struct dns_client){
 		.mac = mac,
 		.port_id = port_id,
-		.v6 = packet->v6,
 		.src_port = packet->sport,
 		.dst_port = packet->dport,
+		.src = packet->src,
+		.dst = packet->dst,
 	};
-
-	if (packet->v6) {
-		client.src = packet->src;
-		client.dst = packet->dst;
-	} else {
-		memcpy(&client.src, &packet->src.s6_addr[12], 4);
-		memcpy(&client.dst, &packet->dst.s6_addr[12], 4);
-	}
-	return client;
 }
 
 void serve_dns(struct gateway *gateway, struct port *from, mac_t mac, const struct packet *packet)
@@ -239,7 +231,6 @@ static void on_dns_answer(void *data, const struct dns_client *client, const uin
 	struct udp_address address = {
 		.eth_src = gateway->mac,
 		.eth_dst = client->mac,
-		.v6 = client->v6,
 		.src = client->dst,
 		.dst = client->src,
 		.sport = client->dst_port,

@@ -14,6 +14,7 @@
 
 #include "base/checksum.h"
 #include "base/file.h"
+#include "base/pass_fd.h"
 #include "net/offload.h"
 
 static bool fail(GError **error, int code, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -111,15 +112,9 @@ bool tap_device_adopt(struct tap_device *device, int fd, enum tap_vnet_hdr vnet_
 
 int tap_device_receive(int fd, GError **error)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.room = {0}};
 	char byte;
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	const struct cmsghdr *header;
 	int got = -1;
 
 	if (poll(&wait, 1, TAP_HELPER_WAIT) == 0) {
@@ -127,14 +122,7 @@ int tap_device_receive(int fd, GError **error)
 		     TAP_HELPER_WAIT / 1000);
 		return -1;
 	}
-	msg.msg_control = control.room;
-	msg.msg_controllen = sizeof(control.room);
-	if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) > 0) {
-		header = CMSG_FIRSTHDR(&msg);
-		if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-		    header->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(&got, CMSG_DATA(header), sizeof(int));
-	}
+	take_fd(fd, &iov, 1, &got, MSG_DONTWAIT);
 	if (got < 0)
 		fail(error, EIO, "the helper gave no tap; it says why on standard error");
 	return got;

@@ -225,6 +225,9 @@ struct dissect dissect_frame(const struct frame *frame)
 	case ETHERTYPE_V6:
 		d = dissect_v6(r);
 		break;
+	case ETHERTYPE_GATEWAY:
+		d = kind(DISSECT_GATEWAY);
+		break;
 	default:
 		d = kind(DISSECT_NOTHING);
 	}

@@ -16,6 +16,8 @@
 enum {
 	ETHERTYPE_CTAG = 0x8100, /* IEEE 802.1Q */
 	ETHERTYPE_STAG = 0x88a8, /* IEEE 802.1ad */
+	/* IEEE 802 local experimental ethertype 2: gateway/other_gateway.h */
+	ETHERTYPE_GATEWAY = 0x88b6,
 
 	PORT_DHCP_SERVER = 67, /* RFC 2131 4.1 */
 	PORT_DHCP_CLIENT = 68,
@@ -43,6 +45,7 @@ enum dissect_kind {
 	DISSECT_ARP,       /* mac, v4 */
 	DISSECT_NEIGHBOUR, /* v6 */
 	DISSECT_SERVER,    /* DHCP or DHCPv6 server, router advertisement, ICMP redirect */
+	DISSECT_GATEWAY,   /* a gateway's announcement to others */
 };
 
 struct dissect {

@@ -282,6 +282,15 @@ static bool pass_source(struct guard *guard, struct port *from, mac_t src, const
 	return refuse(from, DROP_SPOOFED);
 }
 
+static bool has_uplink(const struct network *network)
+{
+	list_for_each (netdev, &network->netdevs, struct netdev, link) {
+		if (netdev->uplink && !list_empty(&netdev->ports))
+			return true;
+	}
+	return false;
+}
+
 bool guard_pass(void *data, struct port *from, const struct frame *frame)
 {
 	struct guard *guard = data;
@@ -305,6 +314,9 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 		return refuse_mac(guard, from, src, holder);
 	d = guard_must_see(frame) ? dissect_frame(frame)
 				  : (struct dissect){.src = dissect_source(frame)};
+	/* In any VLAN: an uplink may strip the tag. */
+	if (d.kind == DISSECT_GATEWAY && !from->uplink && has_uplink(guard->network))
+		return refuse(from, DROP_ROGUE_SERVER);
 	/* Another VLAN has its own addresses and servers. An open port may strip tags, however. */
 	if (elsewhere && from->vlans.filters && d.kind != DISSECT_BAD)
 		d.kind = DISSECT_NOTHING;
@@ -323,6 +335,7 @@ bool guard_pass(void *data, struct port *from, const struct frame *frame)
 	case DISSECT_SERVER:
 		return guard->gateway_mac ? refuse(from, DROP_ROGUE_SERVER) : true;
 	case DISSECT_CLIENT:
+	case DISSECT_GATEWAY:
 	case DISSECT_NOTHING:
 		break;
 	}

@@ -21,6 +21,8 @@
  *     with one MAC also pass, and are reported (moves.h).
  *   - DHCP and DHCPv6 server messages, router advertisements and redirects (ICMP and ICMPv6) come
  *     only from the gateway. On a network without a gateway they pass.
+ *   - Where there is an uplink, gateways' announcements (gateway/other_gateway.h) come only from
+ *     uplinks and the gateway.
  *   - ARP, neighbour discovery and source addresses do not claim an address of the gateway, one
  *     reserved for another guest, or one that a guest holds at another active port: the first
  *     claim counts (RFC 6620), a lease always.
@@ -115,7 +117,7 @@ static inline bool guard_must_see(const struct frame *frame)
 	}
 	/* Below 1536 it is a length (IEEE 802.3), and a SNAP header may follow. */
 	return type == ETHERTYPE_ARP_ || type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG ||
-	       type < 1536;
+	       type == ETHERTYPE_GATEWAY || type < 1536;
 }
 
 #endif

@@ -52,7 +52,7 @@ static bool choose(const struct outgoing *outgoing, bool v6, struct sockaddr_any
 
 static void warn_of(const struct outgoing *outgoing, const char *whose, bool v6)
 {
-	g_autofree char *name = NULL;
+	char name[INET6_ADDRSTRLEN];
 	struct sockaddr_any addr;
 	autofd int fd = -1;
 
@@ -61,10 +61,10 @@ static void warn_of(const struct outgoing *outgoing, const char *whose, bool v6)
 	fd = socket(addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, &addr.sa, addr.len) == 0)
 		return;
-	name = sockaddr_format(&addr);
-	log_warning(
-		"%s: outgoing= %s is not an address of this host now: nothing can leave from it",
-		whose, name);
+	inet_ntop(addr.sa.sa_family, v6 ? (const void *)&outgoing->v6 : (const void *)&outgoing->v4,
+		  name, sizeof(name));
+	log_warning("%s: outgoing=%s is not an address of this host now: nothing can leave from it",
+		    whose, name);
 }
 
 void outgoing_warn(const struct outgoing *outgoing, const char *whose)

@@ -76,6 +76,10 @@ bool rewrite_add(struct rewrite *rewrite, struct port *to, uint16_t vlan, const 
 	struct frame *out;
 	uint8_t *room;
 
+	if (how == VLAN_POP && vlan_hides_another(frame)) {
+		port_drop(to, DROP_VLAN, 1);
+		return true;
+	}
 	if (!rewrite->frames)
 		rewrite->frames = g_new(struct frame, REWRITE_MAX);
 	if (rewrite->n + OFFLOAD_PIECES_MAX > REWRITE_MAX)

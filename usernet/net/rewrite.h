@@ -25,7 +25,8 @@ struct rewrite {
 bool rewrite_is_needed(const struct port *to, uint16_t vlan, const struct frame *frame);
 /*
  * Appends to rewrite::frames what @to takes for @frame. False: no room; take the frames, set n to 0
- * and call it again. A frame whose headers contradict its marks is dropped and counted at @to.
+ * and call it again. A frame whose headers contradict its marks, or that would lose one tag and
+ * keep another, is dropped and counted at @to.
  */
 bool rewrite_add(struct rewrite *rewrite, struct port *to, uint16_t vlan,
 		 const struct frame *frame);

@@ -17,7 +17,7 @@ enum loopback_mode { LOOPBACK_ON, LOOPBACK_OFF, LOOPBACK_PORTS };
 
 /*
  * policy=: rules alone; "sandbox": what no rule allows is denied, and the keys that close the host
- * are set (ctl/options/user.c); "learn": what guests open is noted (conntrack/learned.h).
+ * are set (ctl/options/user.c); "learn": what guests open is noted (policy/learned.h).
  */
 enum policy_mode { POLICY_MODE_RULES, POLICY_MODE_SANDBOX, POLICY_MODE_LEARN };
 
@@ -48,6 +48,7 @@ struct user_config {
 	const char *const *host_search;
 	/* Use that list, and ask the host's servers for single labels and .local too. */
 	bool dns_host_search;
+	const char *http; /* the directory that is served by HTTP */
 	const char *tftp, *tftp_server_name, *bootfile;
 	const struct boot_file *boot_files; /* by architecture; NULL: none */
 	const char *const *boot_params;     /* DHCPv6 option 60; NULL-terminated, may be NULL */

@@ -50,6 +50,17 @@ static inline uint16_t vlan_of_tag(const struct frame *frame)
 	return (uint16_t)((frame->data[14] & 0xf) << 8 | frame->data[15]);
 }
 
+/*
+ * Does the frame carry a second tag behind the first? Without the first, the frame would be of
+ * another VLAN at the switch behind a port.
+ */
+static inline bool vlan_hides_another(const struct frame *frame)
+{
+	struct frame inner = {.data = frame->data + VLAN_TAG, .len = frame->len - VLAN_TAG};
+
+	return vlan_is_tagged(frame) && vlan_is_tagged(&inner) && vlan_of_tag(&inner);
+}
+
 /* The VLAN of a frame received at a port with @vlans; VLAN_NONE: it may not pass. */
 static inline uint16_t vlan_of(const struct vlans *vlans, const struct frame *frame)
 {

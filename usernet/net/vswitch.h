@@ -13,7 +13,7 @@
  *
  * Consecutive frames for one port are passed in one send. Broadcast, multicast and unknown unicast
  * go to every other port. A frame is never sent back to its own port. Stations belong to their VLAN
- * (vlan.h). What a port cannot take as it is, is copied for it (rewrite.h).
+ * (vlan.h). A frame that a port cannot take as it is, is copied for it (rewrite.h).
  */
 struct chunk_pool;
 struct fair;

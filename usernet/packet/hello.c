@@ -113,7 +113,7 @@ static enum hello read_tls(struct dns_name *name, struct reader r)
 
 		if (hello != HELLO_MORE)
 			return hello;
-		/* What is there of a header must be right, so that others are told at once. */
+		/* Check what has come of the header, so that other protocols are known at once. */
 		if ((r.rem > 0 && r.p[0] != RECORD_HANDSHAKE) || (r.rem > 1 && r.p[1] != 3))
 			return HELLO_NAMELESS;
 		if (r.rem < RECORD_HEADER)
@@ -218,7 +218,7 @@ static enum hello read_http(struct dns_name *name, struct reader r)
 	const uint8_t *line;
 	size_t len;
 
-	/* Anything else than a method is told at once. */
+	/* Anything but a method is recognised at once. */
 	for (size_t i = 0; i < r.rem && r.p[i] != ' '; i++) {
 		if (!is_token(r.p[i]) || i > 32)
 			return HELLO_NAMELESS;

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "base/address.h"
 #include "base/checksum.h"
 #include "packet/packet.h"
 
@@ -13,11 +14,16 @@ struct outbox;
 
 struct udp_address {
 	mac_t eth_src, eth_dst;
-	bool v6;
-	struct in6_addr src, dst; /* IPv4: in the first four bytes */
+	struct in6_addr src, dst; /* both v4-mapped, or both IPv6 */
 	uint16_t sport, dport;    /* host order */
 	uint8_t tos;              /* IPv4 type of service, IPv6 traffic class */
+	bool whole;               /* IPv4: it must not be cut into fragments */
 };
+
+static inline bool udp_is_v6(const struct udp_address *address)
+{
+	return !address_is_v4(&address->dst);
+}
 
 static inline size_t udp_headers_len(bool v6)
 {

@@ -47,7 +47,7 @@ void nat_free(struct nat *nat);
 void nat_begin(struct nat *nat);
 /*
  * A packet from the guest with @mac at @port: allowed, whole and without urgent data
- * (destination.h). Borrowed for the call.
+ * (policy/destination.h). Borrowed for the call.
  */
 void nat_input(struct nat *nat, struct port *port, mac_t mac, const struct packet *packet);
 /* Resets @conn, which policy no longer allows, at both ends. */

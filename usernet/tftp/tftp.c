@@ -31,7 +31,6 @@ enum state { FREE, GREETED, SENDING, OVER };
 
 struct transfer {
 	enum state state;
-	struct in6_addr peer, own; /* as in packets */
 	struct udp_address to;
 	unsigned port_id;
 	uint64_t request; /* hash of the request */
@@ -43,12 +42,13 @@ struct transfer {
 	struct tftp_cursor base; /* the file position after it */
 	unsigned in_flight;      /* blocks sent after it */
 	bool last;               /* the last of these ends the file */
+	bool behind;             /* it was sent this turn, and has moved on since */
 	unsigned tries;
 	usec_t heard, sent, due;
 };
 
 struct tftp {
-	struct tftp_folder *folder;
+	struct folder *folder;
 	struct outbox *outbox;
 	unsigned mtu;
 	unsigned n_known; /* transfers not FREE */
@@ -68,7 +68,7 @@ struct asked {
 
 struct tftp *tftp_new(const char *dir, unsigned mtu, struct outbox *outbox, GError **error)
 {
-	struct tftp_folder *folder = tftp_folder_open(dir, error);
+	struct folder *folder = folder_open("tftp", dir, error);
 	struct tftp *tftp;
 
 	if (!folder)
@@ -93,7 +93,7 @@ void tftp_free(struct tftp *tftp)
 		if (is_under_way(&tftp->transfers[i]))
 			close(tftp->transfers[i].fd);
 	}
-	tftp_folder_close(tftp->folder);
+	folder_close(tftp->folder);
 	g_free(tftp);
 }
 
@@ -106,8 +106,8 @@ static struct transfer *find(const struct tftp *tftp, const struct packet *packe
 		const struct transfer *t = &tftp->transfers[i];
 
 		if (t->state != FREE && t->to.dport == packet->sport && t->to.sport == own_port &&
-		    IN6_ARE_ADDR_EQUAL(&t->peer, &packet->src) &&
-		    IN6_ARE_ADDR_EQUAL(&t->own, &packet->dst))
+		    IN6_ARE_ADDR_EQUAL(&t->to.dst, &packet->src) &&
+		    IN6_ARE_ADDR_EQUAL(&t->to.src, &packet->dst))
 			return (struct transfer *)t;
 	}
 	return NULL;
@@ -197,6 +197,7 @@ static void send_window(struct tftp *tftp, struct transfer *t, usec_t now)
 
 	t->in_flight = 0;
 	t->last = false;
+	t->behind = false;
 	t->sent = now;
 	while (t->in_flight < t->window && !t->last) {
 		ssize_t n = tftp_content_read(t->fd, t->netascii, &cursor,
@@ -238,22 +239,14 @@ static void send_state(struct tftp *tftp, struct transfer *t, usec_t now)
 
 static struct udp_address answer_to(const struct packet *packet, mac_t mac)
 {
-	struct udp_address to = {
+	return (struct udp_address){
 		.eth_src = mac_read(packet->frame),
 		.eth_dst = mac,
-		.v6 = packet->v6,
+		.src = packet->dst,
+		.dst = packet->src,
 		.sport = packet->dport,
 		.dport = packet->sport,
 	};
-
-	if (packet->v6) {
-		to.src = packet->dst;
-		to.dst = packet->src;
-	} else {
-		memcpy(&to.src, &packet->dst.s6_addr[12], 4);
-		memcpy(&to.dst, &packet->src.s6_addr[12], 4);
-	}
-	return to;
 }
 
 static uint16_t choose_port(const struct tftp *tftp, const struct packet *packet)
@@ -277,8 +270,8 @@ static void refuse(struct tftp *tftp, struct asked *asked, enum tftp_error code,
 static void grant(const struct tftp *tftp, struct transfer *t, const struct tftp_request *request,
 		  uint64_t size)
 {
-	unsigned headers = (t->to.v6 ? 40 : 20) + 8 + TFTP_HEADER;
-	unsigned largest = CLAMP(tftp->mtu - headers, TFTP_BLOCK_MIN, TFTP_BLOCK_MAX);
+	size_t headers = udp_headers_len(udp_is_v6(&t->to)) - ETH_HEADER + TFTP_HEADER;
+	unsigned largest = CLAMP(tftp->mtu - (unsigned)headers, TFTP_BLOCK_MIN, TFTP_BLOCK_MAX);
 
 	t->grant = (struct tftp_grant){
 		.block_size = MIN(request->block_size, largest),
@@ -299,8 +292,8 @@ static bool is_repeated(struct tftp *tftp, const struct asked *asked, uint64_t h
 		struct transfer *t = &tftp->transfers[i];
 
 		if (!is_under_way(t) || t->to.dport != asked->packet->sport ||
-		    !IN6_ARE_ADDR_EQUAL(&t->peer, &asked->packet->src) ||
-		    !IN6_ARE_ADDR_EQUAL(&t->own, &asked->packet->dst))
+		    !IN6_ARE_ADDR_EQUAL(&t->to.dst, &asked->packet->src) ||
+		    !IN6_ARE_ADDR_EQUAL(&t->to.src, &asked->packet->dst))
 			continue;
 		if (t->request == hash && t->acked == 0) {
 			send_state(tftp, t, asked->now);
@@ -319,7 +312,7 @@ static void begin(struct tftp *tftp, struct asked *asked, uint64_t hash)
 	const char *why;
 	uint64_t size;
 	struct transfer *t;
-	int fd = tftp_folder_open_file(tftp->folder, request->name, &size, &code, &why);
+	int fd = tftp_open_file(tftp->folder, request->name, &size, &code, &why);
 
 	if (fd < 0) {
 		refuse(tftp, asked, code, why);
@@ -333,8 +326,6 @@ static void begin(struct tftp *tftp, struct asked *asked, uint64_t hash)
 	}
 	asked->to.sport = choose_port(tftp, packet);
 	*t = (struct transfer){
-		.peer = packet->src,
-		.own = packet->dst,
 		.to = asked->to,
 		.port_id = asked->from->id,
 		.request = hash,
@@ -423,6 +414,12 @@ static void on_ack(struct tftp *tftp, struct transfer *t, uint16_t block, usec_t
 		t->heard = now;
 		t->tries = 0;
 	}
+	/* A turn sends one window of it: each of many ACKs would ask for another. */
+	if (!greeted && t->sent == now) {
+		t->behind = true;
+		t->due = now;
+		return;
+	}
 	send_state(tftp, t, now);
 }
 
@@ -483,6 +480,8 @@ void tftp_run(struct tftp *tftp, usec_t now)
 			continue;
 		if (t->state == OVER) {
 			forget(tftp, t);
+		} else if (t->behind) {
+			send_state(tftp, t, now);
 		} else if (++t->tries >= TFTP_TRIES) {
 			log_debug("tftp: " MAC_FMT " does not answer; its transfer ends",
 				  MAC_ARGS(t->to.eth_dst));

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "packet/icmp_error.h"
+#include "packet/ip_header.h"
 #include "udp/udp_priv.h"
 
 /*
@@ -183,31 +184,16 @@ static bool next_report(int fd, struct report *report)
 static size_t rebuild(uint8_t *ip, const struct conn *conn, const struct report *report)
 {
 	bool v6 = !address_is_v4(&conn->key.guest), ping = conn->key.proto != IPPROTO_UDP;
-	size_t l4 = v6 ? 40 : 20, transport = ping ? 0 : 8, len = transport + report->len;
+	size_t l4 = ip_header_len(v6), transport = ping ? 0 : 8, len = transport + report->len;
+	const struct ip_header quoted = {
+		.src = conn->key.guest,
+		.dst = conn->key.peer,
+		.proto = conn->key.proto,
+		.hops = 1,
+	};
 	uint8_t *header = ip + l4;
 
-	memset(ip, 0, l4);
-	if (v6) {
-		ip[0] = 0x60;
-		packet_put16(ip + 4, (uint16_t)len);
-		ip[6] = conn->key.proto;
-		ip[7] = 1;
-		memcpy(ip + 8, &conn->key.guest, 16);
-		memcpy(ip + 24, &conn->key.peer, 16);
-	} else {
-		struct in_addr src = address_v4(&conn->key.guest),
-			       dst = address_v4(&conn->key.peer);
-		uint16_t check;
-
-		ip[0] = 0x45;
-		packet_put16(ip + 2, (uint16_t)(l4 + len));
-		ip[8] = 1;
-		ip[9] = conn->key.proto;
-		memcpy(ip + 12, &src, 4);
-		memcpy(ip + 16, &dst, 4);
-		check = csum_fold(csum_add(0, ip, 20));
-		memcpy(ip + 10, &check, 2);
-	}
+	ip_header_put(ip, &quoted, len);
 	memcpy(header + transport, report->data, report->len);
 	if (!ping) {
 		packet_put16(header, conn->key.guest_port);
@@ -225,7 +211,7 @@ static size_t rebuild(uint8_t *ip, const struct conn *conn, const struct report 
 	return l4 + len;
 }
 
-/* Only errors are told (RFC 792, RFC 4443 2.1); a "too big" needs its MTU. */
+/* Only errors are passed on (RFC 792, RFC 4443 2.1); a "too big" needs its MTU. */
 static bool is_told(const struct sock_extended_err *error, bool v6)
 {
 	if (v6)

@@ -11,13 +11,11 @@
 #include "udp/socket.h"
 
 /*
- * The way of a datagram:
+ * The way of a datagram: udp_run() reads a batch (row.c), unless the guest's port is congested:
+ * then it waits in the kernel. take() holds it if the guest is not there (hold.h), else deliver()
+ * finds or opens its session, and puts it into the outbox as the guest sees it.
  *
- *     udp_run()    reads a batch (row.c), unless the guest's port is congested: then it waits in
- * the kernel take()       holds it if the guest is not there (hold.h), else deliver()    finds or
- * opens its session, and puts it into the outbox as the guest sees it
- *
- * and back, from the gateway's gateway_serve(): udp_forwards_match(), then udp_forwards_answer().
+ * And back, from the gateway's gateway_serve(): udp_forwards_match(), then udp_forwards_answer().
  */
 #define HEARD_TRUSTED (60 * USEC_PER_SEC) /* after which the guest is asked for again */
 #define ASK_INTERVAL  (1 * USEC_PER_SEC)  /* RFC 1122 2.3.2.1: limit per address */
@@ -149,9 +147,8 @@ static struct udp_session *session_for(struct udp_forward *forward, mac_t mac,
 	*address = (struct udp_address){
 		.eth_src = forwards->udp->mac,
 		.eth_dst = mac,
-		.v6 = !IN6_IS_ADDR_V4MAPPED(&session->flow.guest),
-		.src = udp_bare(&session->flow.peer),
-		.dst = udp_bare(&session->flow.guest),
+		.src = session->flow.peer,
+		.dst = session->flow.guest,
 		.sport = session->flow.peer_port,
 		.dport = session->flow.guest_port,
 	};
@@ -318,7 +315,7 @@ struct udp_forward *udp_forward_add(struct udp_forwards *forwards,
 				    "use: raise the limit of open files (ulimit -n)");
 		return NULL;
 	}
-	fd = udp_socket_open(&spec->host, bound, error);
+	fd = udp_socket_open(&spec->host, spec->early, bound, error);
 	if (fd < 0) {
 		charge_give(forwards->charge, CHARGE_FDS, 1);
 		return NULL;

@@ -32,6 +32,7 @@ struct udp_forward_spec {
 	struct sockaddr_any host;  /* inet or inet6; port 0: the kernel chooses */
 	struct sockaddr_any guest; /* inet or inet6; the any address: not known yet */
 	bool masquerade;
+	bool early; /* the host may not have its address yet: socket_bind_early() */
 };
 
 /* NULL: @error says why, and which program has the port. *@bound: the address it listens at. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conntrack/conntrack.h"
 #include "packet/echo.h"
+#include "packet/ip_header.h"
 #include "packet/segment.h"
 #include "udp/udp_priv.h"
 
@@ -8,7 +9,6 @@
  * From host sockets to guests: finds the conn of what a socket received, and builds the guest's
  * frames.
  */
-#define HOP_LIMIT 64
 
 /* --- the conn --- */
 
@@ -61,24 +61,13 @@ static struct conn *conn_of(struct udp_socket *socket, const struct udp_message 
 
 /* --- frames --- */
 
-struct in6_addr udp_bare(const struct in6_addr *addr)
-{
-	struct in6_addr out = {0};
-
-	if (!address_is_v4(addr))
-		return *addr;
-	memcpy(&out, &addr->s6_addr[12], 4);
-	return out;
-}
-
 static void deliver_udp(struct udp *udp, const struct conn *conn, unsigned i)
 {
 	struct udp_address address = {
 		.eth_src = udp->mac,
 		.eth_dst = conn->mac,
-		.v6 = !address_is_v4(&conn->key.guest),
-		.src = udp_bare(&conn->key.peer),
-		.dst = udp_bare(&conn->key.guest),
+		.src = conn->key.peer,
+		.dst = conn->key.guest,
 		.sport = conn->key.peer_port,
 		.dport = conn->key.guest_port,
 	};
@@ -98,7 +87,7 @@ static void deliver_echo(struct udp *udp, const struct conn *conn, unsigned i)
 		.dst = conn->key.guest,
 		.ident = conn->key.guest_port,
 		.tos = message->tos,
-		.ttl = message->ttl > 1 ? (uint8_t)(message->ttl - 1) : HOP_LIMIT,
+		.ttl = message->ttl > 1 ? (uint8_t)(message->ttl - 1) : IP_HOP_LIMIT,
 	};
 	size_t headers = echo_headers_len(!address_is_v4(&conn->key.guest));
 	struct frame whole = {frame, (uint32_t)headers + message->len};

@@ -234,7 +234,7 @@ void udp_message_copy(const struct udp_receiver *receiver, unsigned i, uint8_t *
 static void deliver_large(struct udp_receiver *receiver, unsigned i, uint32_t at, uint32_t len,
 			  struct outbox *outbox, const struct udp_address *address)
 {
-	size_t headers = udp_headers_len(address->v6);
+	size_t headers = udp_headers_len(udp_is_v6(address));
 	struct frame frame = {receiver->whole, (uint32_t)(headers + len)};
 	struct packet packet;
 	enum drop_reason why;
@@ -252,7 +252,8 @@ void udp_message_deliver(struct udp_receiver *receiver, unsigned i, struct outbo
 			 struct udp_address *address)
 {
 	const struct udp_message *message = &receiver->messages[i];
-	size_t headers = udp_headers_len(address->v6), most = ETH_HEADER + receiver->mtu - headers;
+	size_t headers = udp_headers_len(udp_is_v6(address)),
+	       most = ETH_HEADER + receiver->mtu - headers;
 	uint32_t segment = message->segment ? message->segment : message->len;
 
 	address->tos = message->tos;

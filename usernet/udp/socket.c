@@ -33,9 +33,11 @@ static bool ask_for_tos(int fd, int family)
 				  : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
 }
 
-int udp_socket_open(const struct sockaddr_any *host, struct sockaddr_any *bound, GError **error)
+int udp_socket_open(const struct sockaddr_any *host, bool early, struct sockaddr_any *bound,
+		    GError **error)
 {
-	autofd int fd = socket_bind(host, SOCK_DGRAM, error);
+	autofd int fd = early ? socket_bind_early(host, SOCK_DGRAM, error)
+			      : socket_bind(host, SOCK_DGRAM, error);
 
 	if (fd < 0)
 		return -1;

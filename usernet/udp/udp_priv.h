@@ -185,8 +185,6 @@ void udp_unpark(struct udp *udp);
 
 /* udp_host::read of a guest's socket. */
 size_t udp_socket_read(struct udp_host *host);
-/* IPv4 addresses in the first four bytes, as in struct udp_address. */
-struct in6_addr udp_bare(const struct in6_addr *addr);
 
 /* --- error.c --- */
 

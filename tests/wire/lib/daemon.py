@@ -77,7 +77,13 @@ class Folder:
         for base, folders, _ in os.walk(self.path):
             for name in folders:
                 os.chmod(os.path.join(base, name), 0o700)
-        shutil.rmtree(self.path)
+
+        def gone(_, path, error):
+            # A program that is ending, as a VDE switch, removes files of its own meanwhile.
+            if not issubclass(error[0], FileNotFoundError):
+                raise error[1].with_traceback(error[2])
+
+        shutil.rmtree(self.path, onerror=gone)
 
     def __enter__(self):
         return self

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ctl/attachment.h"
+#include "ctl/fd_names.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/user.h"
@@ -35,13 +36,43 @@ static struct config_entry *find_user(const struct config *config)
 	return NULL;
 }
 
+/* The number of the descriptor that was passed for a netdev; -1: none. */
+static int passed_fd(const struct config_entry *entry)
+{
+	static const char *const keys[] = {"fd", "addr.str", "local.str"};
+	int fd;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const char *text = optstr_get(entry->opts, keys[i]);
+
+		if (text && fd_number_parse(text, &fd))
+			return fd;
+	}
+	return -1;
+}
+
+/* A descriptor is read by one netdev. @n: the entry's position. */
+static bool check_fd(const struct config *config, guint n, GError **error)
+{
+	int fd = passed_fd(g_ptr_array_index(config->netdevs, n));
+
+	for (guint i = 0; fd >= 0 && i < n; i++) {
+		const struct config_entry *other = g_ptr_array_index(config->netdevs, i);
+
+		if (passed_fd(other) == fd)
+			return error_usage(error, "file descriptor %d is netdev '%s''s already", fd,
+					   other->name);
+	}
+	return true;
+}
+
 static bool check_netdevs(struct config *config, GError **error)
 {
 	const struct config_entry *user = NULL;
 
 	for (guint i = 0; i < config->netdevs->len; i++) {
 		struct config_entry *entry = g_ptr_array_index(config->netdevs, i);
-		bool ok = config_check_entry("netdev", entry, error);
+		bool ok = config_check_entry("netdev", entry, error) && check_fd(config, i, error);
 
 		if (ok && is_user(entry)) {
 			if (user)

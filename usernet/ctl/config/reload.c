@@ -78,8 +78,9 @@ static void reload_settings(struct reload *reload)
 	for (const struct opt_spec *spec = setting_specs; spec->key; spec++) {
 		if (optstr_same(old->said, next->said, spec))
 			continue;
-		if (!strcmp(spec->key, "log-level")) {
-			reload_report(reload->applied, "network", NULL, "action", "log-level");
+		/* Without its default netdevs the new configuration is without them already. */
+		if (!strcmp(spec->key, "log-level") || !strcmp(spec->key, "no-default-netdevs")) {
+			reload_report(reload->applied, "network", NULL, "action", spec->key);
 			continue;
 		}
 		reload_report(reload->restart, "network", NULL, "key", spec->key);
@@ -115,10 +116,13 @@ static void remove_netdevs(struct reload *reload)
 		struct config_entry *entry = config_find(reload->next, "netdev", id);
 
 		/*
-		 * It was added by command and then written to the file: now it belongs to the file.
+		 * It was added by command and then written to the file: now it belongs to the file,
+		 * and no longer ends with its client.
 		 */
-		if (entry && attachment->origin == ORIGIN_LIVE)
+		if (entry && attachment->origin == ORIGIN_LIVE) {
 			attachment->origin = ORIGIN_FILE;
+			attachment->session = NULL;
+		}
 		if (attachment->origin != ORIGIN_FILE || stays(attachment, entry))
 			continue;
 		control_del_netdev(reload->control, id, NULL);

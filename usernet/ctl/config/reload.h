@@ -9,11 +9,14 @@
  * Reads the configuration file again and applies what can change at run time:
  *
  *     netdevs     added and removed; one with changed keys is replaced, which disconnects its
- * guests user        forwards and rules (allow=, deny=) are added and removed one by one,
- *                 host-loopback= and host-addresses= apply at once; other keys need a restart
+ *                 guests
+ *     user        forwards and rules (allow=, deny=) are added and removed one by one,
+ *                 host-loopback=, host-addresses= and isolate= apply at once; other keys need a
+ *                 restart
  *     guests      added and removed; a changed one is replaced, except for its rules
  *     names       added and removed
- *     log-level   applies at once; the other keys of [network] need a restart
+ *     log-level, no-default-netdevs
+ *                 apply at once; the other keys of [network] need a restart
  *
  * Entries added by command and those of the command line stay. Entries removed by command are added
  * again if the file has them. An invalid file changes nothing.

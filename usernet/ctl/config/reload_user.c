@@ -46,7 +46,7 @@ static void forward_drop(void *rules, const char *canonical)
 
 static bool forward_add(void *rules, const char *text, GError **error)
 {
-	return forwards_add(rules, text, error);
+	return forwards_add_early(rules, text, error);
 }
 
 static void *guest_forwards_of(const struct attachment *user)

@@ -5,19 +5,19 @@
 #include <string.h>
 
 #include "conntrack/conntrack.h"
-#include "conntrack/policy_table.h"
 #include "ctl/control.h"
 #include "ctl/forwards.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/guests.h"
 #include "ctl/netdev_kind.h"
+#include "ctl/options/user.h"
 #include "ctl/records.h"
 #include "dns/zone.h"
 #include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/user_loopback.h"
-#include "ctl/options/user.h"
+#include "policy/table.h"
 
 static void free_key(void *data)
 {

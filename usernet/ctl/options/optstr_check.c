@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "ctl/options/optstr_priv.h"
 
+#define KEY_MAX 64 /* longer keys are compared with nothing */
+
 static const struct opt_spec *find_spec(const struct opt_spec *specs, const char *key)
 {
 	for (; specs->key; specs++) {
@@ -14,17 +16,58 @@ static const struct opt_spec *find_spec(const struct opt_spec *specs, const char
 	return NULL;
 }
 
+/* How many letters to insert, remove or change (Levenshtein); texts of KEY_MAX letters at most. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[KEY_MAX + 1];
+	size_t len = strlen(b);
+
+	for (unsigned j = 0; j <= len; j++)
+		row[j] = j;
+	for (unsigned i = 0; a[i]; i++) {
+		unsigned before = row[0];
+
+		row[0] = i + 1;
+		for (unsigned j = 1; j <= len; j++) {
+			unsigned changed = before + (a[i] != b[j - 1]);
+
+			before = row[j];
+			row[j] = MIN(changed, MIN(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[len];
+}
+
+/* The key that @key may be a misspelling of, or NULL. */
+static const char *similar(const struct opt_spec *specs, const char *key)
+{
+	unsigned least = strlen(key) < 4 ? 2 : 3;
+	const char *found = NULL;
+
+	for (; specs->key && strlen(key) <= KEY_MAX; specs++) {
+		unsigned n = strlen(specs->key) <= KEY_MAX ? distance(key, specs->key) : G_MAXUINT;
+
+		if (!specs->instead && n < least) {
+			least = n;
+			found = specs->key;
+		}
+	}
+	return found;
+}
+
 static bool fail_unexpected(GError **error, const char *kind, const struct opt_spec *specs,
 			    const char *also, const char *key)
 {
 	g_autoptr(GString) known = g_string_new(also);
+	const char *meant = similar(specs, key);
 
 	for (; specs->key; specs++) {
 		if (!specs->instead)
 			g_string_append_printf(known, "%s%s", known->len ? ", " : "", specs->key);
 	}
-	return error_usage(error, "Parameter '%s' is unexpected; %s knows %s", key, kind,
-			   known->str);
+	return error_usage(error, "Parameter '%s' is unexpected; %s knows %s%s%s%s", key, kind,
+			   known->str, meant ? "; did you mean '" : "", meant ? meant : "",
+			   meant ? "'?" : "");
 }
 
 /* QEMU's names of JSON types (QEMU qapi/qobject-input-visitor.c). */
@@ -104,6 +147,20 @@ static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec
 	return true;
 }
 
+/* Replaces the value at @i by the two that it stands for. */
+static void split(struct optstr *opts, guint i, const struct opt_spec *spec)
+{
+	struct opt *opt = &g_array_index(opts->list, struct opt, i), more;
+	char *two[2];
+
+	if (!spec->split || !spec->split(opt->value, two))
+		return;
+	more = (struct opt){.key = g_strdup(opt->key), .value = two[1], .form = opt->form};
+	g_free(opt->value);
+	opt->value = two[0];
+	g_array_insert_val(opts->list, i + 1, more);
+}
+
 /* @also: a key allowed in addition to @specs, or NULL. */
 static bool check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
 		  const char *also, GError **error)
@@ -130,6 +187,7 @@ static bool check(struct optstr *opts, const char *kind, const struct opt_spec *
 			return false;
 		if (!(spec->flags & OPT_REPEATS) && optstr_nth(opts, opt->key, 1))
 			return error_usage(error, "Parameter '%s' is given twice", opt->key);
+		split(opts, i, spec);
 	}
 	for (; specs->key; specs++) {
 		if ((specs->flags & OPT_REQUIRED) && !optstr_get(opts, specs->key))

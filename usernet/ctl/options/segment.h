@@ -6,11 +6,11 @@
 #include "net/vlan.h"
 
 /*
- * What every netdev for guests may say of its ports on the segment. Ours, not QEMU's.
+ * The keys of every netdev for guests that QEMU does not have.
  *
- *     isolate=on|off|GROUP  whom guests there reach beside the gateway: nobody, those of netdevs
- *                           that say off, or those of the same group. Without isolate= it is off,
- *                           or what the user netdev says
+ *     isolate=on|off|GROUP  which guests they reach, besides the gateway: none (on), those of
+ *                           netdevs with off, or those of the same group. Without isolate=: as the
+ *                           user netdev, else off
  *     vlan=N                the VLAN of untagged frames (net/vlan.h)
  *     trunk=N;FIRST..LAST   the VLANs that pass with their tag
  *     capture=FILE          a pcapng copy of the frames of its ports, until the network ends

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/error.h"
 #include "conntrack/conntrack.h"
-#include "conntrack/policy_table.h"
 #include "ctl/control.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/policies.h"
@@ -10,6 +9,7 @@
 #include "net/netdev.h"
 #include "net/network.h"
 #include "net/user_loopback.h"
+#include "policy/table.h"
 
 /* Commands for the policy: what guests may reach. */
 

@@ -7,9 +7,6 @@
 #include "base/portrange.h"
 #include "conntrack/conntrack.h"
 #include "conntrack/judge.h"
-#include "conntrack/learned.h"
-#include "conntrack/policy_table.h"
-#include "conntrack/verdicts.h"
 #include "ctl/control.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/qmp/command.h"
@@ -20,6 +17,9 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "policy/learned.h"
+#include "policy/table.h"
+#include "policy/verdicts.h"
 
 /* Commands that tell what the policy has done, and what it would do. */
 
@@ -204,6 +204,12 @@ static const char *why(const struct conntrack *conntrack, const struct judge_vie
 								       : "no rule allows it";
 }
 
+static bool is_local(const struct user_config *config, const struct in6_addr *addr)
+{
+	return address_is_v4(addr) ? user_config_has(config, address_v4(addr))
+				   : address_in_prefix(addr, &config->net6, config->net6_len);
+}
+
 static JsonObject *explain_conn(struct gateway *gateway, mac_t mac, uint8_t proto,
 				const struct in6_addr *addr, uint16_t port)
 {
@@ -213,6 +219,14 @@ static JsonObject *explain_conn(struct gateway *gateway, mac_t mac, uint8_t prot
 
 	judge_look(conntrack_judge(conntrack), mac, proto, addr, port, &view);
 	json_object_set_string_member(object, "protocol", query_protocol(proto));
+	/* Also the name server and guestfwd servers. Of these only the gateway has rules. */
+	if (is_local(gateway_config(gateway), addr) && !g_strcmp0(view.rule, "built-in")) {
+		json_object_set_string_member(object, "verdict", "allow");
+		json_object_set_string_member(object, "why",
+					      "on the network itself: rules do not apply there, "
+					      "isolate= may keep guests apart");
+		return object;
+	}
 	json_object_set_string_member(object, "verdict", view.allow ? "allow" : "deny");
 	if (view.rule)
 		json_object_set_string_member(object, "rule", view.rule);
@@ -233,6 +247,15 @@ static void explain_address(JsonObject *object, struct gateway *gateway, mac_t m
 		json_array_add_object_element(array,
 					      explain_conn(gateway, mac, protos[i], addr, port));
 	json_object_set_array_member(object, "connections", array);
+}
+
+/* Is @text NAME:PORT? Rules by name are asked for the name alone. */
+static bool is_name_and_port(const char *text)
+{
+	const char *colon = strchr(text, ':');
+	uint16_t port;
+
+	return colon && colon > text && *text != '[' && port_parse(colon + 1, 1, &port);
 }
 
 /* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443" */
@@ -282,7 +305,11 @@ static JsonNode *policy_explain(struct command_call *call, GError **error)
 	wrong = policy_name_parse(&name, target);
 	if (wrong || name.below || (strchr(target, '.') && !policy_name_looks_like(target))) {
 		json_object_unref(object);
-		error_usage(error, "'%s' is neither a name nor ADDRESS[:PORT]", target);
+		if (is_name_and_port(target))
+			error_usage(error, "'%s': a name has no port here; write %.*s", target,
+				    (int)strcspn(target, ":"), target);
+		else
+			error_usage(error, "'%s' is neither a name nor ADDRESS[:PORT]", target);
 		return NULL;
 	}
 	explain_name(object, network, gateway, mac, &name.name);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "policy/opened.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "net/mac.h"
+
+struct key {
+	mac_t mac;
+	struct in6_addr addr;
+};
+
+/* A name that stands for an address. */
+struct opening {
+	struct opening *next; /* of the same address; newest first */
+	struct key key;
+	struct policy_known *known; /* a reference */
+	usec_t until;
+	struct list guest_link; // guest::openings
+	struct list link;       // policy_open::openings
+};
+
+struct guest {
+	mac_t mac;
+	unsigned n;
+	struct list openings; // heads opening::guest_link; oldest first
+};
+
+struct policy_open {
+	GHashTable *addresses; /* &opening::key -> opening, the first of its address */
+	GHashTable *guests;    /* &guest::mac -> guest; only those with openings */
+	struct list openings;  // heads opening::link; oldest first
+	unsigned n;
+	uint64_t displaced;
+	struct policy_known *last;
+	struct log_limit full;
+};
+
+static guint key_hash(gconstpointer data)
+{
+	const struct key *key = data;
+
+	return (guint)hash_bytes(hash_mix(hash_seed() ^ key->mac), &key->addr, sizeof(key->addr));
+}
+
+static gboolean key_equal(gconstpointer a, gconstpointer b)
+{
+	const struct key *p = a, *q = b;
+
+	return p->mac == q->mac && memcmp(&p->addr, &q->addr, sizeof(p->addr)) == 0;
+}
+
+static guint mac_hash(gconstpointer key)
+{
+	return (guint)hash_mix(*(const mac_t *)key ^ hash_seed());
+}
+
+struct policy_open *policy_open_new(void)
+{
+	struct policy_open *open = g_new0(struct policy_open, 1);
+
+	open->addresses = g_hash_table_new(key_hash, key_equal);
+	open->guests = g_hash_table_new_full(mac_hash, g_int64_equal, NULL, g_free);
+	list_init(&open->openings);
+	return open;
+}
+
+static void known_free(void *data)
+{
+	struct policy_known *known = data;
+
+	g_ref_string_release(known->text);
+}
+
+static void known_put(struct policy_known *known)
+{
+	if (known)
+		g_rc_box_release_full(known, known_free);
+}
+
+struct policy_known *policy_open_name(struct policy_open *open, const struct dns_name *name)
+{
+	g_autofree char *text = NULL;
+
+	if (open->last && dns_name_equal(&open->last->name, name))
+		return open->last;
+	known_put(open->last);
+	text = dns_name_format(name);
+	open->last = g_rc_box_new0(struct policy_known);
+	open->last->name = *name;
+	open->last->text = g_ref_string_new(text);
+	return open->last;
+}
+
+static void unchain(struct policy_open *open, struct opening *opening)
+{
+	struct opening *first = g_hash_table_lookup(open->addresses, &opening->key),
+		       *before = first;
+
+	if (first != opening) {
+		while (before->next != opening)
+			before = before->next;
+		before->next = opening->next;
+		return;
+	}
+	/* The key is the first one's own. */
+	g_hash_table_remove(open->addresses, &opening->key);
+	if (opening->next)
+		g_hash_table_insert(open->addresses, &opening->next->key, opening->next);
+}
+
+static void end(struct policy_open *open, struct opening *opening)
+{
+	struct guest *guest = g_hash_table_lookup(open->guests, &opening->key.mac);
+
+	unchain(open, opening);
+	list_remove(&opening->guest_link);
+	list_remove(&opening->link);
+	open->n--;
+	if (--guest->n == 0)
+		g_hash_table_remove(open->guests, &opening->key.mac);
+	known_put(opening->known);
+	g_free(opening);
+}
+
+void policy_open_free(struct policy_open *open)
+{
+	list_for_each_safe (opening, &open->openings, struct opening, link)
+		end(open, opening);
+	known_put(open->last);
+	g_hash_table_destroy(open->addresses);
+	g_hash_table_destroy(open->guests);
+	g_free(open);
+}
+
+static void displace(struct policy_open *open, struct opening *opening, usec_t now)
+{
+	char mac[GUEST_MAC_TEXT];
+
+	if (opening->until > now) {
+		guest_mac_format(mac, opening->key.mac);
+		log_limited(&open->full,
+			    "policy: %s holds as many addresses open by name as it may: those of "
+			    "%s are closed to new connections",
+			    mac, opening->known->text);
+		open->displaced++;
+	}
+	end(open, opening);
+}
+
+static void make_room(struct policy_open *open, mac_t mac, struct opening *first, usec_t now)
+{
+	struct guest *guest = g_hash_table_lookup(open->guests, &mac);
+	struct opening *last = NULL;
+	unsigned n = 0;
+
+	for (struct opening *each = first; each; each = each->next, n++)
+		last = each;
+	if (n >= POLICY_OPEN_PER_ADDRESS)
+		displace(open, last, now);
+	else if (guest && guest->n >= POLICY_OPEN_PER_GUEST)
+		displace(open, list_first(&guest->openings, struct opening, guest_link), now);
+	else if (open->n >= POLICY_OPEN_MAX)
+		displace(open, list_first(&open->openings, struct opening, link), now);
+}
+
+static usec_t end_of(uint32_t ttl, usec_t now)
+{
+	return now + MIN(ttl, POLICY_OPEN_TTL_MAX) * USEC_PER_SEC + POLICY_OPEN_GRACE;
+}
+
+bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
+		       const struct dns_name *name, uint32_t ttl, usec_t now)
+{
+	struct key key = {.mac = mac, .addr = *addr};
+	struct opening *opening = g_hash_table_lookup(open->addresses, &key);
+	struct guest *guest;
+
+	/* Only the newest name keeps its place among those of the address. */
+	if (!opening || !dns_name_equal(&opening->known->name, name))
+		return false;
+	guest = g_hash_table_lookup(open->guests, &mac);
+	opening->until = MAX(opening->until, end_of(ttl, now));
+	list_remove(&opening->guest_link);
+	list_remove(&opening->link);
+	list_append(&guest->openings, &opening->guest_link);
+	list_append(&open->openings, &opening->link);
+	return true;
+}
+
+void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
+		     struct policy_known *known, uint32_t ttl, usec_t now)
+{
+	struct key key = {.mac = mac, .addr = *addr};
+	struct opening *first = g_hash_table_lookup(open->addresses, &key), *opening;
+	usec_t until = end_of(ttl, now);
+	struct guest *guest;
+
+	for (opening = first; opening; opening = opening->next) {
+		if (!dns_name_equal(&opening->known->name, &known->name))
+			continue;
+		/* An answer from a cache has less time left than the one before. */
+		until = MAX(until, opening->until);
+		end(open, opening);
+		break;
+	}
+	make_room(open, mac, g_hash_table_lookup(open->addresses, &key), now);
+	guest = g_hash_table_lookup(open->guests, &mac);
+	if (!guest) {
+		guest = g_new0(struct guest, 1);
+		guest->mac = mac;
+		list_init(&guest->openings);
+		g_hash_table_insert(open->guests, &guest->mac, guest);
+	}
+	first = g_hash_table_lookup(open->addresses, &key);
+	opening = g_new0(struct opening, 1);
+	opening->key = key;
+	opening->known = g_rc_box_acquire(known);
+	opening->until = until;
+	opening->next = first;
+	g_hash_table_replace(open->addresses, &opening->key, opening);
+	list_append(&guest->openings, &opening->guest_link);
+	list_append(&open->openings, &opening->link);
+	guest->n++;
+	open->n++;
+}
+
+unsigned policy_open_find(const struct policy_open *open, mac_t mac, const struct in6_addr *addr,
+			  usec_t now, const struct policy_known **names)
+{
+	struct key key = {.mac = mac, .addr = *addr};
+	const struct opening *opening;
+	unsigned n = 0;
+
+	if (!open->n)
+		return 0;
+	opening = g_hash_table_lookup(open->addresses, &key);
+	for (; opening; opening = opening->next) {
+		if (opening->until > now)
+			names[n++] = opening->known;
+	}
+	return n;
+}
+
+void policy_open_each(const struct policy_open *open, mac_t mac, usec_t now,
+		      void (*each)(void *data, const struct in6_addr *addr,
+				   const struct policy_known *known, usec_t left),
+		      void *data)
+{
+	struct guest *guest = g_hash_table_lookup(open->guests, &mac);
+
+	if (!guest)
+		return;
+	list_for_each (opening, &guest->openings, struct opening, guest_link) {
+		if (opening->until > now)
+			each(data, &opening->key.addr, opening->known, opening->until - now);
+	}
+}
+
+unsigned policy_open_count(const struct policy_open *open)
+{
+	return open->n;
+}
+
+uint64_t policy_open_displaced(const struct policy_open *open)
+{
+	return open->displaced;
+}

@@ -68,6 +68,14 @@ EXPLAINED = {
         'the handshake bounds the MSS from below',
     ('usernet/ctl/netdev_vxlan.c', 'clang-analyzer-core.UndefinedBinaryOperatorResult'):
         'parse_address() sets it when it is true',
+    ('tools/usernetctl.c', 'clang-analyzer-deadcode.DeadStores'):
+        'g_autofree reads it',
+    ('tools/ctl_log.c', 'clang-analyzer-deadcode.DeadStores'):
+        'a variable has a value from its declaration on',
+    ('tools/ctl_names.c', 'clang-analyzer-core.NullDereference'):
+        'guest_arguments() sets the error when it fails',
+    ('tools/ctl_run.c', 'clang-analyzer-core.CallAndMessage'):
+        'the version is read before; else the command has ended',
     ('usernet/ctl/statedir.c', 'clang-analyzer-core.NullDereference'):
         'statedir_path() and make() set the error when they fail',
 }

@@ -189,12 +189,19 @@ static void kill_the_rest(void)
 		(void)waitpid(-1, NULL, 0);
 }
 
-/* When to renew, in ms from now; -1: never. */
-static int renew_in(const struct inside *in)
+/* When to renew next (monotonic, in us); -1: never. A server may give a lease of no seconds. */
+static gint64 renew_at(const struct inside *in)
 {
 	if (in->dhcp.fd < 0 || in->dhcp.lease.seconds == G_MAXUINT32)
 		return -1;
-	return (int)MIN(in->dhcp.lease.seconds / 2, 86400u) * 1000;
+	return g_get_monotonic_time() +
+	       (gint64)CLAMP(in->dhcp.lease.seconds / 2, 1, 86400) * G_USEC_PER_SEC;
+}
+
+/* In ms, rounded up; -1: never. */
+static int until(gint64 at)
+{
+	return at < 0 ? -1 : (int)((MAX(at - g_get_monotonic_time(), 0) + 999) / 1000);
 }
 
 static int reap(pid_t command, bool *ended)
@@ -219,6 +226,7 @@ static int supervise(struct inside *in)
 	bool ended = false;
 	pid_t command = 0;
 	struct pollfd fds[3];
+	gint64 renewal = renew_at(in);
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	set_signals(SIG_BLOCK, &set);
@@ -230,10 +238,13 @@ static int supervise(struct inside *in)
 	fds[2] = (struct pollfd){.fd = in->sock}; /* usernetctl lost usernet */
 	while (!ended) {
 		struct signalfd_siginfo info;
-		int n = poll(fds, 3, renew_in(in));
+		int n = poll(fds, 3, until(renewal));
 
-		if (n == 0 && !enter_dhcp_renew(&in->dhcp))
-			fprintf(stderr, "usernetctl: enter: the lease was not renewed\n");
+		if (n == 0) {
+			if (!enter_dhcp_renew(&in->dhcp))
+				fprintf(stderr, "usernetctl: enter: the lease was not renewed\n");
+			renewal = renew_at(in);
+		}
 		if (n <= 0)
 			continue;
 		if (fds[1].revents && !in->command)

@@ -15,6 +15,7 @@
 #include "gateway/gateway.h"
 #include "net/netdev.h"
 #include "net/network.h"
+#include "net/vswitch.h"
 #include "run_suite.h"
 
 /* A running network and its file, which the test rewrites and reloads. */
@@ -346,6 +347,16 @@ START_TEST(settings_wait_but_for_the_log_level)
 }
 END_TEST
 
+START_TEST(the_gateways_vlan_goes_with_it)
+{
+	start(NULL, ALONE LAN USER "vlan=5\n");
+	ck_assert_uint_eq(vswitch_home(network->vswitch), 5);
+	reload(ALONE LAN);
+	all_was("netdev nat: removed");
+	ck_assert_uint_eq(vswitch_home(network->vswitch), 0);
+}
+END_TEST
+
 START_TEST(default_netdevs_go_and_come_at_once)
 {
 	start(NULL, USER);
@@ -391,6 +402,7 @@ int main(void)
 	tcase_add_test(tcase, what_the_world_refuses_is_said_and_the_rest_is_done);
 	tcase_add_test(tcase, settings_wait_but_for_the_log_level);
 	tcase_add_test(tcase, default_netdevs_go_and_come_at_once);
+	tcase_add_test(tcase, the_gateways_vlan_goes_with_it);
 	tcase_add_test(tcase, the_gateway_may_go_and_come);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

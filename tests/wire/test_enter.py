@@ -9,7 +9,11 @@ import sys
 import threading
 import unittest
 
+from lib import packet as pk
+from lib.case import GATEWAY
 from lib.daemon import Daemon, Folder, program
+from lib.guest import StreamGuest
+from lib.station import Station
 from lib.wait import until
 
 SERVE = """
@@ -49,6 +53,21 @@ sock.shutdown(socket.SHUT_WR)
 digest = hashlib.sha1()
 while data := sock.recv(1 << 20): digest.update(data)
 print(digest.hexdigest())
+"""
+# When the file argv[1] is there, each of many sockets sends to the gateway.
+MANY = """
+import os, socket, sys, time
+socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(600)]
+for sock in socks:
+    sock.connect(('10.0.2.2', 9))
+    sock.setblocking(False)
+socks[0].send(b'x')
+time.sleep(0.2)
+print('ready', flush=True)
+while not os.path.exists(sys.argv[1]): time.sleep(0.01)
+for sock in socks[1:]: sock.send(b'x')
+print('sent', flush=True)
+time.sleep(1000)
 """
 MEGABYTES = 20
 
@@ -181,6 +200,61 @@ class Command(EnterCase):
         status, _, err = self.enter('--', 'true')
         self.assertEqual(status, 0)
         self.assertIn('--address', err)
+
+
+class Fair(EnterCase):
+    def rests(self, daemon):
+        return [port['rests'] for netdev in daemon.qmp().run('query-netdevs')
+                if netdev['type'] == 'tap' for port in netdev['ports']]
+
+    def test_tap_that_floods_beside_others_rests(self):
+        daemon = self.network()
+        guest = StreamGuest.unix(daemon.run_dir('lan.sock'))
+        self.addCleanup(guest.close)
+        station = Station(guest)
+        station.dhcp()
+        station.ping(GATEWAY)
+        child = self.start('--', sys.executable, '-c', MANY, self.folder.file('go'))
+        self.assertEqual(child.stdout.readline(), 'ready\n')
+        os.kill(daemon.pid, signal.SIGSTOP)
+        try:
+            with open(self.folder.file('go'), 'w', encoding='ascii'):
+                pass
+            self.assertEqual(child.stdout.readline(), 'sent\n')
+            station.send_ping(GATEWAY)
+        finally:
+            os.kill(daemon.pid, signal.SIGCONT)
+        until(lambda: self.rests(daemon)[0], 'a rest')
+
+
+class Renewal(EnterCase):
+    """The lease is of two seconds, from a guest that is the network's DHCP server."""
+
+    def answer(self, server, query):
+        kind = {pk.DISCOVER: pk.OFFER, pk.REQUEST: pk.DHCP_ACK}[query.kind]
+        options = (pk.dhcp_option(54, pk.ip4(server.ip)) +
+                   pk.dhcp_option(1, pk.ip4('255.255.255.0')) +
+                   pk.dhcp_option(51, (2).to_bytes(4, 'big')))
+        message = pk.dhcp(query.chaddr, kind, xid=query.xid, yiaddr='192.168.9.7', op=2,
+                          options=options)
+        self.assertEqual(query.op, 1)
+        server.send(pk.eth(pk.BROADCAST, server.mac, pk.IPV4, pk.ipv4(
+            server.ip, '255.255.255.255', pk.UDP,
+            pk.udp(server.ip, '255.255.255.255', 67, 68, message))))
+
+    def test_lease_is_renewed_though_children_end_all_the_time(self):
+        daemon = self.network('--netdev',
+                              'stream,id=lan,server=on,addr.type=unix,addr.path=lan.sock')
+        guest = StreamGuest.unix(self.folder.file('lan.sock'))
+        self.addCleanup(guest.close)
+        server = Station(guest)
+        server.configure('192.168.9.1', '192.168.9.0/24', None)
+        self.start('--', 'sh', '-c', 'while :; do (sleep 0.4 &); sleep 0.2; done')
+        for _ in range(2):
+            self.answer(server, server.expect(lambda p: p.dhcp, 'a question').dhcp)
+        renewal = server.expect(lambda p: p.dhcp, 'a renewal').dhcp
+        self.assertEqual((renewal.kind, renewal.ciaddr), (pk.REQUEST, '192.168.9.7'))
+        self.assertTrue(self.taps(daemon))
 
 
 class Two(EnterCase):

@@ -35,7 +35,7 @@ ssize_t take_fd(int sock, struct iovec *iov, unsigned n_iov, int *fd, int flags)
 		.msg_iov = iov,
 		.msg_iovlen = n_iov,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* in the padding is room for another */
 	};
 	ssize_t n = recvmsg(sock, &message, flags | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *header;

@@ -401,11 +401,6 @@ void lease_journal_close(struct lease_journal *journal)
 	g_free(journal);
 }
 
-const char *lease_journal_path(const struct lease_journal *journal)
-{
-	return journal->path;
-}
-
 unsigned lease_journal_bad_lines(const struct lease_journal *journal)
 {
 	return journal->n_bad;

@@ -49,7 +49,6 @@ bool lease_journal_rewrite(struct lease_journal *journal, const GString *lines, 
 /* Writes what could not be written before. False: something is left, or the file was deleted. */
 bool lease_journal_retry(struct lease_journal *journal);
 
-const char *lease_journal_path(const struct lease_journal *journal);
 /* Invalid lines found when it was opened. */
 unsigned lease_journal_bad_lines(const struct lease_journal *journal);
 

@@ -100,12 +100,13 @@ static void read_some(struct tap_netdev *self)
 			n++;
 		}
 	}
-	if (n)
-		vswitch_input(&self->port, frames, n);
-	if (n)
-		chunk_retire(pool, chunk);
-	else
+	self->port.has_more = more;
+	if (!n) {
 		chunk_return(pool, chunk);
+		return;
+	}
+	vswitch_input(&self->port, frames, n);
+	chunk_retire(pool, chunk);
 }
 
 static void settle(struct tap_netdev *self)

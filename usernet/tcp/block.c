@@ -217,12 +217,3 @@ void block_retire(struct block_pool *pool, struct block *block)
 	push(&pool->shelves[block->class].retired, block);
 	loop_task_defer(&pool->reap);
 }
-
-size_t block_pool_idle(const struct block_pool *pool)
-{
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < BLOCK_CLASSES; i++)
-		bytes += (size_t)pool->shelves[i].n_idle * block_size(i);
-	return bytes;
-}

@@ -88,7 +88,5 @@ void block_put(struct block_pool *pool, struct block *block);
 void block_retire(struct block_pool *pool, struct block *block);
 /* Bytes charged for a block. */
 uint32_t block_size(enum block_class class);
-/* Bytes of idle blocks in the pool. */
-size_t block_pool_idle(const struct block_pool *pool);
 
 #endif

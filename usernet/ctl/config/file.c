@@ -16,11 +16,6 @@ struct config_file {
 	GKeyFile *keys;
 };
 
-const char *config_file_path(const struct config_file *file)
-{
-	return file->path;
-}
-
 GPtrArray *config_file_groups(const struct config_file *file)
 {
 	return file->scan.groups;

@@ -55,7 +55,6 @@ static inline void config_file_cleanup(struct config_file **file)
 }
 #define auto_config_file __attribute__((cleanup(config_file_cleanup)))
 
-const char *config_file_path(const struct config_file *file);
 GPtrArray *config_file_groups(const struct config_file *file); /* struct config_group * */
 
 /* NULL-terminated: the value, or all values of a list (at least one). Free with g_strfreev(). */

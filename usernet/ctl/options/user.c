@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ctl/options/user.h"
+#include "fwd/rule.h"
 #include "net/user_loopback.h"
 #include "net/vlan.h"
 
@@ -32,11 +33,12 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "tftp"},
 	{.key = "tftp-server-name"},
 	{.key = "bootfile"},
-	{.key = "hostfwd", .flags = OPT_REPEATS},
+	{.key = "hostfwd", .flags = OPT_REPEATS, .split = fwd_rule_split},
 	{.key = "guestfwd", .flags = OPT_REPEATS},
 	{.key = "smb", .instead = SMB_INSTEAD},
 	{.key = "smbserver", .instead = SMB_INSTEAD},
 	/* --- */
+	{.key = "http"},
 	{.key = "dhcp", .type = OPT_BOOL},
 	{.key = "dhcpend"},
 	{.key = "dhcpv6-range"},
@@ -321,7 +323,9 @@ static bool parse_policy(const struct optstr *opts, struct user_config *config, 
 	static const char *const answers[] = {"refused", "nxdomain", "answer", NULL};
 	const char *mode = optstr_get(opts, "policy"), *dns = optstr_get(opts, "dns-policy");
 	int m = find_word(mode, modes, POLICY_MODE_RULES);
-	int d = find_word(dns, answers, DNS_POLICY_REFUSED);
+	/* musl does not take REFUSED for an answer: it waits for another one for 5 s. */
+	int d = find_word(dns, answers,
+			  m == POLICY_MODE_SANDBOX ? DNS_POLICY_NXDOMAIN : DNS_POLICY_REFUSED);
 
 	if (m < 0)
 		return error_usage(error, "policy=%s is none of 'rules', 'sandbox' and 'learn'",
@@ -414,6 +418,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 		config->domainname = USER_DOMAIN_DEFAULT;
 	config->resolv_conf = optstr_get(opts, "resolv-conf");
 	config->dns_host_search = optstr_bool(opts, "dns-host-search", !user_is_sandbox(opts));
+	config->http = optstr_get(opts, "http");
 	config->tftp = optstr_get(opts, "tftp");
 	config->tftp_server_name = optstr_get(opts, "tftp-server-name");
 	config->bootfile = optstr_get(opts, "bootfile");

@@ -16,6 +16,7 @@
  *
  *     [tcp|udp]:[HOST]:PORTS-[GUEST]:PORTS[+OPTION]…
  *     unix:PATH-[GUEST]:PORT[+OPTION]…
+ *     *:[HOST]:PORTS-[GUEST][:PORTS][+OPTION]…      both protocols, see fwd_rule_split()
  *
  *     HOST    IPv4; [IPv6], with %scope if needed; "*": any address of both families;
  *             "localhost": 127.0.0.1 and ::1; left out: the default given to the parser
@@ -79,6 +80,12 @@ bool fwd_rule_parse(struct fwd_rule *rule, const char *text, struct in_addr host
  */
 bool fwd_rule_parse_host(struct fwd_rule *rule, const char *text, struct in_addr host_default,
 			 GError **error);
+/*
+ * Is @text a rule, or a rule's host side, for TCP and UDP? @two: the rules that it stands for,
+ * newly allocated; the guest's ports are the host's where @text names none. False: it names one
+ * protocol, or is not well-formed.
+ */
+bool fwd_rule_split(const char *text, char *two[2]);
 /* Newly allocated: "tcp:127.0.0.1:2222-10.0.2.15:22". */
 char *fwd_rule_format(const struct fwd_rule *rule);
 /* The host side, for fwd_rule_parse_host(): "tcp:127.0.0.1:2222". Newly allocated. */

@@ -24,13 +24,15 @@ static bool take_protocol(struct fwd_cursor *c, enum protocol *protocol, const c
 	else if (!strcmp(part, "unix"))
 		*protocol = PROTOCOL_UNIX;
 	else if (!strcmp(part, "*"))
-		return fwd_cursor_fail(c, "Bad protocol name",
-				       "all ports of an address cannot be forwarded: each needs a "
-				       "socket, 131070 in all, and the lower ones root; name "
-				       "ports, as in tcp:192.0.2.7:8000..8099-:8000");
+		return fwd_cursor_fail(
+			c, "Bad protocol name",
+			"ports must be named, as in *:192.0.2.7:1024..65535-web: each "
+			"has a socket for TCP and one for UDP, and the lower ones "
+			"need root");
 	else
 		return fwd_cursor_fail(c, "Bad protocol name",
-				       "'%s' should be tcp, udp or unix (left out: tcp)", part);
+				       "'%s' should be tcp, udp or unix (left out: tcp), in %s",
+				       part, form);
 	return true;
 }
 
@@ -323,6 +325,37 @@ static bool finish(struct fwd_cursor *c, bool ok, struct fwd_rule *rule, const c
 		fwd_cursor_report(c, "Invalid host forwarding rule", text, error);
 	}
 	return ok;
+}
+
+/* The end of HOST and its colon in @text; NULL: there is no colon. */
+static const char *skip_address(const char *text)
+{
+	const char *end = *text == '[' ? strchr(text, ']') : text;
+
+	end = end ? strchr(end, ':') : NULL;
+	return end ? end + 1 : NULL;
+}
+
+bool fwd_rule_split(const char *text, char *two[2])
+{
+	const char *rest = text + 2, *ports, *dash, *guest, *options, *colon;
+	g_autofree char *more = NULL;
+
+	if (!g_str_has_prefix(text, "*:"))
+		return false;
+	ports = skip_address(rest);
+	if (!ports)
+		return false;
+	dash = strchr(ports, '-');
+	guest = dash ? dash + 1 : ports + strlen(ports);
+	options = guest + strcspn(guest, "+");
+	colon = skip_address(guest);
+	if (dash && (!colon || colon > options))
+		more = g_strdup_printf(":%.*s", (int)(dash - ports), ports);
+	for (unsigned i = 0; i < 2; i++)
+		two[i] = g_strdup_printf("%s:%.*s%s%s", i ? "udp" : "tcp", (int)(options - rest),
+					 rest, more ? more : "", options);
+	return true;
 }
 
 bool fwd_rule_parse(struct fwd_rule *rule, const char *text, struct in_addr host_default,

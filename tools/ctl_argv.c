@@ -3,15 +3,13 @@
 
 #include <string.h>
 
-/* Options of usernetctl with a value in the next word. */
-static const char *const valued[] = {"--name",  "--network", "--socket", "--id",
-				     "--guest", "--format",  NULL};
+#include "ctl_options.h"
 
 /* The first word from @at that is no option. */
 static int skip_options(char **argv, int at)
 {
 	while (argv[at] && argv[at][0] == '-' && strcmp(argv[at], "--") != 0) {
-		if (g_strv_contains(valued, argv[at]) && argv[at + 1])
+		if (ctl_options_takes_value(argv[at]) && argv[at + 1])
 			at++;
 		at++;
 	}
@@ -21,6 +19,7 @@ static int skip_options(char **argv, int at)
 char **ctl_argv_protect(int *argc, char **argv)
 {
 	int verb = skip_options(argv, 1), at = -1;
+	bool is_log = argv[verb] && !strcmp(argv[verb], "log");
 	GPtrArray *out = g_ptr_array_new();
 
 	if (argv[verb] && (!strcmp(argv[verb], "run") || !strcmp(argv[verb], "ssh")))
@@ -30,7 +29,9 @@ char **ctl_argv_protect(int *argc, char **argv)
 	for (int i = 0; i < *argc; i++) {
 		if (i == at)
 			g_ptr_array_add(out, (char *)"--");
-		g_ptr_array_add(out, argv[i]);
+		g_ptr_array_add(out, is_log && i > verb && !strcmp(argv[i], "-f")
+					     ? (char *)"--follow"
+					     : argv[i]);
 	}
 	*argc = (int)out->len;
 	g_ptr_array_add(out, NULL);

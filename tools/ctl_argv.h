@@ -6,7 +6,8 @@
 
 /*
  * Puts "--" in front of the words that `run` and `ssh` pass on, so that usernetctl does not take
- * their options for its own. Returns a new array of the same strings, for g_free(); updates *@argc.
+ * their options for its own. Of `log`, -f is --follow; elsewhere it is --filter. Returns a new
+ * array of the same strings, for g_free(); updates *@argc.
  */
 char **ctl_argv_protect(int *argc, char **argv);
 

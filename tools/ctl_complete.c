@@ -6,6 +6,7 @@
 
 #include "ctl_client.h"
 #include "ctl_networks.h"
+#include "ctl_options.h"
 
 struct completion {
 	const struct ctl_grammar *grammar;
@@ -219,21 +220,9 @@ static void offer_command(struct completion *c)
 
 /* --- options --- */
 
-static const struct {
-	const char *name, *help;
-	bool valued;
-} options[] = {
-	{"--filter", "of capture", true},         {"-f", "the same", true},
-	{"--write", "the file of capture", true}, {"-w", "the same", true},
-	{"--format", "of qemu-args", true},       {"--guest", "the guest that runs", true},
-	{"--help", "show the commands", false},   {"--id", "the user netdev", true},
-	{"--json", "print JSON", false},          {"--name", "the network", true},
-	{"--socket", "its control socket", true}, {"--version", "print the version", false},
-};
-
 static void offer_value(struct completion *c, const char *option)
 {
-	if (!strcmp(option, "--name"))
+	if (!strcmp(option, "--name") || !strcmp(option, "--network"))
 		offer_networks(c);
 	else if (!strcmp(option, "--id"))
 		offer_query(c, "query-netdevs", "id", "description", "user");
@@ -243,19 +232,9 @@ static void offer_value(struct completion *c, const char *option)
 		offer_words(c, "shell|libvirt|json");
 }
 
-/* The option that takes the value behind @word; NULL: none. */
-static const char *valued(const char *word)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
-		if (options[i].valued && !strcmp(options[i].name, word))
-			return options[i].name;
-	}
-	return NULL;
-}
-
 static void note_value(struct completion *c, const char *option, const char *value)
 {
-	if (!strcmp(option, "--name"))
+	if (!strcmp(option, "--name") || !strcmp(option, "--network"))
 		c->name = value;
 	else if (!strcmp(option, "--socket"))
 		c->socket = value;
@@ -273,7 +252,7 @@ static const char *note_word(struct completion *c, const char *waits, char *word
 	else if (word[0] != '-')
 		g_ptr_array_add(c->done, word);
 	else
-		return valued(word);
+		return ctl_options_takes_value(word) ? word : NULL;
 	return NULL;
 }
 
@@ -291,8 +270,16 @@ static void offer_option(struct completion *c)
 			return;
 		}
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(options); i++)
-		offer(c, options[i].name, options[i].help);
+	for (const GOptionEntry *entry = ctl_option_entries; entry->long_name; entry++) {
+		g_autofree char *name = g_strconcat("--", entry->long_name, NULL);
+		char letter[] = {'-', entry->short_name, '\0'};
+
+		if (!entry->long_name[0])
+			continue;
+		offer(c, name, entry->description);
+		if (entry->short_name)
+			offer(c, letter, entry->description);
+	}
 }
 
 int ctl_complete(const struct ctl_grammar *grammar, unsigned n, char **words)

@@ -452,6 +452,11 @@ int ctl_run_qemu_args(struct ctl_session *session, char **params)
 	if (status == CTL_DONE)
 		status = reserve(session, json_node_get_array(guests), params[0], &mac);
 	command = qemu_command_read((char *const *)nothing);
+	if (session->named) {
+		g_autofree char *id = g_strdup_printf("usernet-%s", session->name);
+
+		qemu_command_set_id(command, id);
+	}
 	if (status == CTL_DONE)
 		status = choose_netdev(session, version, command->id, params[0], &netdev);
 	if (status == CTL_DONE) {

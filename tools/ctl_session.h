@@ -27,6 +27,7 @@ struct ctl_session {
 	const char *socket;        /* --socket; NULL: of the name */
 	const char *guest;         /* --guest */
 	const char *format;        /* --format */
+	bool follow;               /* --follow of log */
 	bool transit;              /* --transit: the netdev of pipe is no uplink */
 	const struct ctl_enter *enter;
 };

@@ -12,7 +12,7 @@ const char passt_options_help[] =
 	"\n"
 	"passt's command line on usernet: libvirt's <backend type='passt'/> and QEMU's\n"
 	"-netdev passt,path=usernet-passt start it. The guest gets a private network, which ends\n"
-	"with it, or joins the network that USERNET_NETWORK names, if it runs.\n"
+	"with this program, or joins the network that USERNET_NETWORK names, if it runs.\n"
 	"\n"
 	"  -s, --socket, --socket-path PATH  listen here (default: the first free of\n"
 	"                            /tmp/passt_1.socket, /tmp/passt_2.socket, ...)\n"

@@ -187,6 +187,12 @@ struct qemu_command *qemu_command_read(char *const *argv)
 	return command;
 }
 
+void qemu_command_set_id(struct qemu_command *command, const char *id)
+{
+	g_free(command->id);
+	command->id = g_strdup(id);
+}
+
 static void add(GPtrArray *out, const char *word)
 {
 	g_ptr_array_add(out, g_strdup(word));

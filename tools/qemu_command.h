@@ -32,6 +32,8 @@ struct qemu_command {
 
 /* @argv: program and arguments, NULL-terminated. */
 struct qemu_command *qemu_command_read(char *const *argv);
+/* @id: of the netdev that is added where the command line has no user netdev. */
+void qemu_command_set_id(struct qemu_command *command, const char *id);
 /* The new command line. @driver: of the device, if one must be added. Newly allocated. */
 char **qemu_command_write(const struct qemu_command *command, const char *netdev,
 			  const char *driver, const char *mac);

@@ -17,8 +17,10 @@
 #include "ctl_log.h"
 #include "ctl_names.h"
 #include "ctl_networks.h"
+#include "ctl_options.h"
 #include "ctl_pipe.h"
 #include "ctl_policy.h"
+#include "ctl_quit.h"
 #include "ctl_run.h"
 #include "ctl_save.h"
 #include "ctl_session.h"
@@ -210,11 +212,6 @@ static int run_link(struct ctl_session *session, char **params)
 	return ctl_change(session, "set_link", args, NULL);
 }
 
-static int run_quit(struct ctl_session *session, char **params)
-{
-	return ctl_change(session, "quit", NULL, NULL);
-}
-
 /* --- raw requests --- */
 
 static int run_hmp(struct ctl_session *session, char **params)
@@ -265,7 +262,7 @@ static const struct verb verbs[] = {
 	{"doctor", "[GUEST]", "look for what is wrong, and say how to mend it", ANY_PARAMS, true,
 	 ctl_run_doctor},
 	{"graph", "", "the network as a graph, for dot of Graphviz", 0, false, ctl_run_graph},
-	{"log", "", "the messages of the network", 0, false, ctl_run_log},
+	{"log", "[--follow]", "the messages of the network", 0, false, ctl_run_log},
 	{"metrics", "", "counters as OpenMetrics text, for Prometheus", 0, false, run_metrics},
 	{"policy add", "RULE [GUEST]",
 	 "allow= or deny= a network: deny=10.0.0.0/8, allow=tcp:*:443", -1, false,
@@ -275,8 +272,8 @@ static const struct verb verbs[] = {
 	 "set which loopback ports of the host guests reach", 1, false, ctl_run_host_loopback},
 	{"policy host-addresses", "on|off", "set whether guests reach the host's other addresses",
 	 1, false, ctl_run_host_addresses},
-	{"policy log", "", "the last verdicts: what guests asked for, and whether it was allowed", 0, false,
-	 ctl_run_policy_log},
+	{"policy log", "", "the last verdicts: what guests asked for, and whether it was allowed",
+	 0, false, ctl_run_policy_log},
 	{"policy learned", "[GUEST]", "the rules that allow what policy=learn has seen", ANY_PARAMS,
 	 false, ctl_run_policy_learned},
 	{"explain", "GUEST ADDRESS[:PORT]|NAME", "say whether the guest gets there, and why", 2,
@@ -308,12 +305,13 @@ static const struct verb verbs[] = {
 	 "write frames as pcapng to FILE or standard output; GUEST may be a netdev", ANY_PARAMS,
 	 false, ctl_run_capture},
 	{"pipe", "[--transit] [-- COMMAND]",
-	 "join by frames on standard input and output, or on those of COMMAND (ssh)", ANY_PARAMS, false,
-	 ctl_run_pipe},
+	 "join by frames on standard input and output, or on those of COMMAND (ssh)", ANY_PARAMS,
+	 false, ctl_run_pipe},
 	{"netdev add", "NETDEV", "attach a netdev, like --netdev of usernet", 1, false,
 	 run_netdev_add},
 	{"netdev del", "ID", "detach a netdev", 1, false, run_netdev_del},
-	{"link", "GUEST up|down", "plug or unplug the cable of a guest, port or netdev", 2, false, run_link},
+	{"link", "GUEST up|down", "plug or unplug the cable of a guest, port or netdev", 2, false,
+	 run_link},
 	{"guest add", "NAME[,mac=ADDR][,ip=ADDR][,port=NETDEV]",
 	 "reserve name and addresses for a guest", 1, false, ctl_run_guest_add},
 	{"guest remove", "NAME", "remove the reservation", 1, false, ctl_run_guest_remove},
@@ -323,7 +321,8 @@ static const struct verb verbs[] = {
 	 false, ctl_run_dns_add},
 	{"dns remove", "NAME [ADDRESS]", "remove one address of a name, or all", -1, false,
 	 ctl_run_dns_remove},
-	{"dns status", "", "the name server's upstream servers and counters", 0, false, ctl_run_dns_status},
+	{"dns status", "", "the name server's upstream servers and counters", 0, false,
+	 ctl_run_dns_status},
 	{"dns list", "", "the names that were added", 0, false, ctl_run_dns_list},
 	{"reload", "", "read the configuration file again and apply it", 0, false, ctl_run_reload},
 	{"save", "[FILE]", "write the current state to the configuration file; keeps its comments",
@@ -331,7 +330,7 @@ static const struct verb verbs[] = {
 	{"events", "", "print events until interrupted", 0, false, ctl_run_events},
 	{"hmp", "LINE", "run a line of QEMU's human monitor", -1, false, run_hmp},
 	{"qmp", "JSON", "run a QMP request; print its result", -1, false, run_qmp},
-	{"quit", "", "stop the network", 0, false, run_quit},
+	{"quit", "", "stop the network", 0, false, ctl_run_quit},
 	{"complete", "[WORD...]", "print what may complete a command line; for shells", ANY_PARAMS,
 	 true, run_complete},
 };
@@ -497,85 +496,39 @@ static int run_verb(char **args, const char *name, const char *socket, struct ct
 
 int main(int argc, char **argv)
 {
-	g_autofree char *name = NULL, *socket = NULL, *id = NULL, *guest = NULL, *format = NULL;
-	g_autofree char *filter = NULL, *file = NULL;
+	struct ctl_options *options = &ctl_options;
 	g_autofree char *verb_help = describe_verbs();
 	g_autofree char **words = NULL;
-	g_auto(GStrv) args = NULL;
 	char **left;
-	struct ctl_enter enter = {0};
-	int status;
-	gboolean json = FALSE, transit = FALSE, version = FALSE, help = FALSE;
-	GOptionEntry entries[] = {
-		{"name", 0, 0, G_OPTION_ARG_FILENAME, &name, "Network name (default: default)",
-		 "NAME"},
-		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket, "The network's QMP socket",
-		 "PATH"},
-		{"id", 0, 0, G_OPTION_ARG_FILENAME, &id, "hostfwd, guestfwd: on this user netdev",
-		 "NETDEV"},
-		{"guest", 0, 0, G_OPTION_ARG_FILENAME, &guest,
-		 "run: the guest's name (default: QEMU's -name, or guest)", "NAME"},
-		{"format", 0, 0, G_OPTION_ARG_FILENAME, &format,
-		 "qemu-args: shell (default), libvirt or json", "FORMAT"},
-		{"network", 0, 0, G_OPTION_ARG_FILENAME, &name, "The same as --name", "NAME"},
-		{"pid", 0, 0, G_OPTION_ARG_INT, &enter.pid,
-		 "enter: attach the namespaces of a process, a rootless container for example; "
-		 "without COMMAND until it ends",
-		 "PID"},
-		{"hostname", 0, 0, G_OPTION_ARG_STRING, &enter.hostname,
-		 "enter: the host name there (default: this machine's)", "NAME"},
-		{"address", 0, 0, G_OPTION_ARG_STRING, &enter.address,
-		 "enter: use this address; do not ask for a lease", "ADDRESS/LENGTH"},
-		{"ifname", 0, 0, G_OPTION_ARG_STRING, &enter.ifname,
-		 "enter: the interface there (default: tap0)", "NAME"},
-		{"root", 0, 0, G_OPTION_ARG_NONE, &enter.root, "enter: appear as root there", NULL},
-		{"ready-fd", 0, 0, G_OPTION_ARG_INT, &enter.ready_fd,
-		 "enter: write a byte to FD when the network is there", "FD"},
-		{"filter", 'f', 0, G_OPTION_ARG_FILENAME, &filter,
-		 "capture: frames that match this expression of pcap-filter(7)", "FILTER"},
-		{"write", 'w', 0, G_OPTION_ARG_FILENAME, &file,
-		 "capture: write here; - (default) is standard output", "FILE"},
-		{"transit", 0, 0, G_OPTION_ARG_NONE, &transit,
-		 "pipe: pass frames on to other uplinks, for the network in the middle", NULL},
-		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
-		{"help", 'h', 0, G_OPTION_ARG_NONE, &help,
-		 "Show this help, or that of a command", NULL},
-		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &args, NULL, NULL},
-		{0},
-	};
 	g_autoptr(GOptionContext) context = g_option_context_new("COMMAND");
 	g_autoptr(GError) error = NULL;
-	struct ctl_session session = {0};
+	struct ctl_session session = {.enter = &options->enter};
 
 	g_option_context_set_help_enabled(context, FALSE);
 	g_option_context_set_summary(context, "Shows and changes a running usernet.");
 	g_option_context_set_description(context, verb_help);
-	g_option_context_add_main_entries(context, entries, NULL);
+	g_option_context_add_main_entries(context, ctl_option_entries, NULL);
 	words = left = ctl_argv_protect(&argc, argv);
 	if (!g_option_context_parse(context, &argc, &left, &error))
 		return ctl_usage("%s", error->message);
-	if (version) {
+	if (options->version) {
 		puts("usernetctl " USERNET_VERSION);
 		return CTL_DONE;
 	}
-	if (help)
-		return show_help(context, args);
-	if (!args)
+	if (options->help)
+		return show_help(context, options->words);
+	if (!options->words)
 		return ctl_usage("a command is missing");
-	session.enter = &enter;
-	session.json = json;
-	session.transit = transit;
-	session.id = id;
-	session.filter = filter;
-	session.file = file;
-	session.named = name;
-	session.socket = socket;
-	session.guest = guest;
-	session.format = format;
-	status = run_verb(args, name ? name : "default", socket, &session);
-	g_free(enter.address);
-	g_free(enter.hostname);
-	g_free(enter.ifname);
-	return status;
+	session.json = options->json;
+	session.transit = options->transit;
+	session.follow = options->follow;
+	session.id = options->id;
+	session.filter = options->filter;
+	session.file = options->file;
+	session.named = options->name;
+	session.socket = options->socket;
+	session.guest = options->guest;
+	session.format = options->format;
+	return run_verb(options->words, options->name ? options->name : "default", options->socket,
+			&session);
 }

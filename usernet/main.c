@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/heap.h"
 #include "base/inherited.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
 #include "base/socket_maker.h"
 #include "base/spawner.h"
 #include "ctl/background.h"
@@ -23,6 +25,7 @@
 #include "ctl/config/places.h"
 #include "ctl/config/reload.h"
 #include "ctl/control.h"
+#include "ctl/doors/doors.h"
 #include "ctl/guest_forwards.h"
 #include "ctl/netdev_kind.h"
 #include "ctl/options/argv.h"
@@ -66,6 +69,7 @@ struct daemon {
 	struct network *network;
 	struct control *control;
 	struct qmp *qmp;
+	struct doors doors;
 	struct events events;
 	struct rundir rundir;
 	struct statedir statedir;
@@ -86,6 +90,8 @@ static void caught_signal(int signo, void *data)
 {
 	struct daemon *daemon = data;
 
+	if (signo == SIGTERM)
+		fdstore_leave();
 	if (signo != SIGHUP)
 		request_end(daemon);
 	else if (daemon->control)
@@ -207,6 +213,8 @@ static bool stage_start(struct daemon *daemon, GError **error)
 	log_take_libraries();
 	close_stray_fds(daemon);
 	inherited_start();
+	notify_start();
+	fdstore_start();
 	if (!fill_standard_fds(error))
 		return false;
 	/* Open the log before forking the helper, which also writes to it. */
@@ -252,6 +260,15 @@ static bool open_control(struct daemon *daemon, GError **error)
 	return true;
 }
 
+static bool open_doors(struct daemon *daemon, GError **error)
+{
+	struct control *control = daemon->control;
+	const char *key;
+
+	return doors_open(&daemon->doors, control, &control->config->settings, &key, error) ||
+	       blame(daemon, key, 0, error);
+}
+
 static bool write_pidfile(struct daemon *daemon, GError **error)
 {
 	const char *path = daemon->control->config->settings.pidfile;
@@ -295,8 +312,11 @@ static bool stage_open(struct daemon *daemon, GError **error)
 	daemon->control->log_file = daemon->background.log;
 	daemon->control->quit = request_end;
 	daemon->control->quit_data = daemon;
-	return config_start(daemon->control, error) && open_control(daemon, error) &&
-	       write_pidfile(daemon, error);
+	if (!config_start(daemon->control, error) || !open_control(daemon, error) ||
+	    !open_doors(daemon, error) || !write_pidfile(daemon, error))
+		return false;
+	inherited_drop_rest();
+	return true;
 }
 
 /* --- confine, lock, run, leave --- */
@@ -337,6 +357,7 @@ static void leave(struct daemon *daemon)
 {
 	if (daemon->observing)
 		events_stop(&daemon->events);
+	doors_close(&daemon->doors);
 	qmp_free(daemon->qmp);
 	if (daemon->control)
 		config_free(daemon->control->config);
@@ -346,6 +367,8 @@ static void leave(struct daemon *daemon)
 	spawner_free(daemon->spawner);
 	socket_maker_stop();
 	inherited_stop();
+	fdstore_stop();
+	notify_stop();
 	if (daemon->pidfile)
 		unlink(daemon->pidfile);
 	g_free(daemon->pidfile);

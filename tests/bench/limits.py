@@ -79,6 +79,8 @@ LIMITS = [
     Limit("latency.p50", "<=", 1.0, QEMU),
     Limit("connect.1.rate", ">=", 1.0, QEMU),
     Limit("connect.50.rate", ">=", 1.0, QEMU),
+    *(Limit(f"capture.{way}.ended.gbps", ">=", 0.95, US, f"capture.{way}.off.gbps", issue=14)
+      for way in ("up", "down")),
     *(Limit(f"capture.{way}.nomatch.gbps", ">=", 0.85, US, f"capture.{way}.off.gbps", issue=14)
       for way in ("up", "down")),
     Bound("storm.200.errors", 0),

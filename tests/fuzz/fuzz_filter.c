@@ -43,10 +43,12 @@ static bool read_program(const char *text, struct bpf_insn *code, unsigned *n)
 static void check_same(const char *text, const struct frame *frame, uint32_t kept)
 {
 	static struct bpf_insn code[FILTER_MAX];
+	const struct pcap_pkthdr header = {.caplen = frame->len, .len = frame->len};
 	unsigned n;
 
 	if (read_program(text, code, &n) && bpf_validate(code, (int)n))
-		check(bpf_filter(code, frame->data, frame->len, frame->len) == kept);
+		check((uint32_t)pcap_offline_filter(&(struct bpf_program){n, code}, &header,
+						    frame->data) == kept);
 }
 #else
 static void check_same(const char *text, const struct frame *frame, uint32_t kept)

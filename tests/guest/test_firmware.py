@@ -88,13 +88,17 @@ class Console:
 
 
 def uefi(lab, folder, way):
-    """way: pxe4, pxe6, http4, http6. Only that way of booting is open, and only that family."""
+    """way: pxe4, pxe6; http4, http6 from a server of the host; gateway4, gateway6 from the gateway's.
+    Only that way of booting is open, and only that family."""
     shutil.copy(APPLICATION, os.path.join(folder, "boot.efi"))
     shutil.copy(f"{OVMF}/OVMF_VARS_4M.fd", lab.path("vars.fd"))
     v6 = way.endswith("6")
     options = "ipv4=off" if v6 else "ipv6=off"
     if way.startswith("pxe"):
         options += f",tftp={folder},bootfile.x86_64-efi=boot.efi"
+    elif way.startswith("gateway"):
+        host = "[fec0::2]" if v6 else "10.0.2.2"
+        options += f",restrict=on,http={folder},bootfile.x86_64-efi-http=http://{host}/boot.efi"
     else:
         options += ",bootfile.x86_64-efi-http=" + serve_http(lab, folder, v6)
     may = {family: "y" if way == "pxe" + family else "n" for family in "46"}

@@ -65,14 +65,16 @@ def main(kind):
         shutil.copy(lab.initramfs, os.path.join(folder, "initramfs"))
         web = BootServer(folder)
         lab.closing.append(web)
-        base = {"tftp": "tftp://10.0.2.2/", "http": f"http://10.0.2.2:{web.port}/"}[kind]
+        base = {"tftp": "tftp://10.0.2.2/", "http": f"http://10.0.2.2:{web.port}/",
+                "gateway": "http://10.0.2.2/"}[kind]
         told = "&".join(f"{name}=${{net0/{name}}}" for name in SETTINGS)
         with open(os.path.join(folder, "script.ipxe"), "w", encoding="ascii") as file:
             file.write(f"#!ipxe\nimgfetch http://10.0.2.2:{web.port}/told?{told} ||\nimgfree\n"
                        f"kernel {base}kernel {KERNEL_WORDS} initrd=initramfs\n"
                        f"initrd {base}initramfs\nboot\n")
         user = {"tftp": f"tftp={folder},bootfile=script.ipxe",
-                "http": f"bootfile={base}script.ipxe"}[kind]
+                "http": f"bootfile={base}script.ipxe",
+                "gateway": f"http={folder},bootfile={base}script.ipxe"}[kind]
         daemon = lab.usernet(
             "--netdev", "user,id=nat," + user, "--netdev",
             f"stream,id=lan,server=on,addr.type=unix,addr.path={lab.path('lan.sock')}")
@@ -88,7 +90,7 @@ def main(kind):
         if kind == "tftp":
             expect(said["next-server"], "10.0.2.2", "where TFTP is")
         fetched = [path for path in web.asked if not path.startswith("/told")]
-        expect(fetched, [] if kind == "tftp" else ["/script.ipxe", "/kernel", "/initramfs"],
+        expect(fetched, [] if kind != "http" else ["/script.ipxe", "/kernel", "/initramfs"],
                "files fetched by HTTP")
         expect(guest.lease(), "10.0.2.15", "the address the firmware had")
         guest.ping("10.0.2.2")

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Completion: what usernetctl offers for a line, and that bash, zsh and fish show it."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from paper import TREE, tree
+from paper import TREE, help_of, tree
 from lib.daemon import Daemon, Folder, become_unprivileged, program, run_ctl
 
 BASH = '''
@@ -70,6 +71,18 @@ class Completion(unittest.TestCase):
     def test_options(self):
         self.assertEqual(self.offered('--na'), ['--name'])
         self.assertEqual(self.offered('guests', '--js'), ['--json'])
+
+    def test_every_option_of_the_help_is_offered_and_its_value_is_skipped(self):
+        text = help_of('USERNETCTL')
+        offered = set(self.offered('-'))
+        for short, name, value in re.findall(r'^  (?:(-\w), )?(--[\w-]+)(=?)', text, flags=re.M):
+            with self.subTest(option=name):
+                self.assertLessEqual({name, short} - {'', '-h'}, offered)
+                if value:
+                    self.assertEqual(self.offered(name, 'x', 'statu'), ['status'])
+                    self.assertEqual(self.offered(f'{name}=x', 'statu'), ['status'])
+                else:
+                    self.assertEqual(self.offered(name, 'statu'), ['status'])
 
     def test_networks(self):
         self.assertEqual(self.offered('--name', ''), ['lab'])

@@ -119,7 +119,7 @@ class Pages(unittest.TestCase):
     def test_settings_of_a_file(self):
         """The keys of [network] are the options that are not for the command line alone."""
         text = manual.section('usernet.conf.5', 'NETWORK')
-        named = set(re.findall(r'[a-z][a-z-]+', ' '.join(re.findall(
+        named = set(re.findall(r'[a-z][a-z0-9-]+', ' '.join(re.findall(
             r'^(?:\.Cm )(.*)$', text, flags=re.M))))
         table = text_of('usernet', 'ctl', 'options', 'settings.c')
         table = table.split('setting_specs[] = {')[1].split('};')[0]

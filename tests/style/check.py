@@ -15,7 +15,7 @@ ROOMS = (
     ("base",),
     ("net",),
     ("packet", "fwd", "sandbox", "capture"),
-    ("link", "dhcp", "dns", "tftp", "policy"),
+    ("link", "dhcp", "dns", "tftp", "http", "policy"),
     ("conntrack",),
     ("tcp", "udp"),
     ("slirp",),
@@ -24,7 +24,7 @@ ROOMS = (
     ("ctl/options",),
     ("ctl",),
     ("ctl/config",),
-    ("ctl/qmp",),
+    ("ctl/qmp", "ctl/doors"),
     ("main",),
 )
 RANK = {room: rank for rank, row in enumerate(ROOMS) for room in row}

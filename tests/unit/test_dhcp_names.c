@@ -269,6 +269,14 @@ START_TEST(routes_come_with_the_default_route)
 	config.n_routes = 1;
 	get_lease(1, &port, "10.0.2.15");
 	assert_bytes(DHCP_OPT_ROUTES, "\0\12\0\2\24", 5);
+	/* The router itself has no route by itself. */
+	mine[0].via = ip("10.0.2.15");
+	config.restricted = true;
+	get_lease(1, &port, "10.0.2.15");
+	ck_assert(!msg.present[DHCP_OPT_ROUTES]);
+	config.restricted = false;
+	get_lease(1, &port, "10.0.2.15");
+	assert_bytes(DHCP_OPT_ROUTES, "\0\12\0\2\2", 5);
 	config.n_routes = 0;
 	get_lease(1, &port, "10.0.2.15");
 	ck_assert(!msg.present[DHCP_OPT_ROUTES]);

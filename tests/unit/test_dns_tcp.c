@@ -4,6 +4,10 @@
 #include "dnsbed.h"
 #include "run_suite.h"
 
+/* base/limit.c: the defaults of DNS_TCP_MAX and DNS_TCP_PER_PORT. */
+#define ALL       128
+#define OF_A_PORT 16
+
 /* A connection of the guest at @port, as the gateway passes it on. */
 static int dial_from(unsigned port)
 {
@@ -129,7 +133,7 @@ END_TEST
 
 START_TEST(tcp_connections_are_bounded)
 {
-	int fds[DNS_TCP_MAX + 10];
+	int fds[ALL + 10];
 
 	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
 	open_with(false);
@@ -138,7 +142,7 @@ START_TEST(tcp_connections_are_bounded)
 		run_idle();
 	}
 	see();
-	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
+	ck_assert_uint_eq(stats.tcp_connections, ALL);
 	ck_assert_uint_eq(stats.tcp_displaced, 10);
 	/* The newest is served, the oldest was closed. */
 	ck_assert(hung_up(fds[0]));
@@ -153,7 +157,7 @@ END_TEST
 
 START_TEST(one_ports_connections_take_none_of_others)
 {
-	int mine = 0, fds[DNS_TCP_MAX + 20];
+	int mine = 0, fds[ALL + 20];
 
 	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
 	open_with(false);
@@ -163,12 +167,12 @@ START_TEST(one_ports_connections_take_none_of_others)
 		fds[i] = dial_from(i < 36 ? 1 : 8 + i % 9);
 		if (i == 35) {
 			see();
-			ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_PER_PORT + 1);
+			ck_assert_uint_eq(stats.tcp_connections, OF_A_PORT + 1);
 			ck_assert(hung_up(fds[0]));
 		}
 	}
 	see();
-	ck_assert_uint_eq(stats.tcp_connections, DNS_TCP_MAX);
+	ck_assert_uint_eq(stats.tcp_connections, ALL);
 	stream_len = 0;
 	query_begin(&q, 1, "gateway", DNS_TYPE_A);
 	send_tcp(mine, false);
@@ -181,7 +185,7 @@ END_TEST
 
 START_TEST(lookups_by_tcp_are_the_guests_own)
 {
-	int fds[DNS_TCP_PER_PORT];
+	int fds[OF_A_PORT];
 
 	fake_open(&one, loop, "127.0.0.1", FAKE_SILENT, NULL);
 	fake_open(&two, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.2");

@@ -136,7 +136,9 @@ struct wrong {
 #define NEEDS_COLON                                                                                \
 	" should be [hostaddr]:hostport: the host address may be left out, not its colon"
 #define GUEST_COLON " should be [guestaddr]:guestport: the guest may be left out, not its colon"
-#define PROTOCOLS   " should be tcp, udp or unix (left out: tcp)"
+#define PROTOCOLS                                                                                  \
+	" should be tcp, udp or unix (left out: tcp), in "                                         \
+	"[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport"
 #define HOST_NEEDED                                                                                \
 	" should be an address of this host: IPv4, IPv6 in brackets, localhost, or * for any"
 #define GUEST_NEEDED " should be an IPv4 address, an IPv6 address in brackets, or a guest's name"
@@ -158,8 +160,8 @@ static const struct wrong wrongs[] = {
 	{"tcp", "No : separators", FORM},
 	{"2222", "No : separators", FORM},
 	{"*:192.0.2.7-web", "Bad protocol name",
-	 "all ports of an address cannot be forwarded: each needs a socket, 131070 in all, and the "
-	 "lower ones root; name ports, as in tcp:192.0.2.7:8000..8099-:8000"},
+	 "ports must be named, as in *:192.0.2.7:1024..65535-web: each has a socket for TCP and one "
+	 "for UDP, and the lower ones need root"},
 	{"sctp::80-:80", "Bad protocol name", "'sctp'" PROTOCOLS},
 	{"icmp::1-:1", "Bad protocol name", "'icmp'" PROTOCOLS},
 	{"TCP::80-:80", "Bad protocol name", "'TCP'" PROTOCOLS},
@@ -556,6 +558,38 @@ START_TEST(removal_names_only_the_host_side)
 }
 END_TEST
 
+START_TEST(star_is_both_protocols)
+{
+	static const struct {
+		const char *text, *tcp, *udp;
+	} rules[] = {
+		{"*:192.0.2.7:80-web", "tcp:192.0.2.7:80-web:80", "udp:192.0.2.7:80-web:80"},
+		{"*:192.0.2.7:1024..2047-web+masquerade=on",
+		 "tcp:192.0.2.7:1024..2047-web:1024..2047+masquerade=on",
+		 "udp:192.0.2.7:1024..2047-web:1024..2047+masquerade=on"},
+		{"*:[2001:db8::7]:80-[fec0::15]", "tcp:[2001:db8::7]:80-[fec0::15]:80",
+		 "udp:[2001:db8::7]:80-[fec0::15]:80"},
+		{"*::8000-:80", "tcp::8000-:80", "udp::8000-:80"},
+		{"*:[::1]:8000-[fec0::15]:80", "tcp:[::1]:8000-[fec0::15]:80",
+		 "udp:[::1]:8000-[fec0::15]:80"},
+		{"*:127.0.0.1:80", "tcp:127.0.0.1:80", "udp:127.0.0.1:80"}, /* the host side */
+	};
+	char *two[2];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+		ck_assert(fwd_rule_split(rules[i].text, two));
+		ck_assert_str_eq(two[0], rules[i].tcp);
+		ck_assert_str_eq(two[1], rules[i].udp);
+		g_free(two[0]);
+		g_free(two[1]);
+	}
+	ck_assert(!fwd_rule_split("tcp::80-:80", two));
+	ck_assert(!fwd_rule_split("*:192.0.2.7-web", two));
+	ck_assert(!fwd_rule_split("*:[::1", two));
+	ck_assert(!fwd_rule_split("*", two));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fwd_rule");
@@ -573,6 +607,7 @@ int main(void)
 	tcase_add_test(tcase, refused_rule_leaves_nothing_behind);
 	tcase_add_test(tcase, default_host_address_is_used_where_none_is_named);
 	tcase_add_test(tcase, endless_parts_are_refused);
+	tcase_add_test(tcase, star_is_both_protocols);
 	tcase_add_test(tcase, removal_names_only_the_host_side);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

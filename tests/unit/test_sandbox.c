@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sandbox/sandbox.h"
 
+#include <asm/termbits.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,10 @@ static const struct call calls[] = {
 	{"vsock", SYS_socket, {AF_VSOCK, SOCK_STREAM, 0}, KILLED},
 	{"bluetooth", SYS_socket, {AF_BLUETOOTH, SOCK_STREAM, 0}, KILLED},
 	{"TCP", SYS_socket, {AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}, 0},
+	{"is it a terminal?", SYS_ioctl, {-1, TCGETS, EMPTY}, EBADF},
+#ifdef TCGETS2
+	{"is it a terminal? (glibc 2.42)", SYS_ioctl, {-1, TCGETS2, EMPTY}, EBADF},
+#endif
 	{"typing into the terminal", SYS_ioctl, {0, TIOCSTI, EMPTY}, KILLED},
 	/* files that Landlock does not judge */
 	{"link", SYS_linkat, {AT_FDCWD, EMPTY, AT_FDCWD}, KILLED},

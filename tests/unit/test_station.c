@@ -144,9 +144,28 @@ START_TEST(two_greedy_ports_leave_room_for_a_third)
 
 	for (unsigned i = 0; i < STATION_MAX; i++)
 		n += station_learn(table, MAC(i), i % 2 ? &a : &b, 0);
-	ck_assert_uint_eq(n, STATION_MAX - STATION_RESERVE);
+	ck_assert_uint_eq(n, STATION_MAX - STATION_MAX / STATION_RESERVE);
 	for (unsigned i = 0; i < STATION_FEW; i++)
 		ck_assert(station_learn(table, MAC(90000 + i), &c, 0));
+}
+END_TEST
+
+START_TEST(table_is_as_large_as_its_limit)
+{
+	unsigned before = limit_values[LIMIT_STATIONS_ALL], n = 0;
+
+	station_table_free(table);
+	limit_values[LIMIT_STATIONS_ALL] = 100;
+	table = station_table_new();
+	for (unsigned i = 0; i < 200; i++)
+		n += station_learn(table, MAC(i), &a, 0);
+	ck_assert_uint_eq(n, 75);
+	for (unsigned i = 0; i < 200; i++)
+		n += station_learn(table, MAC(1000 + i), &b, 0);
+	ck_assert_uint_eq(n, 100);
+	for (unsigned i = 0; i < 75; i++)
+		ck_assert_ptr_eq(station_lookup(table, MAC(i), 0), &a);
+	limit_values[LIMIT_STATIONS_ALL] = before;
 }
 END_TEST
 
@@ -174,6 +193,7 @@ int main(void)
 	tcase_add_test(tcase, stations_are_found_whatever_else_comes_and_goes);
 	tcase_add_test(tcase, port_learns_no_more_than_its_share);
 	tcase_add_test(tcase, two_greedy_ports_leave_room_for_a_third);
+	tcase_add_test(tcase, table_is_as_large_as_its_limit);
 	tcase_add_test(tcase, full_share_makes_room_for_what_comes_when_old_stations_aged);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

@@ -281,18 +281,24 @@ START_TEST(segments_out_of_order_are_borne_when_they_were_seen)
 }
 END_TEST
 
-/* Grows the window by acknowledging everything, @turns times. */
-static void grow(unsigned turns)
+/* The guest takes @n whole windows, and acknowledges each after @rtt. */
+static void grow_at(unsigned n, usec_t rtt)
 {
-	for (unsigned i = 0; i < turns; i++) {
+	while (n--) {
 		while (send(host_fd, bytes, 65536, MSG_DONTWAIT) > 0)
 			;
 		bed_turn();
 		seen_clear();
+		bed_now += rtt;
 		guest_acks(conn->tcp->snd_nxt);
 		bed_turn();
-		bed_now += USEC_PER_MSEC;
 	}
+}
+
+/* The same by a fast guest, so that the window grows. */
+static void grow(unsigned n)
+{
+	grow_at(n, 100);
 }
 
 START_TEST(the_first_window_is_ten_segments)
@@ -319,6 +325,31 @@ START_TEST(a_large_window_grows_by_16_segments_a_round)
 		ck_assert_uint_gt(conn->tcp->cwnd, before + 12 * SEGMENT);
 		ck_assert_uint_le(conn->tcp->cwnd, before + 16 * SEGMENT);
 	}
+}
+END_TEST
+
+START_TEST(a_slow_guest_is_sent_what_rings_hold)
+{
+	open_large();
+	grow_at(100, 1 * USEC_PER_MSEC);
+	ck_assert_uint_ge(conn->tcp->cwnd, 40 * SEGMENT);
+	ck_assert_uint_lt(conn->tcp->cwnd, 42 * SEGMENT);
+	/* e times as much after 4 s */
+	grow_at(1000, 1 * USEC_PER_MSEC);
+	ck_assert_uint_gt(conn->tcp->cwnd, 48 * SEGMENT);
+	ck_assert_uint_lt(conn->tcp->cwnd, 54 * SEGMENT);
+	/* It has become fast. */
+	grow_at(10, 100);
+	ck_assert_uint_gt(conn->tcp->cwnd, 100 * SEGMENT);
+}
+END_TEST
+
+START_TEST(a_long_way_does_not_bound_the_window)
+{
+	open_large();
+	conn->tcp->srtt = conn->tcp->min_rtt = 20 * USEC_PER_MSEC;
+	grow_at(20, 20 * USEC_PER_MSEC);
+	ck_assert_uint_gt(conn->tcp->cwnd, 100 * SEGMENT);
 }
 END_TEST
 
@@ -483,6 +514,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_first_window_is_ten_segments);
 	tcase_add_test(tc, a_large_window_grows_by_16_segments_a_round);
+	tcase_add_test(tc, a_slow_guest_is_sent_what_rings_hold);
+	tcase_add_test(tc, a_long_way_does_not_bound_the_window);
 	tcase_add_test(tc, a_single_loss_leaves_the_window);
 	tcase_add_test(tc, many_losses_cut_the_window_to_what_arrived);
 	tcase_add_test(tc, a_second_loss_counts_only_what_was_under_way);

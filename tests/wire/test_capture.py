@@ -169,6 +169,23 @@ class Capture(GatewayCase):
         self.assertEqual(len(self.tshark('-Y', 'icmp')), 2)
         self.assertIn('pcapng', self.capinfos())
 
+    def test_from_the_start_at_the_gateway(self):
+        """capture= of a user netdev: what guests send through the gateway, and not to each other."""
+        self.network('capture={dir}/nat.pcapng')
+        self.file = self.lan.path('nat.pcapng')
+        one, two = self.station(), self.station()
+        one.ping(GATEWAY)
+        one.send_ping(two.ip, hop=two.mac)
+        one.ping(GATEWAY)
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+        self.assertEqual(self.lan.ask('query-captures')[0]['name'], 'nat')
+        self.lan.stop()
+        self.assertEqual([each.name for each in self.frames().interfaces], ['nat.1'])
+        self.assertEqual(len(self.tshark('-Y', 'icmp')), 4)
+        self.assertEqual(self.tshark('-Y', f'icmp && ip.addr == {two.ip}'), [])
+        self.assertTrue(self.tshark('-Y', 'dhcp'))
+        self.assertIn('pcapng', self.capinfos())
+
     def test_ready_for_a_pipe(self):
         """Frames arrive while the capture runs; it ends when the reader has had enough."""
         self.network()

@@ -15,7 +15,7 @@ from lib.stranger import ask_stranger
 from lib.wait import until
 
 LISTENS = '0A'                  # include/net/tcp_states.h, TCP_LISTEN
-PER_PORT = 16                   # dns/tcp.h DNS_TCP_PER_PORT
+PER_PORT = 16                   # base/limit.c LIMIT_DNS_TCP
 UNREAD = 256 * 1024             # dns/tcp.h DNS_TCP_UNREAD
 QUERIES = 16                    # on each connection; their answers are longer than UNREAD
 NOBODY = '0' * 8 + ':0000', '0' * 32 + ':0000'

@@ -75,7 +75,8 @@ class Hmp(unittest.TestCase):
         self.says("hostfwd_add lan tcp::0-:66", "invalid device specified\r\n")
         self.says("hostfwd_add tcp6666-:66",
                   "Invalid host forwarding rule 'tcp6666-:66' (Bad protocol name): "
-                  "'tcp6666-' should be tcp, udp or unix (left out: tcp)\r\n")
+                  "'tcp6666-' should be tcp, udp or unix (left out: tcp), in "
+                  "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport\r\n")
         self.says("hostfwd_remove tcp6666", "invalid format\r\n")
         self.says("hostfwd_add", "hostfwd_add: string expected\r\n"
                                  "Try \"help hostfwd_add\" for more information\r\n")

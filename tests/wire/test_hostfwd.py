@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From the host into guests: hostfwd rules of the command line, and live ones."""
 import socket
+import sys
 
-from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly
+from lib.case import GATEWAY, GATEWAY6, GatewayCase, recv_exactly, scale
+from lib.namespace import OWN
 from lib.qmp import QmpError
 from lib.wait import LIMIT, until
 
@@ -30,6 +32,48 @@ class ForwardCase(GatewayCase):
 
     def client(self, host='127.0.0.1'):
         return self.host_udp(host)[0]
+
+
+class Both(ForwardCase):
+    def rules(self):
+        return sorted(entry['rule'] for entry in self.lan.ask('query-forwards'))
+
+    def test_star_leads_a_range_of_both_protocols_to_a_guest(self):
+        first, last = 21000, 20999 + scale(2000)
+        ports = f'{first}..{last}'
+        self.network(f'hostfwd=*:{OWN}:{ports}-10.0.2.15')
+        self.assertEqual(self.rules(), [f'tcp:{OWN}:{ports}-10.0.2.15:{ports}',
+                                        f'udp:{OWN}:{ports}-10.0.2.15:{ports}'])
+        print(f'{last - first + 1} ports by TCP and UDP: {self.lan.memory() / 1e6:.1f} MB',
+              file=sys.stderr)
+        a = self.station()
+        for port in (first, last):
+            conn, flow = self.through(a, (OWN, port), port)
+            self.assert_talk(conn, flow)
+            client = self.client(OWN)
+            client.sendto(b'hello', (OWN, port))
+            self.assertEqual(a.expect(lambda p, port=port: p.udp and p.udp.dport == port).udp.payload,
+                             b'hello')
+
+    def test_star_is_added_and_removed_live_as_one(self):
+        self.network()
+        self.lan.ask('hostfwd-add', rule='*:127.0.0.1:21080-10.0.2.15')
+        self.assertEqual(len(self.rules()), 2)
+        with self.assertRaises(QmpError):
+            self.lan.ask('hostfwd-add', rule='*:127.0.0.1:21080-10.0.2.16')
+        self.lan.ask('hostfwd-remove', rule='*:127.0.0.1:21080')
+        self.assertEqual(self.rules(), [])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(('127.0.0.1', 21081))
+            with self.assertRaises(QmpError):
+                self.lan.ask('hostfwd-add', rule='*:127.0.0.1:21081-10.0.2.15')
+            self.assertEqual(self.rules(), [])
+
+    def test_all_ports_need_a_range(self):
+        self.network('hostfwd=*:127.0.0.1-10.0.2.15', start=False)
+        status, text = self.lan.refused()
+        self.assertEqual(status, 2)
+        self.assertIn('ports must be named, as in *:192.0.2.7:1024..65535-web', text)
 
 
 class Tcp(ForwardCase):

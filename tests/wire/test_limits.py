@@ -5,7 +5,7 @@ import socket
 import time
 
 from lib import packet as pk
-from lib.case import GATEWAY, GatewayCase
+from lib.case import DNS, GATEWAY, GatewayCase
 from lib.daemon import Folder, run_daemon
 from lib.wait import until
 from test_tftp import request
@@ -17,6 +17,36 @@ class Limits(GatewayCase):
         limits = self.lan.ask('query-netdevs')[0]['limits-per-port']
         self.assertEqual((limits['address-hold'], limits['guests']), (60, 8192))
         self.assertEqual(self.lan.ask('query-network')['limits']['commands'], 3)
+
+    def test_stations_in_all(self):
+        self.network('', '--limit', 'all-stations=200')
+        self.assertEqual(self.lan.ask('query-network')['max-stations'], 200)
+        guest = self.station()
+        for n in range(300):
+            guest.send(pk.eth(b'\xff' * 6, b'\x02\0\0\0' + n.to_bytes(2, 'big'), 0x88b5, bytes(46)))
+        guest.ping(GATEWAY)
+        # The last quarter is for ports with few.
+        self.assertEqual(self.lan.ask('query-network')['stations'], 150)
+        self.station().ping(GATEWAY)
+        self.assertEqual(self.lan.ask('query-network')['stations'], 151)
+        self.assertGreater(self.dropped('stations'), 100)
+
+    def test_dns_connections(self):
+        self.network('', '--limit', 'dns-tcp-connections=3', '--limit', 'all-dns-tcp-connections=5')
+        for guest in self.station(), self.station():
+            for _ in range(4):
+                guest.tcp(DNS, 53)
+        counters = self.lan.ask('query-dns')['counters']
+        self.assertEqual((counters['tcp-connections'], counters['tcp-displaced']), (5, 3))
+
+    def test_clients_of_the_control_socket(self):
+        self.network('', '--limit', 'control-clients=2')
+        with self.lan.daemon.qmp() as first, self.lan.daemon.qmp():
+            with self.assertRaises((EOFError, ConnectionError, TypeError)):
+                self.lan.daemon.qmp()
+            control = first.run('query-status')['control']
+        self.assertEqual((control['max-clients'], control['clients'], control['refused-clients']),
+                         (2, 2, 1))
 
     def test_a_wrong_one_is_named(self):
         for word, said in (('speed=1', 'the names are stations, guests, address-hold'),

@@ -14,7 +14,8 @@ from lib import packet as pk
 from lib.case import DNS, GATEWAY, scale
 from lib.guest import FRAME_MAX, DgramGuest
 from lib.hostile import EVIL
-from lib.neighbour import NICE, SECONDS_MAX, Child, NeighbourCase, datagrams, framed
+from lib.neighbour import (SECONDS_MAX, Child, NeighbourCase, datagrams, framed,
+                           stand_back)
 from lib.station import Station
 from lib.wait import until
 
@@ -25,7 +26,7 @@ ADDRESS_SPACE = 1536 << 20
 
 def call(port, most):
     """Clients of a forward, as many as most at once; each is closed once others need its place."""
-    os.nice(NICE)
+    stand_back()
     clients, end = [], time.monotonic() + SECONDS_MAX
     while time.monotonic() < end:
         client = socket.socket()
@@ -44,7 +45,7 @@ def call(port, most):
 
 def trickle(sockets):
     """64 bytes on each of them, again and again: parts of frames that never end."""
-    os.nice(NICE)
+    stand_back()
     sent, end = 0, time.monotonic() + SECONDS_MAX
     while time.monotonic() < end and sent < FRAME_MAX - 14000:
         for sock in sockets:

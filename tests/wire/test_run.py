@@ -199,6 +199,7 @@ class Run(RunCase):
             self.assertEqual(printed(), f'-netdev {netdev} -device {device}\n')
             self.assertEqual(json.loads(printed('--format=json')),
                              ['-netdev', netdev, '-device', device])
+            self.assertIn('id=usernet-default,', printed('--name', 'default'))
             self.assertEqual(printed('--format', 'libvirt'), f'''\
 <qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <qemu:arg value='-netdev'/>

@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -14,7 +15,7 @@ from lib import packet
 from lib.case import GATEWAY, LAN, GatewayCase
 from lib.daemon import Daemon, Folder, program, run_ctl
 from lib.guest import StreamGuest
-from lib.wait import until
+from lib.wait import LIMIT, until
 
 WEB = bytes.fromhex('525400a10001')
 RULES = 'hostfwd=tcp:127.0.0.1:0-web:80,guestfwd=tcp:10.0.2.100:13-cmd:date'
@@ -178,6 +179,54 @@ class Seeing(GatewayCase):
                 self.assertEqual((done.returncode, done.stderr), (0, ''))
                 with open(folder.file('messages'), encoding='utf-8') as file:
                     self.assertEqual(done.stdout, file.read())
+
+    def follow(self, folder, *words):
+        """What it prints so far, and the process."""
+        child = subprocess.Popen([program('USERNETCTL'), '--name', 'lab', 'log', *words],
+                                 env=folder.environment(), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+        return child
+
+    def read_until(self, child, text):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            line = child.stdout.readline()
+            if text in line:
+                return
+            self.assertNotEqual(line, '', 'the end')
+        self.fail(f'no {text!r}')
+
+    def test_log_is_followed_until_interrupted_or_the_network_ends(self):
+        with Folder() as folder:
+            path = folder.file('messages')
+            with Daemon(folder, '--log-file', path, name='lab') as daemon:
+                first, second = self.follow(folder, '-f'), self.follow(folder, '--follow')
+                with open(path, 'a', encoding='utf-8') as file:
+                    file.write('a line from elsewhere\n')
+                for child in (first, second):
+                    self.read_until(child, 'a line from elsewhere')
+                # Another file takes its place.
+                os.rename(path, path + '.1')
+                with open(path, 'w', encoding='utf-8') as file:
+                    file.write('a new file\n')
+                self.read_until(first, 'a new file')
+                first.send_signal(signal.SIGINT)
+                self.assertEqual(first.wait(5), -signal.SIGINT)
+                self.assertIsNone(second.poll())
+                daemon.stop()
+                self.assertEqual(second.wait(5), 0)
+                self.assertIn('a new file', second.stdout.read())
+
+    def test_log_is_not_followed_for_nobody(self):
+        with Folder() as folder:
+            with Daemon(folder, '--log-file', folder.file('messages'), name='lab'):
+                child = self.follow(folder, '-f')
+                child.stdout.close()
+                with open(folder.file('messages'), 'a', encoding='utf-8') as file:
+                    file.write('nobody reads this\n')
+                self.assertNotEqual(child.wait(5), 0)
+                child.stdout = None
 
     def test_log_says_where_messages_go(self):
         self.network()

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -33,6 +34,27 @@ class CtlCase(unittest.TestCase):
         result = self.run_ctl(*arguments, **environment)
         self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
         return result.stdout
+
+
+class Quitting(CtlCase):
+    def test_network_can_be_started_again_as_soon_as_quit_returns(self):
+        flows = [word for i in range(40) for word in ("--netdev", f"socket,id=n{i},listen=127.0.0.1:0")]
+        for _ in range(10):
+            daemon = self.daemon(*flows)
+            self.ctl("quit")
+            again = self.daemon(*flows)
+            self.assertEqual(daemon.wait(), 0)
+            again.stop()
+
+    def test_quit_waits_for_a_network_that_is_slow_to_end(self):
+        daemon = self.daemon()
+        os.kill(daemon.pid, signal.SIGSTOP)
+        child = subprocess.Popen([program("USERNETCTL"), "quit"], env=self.folder.environment())
+        with self.assertRaises(subprocess.TimeoutExpired):
+            child.wait(0.5)
+        os.kill(daemon.pid, signal.SIGCONT)
+        self.assertEqual(child.wait(60), 0)
+        self.daemon()
 
 
 class Finding(CtlCase):

@@ -21,12 +21,16 @@ enum limit {
 	LIMIT_UDP_SOCKETS, /* sockets */
 	LIMIT_TFTP,        /* transfers */
 	LIMIT_DNS_QUERIES, /* lookups of one MAC address */
+	LIMIT_DNS_TCP,     /* DNS connections */
 	/* of all ports together */
 	LIMIT_PER_PORT,
 	LIMIT_CONNS = LIMIT_PER_PORT, /* connections of any protocol */
 	LIMIT_OPENING,                /* TCP connections not established yet */
 	LIMIT_BYTES,                  /* buffered payload, bytes */
 	LIMIT_PROCESSES,              /* guestfwd commands */
+	LIMIT_STATIONS_ALL,           /* MAC addresses */
+	LIMIT_DNS_TCP_ALL,            /* DNS connections */
+	LIMIT_CLIENTS,                /* clients of the control sockets: they are of no port */
 	LIMIT_COUNT,
 };
 

@@ -103,6 +103,12 @@ bool socket_has_mptcp(void);
 void socket_unlink(const struct sockaddr_any *addr);
 
 /*
+ * Does a client at the other end of @fd, a connected unix socket, run as our user or as root? The
+ * socket's mode keeps others out; this covers sockets with a looser mode.
+ */
+bool socket_peer_is_ours(int fd);
+
+/*
  * Does @err of accept(2), socket(2) or connect(2) mean that descriptors or memory ran out? A
  * listener must then pause, because epoll would report the same client again at once.
  */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fdstore.h"
 #include "base/file.h"
 #include "base/file_error.h"
 #include "base/inherited.h"
@@ -147,6 +148,7 @@ static int open_bound(const struct sockaddr_any *addr, int type, bool early, GEr
 		address_failed(addr, type, errno, error);
 		return -1;
 	}
+	fdstore_keep(fd, addr, type);
 	return steal_fd(&fd);
 }
 
@@ -323,7 +325,19 @@ bool socket_share(const struct sockaddr_any *addr, const struct socket_file *fil
 
 void socket_unlink(const struct sockaddr_any *addr)
 {
+	if (fdstore_release(addr))
+		return;
 	if (is_unix_path(addr) && !inherited_has(addr) && !unix_socket_unlink(addr) &&
 	    socket_maker_runs())
 		socket_maker_unlink(addr);
+}
+
+bool socket_peer_is_ours(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	return cred.uid == geteuid() || cred.uid == 0;
 }

@@ -235,7 +235,7 @@ void forwards_free(struct forwards *forwards)
 	g_free(forwards);
 }
 
-const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error)
+static const struct fwd_entry *add_one(struct forwards *forwards, const char *rule, GError **error)
 {
 	struct fwd_rule parsed;
 	const struct fwd_entry *entry;
@@ -245,6 +245,23 @@ const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule
 	entry = fwd_table_add(forwards->table, &parsed, error);
 	if (entry)
 		emit(forwards, NETWORK_FORWARD_ADDED, entry);
+	return entry;
+}
+
+const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error)
+{
+	const struct fwd_entry *entry;
+	char *two[2];
+
+	if (!fwd_rule_split(rule, two))
+		return add_one(forwards, rule, error);
+	entry = add_one(forwards, two[0], error);
+	if (entry && !add_one(forwards, two[1], error)) {
+		forwards_remove(forwards, two[0], NULL);
+		entry = NULL;
+	}
+	g_free(two[0]);
+	g_free(two[1]);
 	return entry;
 }
 
@@ -276,7 +293,7 @@ static const struct fwd_entry *find_whole(struct forwards *forwards, const char 
 	return NULL;
 }
 
-bool forwards_remove(struct forwards *forwards, const char *rule, GError **error)
+static bool remove_one(struct forwards *forwards, const char *rule, GError **error)
 {
 	const struct fwd_entry *whole = find_whole(forwards, rule);
 	bool is_whole =
@@ -299,6 +316,20 @@ bool forwards_remove(struct forwards *forwards, const char *rule, GError **error
 		return false;
 	}
 	return true;
+}
+
+bool forwards_remove(struct forwards *forwards, const char *rule, GError **error)
+{
+	bool removed;
+	char *two[2];
+
+	if (!fwd_rule_split(rule, two))
+		return remove_one(forwards, rule, error);
+	removed = remove_one(forwards, two[0], error);
+	removed = remove_one(forwards, two[1], removed ? error : NULL) && removed;
+	g_free(two[0]);
+	g_free(two[1]);
+	return removed;
 }
 
 char *forwards_canonical(struct forwards *forwards, const char *rule, GError **error)

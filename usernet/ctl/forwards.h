@@ -20,7 +20,10 @@ struct forwards *forwards_new(struct netdev *user, struct in_addr host, struct i
 /* Closes all; call before the netdev is destroyed. NULL is allowed. */
 void forwards_free(struct forwards *forwards);
 
-/* @rule as in hostfwd=. The entry is owned by the table. */
+/*
+ * @rule as in hostfwd=. The entry is owned by the table; of a rule for both protocols it is that of
+ * TCP.
+ */
 const struct fwd_entry *forwards_add(struct forwards *forwards, const char *rule, GError **error);
 /* The same for a rule of the configuration: an address that the host lacks now may come later. */
 const struct fwd_entry *forwards_add_early(struct forwards *forwards, const char *rule,

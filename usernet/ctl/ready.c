@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/sockaddr.h"
 #include "ctl/control.h"
 #include "ctl/forwards.h"
@@ -117,33 +118,16 @@ char *ready_text(struct control *control)
 	return g_string_free(out, FALSE);
 }
 
-static void notify_socket(const char *network)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	g_autofree char *text = g_strdup_printf("READY=1\nMAINPID=%d\nSTATUS=Network %s is ready\n",
-						(int)getpid(), network);
-	struct sockaddr_any addr;
-	int fd;
-
-	if (!path || !path[0] ||
-	    !sockaddr_unix(&addr, path + (path[0] == '@'), path[0] == '@', NULL))
-		return;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len) < 0)
-		log_warning("cannot notify $NOTIFY_SOCKET %s: %s", path, g_strerror(errno));
-	close(fd);
-}
-
 void ready_notify(int fd, const char *network)
 {
 	static const char line[] = "READY\n";
+	g_autofree char *text = g_strdup_printf("READY=1\nMAINPID=%d\nSTATUS=Network %s is ready\n",
+						(int)getpid(), network);
 
 	if (fd >= 0) {
 		if (write(fd, line, sizeof(line) - 1) < 0)
 			log_warning("cannot write to --ready-fd %d: %s", fd, g_strerror(errno));
 		close(fd);
 	}
-	notify_socket(network);
+	notify_send(text, -1);
 }

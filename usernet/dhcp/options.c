@@ -123,11 +123,13 @@ static void add_search(struct dhcp_reply *reply, const struct user_config *confi
 
 /*
  * RFC 3442: prefix length, the prefix's significant bytes, router. A client that uses it ignores
- * option 3, so it includes the default route.
+ * option 3, so it includes the default route. The router of a route does not get it: Linux would
+ * take it for a second network at its card.
  */
 static void add_routes(struct dhcp_reply *reply, const struct user_config *config)
 {
 	uint8_t list[(USER_ROUTES_MAX + 1) * 9], *p = list;
+	in_addr_t client = reply->yiaddr.s_addr ? reply->yiaddr.s_addr : reply->ciaddr.s_addr;
 	bool has_default = config->restricted;
 
 	if (!config->n_routes)
@@ -136,6 +138,8 @@ static void add_routes(struct dhcp_reply *reply, const struct user_config *confi
 		const struct user_route *route = &config->routes[i];
 		unsigned bytes = (route->len + 7) / 8;
 
+		if (route->via.s_addr == client)
+			continue;
 		*p++ = (uint8_t)route->len;
 		memcpy(p, &route->prefix, bytes);
 		p += bytes;
@@ -148,7 +152,8 @@ static void add_routes(struct dhcp_reply *reply, const struct user_config *confi
 		memcpy(p, &config->host, 4);
 		p += 4;
 	}
-	dhcp_reply_add(reply, DHCP_OPT_ROUTES, list, (size_t)(p - list));
+	if (p > list)
+		dhcp_reply_add(reply, DHCP_OPT_ROUTES, list, (size_t)(p - list));
 }
 
 static void add_ntp(struct dhcp_reply *reply, const struct user_config *config)

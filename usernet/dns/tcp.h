@@ -21,8 +21,8 @@ struct dns_tcp_conn;
  * Connections. At a bound a new one replaces the longest silent one: of the same port, or in all of
  * the port that has the most.
  */
-#define DNS_TCP_MAX      128
-#define DNS_TCP_PER_PORT 16
+#define DNS_TCP_MAX      limit_get(LIMIT_DNS_TCP_ALL)
+#define DNS_TCP_PER_PORT limit_get(LIMIT_DNS_TCP)
 #define DNS_TCP_WAITING  64          /* queries under way per connection; then it is not read */
 #define DNS_TCP_BACKLOG  (64 * 1024) /* bytes to send; above it is not read */
 /* Bytes to send; with more it is closed. Room for the longest message beside a full backlog. */

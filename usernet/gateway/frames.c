@@ -367,7 +367,7 @@ void gateway_serve(struct loop_task *task)
 	struct fair *fair = vswitch_fair(vswitch);
 	struct port *from = NULL, *runs = NULL;
 	mac_t from_mac = 0;
-	size_t bytes = 0; /* of the run */
+	size_t n = 0, bytes = 0; /* of the run */
 
 	if (gateway->nat)
 		nat_begin(gateway->nat);
@@ -389,11 +389,13 @@ void gateway_serve(struct loop_task *task)
 		}
 		if (from != runs) {
 			if (runs)
-				fair_end(fair, runs, bytes);
+				fair_end(fair, runs, n, bytes);
 			fair_begin(fair, from);
 			runs = from;
+			n = 0;
 			bytes = 0;
 		}
+		n++;
 		bytes += frame->len;
 		from->last_drop = DROP_N_REASONS;
 		switch (frame_ethertype(frame)) {
@@ -415,7 +417,7 @@ void gateway_serve(struct loop_task *task)
 		tap_dropped(from, frame);
 	}
 	if (runs)
-		fair_end(fair, runs, bytes);
+		fair_end(fair, runs, n, bytes);
 	gateway->n_pending = 0;
 	tcp_run(gateway->tcp);
 	udp_run(gateway->udp);

@@ -20,6 +20,7 @@
 #include "packet/reassembly.h"
 #include "slirp/nat.h"
 #include "tcp/tcp.h"
+#include "http/http.h"
 #include "tftp/tftp.h"
 #include "udp/forward.h"
 #include "udp/udp.h"
@@ -67,7 +68,11 @@ static bool open_services(struct gateway *gateway, struct network *network, GErr
 	if (config->tftp)
 		gateway->tftp =
 			tftp_new(config->tftp, user_config_mtu(config), &gateway->outbox, error);
-	return !config->tftp || gateway->tftp;
+	if (config->tftp && !gateway->tftp)
+		return false;
+	if (config->http)
+		gateway->http = http_new(network->loop, config->http, error);
+	return !config->http || gateway->http;
 }
 
 static void close_services(struct gateway *gateway)
@@ -75,6 +80,7 @@ static void close_services(struct gateway *gateway)
 	if (gateway->tftp)
 		loop_timer_cancel(&gateway->tftp_timer);
 	g_clear_pointer(&gateway->tftp, tftp_free);
+	g_clear_pointer(&gateway->http, http_free);
 	g_clear_pointer(&gateway->dns, dns_free);
 	g_clear_pointer(&gateway->lease_store, lease_store_free);
 	g_clear_pointer(&gateway->dhcp, dhcp_free);

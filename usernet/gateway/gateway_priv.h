@@ -34,6 +34,7 @@ struct reassembly;
 struct lease_store;
 struct served;
 struct tftp;
+struct http;
 
 struct gateway {
 	struct netdev netdev;
@@ -57,6 +58,7 @@ struct gateway {
 	struct hostnet *hostnet; /* NULL: changes are not noticed */
 	struct tftp *tftp;       /* NULL: no tftp= */
 	struct loop_timer tftp_timer;
+	struct http *http; /* NULL: no http= */
 	struct served *served;
 	struct guestfwds *guestfwds;
 	struct ndp ndp;

@@ -12,6 +12,7 @@
 #include "forward/guestfwd.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/services.h"
+#include "http/http.h"
 #include "net/vswitch.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
@@ -27,10 +28,19 @@ static bool is_name_server(const struct gateway *gateway, const struct packet *p
 	return packet->dport == GATEWAY_PORT_DNS && gateway_is_name_server(gateway, &packet->dst);
 }
 
+static bool is_file_server(const struct gateway *gateway, const struct packet *packet)
+{
+	if (!gateway->http || packet->dport != HTTP_PORT)
+		return false;
+	return packet->v6 ? IN6_ARE_ADDR_EQUAL(&packet->dst, &gateway->config.host6)
+			  : address_v4(&packet->dst).s_addr == gateway->config.host.s_addr;
+}
+
 bool outward_is_served(const struct gateway *gateway, const struct packet *packet)
 {
 	return packet->proto == IPPROTO_TCP &&
-	       (is_name_server(gateway, packet) || guestfwds_serve(gateway->guestfwds, packet));
+	       (is_name_server(gateway, packet) || is_file_server(gateway, packet) ||
+		guestfwds_serve(gateway->guestfwds, packet));
 }
 
 /*
@@ -84,17 +94,26 @@ static void out_of_descriptors(struct gateway *gateway, struct conn *conn, const
 	refuse(gateway, conn, syn);
 }
 
-/* A socket pair joins the guest to the name server. */
-static void open_name_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+static bool take(struct gateway *gateway, struct conn *conn, const struct packet *syn, int fd)
 {
-	struct dns_client client = dns_client_of(syn, conn->mac, conn->port_id);
+	struct dns_client client;
+
+	if (is_file_server(gateway, syn))
+		return http_take(gateway->http, fd, conn->port_id, syn);
+	client = dns_client_of(syn, conn->mac, conn->port_id);
+	return dns_take_tcp(gateway->dns, fd, &client);
+}
+
+/* A socket pair joins the guest to the name server, or to that of files. */
+static void open_server(struct gateway *gateway, struct conn *conn, const struct packet *syn)
+{
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
 		out_of_descriptors(gateway, conn, syn);
 		return;
 	}
-	if (!dns_take_tcp(gateway->dns, pair[1], &client)) {
+	if (!take(gateway, conn, syn, pair[1])) {
 		close(pair[0]);
 		refuse(gateway, conn, syn);
 		return;
@@ -114,8 +133,8 @@ void outward_open(struct gateway *gateway, struct conn *conn, const struct packe
 		out_of_descriptors(gateway, conn, syn);
 		return;
 	}
-	if (is_name_server(gateway, syn)) {
-		open_name_server(gateway, conn, syn);
+	if (is_name_server(gateway, syn) || is_file_server(gateway, syn)) {
+		open_server(gateway, conn, syn);
 		return;
 	}
 	if (guestfwds_serve(gateway->guestfwds, syn)) {

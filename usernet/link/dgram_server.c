@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -130,6 +131,16 @@ static void input(struct dgram_peer *peer, const struct frame *frames, size_t n,
 	vswitch_input(port, frames, n);
 }
 
+/*
+ * vfkit and libkrun (krunkit) say hello with these 4 bytes before their first frame
+ * (gvisor-tap-vsock pkg/transport/unixgram_unix.go). The port is there from then on, and hears
+ * broadcasts.
+ */
+static bool is_hello(const struct frame *frame)
+{
+	return frame->len == 4 && !memcmp(frame->data, "VFKT", 4);
+}
+
 size_t dgram_server_read_max(const struct dgram_server *server)
 {
 	return server->read_max;
@@ -151,7 +162,7 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 
 		if (!last || !sockaddr_equal(&last->addr, f->from))
 			peer = g_hash_table_lookup(self->by_addr, f->from);
-		if (!peer && usable)
+		if (!peer && (usable || is_hello(&f->frame)))
 			peer = meet(self, f->from);
 		if (!peer)
 			continue;
@@ -163,7 +174,7 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 		}
 		if (usable)
 			run[n_run++] = f->frame;
-		else
+		else if (f->truncated || !is_hello(&f->frame))
 			port_drop(&peer->base.port, f->truncated ? DROP_OVERSIZE : DROP_RUNT, 1);
 	}
 	if (last)

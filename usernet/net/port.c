@@ -115,10 +115,15 @@ void port_wait_for(struct port *port, struct port *receiver)
 
 void port_rest(struct port *port, usec_t time)
 {
+	usec_t from;
+
 	if (!port->vswitch)
 		return;
+	from = loop_now(vswitch_loop(port->vswitch));
 	port->count.rests++;
-	loop_timer_set(&port->rest, loop_now(vswitch_loop(port->vswitch)) + time);
+	if (loop_timer_is_set(&port->rest))
+		from = MAX(from, port->rest.at);
+	loop_timer_set(&port->rest, from + time);
 	set_pause(port);
 }
 

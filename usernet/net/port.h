@@ -100,7 +100,11 @@ struct port {
 	unsigned n_stations;
 	size_t read_max;             /* bytes its link reads at once (fair.h) */
 	bool has_more;               /* fair.h: the last read took read_max bytes */
-	unsigned n_unmeasured;       /* fair.h: inputs since the gateway last had a frame */
+	unsigned n_unmeasured;       /* fair.h: turns since the gateway last had a frame */
+	uint64_t input_turn;         /* fair.h: the turn of its last frames */
+	size_t input_frames;         /* fair.h: measured in that turn */
+	int64_t input_ns;            /* fair.h: what those cost the switch */
+	int64_t refused_ns;          /* fair.h: what refused ones cost it */
 	usec_t rest_due;             /* fair.h: rest that it has not taken yet */
 	struct loop_timer rest;      /* runs while the port rests because of its cost (fair.h) */
 	bool paused;                 /* last argument of ops->pause() */

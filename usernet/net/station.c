@@ -10,7 +10,6 @@
  * Open addressing with linear probing, at most half full. Removal closes the gap after it, so there
  * are no tombstones and lookups stay short after many changes.
  */
-#define N_SLOTS (2 * STATION_MAX)
 /* A full table is swept at most this often to make room. */
 #define SWEEP_PAUSE USEC_PER_SEC
 
@@ -22,17 +21,16 @@ struct station {
 
 struct station_table {
 	struct station *slots;
+	unsigned mask; /* of a slot's number; their count is a power of two */
 	uint64_t seed;
-	unsigned count;
+	unsigned count, max;
 	usec_t swept;
 	struct port *left; /* result of station_left() */
 };
 
-G_STATIC_ASSERT((N_SLOTS & (N_SLOTS - 1)) == 0);
-
 static unsigned home_of(const struct station_table *table, mac_t mac)
 {
-	return (unsigned)hash_mix(mac ^ table->seed) & (N_SLOTS - 1);
+	return (unsigned)hash_mix(mac ^ table->seed) & table->mask;
 }
 
 /* The station's slot, or the free slot where it belongs. */
@@ -41,7 +39,7 @@ static struct station *slot_of(const struct station_table *table, mac_t mac)
 	unsigned i = home_of(table, mac);
 
 	while (table->slots[i].port && table->slots[i].mac != mac)
-		i = (i + 1) & (N_SLOTS - 1);
+		i = (i + 1) & table->mask;
 	return &table->slots[i];
 }
 
@@ -51,11 +49,11 @@ static void remove_slot(struct station_table *table, unsigned gap)
 
 	slots[gap].port->n_stations--;
 	table->count--;
-	for (unsigned i = (gap + 1) & (N_SLOTS - 1); slots[i].port; i = (i + 1) & (N_SLOTS - 1)) {
+	for (unsigned i = (gap + 1) & table->mask; slots[i].port; i = (i + 1) & table->mask) {
 		unsigned home = home_of(table, slots[i].mac);
 
 		/* It can move into the gap unless its home slot is after the gap. */
-		if (((i - home) & (N_SLOTS - 1)) >= ((i - gap) & (N_SLOTS - 1))) {
+		if (((i - home) & table->mask) >= ((i - gap) & table->mask)) {
 			slots[gap] = slots[i];
 			gap = i;
 		}
@@ -71,7 +69,7 @@ static bool has_aged(const struct station *station, usec_t now)
 /* Removes the stations of @port, or, if NULL, those that have aged. */
 static void remove_matching(struct station_table *table, const struct port *port, usec_t now)
 {
-	for (unsigned i = 0; i < N_SLOTS && (!port || port->n_stations); i++) {
+	for (unsigned i = 0; i <= table->mask && (!port || port->n_stations); i++) {
 		const struct station *s = &table->slots[i];
 
 		/* Check the slot again: another station may have moved into it. */
@@ -84,7 +82,11 @@ struct station_table *station_table_new(void)
 {
 	struct station_table *table = g_new0(struct station_table, 1);
 
-	table->slots = g_new0(struct station, N_SLOTS);
+	table->max = STATION_MAX;
+	table->mask = 1;
+	while (table->mask + 1 < 2 * table->max)
+		table->mask = 2 * table->mask + 1;
+	table->slots = g_new0(struct station, table->mask + 1);
 	table->seed = hash_seed();
 	return table;
 }
@@ -98,7 +100,10 @@ void station_table_free(struct station_table *table)
 /* @newcomer: it needs a slot; a station that moves already has one. */
 static bool has_room(const struct station_table *table, const struct port *port, bool newcomer)
 {
-	unsigned max = port->n_stations < STATION_FEW ? STATION_MAX : STATION_MAX - STATION_RESERVE;
+	unsigned max = table->max;
+
+	if (port->n_stations >= STATION_FEW)
+		max -= table->max / STATION_RESERVE;
 
 	return port->n_stations < STATION_MAX_PER_PORT && (!newcomer || table->count < max);
 }

@@ -13,14 +13,14 @@ struct port;
  * with a share per port, so that a guest that invents addresses affects only itself. Entries not
  * seen for a while age out (IEEE 802.1D ageing time).
  */
-#define STATION_MAX 16384 /* entries in all; the table is allocated once */
+#define STATION_MAX limit_get(LIMIT_STATIONS_ALL) /* entries in all; allocated once */
 #define STATION_MAX_PER_PORT                                                                       \
 	limit_get(LIMIT_STATIONS) /* one port may lead to another switch with many guests */
 /*
- * The last entries are reserved for ports with few stations, so that even several greedy ports
- * cannot keep a newcomer out.
+ * The last 1/4 of the entries is reserved for ports with few stations, so that even several greedy
+ * ports cannot keep a newcomer out.
  */
-#define STATION_RESERVE 4096
+#define STATION_RESERVE 4
 #define STATION_FEW     64
 #define STATION_AGE     (limit_get(LIMIT_HOLD) * USEC_PER_SEC)
 

@@ -249,6 +249,7 @@ void user_config_copy(struct user_config *to, const struct user_config *from)
 	to->domainname = g_strdup(from->domainname);
 	to->dnssearch = (const char *const *)g_strdupv((char **)from->dnssearch);
 	to->host_search = (const char *const *)g_strdupv((char **)from->host_search);
+	to->http = g_strdup(from->http);
 	to->tftp = g_strdup(from->tftp);
 	to->tftp_server_name = g_strdup(from->tftp_server_name);
 	to->bootfile = g_strdup(from->bootfile);
@@ -268,6 +269,7 @@ void user_config_clear(struct user_config *config)
 	g_free((char *)config->domainname);
 	g_strfreev((char **)config->dnssearch);
 	g_strfreev((char **)config->host_search);
+	g_free((char *)config->http);
 	g_free((char *)config->tftp);
 	g_free((char *)config->tftp_server_name);
 	g_free((char *)config->bootfile);

@@ -48,6 +48,7 @@ struct user_config {
 	const char *const *host_search;
 	/* Use that list, and ask the host's servers for single labels and .local too. */
 	bool dns_host_search;
+	const char *http; /* the directory that is served by HTTP */
 	const char *tftp, *tftp_server_name, *bootfile;
 	const struct boot_file *boot_files; /* by architecture; NULL: none */
 	const char *const *boot_params;     /* DHCPv6 option 60; NULL-terminated, may be NULL */

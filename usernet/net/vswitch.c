@@ -371,8 +371,10 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 		tap_drop(from, TAP_IN, frames, n, DROP_LINK_DOWN);
 		return;
 	}
-	if (!from->trusted)
+	if (!from->trusted) {
 		fair_active(&vswitch->fair, from);
+		fair_input_begin(&vswitch->fair, from, n);
+	}
 	guarded = vswitch->guard && !from->trusted;
 	from->count.rx_frames += n;
 	for (size_t i = 0; i < n; i++) {
@@ -423,6 +425,8 @@ void vswitch_input(struct port *from, const struct frame *frames, size_t n)
 	end_run(&run, from, frames, n, n);
 	from->count.rx_bytes += bytes;
 	rewrite_end(&vswitch->rewrite);
+	if (!from->trusted)
+		fair_input_end(&vswitch->fair, from, n);
 }
 
 void vswitch_set_home(struct vswitch *vswitch, uint16_t vlan)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -181,6 +182,9 @@ static const struct masked when[] = {
 	{"ioctl", 1, WORD, FIONREAD},
 	{"ioctl", 1, WORD, FIONBIO},
 	{"ioctl", 1, WORD, TCGETS}, /* stdio: is it a terminal? */
+#ifdef TCGETS2
+	{"ioctl", 1, WORD, TCGETS2}, /* the same since glibc 2.42 */
+#endif
 	{"ioctl", 1, WORD, SIOCGIFINDEX},
 	{"ioctl", 1, WORD, SIOCGIFNAME},
 	{"prctl", 0, WORD, PR_SET_VMA}, /* libc names its memory */

@@ -11,6 +11,9 @@
  *
  * - Slow start (RFC 5681) from ten segments (RFC 6928). Above SLOW_SEGMENTS it adds half of them a
  *   round (RFC 3742), so that a ring overflows by few frames.
+ * - Above CARD_SEGMENTS, which most rings hold, it grows so only for guests that acknowledge them
+ *   within FAST_TIME. A slower guest gains little from more, and its ring overflows. It is sent
+ *   e times as much after SLOW_GROWTH.
  * - Losses are compared with what arrives. Up to 1 in TOLERATED leaves the window as it is: a wire
  *   that loses 1 in 1000 is as wide as any.
  * - Above that, the window becomes KEEP_PERCENT of what arrived of the flight with the loss. It
@@ -19,6 +22,11 @@
  * - The size is remembered per guest, for its next connection.
  */
 #define SLOW_SEGMENTS 32
+#define CARD_SEGMENTS 40
+#define FAST_TIME     200 /* us */
+#define FAST_ROUNDS   16  /* the window grows for so many rounds after a fast one */
+#define LONG_WAY      (10 * USEC_PER_MSEC) /* a wire to another site */
+#define SLOW_GROWTH   (4 * USEC_PER_SEC)
 #define TOLERATED     200
 #define COUNTED       4096 /* segments; above it the older half fades */
 #define KEEP_PERCENT  85
@@ -82,6 +90,23 @@ static void count_round(struct tcp_conn *c)
 	c->last_flight = c->flight;
 	c->flight = recovery_pipe(c);
 	c->round_end = c->snd_nxt;
+	c->fast_rounds -= c->fast_rounds > 0;
+}
+
+/*
+ * Does the guest gain from more than CARD_SEGMENTS? Looks at the segments just acknowledged. On a
+ * busy host only some of many come fast.
+ */
+static bool is_fast(struct tcp_conn *c)
+{
+	if (c->rack_rtt <= FAST_TIME && c->cwnd >= CARD_SEGMENTS * c->mss)
+		c->fast_rounds = FAST_ROUNDS;
+	return c->fast_rounds || c->min_rtt >= LONG_WAY;
+}
+
+static uint32_t slow_growth(const struct tcp_conn *c, uint32_t bytes)
+{
+	return (uint32_t)((uint64_t)bytes * c->rack_rtt / SLOW_GROWTH);
 }
 
 void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
@@ -100,6 +125,8 @@ void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 		return;
 	if (c->cwnd >= c->ssthresh && c->w_max)
 		most = MAX(c->cwnd, grown(c));
+	if (!is_fast(c))
+		most = MIN(most, MAX(CARD_SEGMENTS * c->mss, c->cwnd + slow_growth(c, bytes)));
 	if (c->cwnd >= c->ssthresh)
 		bytes /= 2;
 	else if (c->cwnd >= SLOW_SEGMENTS * c->mss)

@@ -155,6 +155,7 @@ struct tcp_conn {
 	uint8_t snd_shift, rcv_shift;
 	uint8_t retries, backoff, keepalives, duplicates;
 	uint8_t n_extra_acks; /* duplicate ACKs owed to a guest without SACK */
+	uint8_t fast_rounds;  /* left, of growth as for a fast guest */
 	uint8_t reorder;      /* in quarters of the RTT; RFC 8985 reo_wnd_mult */
 
 	/* to the guest */

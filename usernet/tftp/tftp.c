@@ -48,7 +48,7 @@ struct transfer {
 };
 
 struct tftp {
-	struct tftp_folder *folder;
+	struct folder *folder;
 	struct outbox *outbox;
 	unsigned mtu;
 	unsigned n_known; /* transfers not FREE */
@@ -68,7 +68,7 @@ struct asked {
 
 struct tftp *tftp_new(const char *dir, unsigned mtu, struct outbox *outbox, GError **error)
 {
-	struct tftp_folder *folder = tftp_folder_open(dir, error);
+	struct folder *folder = folder_open("tftp", dir, error);
 	struct tftp *tftp;
 
 	if (!folder)
@@ -93,7 +93,7 @@ void tftp_free(struct tftp *tftp)
 		if (is_under_way(&tftp->transfers[i]))
 			close(tftp->transfers[i].fd);
 	}
-	tftp_folder_close(tftp->folder);
+	folder_close(tftp->folder);
 	g_free(tftp);
 }
 
@@ -312,7 +312,7 @@ static void begin(struct tftp *tftp, struct asked *asked, uint64_t hash)
 	const char *why;
 	uint64_t size;
 	struct transfer *t;
-	int fd = tftp_folder_open_file(tftp->folder, request->name, &size, &code, &why);
+	int fd = tftp_open_file(tftp->folder, request->name, &size, &code, &why);
 
 	if (fd < 0) {
 		refuse(tftp, asked, code, why);

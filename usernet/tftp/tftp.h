@@ -42,7 +42,7 @@ struct tftp;
 
 /*
  * Serves @dir. @mtu: the largest IP packet that guests take; bounds blksize. Answers go to @outbox,
- * which is borrowed; its owner flushes it. NULL: see tftp_folder_open(); @error names tftp=.
+ * which is borrowed; its owner flushes it. NULL: see folder_open(); @error names tftp=.
  */
 struct tftp *tftp_new(const char *dir, unsigned mtu, struct outbox *outbox, GError **error);
 void tftp_free(struct tftp *tftp);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a capture costs a TCP flow at MTU 1500: with a filter that matches nothing, and of all
-frames. In one network after another, so that they compare."""
+"""What a capture costs a TCP flow at MTU 1500: with a filter that matches nothing, of all frames, and
+one that has ended. In one network after another, so that they compare."""
 
 import os
 
@@ -9,8 +9,9 @@ from measures.bulk import DIRECTIONS, tcp
 from process import CannotDo, Program
 
 # The kind of capture, and the words after `usernetctl capture`.
-KINDS = (("off", None), ("nomatch", ["-f", "udp port 9"]), ("all", []))
-LABELS = {"off": "no capture", "nomatch": "a capture that matches nothing",
+KINDS = (("off", None), ("ended", []), ("nomatch", ["-f", "udp port 9"]), ("all", []))
+LABELS = {"off": "no capture", "ended": "a capture that has ended",
+          "nomatch": "a capture that matches nothing",
           "all": "a capture of all"}
 
 
@@ -24,10 +25,10 @@ class Capture(Case):
     def run(self, bench, peer):
         if not hasattr(peer, "usernetctl"):
             raise CannotDo("has no such captures")
-        return {f"{self.id}.{kind}.gbps": self.measure(bench, peer, words)
+        return {f"{self.id}.{kind}.gbps": self.measure(bench, peer, kind, words)
                 for kind, words in KINDS}
 
-    def measure(self, bench, peer, words):
+    def measure(self, bench, peer, kind, words):
         with bench.network(peer) as network:
             guest = network.guest()
             if words is not None:
@@ -35,10 +36,13 @@ class Capture(Case):
                                    os.path.join(network.folder, "run", "qmp.sock"), "capture",
                                    *words, "-w", "/dev/null"],
                                   os.path.join(network.folder, "capture.log"))
+                capture.wait_for(lambda: network.captures() == 1)
+            if kind == "ended":
+                capture.stop()
             try:
                 return tcp(bench, peer, network, guest, self.direction).gbps
             finally:
-                if words is not None:
+                if words is not None and kind != "ended":
                     capture.stop()
 
 

@@ -14,11 +14,17 @@ class UsernetNetwork(Network):
         super().__init__(folder, wanted, tapguest)
         self.usernetctl = usernetctl
 
+    def ask(self, *words):
+        socket = os.path.join(self.folder, "run", "qmp.sock")
+        return json.loads(run_here([self.usernetctl, "--socket", socket, "--json", *words], 30))
+
     def held(self):
         """Other processes may not see its descriptors."""
-        socket = os.path.join(self.folder, "run", "qmp.sock")
-        said = run_here([self.usernetctl, "--socket", socket, "--json", "connections"], 30)
-        return len(json.loads(said))
+        return len(self.ask("connections"))
+
+    def captures(self):
+        """How many run."""
+        return len(self.ask("qmp", '{"execute":"query-captures"}'))
 
 
 class Usernet(Peer):

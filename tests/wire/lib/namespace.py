@@ -6,10 +6,13 @@ import functools
 import os
 import socket
 import struct
+import subprocess
 import traceback
 
 NEWNS, NEWUSER, NEWNET = 0x00020000, 0x10000000, 0x40000000  # linux/sched.h CLONE_*
 CAPABILITY_VERSION_3, PR_SET_DUMPABLE = 0x20080522, 4  # linux/capability.h, prctl.h
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAP_NET_ADMIN, CAP_NET_RAW = 12, 13
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 SIOCSIFADDR = 0x8916
 RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_CREATE, NLM_F_ACK = 24, 1, 0x400, 4  # linux/(rt)netlink.h
@@ -30,6 +33,11 @@ def _check(result, what):
 def _write(path, text):
     with open(path, 'w', encoding='ascii') as file:
         file.write(text)
+
+
+def unshare(kinds):
+    """Without a user namespace: for root."""
+    _check(_libc.unshare(kinds), 'unshare')
 
 
 def enter(kinds):
@@ -76,15 +84,29 @@ def _add_default_route(device):
         raise OSError(-error, f'a default route: {os.strerror(-error)}')
 
 
-def enter_own_host():
+def run_as_admin(command):
+    """A shell command that may change the network; between enter(NEWNET) and the loss of the right."""
+    def keep():
+        rights = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW
+        _check(_libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0),
+                            struct.pack('IIIIII', rights, rights, rights, 0, 0, 0)), 'capset')
+        for which in (CAP_NET_ADMIN, CAP_NET_RAW):
+            _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, which, 0, 0), 'prctl')
+    subprocess.run(['sh', '-ec', command], check=True, preexec_fn=keep,
+                   env={**os.environ, 'PATH': os.environ['PATH'] + ':/usr/sbin:/sbin'})
+
+
+def enter_own_host(prepare=lambda: None, ports=1024):
     """
     A host of one's own, with OWN and no way out: tests that run at once on one machine send their
-    strays to one another's ports else, and find what the machine happens to have.
+    strays to one another's ports else, and find what the machine happens to have. prepare(): runs
+    while this process may still change the network. ports: the lowest that it may listen on.
     """
     enter(NEWNET)
     add_address(OWN, 0)
     _add_default_route('lo')
-    _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', '1024')
+    prepare()
+    _write('/proc/sys/net/ipv4/ip_unprivileged_port_start', str(ports))
     _write('/proc/sys/net/ipv4/ping_group_range', f'{os.getgid()} {os.getgid()}')
     # Be a plain user again whose processes others of this user may inspect, as the daemon does.
     _check(_libc.capset(struct.pack('Ii', CAPABILITY_VERSION_3, 0), bytes(24)), 'capset')

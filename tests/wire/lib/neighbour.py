@@ -11,6 +11,7 @@ import itertools
 import multiprocessing
 import os
 import select
+import signal
 import struct
 import sys
 import time
@@ -34,9 +35,11 @@ SHIFT = 7                   # RFC 7323, of the bulk flow
 
 _ports = itertools.cycle(range(20000, 60000))
 
-# The goal is 70 % and 5 ms on a quiet machine. Slower ones decide here, under load, so that only a
-# service that has broken down fails.
-FLOOR = float(os.environ.get('USERNET_TEST_FLOOR', '0.25'))
+# The goal is 70 % and 5 ms on a quiet machine. These decide, and one of some tries must hold: others
+# may use the machine meanwhile. If its load says so, only a service that has broken down fails.
+FLOOR, P99 = float(os.environ.get('USERNET_TEST_FLOOR', '0.5')), 20  # ms
+FLOOR_BUSY, P99_BUSY = 0.25, 100
+TRIES = 4
 SLOW = int(os.environ.get('USERNET_TEST_SCALE', '1')) > 1
 
 
@@ -129,6 +132,23 @@ def _serve(listeners, bulk, burst):
                 socks.pop(fd).close()
 
 
+def stand_back():
+    """
+    This process is an attacker: those who are measured go first. Under "chrt -r 10", which keeps a
+    busy machine's other work away, it has the lower of two real-time priorities.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_RR:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    else:
+        os.nice(NICE)
+
+
+def bounds():
+    """The floor of throughput and connections, and the longest p99."""
+    busy = os.getloadavg()[0] > 2 * os.cpu_count() + 2
+    return (FLOOR_BUSY, P99_BUSY) if busy else (FLOOR, P99)
+
+
 class Child:
     """A process that runs until close()."""
 
@@ -141,13 +161,17 @@ class Child:
         self.process.kill()
         self.process.join()
 
+    def pause(self):
+        os.kill(self.process.pid, signal.SIGSTOP)
 
+    def resume(self):
+        os.kill(self.process.pid, signal.SIGCONT)
 
 
 # --- the attacker ---
 
 def _attack(sock, blobs, sent, reads, pace):
-    os.nice(NICE)
+    stand_back()
     sock.setblocking(False)
     end = time.monotonic() + SECONDS_MAX
     began = time.monotonic()
@@ -196,7 +220,7 @@ class Attack(Child):
 
 
 def _datagrams(guest, frames):
-    os.nice(NICE)
+    stand_back()
     sock = guest.socket
     sock.setblocking(False)
     end, n = time.monotonic() + SECONDS_MAX, 0
@@ -322,11 +346,13 @@ class NeighbourCase(GatewayCase):
             time.sleep(0.001)
         return times
 
-    def settle(self):
+    def settle(self, running=None):
         """The attack begins; a guest goes on reading meanwhile."""
-        end = time.monotonic() + 0.5
-        while (left := end - time.monotonic()) > 0:
-            self.good.step(left)
+        began, sent = time.monotonic(), self.sent(running)
+        while (left := began + 0.5 - time.monotonic()) > 0 or \
+                (isinstance(running, Attack) and self.sent(running) == sent):
+            self.good.step(max(0.01, left))
+            self.assertLess(time.monotonic(), began + LIMIT, 'the attack has not begun')
         self.good.inbox.clear()
 
     def rate(self):
@@ -361,21 +387,30 @@ class NeighbourCase(GatewayCase):
 
     # --- the comparison ---
 
-    def beside(self, what, attack, floor=FLOOR, memory=MEMORY):
+    @staticmethod
+    def holds(alone, beside):
+        floor, p99 = bounds()
+        return (beside.mbits > floor * alone.mbits and beside.rate > floor * alone.rate and
+                beside.p99 < max(p99, 20 * alone.p99))
+
+    def beside(self, what, attack, memory=MEMORY):
         """attack(): starts it, and returns what close() ends."""
         alone = self.measure()
         running = attack()
         self.addCleanup(running.close)
-        self.settle()
-        sent, cpu, began = self.sent(running), self.lan.cpu_seconds(), time.monotonic()
-        beside = self.measure()
-        for _ in range(2):
-            # Others may have used the machine: a figure decides only if it stays low.
-            if beside.mbits > floor * alone.mbits and beside.rate > floor * alone.rate:
-                break
+        for left in reversed(range(TRIES)):
+            self.settle(running)
+            sent, cpu, began = self.sent(running), self.lan.cpu_seconds(), time.monotonic()
             beside = self.measure()
-        control = self.control()
-        took = time.monotonic() - began
+            control = self.control()
+            took = time.monotonic() - began
+            if self.holds(alone, beside) or not left:
+                break
+            if isinstance(running, Child):
+                running.pause()
+                self.settle()
+                alone = self.measure()
+                running.resume()
         frames, cpu = (self.sent(running) - sent) / took, (self.lan.cpu_seconds() - cpu) / took
         grown = self.peak() - self.idle
         running.close()
@@ -386,9 +421,7 @@ class NeighbourCase(GatewayCase):
                  f'frames/s, daemon {100 * cpu:.0f} % of a core')
         self.assertLess(grown, megabytes(memory))
         if not SLOW:
-            self.assertGreater(beside.mbits, floor * alone.mbits)
-            self.assertGreater(beside.rate, floor * alone.rate)
-            self.assertLess(beside.p99, max(100, 50 * alone.p99))
+            self.assertTrue(self.holds(alone, beside), f'must keep, and p99: {bounds()}')
             self.assertLess(control, 1000)
         self.good.ping(GATEWAY)
         return alone, beside

@@ -37,6 +37,10 @@ static void add_files(const struct config *config, struct sandbox *sandbox)
 		sandbox_allow_around(sandbox, config->settings.pidfile, SANDBOX_REMOVE);
 	for (char **path = config->settings.qmp; *path; path++)
 		sandbox_allow_around(sandbox, *path, SANDBOX_SOCKETS);
+	if (config->settings.slirp4netns_api)
+		sandbox_allow_around(sandbox, config->settings.slirp4netns_api, SANDBOX_SOCKETS);
+	if (config->settings.gvproxy_api)
+		sandbox_allow_around(sandbox, config->settings.gvproxy_api, SANDBOX_SOCKETS);
 	for (char **path = config->settings.sandbox_paths; *path; path++)
 		sandbox_allow(sandbox, *path, SANDBOX_WRITE | SANDBOX_SOCKETS);
 }
@@ -88,12 +92,15 @@ static void add_forwards(const struct optstr *opts, struct sandbox *sandbox)
 static void add_gateway(const struct optstr *opts, struct sandbox *sandbox)
 {
 	const char *resolv = optstr_get(opts, "resolv-conf"), *tftp = optstr_get(opts, "tftp");
+	const char *http = optstr_get(opts, "http");
 
 	sandbox_allow_around(sandbox, resolv ? resolv : DNS_RESOLV_PATH, SANDBOX_READ);
 	for (const char *const *behind = dns_resolv_behind; *behind; behind++)
 		sandbox_allow_around(sandbox, *behind, SANDBOX_READ);
 	if (tftp)
 		sandbox_allow(sandbox, tftp, SANDBOX_READ);
+	if (http)
+		sandbox_allow(sandbox, http, SANDBOX_READ);
 	add_forwards(opts, sandbox);
 }
 

@@ -27,6 +27,7 @@ static bool usage(GError **error, const char *format, const char *what)
 /* Values of the options that take one; the keys are those of settings.h. */
 struct words {
 	char *name, *run_dir, *state_dir, *pidfile, *ready_fd, *log_level, *log_file, *sandbox;
+	char *slirp4netns_api, *gvproxy_api;
 	char **qmp, **sandbox_paths, **limits;
 	gboolean with_parent, live_commands, verbose, daemon, no_default_netdevs;
 };
@@ -41,6 +42,8 @@ static void clear_words(struct words *words)
 	g_free(words->log_level);
 	g_free(words->log_file);
 	g_free(words->sandbox);
+	g_free(words->slirp4netns_api);
+	g_free(words->gvproxy_api);
 	g_strfreev(words->qmp);
 	g_strfreev(words->sandbox_paths);
 	g_strfreev(words->limits);
@@ -62,6 +65,8 @@ static bool note_all(struct options *options, const struct words *words, GError 
 	note(options, "log-level", words->log_level);
 	note(options, "log-file", words->log_file);
 	note(options, "sandbox", words->sandbox);
+	note(options, "slirp4netns-api", words->slirp4netns_api);
+	note(options, "gvproxy-api", words->gvproxy_api);
 	if (words->verbose && !words->log_level)
 		note(options, "log-level", "debug");
 	if (words->with_parent)
@@ -103,6 +108,10 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		 "DIR|none"},
 		{"qmp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->qmp,
 		 "Another QMP socket in addition to RUN/qmp.sock", "unix:PATH"},
+		{"slirp4netns-api", 0, 0, G_OPTION_ARG_FILENAME, &words->slirp4netns_api,
+		 "A socket for clients of slirp4netns, which add and remove forwards", "PATH"},
+		{"gvproxy-api", 0, 0, G_OPTION_ARG_FILENAME, &words->gvproxy_api,
+		 "A socket for clients of gvproxy: forwards and leases, by HTTP", "PATH"},
 		{"pidfile", 0, 0, G_OPTION_ARG_FILENAME, &words->pidfile,
 		 "Write the process id to this file", "PATH"},
 		{"ready-fd", 0, 0, G_OPTION_ARG_FILENAME, &words->ready_fd,
@@ -116,8 +125,8 @@ static bool parse(struct options *options, struct words *words, int *argc, char 
 		{"daemon", 0, 0, G_OPTION_ARG_NONE, &words->daemon,
 		 "Go to the background when ready for guests", NULL},
 		{"sandbox", 0, 0, G_OPTION_ARG_FILENAME, &words->sandbox,
-		 "Give up rights once all is open: on (default), full (also namespaces), require "
-		 "(refuse to start without), off",
+		 "Give up rights before guests are served: on (default), full (also namespaces), "
+		 "require (refuse to start without), off",
 		 "on|full|require|off"},
 		{"sandbox-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->sandbox_paths,
 		 "Also allow sockets and files in this directory while running", "DIR"},

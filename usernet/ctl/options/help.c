@@ -32,6 +32,8 @@ const char help_netdevs[] =
 
 const char help_ours[] =
 	"  Not in QEMU:\n"
+	"    hostfwd=*:[ADDR]:PORTS-[GUEST] *   the same ports by TCP and UDP, 8000..8099\n"
+	"    http=DIR                       serve DIR by HTTP at the gateway's port 80, read-only\n"
 	"    dhcp=on|off                    answer DHCP and DHCPv6 (on)\n"
 	"    lease-time=SECONDS             of DHCP leases (86400)\n"
 	"    leases-per-port=N              leases for one port (half of the pool, 16 to 32)\n"

@@ -44,7 +44,9 @@ struct opt_spec {
 	const char *key;
 	enum opt_type type;
 	unsigned flags;
-	gint64 min, max;     /* OPT_NUMBER, inclusive */
+	gint64 min, max; /* OPT_NUMBER, inclusive */
+	/* OPT_REPEATS: does @value stand for two values? Newly allocated; may be NULL. */
+	bool (*split)(const char *value, char *two[2]);
 	const char *instead; /* a QEMU key that usernet lacks: what to use instead */
 };
 

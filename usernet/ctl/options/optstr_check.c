@@ -147,6 +147,20 @@ static bool expand_flag(struct opt *opt, const char *kind, const struct opt_spec
 	return true;
 }
 
+/* Replaces the value at @i by the two that it stands for. */
+static void split(struct optstr *opts, guint i, const struct opt_spec *spec)
+{
+	struct opt *opt = &g_array_index(opts->list, struct opt, i), more;
+	char *two[2];
+
+	if (!spec->split || !spec->split(opt->value, two))
+		return;
+	more = (struct opt){.key = g_strdup(opt->key), .value = two[1], .form = opt->form};
+	g_free(opt->value);
+	opt->value = two[0];
+	g_array_insert_val(opts->list, i + 1, more);
+}
+
 /* @also: a key allowed in addition to @specs, or NULL. */
 static bool check(struct optstr *opts, const char *kind, const struct opt_spec *specs,
 		  const char *also, GError **error)
@@ -173,6 +187,7 @@ static bool check(struct optstr *opts, const char *kind, const struct opt_spec *
 			return false;
 		if (!(spec->flags & OPT_REPEATS) && optstr_nth(opts, opt->key, 1))
 			return error_usage(error, "Parameter '%s' is given twice", opt->key);
+		split(opts, i, spec);
 	}
 	for (; specs->key; specs++) {
 		if ((specs->flags & OPT_REQUIRED) && !optstr_get(opts, specs->key))

@@ -11,6 +11,8 @@ const struct opt_spec setting_specs[] = {
 	{.key = "run-dir"},
 	{.key = "state-dir"},
 	{.key = "qmp", .flags = OPT_REPEATS},
+	{.key = "slirp4netns-api"},
+	{.key = "gvproxy-api"},
 	{.key = "pidfile"},
 	{.key = "ready-fd"},
 	{.key = "exit-with-parent", .type = OPT_BOOL},
@@ -123,6 +125,8 @@ void settings_read(struct settings *settings, const struct optstr *opts)
 	settings->run_dir = g_strdup(optstr_get(opts, "run-dir"));
 	settings->no_state = !g_strcmp0(state_dir, "none");
 	settings->state_dir = settings->no_state ? NULL : g_strdup(state_dir);
+	settings->slirp4netns_api = g_strdup(optstr_get(opts, "slirp4netns-api"));
+	settings->gvproxy_api = g_strdup(optstr_get(opts, "gvproxy-api"));
 	settings->pidfile = g_strdup(optstr_get(opts, "pidfile"));
 	settings->ready_fd = (int)optstr_number(opts, "ready-fd", -1);
 	settings->exit_with_parent = optstr_bool(opts, "exit-with-parent", false);
@@ -168,6 +172,8 @@ void settings_clear(struct settings *settings)
 	g_free(settings->run_dir);
 	g_free(settings->state_dir);
 	g_free(settings->pidfile);
+	g_free(settings->slirp4netns_api);
+	g_free(settings->gvproxy_api);
 	g_free(settings->log_file);
 	g_strfreev(settings->qmp);
 	g_strfreev(settings->sandbox_paths);

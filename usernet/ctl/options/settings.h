@@ -23,7 +23,9 @@ struct settings {
 	bool no_state;   /* --state-dir none */
 	char **qmp;      /* paths of further QMP sockets; NULL-terminated */
 	char *pidfile;   /* may be NULL */
-	int ready_fd;    /* -1: none */
+	/* Paths of sockets that speak these programs' APIs; may be NULL. */
+	char *slirp4netns_api, *gvproxy_api;
+	int ready_fd; /* -1: none */
 	bool exit_with_parent;
 	bool live_commands; /* guestfwd may run commands that are not in the configuration */
 	bool no_default_netdevs;

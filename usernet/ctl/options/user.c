@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ctl/options/user.h"
+#include "fwd/rule.h"
 #include "net/user_loopback.h"
 #include "net/vlan.h"
 
@@ -32,11 +33,12 @@ const struct opt_spec user_option_specs[] = {
 	{.key = "tftp"},
 	{.key = "tftp-server-name"},
 	{.key = "bootfile"},
-	{.key = "hostfwd", .flags = OPT_REPEATS},
+	{.key = "hostfwd", .flags = OPT_REPEATS, .split = fwd_rule_split},
 	{.key = "guestfwd", .flags = OPT_REPEATS},
 	{.key = "smb", .instead = SMB_INSTEAD},
 	{.key = "smbserver", .instead = SMB_INSTEAD},
 	/* --- */
+	{.key = "http"},
 	{.key = "dhcp", .type = OPT_BOOL},
 	{.key = "dhcpend"},
 	{.key = "dhcpv6-range"},
@@ -414,6 +416,7 @@ static void read_plain(struct user_config *config, const struct optstr *opts)
 		config->domainname = USER_DOMAIN_DEFAULT;
 	config->resolv_conf = optstr_get(opts, "resolv-conf");
 	config->dns_host_search = optstr_bool(opts, "dns-host-search", !user_is_sandbox(opts));
+	config->http = optstr_get(opts, "http");
 	config->tftp = optstr_get(opts, "tftp");
 	config->tftp_server_name = optstr_get(opts, "tftp-server-name");
 	config->bootfile = optstr_get(opts, "bootfile");

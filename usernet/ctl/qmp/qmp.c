@@ -20,28 +20,17 @@ struct qmp_listener {
 	struct list link; // qmp::listeners
 };
 
-/* The socket's mode keeps other users out; this check covers sockets with a looser mode. */
-static bool peer_is_allowed(int fd)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return false;
-	return cred.uid == geteuid() || cred.uid == 0;
-}
-
 static void on_client(struct listener *door, int fd, const struct sockaddr_any *peer)
 {
 	static struct log_limit limit;
 	struct qmp *qmp = container_of(door, struct qmp_listener, door)->qmp;
 
-	if (!peer_is_allowed(fd)) {
+	if (!socket_peer_is_ours(fd)) {
 		log_limited(&limit, "QMP: refused a client of another user");
 		qmp->refused_strangers++;
 		close(fd);
-	} else if (qmp->n_monitors == QMP_MAX_CLIENTS) {
-		log_limited(&limit, "QMP: refused a client: %d are connected", QMP_MAX_CLIENTS);
+	} else if (qmp->n_monitors >= QMP_MAX_CLIENTS) {
+		log_limited(&limit, "QMP: refused a client: %u are connected", QMP_MAX_CLIENTS);
 		qmp->refused_full++;
 		close(fd);
 	} else {

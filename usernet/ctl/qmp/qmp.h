@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limit.h"
 #include "base/list.h"
 
 /*
@@ -16,7 +17,7 @@
 struct control;
 struct loop;
 
-#define QMP_MAX_CLIENTS 64
+#define QMP_MAX_CLIENTS limit_get(LIMIT_CLIENTS)
 
 struct qmp {
 	struct loop *loop;

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "http/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/folder.h"
+#include "base/sockaddr.h"
+#include "http/range.h"
+
+#define BLOCK (32 * 1024)
+
+struct http {
+	struct loop *loop;
+	struct folder *folder;
+	struct MHD_Daemon *daemon;
+	struct loop_io io; /* the daemon's epoll set */
+	struct loop_timer timer;
+	struct list conns; /* heads http_conn::link */
+	unsigned n_conns;
+	struct http_conn *coming; /* within http_take() */
+};
+
+struct http_conn {
+	struct http *http;
+	struct list link; // http::conns
+	unsigned port_id;
+};
+
+/* A file under way; of its response. */
+struct body {
+	int fd;
+	uint64_t first;
+};
+
+/* --- the loop --- */
+
+static void set_timer(struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG msec;
+
+	if (MHD_get_timeout(http->daemon, &msec) == MHD_YES)
+		loop_timer_set(&http->timer, loop_now(http->loop) + (usec_t)msec * USEC_PER_MSEC);
+	else
+		loop_timer_cancel(&http->timer);
+}
+
+static void run(struct http *http)
+{
+	MHD_run(http->daemon);
+	set_timer(http);
+}
+
+static void on_ready(struct loop_io *io, uint32_t revents)
+{
+	run(container_of(io, struct http, io));
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	run(container_of(timer, struct http, timer));
+}
+
+/* --- answers --- */
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status,
+				   const char *text)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result;
+
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result answer_error(struct MHD_Connection *connection, int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENAMETOOLONG:
+	case EISDIR:
+		return answer_text(connection, MHD_HTTP_NOT_FOUND, "There is no such file.\n");
+	case EXDEV:
+	case ELOOP:
+	case EACCES:
+	case EPERM:
+		return answer_text(connection, MHD_HTTP_FORBIDDEN, "This file is not served.\n");
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy.\n");
+	default:
+		return answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+				   "The file cannot be opened.\n");
+	}
+}
+
+/* By read and not by sendfile(), which the sandbox does not have. */
+static ssize_t read_body(void *data, uint64_t at, char *out, size_t max)
+{
+	struct body *body = data;
+	ssize_t n = pread(body->fd, out, max, (off_t)(body->first + at));
+
+	if (n > 0)
+		return n;
+	/* The file was cut while it was sent. */
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_body(void *data)
+{
+	struct body *body = data;
+
+	close(body->fd);
+	g_free(body);
+}
+
+static enum MHD_Result answer_file(struct MHD_Connection *connection, int fd, uint64_t size)
+{
+	const char *asked =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+	struct body *body = g_new0(struct body, 1);
+	uint64_t first = 0, len = size;
+	enum http_range range = http_range_read(asked, size, &first, &len);
+	unsigned status = range == HTTP_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK;
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	char text[80];
+
+	if (range == HTTP_RANGE_NONE) {
+		status = MHD_HTTP_RANGE_NOT_SATISFIABLE;
+		len = 0;
+	}
+	*body = (struct body){.fd = fd, .first = first};
+	response = MHD_create_response_from_callback(len, BLOCK, read_body, body, free_body);
+	if (!response) {
+		free_body(body);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
+	if (range == HTTP_RANGE_PART)
+		g_snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
+			   first + len - 1, size);
+	else
+		g_snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
+	if (range != HTTP_RANGE_ALL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* MHD calls it when the request's head is there, and again for a body, of which it has none. */
+static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **state)
+{
+	static int begun;
+	struct http *http = data;
+	struct stat st;
+	int fd;
+
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD.\n");
+	/* An answer at the first call would close the connection behind it. */
+	if (!*state) {
+		*state = &begun;
+		return MHD_YES;
+	}
+	if (*upload_len > 0) { /* read it away */
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	fd = folder_open_file(http->folder, url, &st);
+	if (fd < 0)
+		return answer_error(connection, errno);
+	return answer_file(connection, fd, (uint64_t)st.st_size);
+}
+
+/* --- connections --- */
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = data;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = http->coming;
+		http->coming = NULL;
+	} else if (*context) {
+		struct http_conn *conn = *context;
+
+		list_remove(&conn->link);
+		http->n_conns--;
+		g_free(conn);
+	}
+}
+
+static unsigned count_of(const struct http *http, unsigned port_id)
+{
+	unsigned n = 0;
+	list_for_each (conn, &http->conns, struct http_conn, link)
+		n += conn->port_id == port_id;
+	return n;
+}
+
+static void write_address(const struct packet *syn, struct sockaddr_any *to)
+{
+	*to = (struct sockaddr_any){.len = 0};
+	if (syn->v6) {
+		to->len = sizeof(to->in6);
+		to->in6.sin6_family = AF_INET6;
+		to->in6.sin6_addr = syn->src;
+		to->in6.sin6_port = htons(syn->sport);
+	} else {
+		to->len = sizeof(to->in);
+		to->in.sin_family = AF_INET;
+		to->in.sin_addr = address_v4(&syn->src);
+		to->in.sin_port = htons(syn->sport);
+	}
+}
+
+bool http_take(struct http *http, int fd, unsigned port_id, const struct packet *syn)
+{
+	struct sockaddr_any from;
+	struct http_conn *conn;
+	bool taken;
+
+	if (http->n_conns >= HTTP_MAX || count_of(http, port_id) >= HTTP_MAX_PER_PORT) {
+		close(fd);
+		return false;
+	}
+	conn = g_new0(struct http_conn, 1);
+	conn->http = http;
+	conn->port_id = port_id;
+	list_append(&http->conns, &conn->link);
+	http->n_conns++;
+	http->coming = conn;
+	write_address(syn, &from);
+	taken = MHD_add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
+	if (http->coming) { /* it was not started */
+		http->coming = NULL;
+		list_remove(&conn->link);
+		http->n_conns--;
+		g_free(conn);
+	}
+	set_timer(http);
+	return taken;
+}
+
+unsigned http_connections(const struct http *http)
+{
+	return http->n_conns;
+}
+
+/* --- life --- */
+
+static bool start_daemon(struct http *http, GError **error)
+{
+	const union MHD_DaemonInfo *info;
+
+	http->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)HTTP_IDLE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+	if (!http->daemon) {
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+			    "user: http: the server does not start");
+		return false;
+	}
+	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	loop_io_add(http->loop, &http->io, info->epoll_fd, EPOLLIN, on_ready);
+	return true;
+}
+
+struct http *http_new(struct loop *loop, const char *dir, GError **error)
+{
+	struct http *http = g_new0(struct http, 1);
+
+	http->loop = loop;
+	list_init(&http->conns);
+	loop_timer_init(loop, &http->timer, on_timer);
+	http->folder = folder_open("http", dir, error);
+	if (!http->folder || !start_daemon(http, error)) {
+		http_free(http);
+		return NULL;
+	}
+	return http;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	loop_timer_cancel(&http->timer);
+	loop_io_remove(&http->io);
+	if (http->daemon)
+		MHD_stop_daemon(http->daemon);
+	folder_close(http->folder);
+	g_free(http);
+}

@@ -7,17 +7,18 @@
 # Software:  passt 0.0~git20250503.587980c-2+deb13u1, Debian 13, amd64.
 # Setting:   A script is the guest on passt's socket. passt gives out 192.0.2.2 and calls itself
 #            192.0.2.1. After an offer the guest sends three DHCPREQUESTs: for 10.9.8.7 after a
-#            reboot (option 50), to renew 10.9.8.7 (ciaddr), and to take 10.9.8.7 from the server
+#            reboot (option 50), to rebind 10.9.8.7 (ciaddr), and to take 10.9.8.7 from the server
 #            10.9.8.1 (options 50 and 54).
-# Expected:  DHCPNAK for the first two (RFC 2131, section 4.3.2: a server sends it for an address
-#            that is incorrect or of another network); silence for the third (section 3.1, step 4:
-#            a server that was not selected takes the request as a refusal).
+# Expected:  DHCPNAK for the first, and no DHCPACK for the second (RFC 2131, section 4.3.2: an
+#            address that is incorrect or of another network gets DHCPNAK, and ciaddr is checked);
+#            silence for the third (section 3.1, step 4: a server that was not selected takes the
+#            request as a refusal).
 # Seen:      A DHCPACK for 192.0.2.2 each time. A client that moved here from another network has to
 #            notice by itself that it was given another address than it asked for.
 # Source:    passt, dhcp.c: dhcp() turns any DHCPREQUEST into a DHCPACK; options 50 and 54 and the
 #            field ciaddr are not read. The same in 0.0~git20230309.7c7625d-1 of Debian 12.
 # Output:    "10.9.8.7 after a reboot: DHCPACK for 192.0.2.2"
-#            "10.9.8.7 renewed: DHCPACK for 192.0.2.2"
+#            "10.9.8.7 rebound: DHCPACK for 192.0.2.2"
 #            "10.9.8.7 of 10.9.8.1: DHCPACK for 192.0.2.2"
 #
 # Exit status: 0 as above, 1 the behaviour has changed, 2 the case could not be run.
@@ -134,7 +135,7 @@ try:
         sys.exit(2)
     answers = (
         ("10.9.8.7 after a reboot", ask(wire, REQUEST, 2, [(50, FOREIGN)])),
-        ("10.9.8.7 renewed", ask(wire, REQUEST, 3, [], FOREIGN)),
+        ("10.9.8.7 rebound", ask(wire, REQUEST, 3, [], FOREIGN)),
         ("10.9.8.7 of 10.9.8.1", ask(wire, REQUEST, 4, [(50, FOREIGN), (54, OTHER_SERVER)])),
     )
 except (OSError, struct.error) as error:

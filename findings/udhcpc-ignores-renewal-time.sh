@@ -6,7 +6,7 @@
 # Software:  busybox 1:1.35.0-4+deb12u1+b1 (udhcpc), Debian 12, amd64.
 # Setting:   udhcpc runs on a veth pair in a network namespace; a script at the other end gives it a
 #            lease of 60 s with T1 = 6 s and T2 = 50 s, and measures when the renewal comes.
-# Expected:  A DHCPREQUEST to the server about 6 s after the lease (RFC 2131, section 4.4.5: a server
+# Expected:  A DHCPREQUEST to the server about 6 s after the lease (RFC 2131, section 4.4.5: servers
 #            can set T1 and T2 by options; half the lease is the default of T1).
 # Seen:      Nothing for 30 s, half the lease. A server that sets a short T1 on long leases, to give
 #            its clients new settings soon, does not reach this one.

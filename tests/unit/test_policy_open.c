@@ -96,6 +96,42 @@ START_TEST(address_has_several_names_each_with_its_time)
 }
 END_TEST
 
+static bool renew(unsigned n, const char *text, uint32_t ttl, usec_t now)
+{
+	struct in6_addr addr = nth(n);
+	struct dns_name name;
+
+	ck_assert(dns_name_parse(&name, text));
+	return policy_open_renew(open_table, ALICE, &addr, &name, ttl, now);
+}
+
+START_TEST(newest_name_of_an_address_is_renewed)
+{
+	ck_assert(!renew(1, "a.example", 30, 0));
+	open_as(ALICE, 1, "a.example", 30, 0);
+	ck_assert(renew(1, "a.example", 30, 10 * SECOND));
+	/* An answer from a cache has less time left than the one before. */
+	ck_assert(renew(1, "a.example", 5, 11 * SECOND));
+	ck_assert_str_eq(names(ALICE, 1, 40 * SECOND + POLICY_OPEN_GRACE - 1), "a.example");
+	ck_assert_str_eq(names(ALICE, 1, 40 * SECOND + POLICY_OPEN_GRACE), "");
+	open_as(ALICE, 1, "b.example", 30, 12 * SECOND);
+	ck_assert(!renew(1, "a.example", 30, 12 * SECOND));
+	ck_assert(!renew(2, "b.example", 30, 12 * SECOND));
+	ck_assert_str_eq(names(ALICE, 1, 12 * SECOND), "b.example a.example");
+}
+END_TEST
+
+START_TEST(what_is_renewed_is_no_longer_the_oldest)
+{
+	for (unsigned i = 0; i < POLICY_OPEN_PER_GUEST; i++)
+		open_as(ALICE, i, "a.example", 30, i);
+	ck_assert(renew(0, "a.example", 30, POLICY_OPEN_PER_GUEST));
+	open_as(ALICE, POLICY_OPEN_PER_GUEST, "a.example", 30, POLICY_OPEN_PER_GUEST);
+	ck_assert_str_eq(names(ALICE, 0, POLICY_OPEN_PER_GUEST), "a.example");
+	ck_assert_str_eq(names(ALICE, 1, POLICY_OPEN_PER_GUEST), "");
+}
+END_TEST
+
 START_TEST(oldest_goes_at_the_bound_of_an_address)
 {
 	char text[32];
@@ -172,6 +208,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, name_opens_until_ttl_and_grace_have_passed);
 	tcase_add_test(tcase, ttl_of_zero_is_the_grace);
+	tcase_add_test(tcase, newest_name_of_an_address_is_renewed);
+	tcase_add_test(tcase, what_is_renewed_is_no_longer_the_oldest);
 	tcase_add_test(tcase, ttl_is_bounded);
 	tcase_add_test(tcase, guests_are_apart);
 	tcase_add_test(tcase, address_has_several_names_each_with_its_time);

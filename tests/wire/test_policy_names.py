@@ -276,6 +276,7 @@ class Sandbox(NamesCase):
                           policy['host-addresses']), ('deny', 'sandbox', 'off', False))
         self.lookup('api.example.com')
         self.assert_open(FAR, TLS)
+        self.assertEqual(self.lookup('tracker.example')[0], dns.NXDOMAIN)
         listener, port = self.host_tcp('0.0.0.0')
         for dst in ('10.0.2.2', '198.51.100.2', FAR_2):
             self.assert_refused(dst, port)
@@ -396,7 +397,7 @@ class Telling(NamesCase):
             return json.loads(self.ctl('--json', 'explain', 'box', target))
         name = explain('tracker.example')
         self.assertEqual((name['verdict'], name['lookup'], name['rule']),
-                         ('deny', 'refused', 'policy=sandbox'))
+                         ('deny', 'nxdomain', 'policy=sandbox'))
         self.lookup('api.example.com')
         name = explain('api.example.com')
         self.assertEqual((name['verdict'], name['lookup'], name['rule']),
@@ -456,6 +457,6 @@ class Example(NamesCase):
         flow.send(data)
         self.assertEqual(flow.recv(len(data)), data)
         for name in ('example.com', 'gist.github.com', 'evil.python.mirror.example'):
-            self.assertEqual(self.lookup(name), (dns.REFUSED, []))
+            self.assertEqual(self.lookup(name), (dns.NXDOMAIN, []))
         self.assert_refused(FAR, WEB)
         self.assert_refused(FAR, 22)

@@ -181,11 +181,11 @@ bool judge_may_ask(struct judge *judge, const struct port *from, mac_t mac,
 		   const struct dns_name *name)
 {
 	struct policy_table_verdict verdict = policy_table_ask(judge->policy_table, mac, name);
-	g_autofree char *text = NULL;
+	char text[DNS_NAME_TEXT];
 
 	if (verdict.allow && !verdict.by_name)
 		return true;
-	text = dns_name_format(name);
+	dns_name_text(text, name);
 	note(judge, from,
 	     &(struct verdict){
 		     .allow = verdict.allow,

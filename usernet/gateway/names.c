@@ -57,7 +57,8 @@ void names_has_address(void *data, const struct dns_client *client, const struct
 	struct gateway *gateway = data;
 	struct policy_table *policy_table = conntrack_egress(gateway->conntrack);
 
-	if (!policy_table_needs_names(policy_table))
+	if (!policy_table_needs_names(policy_table) ||
+	    policy_table_renew(policy_table, client->mac, name, addr, ttl))
 		return;
 	if (gateway->config.policy == POLICY_MODE_LEARN ||
 	    policy_table_ask(policy_table, client->mac, name).by_name)

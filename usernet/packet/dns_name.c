@@ -138,23 +138,35 @@ bool dns_name_read(struct dns_name *name, const uint8_t *message, size_t len, si
 	return true;
 }
 
-char *dns_name_format(const struct dns_name *name)
+void dns_name_text(char text[DNS_NAME_TEXT], const struct dns_name *name)
 {
-	GString *text = g_string_new(NULL);
+	char *out = text;
 
 	for (const uint8_t *p = name->wire; *p; p += 1 + *p) {
-		if (text->len)
-			g_string_append_c(text, '.');
+		if (out != text)
+			*out++ = '.';
 		for (unsigned i = 1; i <= *p; i++) {
-			if (g_ascii_isgraph(p[i]) && p[i] != '.' && p[i] != '\\')
-				g_string_append_c(text, (char)p[i]);
-			else
-				g_string_append_printf(text, "\\%03u", p[i]);
+			if (g_ascii_isgraph(p[i]) && p[i] != '.' && p[i] != '\\') {
+				*out++ = (char)p[i];
+				continue;
+			}
+			*out++ = '\\';
+			*out++ = (char)('0' + p[i] / 100);
+			*out++ = (char)('0' + p[i] / 10 % 10);
+			*out++ = (char)('0' + p[i] % 10);
 		}
 	}
-	if (!text->len)
-		g_string_append_c(text, '.');
-	return g_string_free(text, FALSE);
+	if (out == text)
+		*out++ = '.';
+	*out = '\0';
+}
+
+char *dns_name_format(const struct dns_name *name)
+{
+	char text[DNS_NAME_TEXT];
+
+	dns_name_text(text, name);
+	return g_strdup(text);
 }
 
 bool dns_name_equal(const struct dns_name *a, const struct dns_name *b)

@@ -45,7 +45,10 @@ bool dns_name_parse(struct dns_name *name, const char *text);
  * *@pos is unchanged.
  */
 bool dns_name_read(struct dns_name *name, const uint8_t *message, size_t len, size_t *pos);
-/* Text for messages; unprintable bytes as \DDD (RFC 4343). Newly allocated; "." is the root. */
+/* Text for messages; unprintable bytes as \DDD (RFC 4343). "." is the root. */
+#define DNS_NAME_TEXT (4 * DNS_NAME_MAX)
+void dns_name_text(char text[DNS_NAME_TEXT], const struct dns_name *name);
+/* The same, newly allocated. */
 char *dns_name_format(const struct dns_name *name);
 bool dns_name_equal(const struct dns_name *a, const struct dns_name *b);
 /* Is @name equal to @zone or below it? */

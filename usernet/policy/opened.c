@@ -168,12 +168,36 @@ static void make_room(struct policy_open *open, mac_t mac, struct opening *first
 		displace(open, list_first(&open->openings, struct opening, link), now);
 }
 
+static usec_t end_of(uint32_t ttl, usec_t now)
+{
+	return now + MIN(ttl, POLICY_OPEN_TTL_MAX) * USEC_PER_SEC + POLICY_OPEN_GRACE;
+}
+
+bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
+		       const struct dns_name *name, uint32_t ttl, usec_t now)
+{
+	struct key key = {.mac = mac, .addr = *addr};
+	struct opening *opening = g_hash_table_lookup(open->addresses, &key);
+	struct guest *guest;
+
+	/* Only the newest name keeps its place among those of the address. */
+	if (!opening || !dns_name_equal(&opening->known->name, name))
+		return false;
+	guest = g_hash_table_lookup(open->guests, &mac);
+	opening->until = MAX(opening->until, end_of(ttl, now));
+	list_remove(&opening->guest_link);
+	list_remove(&opening->link);
+	list_append(&guest->openings, &opening->guest_link);
+	list_append(&open->openings, &opening->link);
+	return true;
+}
+
 void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
 		     struct policy_known *known, uint32_t ttl, usec_t now)
 {
 	struct key key = {.mac = mac, .addr = *addr};
 	struct opening *first = g_hash_table_lookup(open->addresses, &key), *opening;
-	usec_t until = now + MIN(ttl, POLICY_OPEN_TTL_MAX) * USEC_PER_SEC + POLICY_OPEN_GRACE;
+	usec_t until = end_of(ttl, now);
 	struct guest *guest;
 
 	for (opening = first; opening; opening = opening->next) {

@@ -44,6 +44,12 @@ struct policy_known *policy_open_name(struct policy_open *open, const struct dns
 void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
 		     struct policy_known *known, uint32_t ttl, usec_t now);
 /*
+ * The same where @name already stands for @addr and is the newest that does; else false. Rules are
+ * not asked, and need not be: a name without a rule opens nothing.
+ */
+bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
+		       const struct dns_name *name, uint32_t ttl, usec_t now);
+/*
  * The names that stand for @addr, the newest first: @names has room for POLICY_OPEN_PER_ADDRESS.
  * Returns how many; they are borrowed until the next change.
  */

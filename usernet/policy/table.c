@@ -259,6 +259,13 @@ struct policy_table_verdict policy_table_ask(const struct policy_table *policy_t
 	return verdict;
 }
 
+bool policy_table_renew(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
+			const struct in6_addr *addr, uint32_t ttl)
+{
+	return policy_open_renew(policy_table->open, mac, addr, name, ttl,
+				 loop_now(policy_table->network->loop));
+}
+
 void policy_table_open(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
 		       const struct in6_addr *addr, uint32_t ttl)
 {

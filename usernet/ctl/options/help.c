@@ -63,7 +63,7 @@ const char help_ours[] =
 	"    policy=rules|sandbox|learn     sandbox: deny all but allow=, and close the host; learn:\n"
 	"                                   note the rules that would allow what guests do (rules)\n"
 	"    dns-policy=refused|nxdomain|answer   the answer to names that allow= does not have\n"
-	"                                   (refused)\n"
+	"                                   (refused; sandbox: nxdomain)\n"
 	"    hostfwd-addr=ADDR              default host address of hostfwd rules\n"
 	"    outgoing=ADDR *                the host's address that guests' connections come from,\n"
 	"                                   one IPv4 and one IPv6 (the host chooses)\n"

@@ -323,7 +323,9 @@ static bool parse_policy(const struct optstr *opts, struct user_config *config, 
 	static const char *const answers[] = {"refused", "nxdomain", "answer", NULL};
 	const char *mode = optstr_get(opts, "policy"), *dns = optstr_get(opts, "dns-policy");
 	int m = find_word(mode, modes, POLICY_MODE_RULES);
-	int d = find_word(dns, answers, DNS_POLICY_REFUSED);
+	/* musl does not take REFUSED for an answer: it waits for another one for 5 s. */
+	int d = find_word(dns, answers,
+			  m == POLICY_MODE_SANDBOX ? DNS_POLICY_NXDOMAIN : DNS_POLICY_REFUSED);
 
 	if (m < 0)
 		return error_usage(error, "policy=%s is none of 'rules', 'sandbox' and 'learn'",

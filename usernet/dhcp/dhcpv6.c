@@ -189,7 +189,8 @@ static void make_key(struct client_key *key, const struct exchange *x, const str
 {
 	size_t len = x->query.client_id.len;
 
-	memcpy(key->id, x->query.client_id.p, len);
+	if (len)
+		memcpy(key->id, x->query.client_id.p, len);
 	memcpy(key->id + len, ia->iaid, 4);
 	key->client = (struct lease_client){x->mac, key->id, len + 4, x->from->id, x->from->uplink};
 }

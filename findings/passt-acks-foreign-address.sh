@@ -9,10 +9,10 @@
 #            192.0.2.1. After an offer the guest sends three DHCPREQUESTs: for 10.9.8.7 after a
 #            reboot (option 50), to rebind 10.9.8.7 (ciaddr), and to take 10.9.8.7 from the server
 #            10.9.8.1 (options 50 and 54).
-# Expected:  DHCPNAK for the first, and no DHCPACK for the second (RFC 2131, section 4.3.2: an address
-#            that is incorrect or of another network gets DHCPNAK, and ciaddr is checked); silence
-#            for the third (section 3.1, step 4: a server that was not selected takes the request as
-#            a refusal).
+# Expected:  DHCPNAK for the first, and no DHCPACK for the second (RFC 2131, section 4.3.2: an
+#            address that is incorrect or of another network gets DHCPNAK, and ciaddr is checked);
+#            silence for the third (section 3.1, step 4: a server that was not selected takes the
+#            request as a refusal).
 # Seen:      A DHCPACK for 192.0.2.2 each time. A client that moved here from another network has to
 #            notice by itself that it was given another address than it asked for.
 # Source:    passt, dhcp.c: dhcp() turns any DHCPREQUEST into a DHCPACK; options 50 and 54 and the

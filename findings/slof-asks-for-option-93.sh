@@ -7,8 +7,8 @@
 # Software:  SLOF of QEMU 7.2.22 (qemu-system-data 1:7.2+dfsg-7+deb12u18), Debian 12, amd64.
 # Setting:   A script on -netdev stream is the DHCP server of a pseries guest that boots from the
 #            network; it prints option 93 and the parameter request list (option 55) of what comes.
-# Expected:  Option 93 in both messages (RFC 4578, section 2.1: it must be in all DHCP packets that a
-#            PXE client sends): it describes the client, and servers choose the boot file by it.
+# Expected:  Option 93 in both messages (RFC 4578, section 2.1: it must be in all DHCP packets that
+#            a PXE client sends): it describes the client, and servers choose the boot file by it.
 # Seen:      The DHCPDISCOVER names 93 in its list of wanted options and has no option 93. The
 #            DHCPREQUEST has it: 12 (PowerPC Open Firmware). A server that chooses the boot file by
 #            architecture cannot do so in the offer.

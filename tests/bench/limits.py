@@ -83,6 +83,8 @@ LIMITS = [
       for way in ("up", "down")),
     *(Limit(f"capture.{way}.nomatch.gbps", ">=", 0.85, US, f"capture.{way}.off.gbps", issue=14)
       for way in ("up", "down")),
+    *(Limit(f"policy.{way}.{kind}.gbps", ">=", 0.97, US, f"policy.{way}.none.gbps", issue=15)
+      for way in ("up", "down") for kind in ("name", "sni", "many")),
     Bound("storm.200.errors", 0),
     Bound("storm.1.errors", 0),
     Bound("storm.200.kept", 0),

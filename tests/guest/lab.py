@@ -67,13 +67,13 @@ def free_port(kind=socket.SOCK_STREAM):
 class Process:
     """A child with its output in a file; dies with the test."""
 
-    def __init__(self, lab, name, words, pass_fds=()):
+    def __init__(self, lab, name, words, pass_fds=(), preexec_fn=None):
         self.name = name
         self.log_path = os.path.join(lab.folder, name + ".log")
         with open(self.log_path, "wb") as log:
             self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log,
                                           stderr=subprocess.STDOUT, pass_fds=pass_fds,
-                                          cwd=lab.folder)
+                                          cwd=lab.folder, preexec_fn=preexec_fn)
 
     @property
     def pid(self):
@@ -291,9 +291,9 @@ class Lab:
         """Of the daemon of this name."""
         return os.path.join(self.path("run"), "usernet", f"{self.word}-{name}")
 
-    def process(self, name, words, pass_fds=()):
+    def process(self, name, words, pass_fds=(), preexec_fn=None):
         """Another program that must run; it ends with the test."""
-        process = Process(self, name, words, pass_fds)
+        process = Process(self, name, words, pass_fds, preexec_fn)
         self.processes.append(process)
         return process
 

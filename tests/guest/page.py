@@ -95,7 +95,7 @@ class PageGuest(Guest):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen()
-        self.buffer, self.number, self.mac, self.static = b"", 0, None, False
+        self.buffer, self.number, self.mac, self.static = b"", 0, None, set()
         Process.__init__(self, lab, name, ["env", f"LAB_AGENT={path}", "sh", "-c", command])
         listener.settimeout(BOOT_SECONDS)
         try:
@@ -106,10 +106,12 @@ class PageGuest(Guest):
             listener.close()
 
     def take_leases(self):
-        """As a distribution does: its name, and a lease on each card."""
+        """As a distribution does: its name, and a lease on each card without a static address."""
         self.run(f"hostname {self.name}")
         for path in self.run("ls -d /sys/class/net/eth*").split():
             card = os.path.basename(path)
+            if card in self.static:
+                continue
             self.run(f"udhcpc -i {card} -n -q -t 15 -T 1 -O staticroutes -x hostname:{self.name}")
 
 
@@ -154,8 +156,8 @@ class Play:
         os.environ["PATH"] = f"{folder}:{os.environ['PATH']}:/usr/sbin:/sbin"
 
     def run(self):
-        static = {match.group(1) for command in self.section.now
-                  if (match := re.match(r"(\w+)# ip address add", command))}
+        static = {match.groups() for command in self.section.now
+                  if (match := re.match(r"(\w+)# ip address add \S+ dev (\w+)", command))}
         for command in self.section.now:
             command = replace(command, self.words)
             inside = re.match(r"(\w+)# (.*)", command)
@@ -177,7 +179,7 @@ class Play:
         name = name.group(1) or name.group(2)
         if name not in self.guests:
             guest = PageGuest(self.lab, name, "exec " + command)
-            guest.static = name in static
+            guest.static = {card for owner, card in static if owner == name}
             self.guests[name] = guest
             self.lab.processes.append(guest)
 
@@ -188,8 +190,7 @@ class Play:
         for guest in self.guests.values():
             guest.wait_boot()
         for guest in self.guests.values():
-            if not guest.static:
-                guest.take_leases()
+            guest.take_leases()
 
     def start(self, command):
         name = f"{shlex.split(command)[0]}-{len(self.lab.processes)}"

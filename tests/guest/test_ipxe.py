@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""iPXE in QEMU's own ROM takes a lease with boot options from us, fetches the script they name from
-the gateway's side (argv: tftp, or http), and boots kernel and initramfs that way; what it was told
-it tells a web server. The Linux it booted then gets the same address."""
+"""iPXE in QEMU's own ROM takes a lease with boot options from us, fetches the script they name, and
+boots kernel and initramfs the same way (argv): by tftp, by http from a server of the host, or from the
+gateway's own http=. What it was told it tells a web server. The Linux it booted then gets the same
+address."""
 
 import http.server
 import os

@@ -21,7 +21,8 @@ import time
 WIRE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'wire')
 # They open, bind and write whatever the daemon can, and use each netdev and service. The others are
 # run by hand (--all).
-TESTS = ['sandbox', 'config', 'tftp', 'hostfwd', 'guestfwd', 'udp_forward']
+TESTS = ['sandbox', 'config', 'tftp', 'hostfwd', 'guestfwd', 'udp_forward', 'gvproxy_api',
+         'fdstore']
 # They compare times, or trace the daemon themselves.
 NOT_TRACED = ['neighbour', 'neighbour_held', 'scale', 'many_names', 'many_flows']
 

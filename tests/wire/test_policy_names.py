@@ -325,6 +325,19 @@ class Learning(NamesCase):
         self.assert_open(PRIVATE, TLS)
 
     @in_a_far_world
+    def test_what_is_too_much_to_learn_and_to_keep_is_told(self):
+        self.start('policy=learn', zone=ZONE)
+        for port in range(1, 1100):
+            self.a.send_udp(FAR, port, b'x', sport=5000)
+            if port % 100 == 0:
+                self.a.ping(FAR)
+        self.assertEqual(len(self.ctl('policy', 'learned').splitlines()), 1024)
+        mac = self.a.mac.hex(':')
+        errors = self.lan.daemon.errors()
+        self.assertRegex(errors, f"'allow=udp:{FAR}:[0-9]+' of {mac} is not learned")
+        self.assertIn(f'{mac} asks for more than 64 things a second', errors)
+
+    @in_a_far_world
     def test_nothing_is_learned_without(self):
         self.start('', zone=ZONE)
         self.assertIn('policy=learn', self.ctl('policy', 'learned', status=1))

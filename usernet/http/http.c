@@ -12,9 +12,12 @@
 #include "base/address.h"
 #include "base/folder.h"
 #include "base/sockaddr.h"
+#include "http/library.h"
 #include "http/range.h"
 
 #define BLOCK (32 * 1024)
+
+static const struct http_library *mhd; /* NULL until the first http_new() */
 
 struct http {
 	struct loop *loop;
@@ -29,7 +32,7 @@ struct http {
 
 struct http_conn {
 	struct http *http;
-	struct list link; // http::conns
+	struct list link; /* http::conns */
 	unsigned port_id;
 };
 
@@ -45,7 +48,7 @@ static void set_timer(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG msec;
 
-	if (MHD_get_timeout(http->daemon, &msec) == MHD_YES)
+	if (mhd->get_timeout(http->daemon, &msec) == MHD_YES)
 		loop_timer_set(&http->timer, loop_now(http->loop) + (usec_t)msec * USEC_PER_MSEC);
 	else
 		loop_timer_cancel(&http->timer);
@@ -53,7 +56,7 @@ static void set_timer(struct http *http)
 
 static void run(struct http *http)
 {
-	MHD_run(http->daemon);
+	mhd->run(http->daemon);
 	set_timer(http);
 }
 
@@ -73,14 +76,14 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 				   const char *text)
 {
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+		mhd->create_response(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		mhd->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = mhd->queue_response(connection, status, response);
+	mhd->destroy_response(response);
 	return result;
 }
 
@@ -130,7 +133,7 @@ static void free_body(void *data)
 static enum MHD_Result answer_file(struct MHD_Connection *connection, int fd, uint64_t size)
 {
 	const char *asked =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+		mhd->lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
 	struct body *body = g_new0(struct body, 1);
 	uint64_t first = 0, len = size;
 	enum http_range range = http_range_read(asked, size, &first, &len);
@@ -144,22 +147,23 @@ static enum MHD_Result answer_file(struct MHD_Connection *connection, int fd, ui
 		len = 0;
 	}
 	*body = (struct body){.fd = fd, .first = first};
-	response = MHD_create_response_from_callback(len, BLOCK, read_body, body, free_body);
+	response = mhd->create_response_from_callback(len, BLOCK, read_body, body, free_body);
 	if (!response) {
 		free_body(body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
+	mhd->add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				 "application/octet-stream");
 	if (range == HTTP_RANGE_PART)
 		g_snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
 			   first + len - 1, size);
 	else
 		g_snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
 	if (range != HTTP_RANGE_ALL)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		mhd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+	result = mhd->queue_response(connection, status, response);
+	mhd->destroy_response(response);
 	return result;
 }
 
@@ -250,7 +254,7 @@ bool http_take(struct http *http, int fd, unsigned port_id, const struct packet 
 	http->n_conns++;
 	http->coming = conn;
 	write_address(syn, &from);
-	taken = MHD_add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
+	taken = mhd->add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
 	if (http->coming) { /* it was not started */
 		http->coming = NULL;
 		list_remove(&conn->link);
@@ -272,7 +276,7 @@ static bool start_daemon(struct http *http, GError **error)
 {
 	const union MHD_DaemonInfo *info;
 
-	http->daemon = MHD_start_daemon(
+	http->daemon = mhd->start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)HTTP_IDLE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
@@ -282,7 +286,7 @@ static bool start_daemon(struct http *http, GError **error)
 			    "user: http: the server does not start");
 		return false;
 	}
-	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = mhd->get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	loop_io_add(http->loop, &http->io, info->epoll_fd, EPOLLIN, on_ready);
 	return true;
 }
@@ -294,7 +298,8 @@ struct http *http_new(struct loop *loop, const char *dir, GError **error)
 	http->loop = loop;
 	list_init(&http->conns);
 	loop_timer_init(loop, &http->timer, on_timer);
-	http->folder = folder_open("http", dir, error);
+	mhd = http_library_load(error);
+	http->folder = mhd ? folder_open("http", dir, error) : NULL;
 	if (!http->folder || !start_daemon(http, error)) {
 		http_free(http);
 		return NULL;
@@ -309,7 +314,7 @@ void http_free(struct http *http)
 	loop_timer_cancel(&http->timer);
 	loop_io_remove(&http->io);
 	if (http->daemon)
-		MHD_stop_daemon(http->daemon);
+		mhd->stop_daemon(http->daemon);
 	folder_close(http->folder);
 	g_free(http);
 }

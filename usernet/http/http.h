@@ -26,7 +26,10 @@ struct http;
 #define HTTP_IDLE         30          /* seconds */
 #define HTTP_MEMORY       (32 * 1024) /* bytes of a connection's request and answer */
 
-/* NULL: @dir is not a directory, or usernet was built without libmicrohttpd. */
+/*
+ * NULL: @dir is not a directory, or there is no libmicrohttpd. Call it before the
+ * sandbox is closed.
+ */
 struct http *http_new(struct loop *loop, const char *dir, GError **error);
 /* NULL does nothing. */
 void http_free(struct http *http);

@@ -4,10 +4,12 @@
 #include <arpa/inet.h>
 
 #include "base/address.h"
+#include "base/log.h"
+#include "net/mac.h"
 
 struct learned {
 	GHashTable *guests; /* mac_t, in the guest -> struct guest */
-	uint64_t skipped;
+	struct log_limit full;
 };
 
 struct guest {
@@ -61,6 +63,15 @@ static char *rule_for(uint8_t proto, const struct in6_addr *dst, uint16_t port, 
 	return g_string_free(text, FALSE);
 }
 
+static void say_full(struct learned *learned, mac_t mac, const char *rule)
+{
+	char text[GUEST_MAC_TEXT];
+
+	guest_mac_format(text, mac);
+	log_limited(&learned->full, "policy=learn: too much was seen, '%s' of %s is not learned",
+		    rule, text);
+}
+
 void learned_note(struct learned *learned, mac_t mac, uint8_t proto, const struct in6_addr *dst,
 		  uint16_t port, const char *name, bool private)
 {
@@ -69,7 +80,7 @@ void learned_note(struct learned *learned, mac_t mac, uint8_t proto, const struc
 
 	if (!guest) {
 		if (g_hash_table_size(learned->guests) == LEARNED_GUESTS_MAX) {
-			learned->skipped++;
+			say_full(learned, mac, rule);
 			return;
 		}
 		guest = g_new0(struct guest, 1);
@@ -82,7 +93,7 @@ void learned_note(struct learned *learned, mac_t mac, uint8_t proto, const struc
 	if (g_hash_table_size(guest->rules) < LEARNED_MAX)
 		g_hash_table_add(guest->rules, g_steal_pointer(&rule));
 	else
-		learned->skipped++;
+		say_full(learned, mac, rule);
 }
 
 void learned_each(struct learned *learned, void (*each)(void *data, mac_t mac, const char *rule),
@@ -100,9 +111,4 @@ void learned_each(struct learned *learned, void (*each)(void *data, mac_t mac, c
 		for (GList *rule = rules; rule; rule = rule->next)
 			each(data, guest->mac, rule->data);
 	}
-}
-
-uint64_t learned_skipped(const struct learned *learned)
-{
-	return learned->skipped;
 }

@@ -11,7 +11,7 @@
 /*
  * What policy=learn has seen: for each guest the rules that would allow what it opened, by name
  * where it had asked for one, else by address. At most LEARNED_MAX rules of a guest and
- * LEARNED_GUESTS_MAX guests; more are counted.
+ * LEARNED_GUESTS_MAX guests; of more a warning tells.
  */
 #define LEARNED_MAX        1024
 #define LEARNED_GUESTS_MAX 1024
@@ -26,6 +26,5 @@ void learned_note(struct learned *learned, mac_t mac, uint8_t proto, const struc
 /* Calls @each for each rule of each guest, "allow=tcp:api.example.com:443", sorted. */
 void learned_each(struct learned *learned, void (*each)(void *data, mac_t mac, const char *rule),
 		  void *data);
-uint64_t learned_skipped(const struct learned *learned);
 
 #endif

@@ -3,12 +3,15 @@
 
 #include <string.h>
 
+#include "base/log.h"
+#include "net/mac.h"
+
 #define PORTS_MAX 256 /* ports whose rate is known; others share a slot */
 
 struct verdicts {
 	struct verdict ring[VERDICTS_MAX];
 	uint64_t n; /* noted since the start */
-	uint64_t skipped;
+	struct log_limit full;
 	struct rate {
 		usec_t window;
 		unsigned n;
@@ -53,6 +56,16 @@ static bool may_note(struct verdicts *verdicts, unsigned port_id, usec_t now)
 	return rate->n++ < VERDICTS_RATE;
 }
 
+static void say_full(struct verdicts *verdicts, mac_t mac)
+{
+	char text[GUEST_MAC_TEXT];
+
+	guest_mac_format(text, mac);
+	log_limited(&verdicts->full,
+		    "policy: %s asks for more than %d things a second: some verdicts are not kept",
+		    text, VERDICTS_RATE);
+}
+
 void verdicts_note(struct verdicts *verdicts, const struct verdict *verdict, usec_t now)
 {
 	struct verdict *last = &verdicts->ring[(verdicts->n - 1) % VERDICTS_MAX], *next;
@@ -63,7 +76,7 @@ void verdicts_note(struct verdicts *verdicts, const struct verdict *verdict, use
 		return;
 	}
 	if (!may_note(verdicts, verdict->port_id, now)) {
-		verdicts->skipped++;
+		say_full(verdicts, verdict->mac);
 		return;
 	}
 	next = &verdicts->ring[verdicts->n++ % VERDICTS_MAX];
@@ -80,9 +93,4 @@ const struct verdict *verdicts_nth(const struct verdicts *verdicts, unsigned nth
 	if (nth >= MIN(verdicts->n, VERDICTS_MAX))
 		return NULL;
 	return &verdicts->ring[(verdicts->n - 1 - nth) % VERDICTS_MAX];
-}
-
-uint64_t verdicts_skipped(const struct verdicts *verdicts)
-{
-	return verdicts->skipped;
 }

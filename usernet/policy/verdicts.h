@@ -13,7 +13,7 @@
  * The last verdicts of the policy: what guests asked for and were allowed or denied. A ring of
  * VERDICTS_MAX; equal ones in a row of one guest are one entry with a count. At most VERDICTS_RATE
  * new entries a second are made for each port, so that a guest that knocks everywhere does not push
- * out what others did; more are counted as skipped.
+ * out what others did; of what is left out a warning tells.
  */
 #define VERDICTS_MAX  1024
 #define VERDICTS_RATE 64
@@ -39,6 +39,5 @@ void verdicts_free(struct verdicts *verdicts);
 void verdicts_note(struct verdicts *verdicts, const struct verdict *verdict, usec_t now);
 /* The newest first; NULL: no more. */
 const struct verdict *verdicts_nth(const struct verdicts *verdicts, unsigned nth);
-uint64_t verdicts_skipped(const struct verdicts *verdicts);
 
 #endif

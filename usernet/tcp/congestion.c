@@ -26,7 +26,7 @@
 #define FAST_TIME     200 /* us */
 #define FAST_ROUNDS   16  /* the window grows for so many rounds after a fast one */
 #define LONG_WAY      (10 * USEC_PER_MSEC) /* a wire to another site */
-#define SLOW_GROWTH   (4 * USEC_PER_SEC)
+#define SLOW_GROWTH   (20 * USEC_PER_SEC)
 #define TOLERATED     200
 #define COUNTED       4096 /* segments; above it the older half fades */
 #define KEEP_PERCENT  85

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 
-#ifdef USERNET_GVPROXY
+#ifdef USERNET_HTTP
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,7 +13,7 @@
 #include "ctl/control.h"
 #include "ctl/doors/door.h"
 #include "ctl/doors/gvproxy_api.h"
-#include "ctl/doors/http_library.h"
+#include "http/library.h"
 #include "net/network.h"
 
 struct gvproxy {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ctl/doors/http_library.h"
+#include "http/library.h"
 
 #include <dlfcn.h>
 
@@ -22,7 +22,9 @@ const struct http_library *http_library_load(GError **error)
 		{"MHD_run", &library.run},
 		{"MHD_get_timeout", &library.get_timeout},
 		{"MHD_create_response_from_buffer", &library.create_response},
+		{"MHD_create_response_from_callback", &library.create_response_from_callback},
 		{"MHD_add_response_header", &library.add_response_header},
+		{"MHD_lookup_connection_value", &library.lookup_connection_value},
 		{"MHD_queue_response", &library.queue_response},
 		{"MHD_destroy_response", &library.destroy_response},
 	};

@@ -56,6 +56,8 @@ EXPLAINED = {
         'g_renew() made it, as none was noted',
     ('usernet/link/dialer.c', 'bugprone-integer-division'):
         'half of a number of microseconds',
+    ('usernet/dhcp/dhcpv6.c', 'clang-analyzer-core.NonNullParamChecker'):
+        'an option with a length has bytes',
     ('usernet/dhcp/options6.c', 'bugprone-not-null-terminated-result'):
         'the option has a length, no end',
     ('usernet/gateway/other_gateway.c', 'bugprone-not-null-terminated-result'):

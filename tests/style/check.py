@@ -147,6 +147,18 @@ def paths(root):
     return breaches
 
 
+def listed(root):
+    """Every test file has its place in its folder's meson.build, or it would never run."""
+    breaches = []
+    for path in tree.files(root, r"test_\w+\.(py|c)"):
+        folder, file = os.path.split(path)
+        name = os.path.splitext(file)[0].removeprefix("test_")
+        build = tree.text(root, os.path.join(folder, "meson.build")) or ""
+        if f"'{name}'" not in build and f"'{file}'" not in build:
+            breaches.append(f"{path}: {folder}/meson.build does not name it")
+    return breaches
+
+
 def run(words, root):
     """Runs a program; its output is the breach if it fails."""
     result = subprocess.run(words, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -175,6 +187,7 @@ RULES = {
     "top-level": top_level,
     "spdx": spdx,
     "paths": paths,
+    "listed": listed,
     "clang-format": clang_format,
     "cppcheck": cppcheck,
 }

@@ -85,6 +85,11 @@ class Rules(unittest.TestCase):
     def test_path_of_a_machine(self):
         self.finds("paths", "usernet/net/port.c", "/* see /ho" + "me/joe/notes */\n")
 
+    def test_test_that_never_runs(self):
+        self.write("tests/wire/meson.build", "wire_tests += ['nat']\n")
+        self.write("tests/wire/test_nat.py", "")
+        self.finds("listed", "tests/wire/test_tap.py", "")
+
     def test_format(self):
         self.finds("clang-format", "usernet/net/port.c", "int  f( void );\n")
 

@@ -18,7 +18,7 @@ class InfoNetwork(unittest.TestCase):
         return thing
 
     def network(self, netdev, **more):
-        return self.keep(Network('--netdev', netdev, **more))
+        return self.keep(Network('--no-default-netdevs', '--netdev', netdev, **more))
 
     def free_port(self, kind=socket.SOCK_STREAM, family=socket.AF_INET):
         with socket.socket(family, kind) as s:

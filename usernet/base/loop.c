@@ -26,6 +26,7 @@
 #define NO_SLOT UINT_MAX
 
 #define ARM_RETRY (100 * USEC_PER_MSEC)
+#define STOPPED   USEC_PER_SEC /* a timer so late: the process was stopped */
 
 static void arm_again(struct loop_timer *timer);
 
@@ -54,6 +55,7 @@ struct loop {
 	struct loop_timer retry; /* runs while slots are late */
 
 	struct timerheap timers;
+	bool timers_waited;
 	struct list tasks[LOOP_N_PHASES]; // loop_task::link
 
 	int signal_fd;
@@ -123,13 +125,26 @@ static void run_tasks(struct loop *loop, enum loop_phase phase)
 	}
 }
 
+/*
+ * After a long stop (SIGSTOP, suspend) every timer is overdue. They wait for one turn, so that what
+ * came meanwhile counts: an answer that waits in a socket is not late.
+ */
+static bool was_stopped(const struct loop *loop)
+{
+	usec_t at;
+
+	return timerheap_next(&loop->timers, &at) && loop->now > at + STOPPED;
+}
+
 static void run_turn(struct loop *loop, int n)
 {
 	loop->in_turn = true;
 	loop->turn++;
 	loop->now = clock_now();
+	loop->timers_waited = n > 0 && !loop->timers_waited && was_stopped(loop);
 	run_ios(loop, n);
-	run_timers(loop);
+	if (!loop->timers_waited)
+		run_timers(loop);
 	for (unsigned phase = 0; phase < LOOP_N_PHASES; phase++)
 		run_tasks(loop, phase);
 	loop->in_turn = false;

@@ -17,15 +17,16 @@ static bool not_ours(const char *what, const char *path, uid_t owner, GError **e
 			  path, (unsigned)owner, (unsigned)geteuid());
 }
 
-/* Stats @path; creates the directory if nothing is there. */
-static bool look_or_make(const char *path, struct stat *st, GError **error)
+/* Stats @name in the directory @at; creates the directory if nothing is there. @path: of both. */
+static bool look_or_make(int at, const char *name, const char *path, struct stat *st,
+			 GError **error)
 {
-	if (lstat(path, st) == 0)
+	if (fstatat(at, name, st, AT_SYMLINK_NOFOLLOW) == 0)
 		return true;
-	if (errno == ENOENT && mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (errno == ENOENT && mkdirat(at, name, 0700) < 0 && errno != EEXIST)
 		return file_error(error, errno, "cannot create directory '%s': %s", path,
 				  g_strerror(errno));
-	if (lstat(path, st) < 0)
+	if (fstatat(at, name, st, AT_SYMLINK_NOFOLLOW) < 0)
 		return file_error(error, errno, "cannot access directory '%s': %s", path,
 				  g_strerror(errno));
 	return true;
@@ -42,7 +43,7 @@ static bool parent_dir(const char *path, bool *shared, GError **error)
 {
 	struct stat st;
 
-	if (!look_or_make(path, &st, error))
+	if (!look_or_make(AT_FDCWD, path, path, &st, error))
 		return false;
 	if (*shared && st.st_uid != geteuid() && st.st_uid != 0)
 		return not_ours("directory", path, st.st_uid, error);
@@ -55,11 +56,11 @@ static bool parent_dir(const char *path, bool *shared, GError **error)
 	return true;
 }
 
-static bool last_dir(const char *path, GError **error)
+static bool last_dir(int at, const char *name, const char *path, GError **error)
 {
 	struct stat st;
 
-	if (!look_or_make(path, &st, error))
+	if (!look_or_make(at, name, path, &st, error))
 		return false;
 	if (S_ISLNK(st.st_mode))
 		return file_error(error, ELOOP, "'%s' is a symbolic link: a directory is needed",
@@ -97,7 +98,21 @@ bool file_private_dir(const char *path, GError **error)
 		if (!fine)
 			return false;
 	}
-	return last_dir(prefix, error);
+	return last_dir(AT_FDCWD, prefix, prefix, error);
+}
+
+bool file_private_subdir(const char *dir, const char *name, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	autofd int fd = -1;
+
+	if (!file_private_dir(dir, error))
+		return false;
+	fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return file_error(error, errno, "cannot use directory '%s': %s", dir,
+				  g_strerror(errno));
+	return last_dir(fd, name, path, error);
 }
 
 /* Sets the error: @path is locked, by the pid that the holder wrote there. */

@@ -37,6 +37,9 @@ static inline int steal_fd(int *fd)
  * directory that anyone may write to (/tmp) must be owned by us or by root.
  */
 bool file_private_dir(const char *path, GError **error);
+/* The same for @dir and @name in it; @dir is no symlink either, even if it becomes one meanwhile.
+ */
+bool file_private_subdir(const char *dir, const char *name, GError **error);
 
 /*
  * Creates and locks @path (0600, open file description lock, close-on-exec) and writes our pid into

@@ -33,8 +33,8 @@ bool rundir_open(struct rundir *rundir, const char *name, const char *explicit_p
 	rundir->lock_fd = -1;
 	rundir->path = rundir_path(name, explicit_path);
 	/* For the default, check the parent too: anyone may create names in /tmp. */
-	if ((!explicit_path && !file_private_dir(base, error)) ||
-	    !file_private_dir(rundir->path, error)) {
+	if (!(explicit_path ? file_private_dir(rundir->path, error)
+			    : file_private_subdir(base, name, error))) {
 		g_prefix_error(error, "run directory: ");
 		return false;
 	}

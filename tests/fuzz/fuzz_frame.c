@@ -39,7 +39,7 @@ static void check_guard(const struct frame *frame)
 {
 	struct dissect d = dissect_frame(frame);
 
-	g_assert_cmpint(d.kind, <=, DISSECT_SERVER);
+	g_assert_cmpint(d.kind, <=, DISSECT_GATEWAY);
 	if (d.kind == DISSECT_BAD)
 		g_assert_cmpint(d.why, <, DROP_N_REASONS);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "packet/echo.h"
 #include "packets.h"
 #include "run_suite.h"
 
@@ -123,6 +124,30 @@ START_TEST(an_ipv6_fragment_is_seen_as_one)
 }
 END_TEST
 
+START_TEST(a_ping_is_answered_with_its_data_and_a_right_checksum)
+{
+	const struct ends *flows[] = {&flow4, &flow6};
+	static uint8_t reply[200];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(flows); i++) {
+		size_t len = put_echo(frame, flows[i], 12);
+		struct packet request = parsed(frame, len), answer;
+
+		ck_assert(echo_is_request(&request));
+		ck_assert(echo_is_intact(&request));
+		echo_reply(&request, UINT64_C(0x525500000002), reply);
+		answer = parsed(reply, len);
+		ck_assert(echo_is_intact(&answer));
+		ck_assert(!echo_is_request(&answer));
+		ck_assert(IN6_ARE_ADDR_EQUAL(&answer.dst, &request.src));
+		ck_assert(IN6_ARE_ADDR_EQUAL(&answer.src, &request.dst));
+		ck_assert_mem_eq(reply + len - 12, frame + len - 12, 12);
+		frame[len - 1] ^= 1;
+		ck_assert(!echo_is_intact(&request));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("packet");
@@ -134,6 +159,7 @@ int main(void)
 	tcase_add_test(tcase, udp_length_must_fit);
 	tcase_add_test(tcase, extension_headers_are_unsupported);
 	tcase_add_test(tcase, an_ipv6_fragment_is_seen_as_one);
+	tcase_add_test(tcase, a_ping_is_answered_with_its_data_and_a_right_checksum);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

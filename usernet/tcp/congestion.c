@@ -23,7 +23,7 @@
  */
 #define SLOW_SEGMENTS 32
 #define CARD_SEGMENTS 40
-#define FAST_TIME     200 /* us */
+#define FAST_TIME     400 /* us */
 #define FAST_ROUNDS   16  /* the window grows for so many rounds after a fast one */
 #define LONG_WAY      (10 * USEC_PER_MSEC) /* a wire to another site */
 #define SLOW_GROWTH   (20 * USEC_PER_SEC)

@@ -104,6 +104,10 @@ class Costs:
         """Of the part that other processes disturbed least."""
         return min(self.parts)
 
+    def usual(self):
+        """The kernel's count may lag behind, so that one part seems cheap and the next dear."""
+        return percentile(self.parts, .5) / 1e6
+
 
 class ManyGuests(GatewayCase):
     def crowd(self, n):
@@ -130,7 +134,7 @@ class ManyGuests(GatewayCase):
                       f'p99 {percentile(costs.took, .99):.0f} us; '
                       f'daemon {costs.least() * 1e6:.0f} us CPU')
             # If it grew with the number of guests, it would be 7 times as much or more.
-            self.assertLess(many.least(), 3 * few.least(), f'CPU of a {what}')
+            self.assertLess(many.least(), 3 * few.usual(), f'CPU of a {what}')
         for crowd in crowds:
             self.assertEqual(len(set(crowd.addresses)), len(crowd.addresses))
             self.assertEqual(len(crowd.lan.ask('query-leases')), len(crowd.addresses))

@@ -17,7 +17,8 @@
  *
  *     ready fds -> timers -> LOOP_SERVICE -> LOOP_FLUSH -> LOOP_REAP
  *
- * After a long stop of the process the timers wait for one turn, so that what came meanwhile counts.
+ * After a long stop of the process the timers wait for one turn, so that what came meanwhile
+ * counts.
  *
  * loop_now() does not change within a turn. A callback may add and remove any source, including its
  * own. A source removed during a turn is not called again. Memory that holds a source may be freed

@@ -117,6 +117,8 @@ static inline size_t put_udp(uint8_t *frame, const struct ends *f, const void *p
 	if (len)
 		memcpy(udp + 8, payload, len);
 	check = csum_fold(csum_add(l4_pseudo(frame, f->v6, IPPROTO_UDP, 8 + len), udp, 8 + len));
+	if (!check)
+		check = 0xffff; /* 0 would mean "no checksum" (RFC 768) */
 	memcpy(udp + 6, &check, 2);
 	return l4 + 8 + len;
 }

@@ -38,7 +38,8 @@ const struct http_library *http_library_load(GError **error)
 
 			g_set_error(error, USERNET_ERROR, ERROR_FAILED,
 				    "cannot load " LIBRARY
-				    ": %s; install it (Debian: libmicrohttpd12)",
+				    ": %s; install it (Debian: libmicrohttpd12); a running usernet "
+				    "cannot load it behind its sandbox: give the option at start",
 				    why ? why : "unknown");
 			return NULL;
 		}

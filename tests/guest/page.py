@@ -140,8 +140,7 @@ class Play:
             f'-kernel {self.lab.kernel} -initrd {self.lab.initramfs} -append "{KERNEL_WORDS}" "$@" ;;\n'
             "esac\n"
             f"exec {shutil.which(QEMU)} -nodefaults -no-user-config -M pc -m 192 -accel tcg "
-            # A guest's time stands still while a busy machine does not run it.
-            "-icount shift=3,sleep=on -display none -no-reboot "
+            "-display none -no-reboot "
             '-serial "file:$LAB_AGENT.console" '
             '-chardev "socket,id=agent,path=$LAB_AGENT" -serial chardev:agent "$@"\n')
         # ssh without another host: commands run here, and a forwarded socket is a link.

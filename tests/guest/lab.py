@@ -38,6 +38,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 # when all is well.
 BOOT_SECONDS = 300
 COMMAND_SECONDS = 180
+NUDGE_SECONDS = 5
 READY_SECONDS = 30
 
 # On a busy machine the timer of an emulated one may seem to stand still.
@@ -175,6 +176,10 @@ class Guest(Process):
         self.channel.sendall(f"{self.number} {word}\n".encode())
         deadline = time.monotonic() + seconds
         while True:
+            # QEMU 7.2's serial port at times holds an answer until something is sent to the guest.
+            while b"\n" not in self.buffer and time.monotonic() < deadline \
+                    and not select.select([self.channel], [], [], NUDGE_SECONDS)[0]:
+                self.channel.sendall(b"\n")
             part = (self.line(deadline).split(" ") + ["", ""])[:3]
             if part[0] == str(self.number):
                 return int(part[1]), base64.b64decode(part[2]).decode(errors="replace")

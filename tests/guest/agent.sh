@@ -6,7 +6,7 @@ stty -F /dev/ttyS1 raw -echo
 exec </dev/ttyS1 >/dev/ttyS1
 echo ready
 while read -r number command; do
-	[ "$number" ] || continue  # lab.py only asked whether the port is alive
+	[ "$number" ] || continue  # lab.py only wakes the port
 	echo "$command" | base64 -d >/tmp/command
 	sh /tmp/command >/tmp/output 2>&1 </dev/null
 	echo "$number $? $(base64 -w 0 /tmp/output)"

@@ -176,7 +176,7 @@ class Guest(Process):
         self.channel.sendall(f"{self.number} {word}\n".encode())
         deadline = time.monotonic() + seconds
         while True:
-            # QEMU 7.2's serial port at times holds an answer until something is sent to the guest.
+            # QEMU 7.2's serial port seems to hold an answer at times, until the guest gets input.
             while b"\n" not in self.buffer and time.monotonic() < deadline \
                     and not select.select([self.channel], [], [], NUDGE_SECONDS)[0]:
                 self.channel.sendall(b"\n")

@@ -306,6 +306,23 @@ START_TEST(lock_that_is_no_plain_file_is_refused)
 }
 END_TEST
 
+START_TEST(lock_behind_a_linked_directory_is_refused)
+{
+	g_autofree char *owned = in_dir("theirs"), *link = in_dir("linked"),
+			*path = in_dir("linked/lock"), *text = NULL;
+	g_autofree char *theirs = in_dir("theirs/lock");
+	GError *error = NULL;
+
+	ck_assert_int_eq(g_mkdir(owned, 0700), 0);
+	ck_assert(g_file_set_contents(theirs, "kept", -1, NULL));
+	ck_assert_int_eq(symlink(owned, link), 0);
+	ck_assert_int_eq(file_lock(path, &error), -1);
+	assert_says(error, path);
+	ck_assert(g_file_get_contents(theirs, &text, NULL, NULL));
+	ck_assert_str_eq(text, "kept");
+}
+END_TEST
+
 /* --- replacement --- */
 
 START_TEST(replace_makes_and_replaces_privately_and_leaves_nothing_beside)
@@ -415,6 +432,7 @@ int main(void)
 	tcase_add_test(tc, lock_of_a_holder_without_a_pid_is_told);
 	tcase_add_test(tc, lock_of_a_killed_process_is_free);
 	tcase_add_test(tc, lock_that_is_no_plain_file_is_refused);
+	tcase_add_test(tc, lock_behind_a_linked_directory_is_refused);
 	tcase_add_test(tc, lock_stays_when_it_is_given_up);
 	tcase_add_test(tc, replace_makes_and_replaces_privately_and_leaves_nothing_beside);
 	tcase_add_test(tc, replace_keeps_the_old_file_for_who_has_it_open);

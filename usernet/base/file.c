@@ -141,9 +141,15 @@ static bool is_still_there(const char *path, int fd)
 
 static int open_lock_file(const char *path, GError **error)
 {
-	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	g_autofree char *dir = g_path_get_dirname(path);
+	g_autofree char *name = g_path_get_basename(path);
+	/* In steps: a link in the place of the directory would lead to files of somebody else. */
+	autofd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int fd = -1;
 	struct stat st;
 
+	if (at >= 0)
+		fd = openat(at, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		file_error(error, errno, "cannot open lock file '%s': %s", path, g_strerror(errno));
 		return -1;

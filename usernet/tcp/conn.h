@@ -225,7 +225,8 @@ void emit_init(struct tcp_conn *c);
 struct emit_run {
 	uint8_t head[ETH_HEADER + 40 + TCP_HEADER + TCP_OPTION_STAMPS_LEN];
 	uint32_t len, payload;
-	uint64_t sum; /* of the bytes that are equal in all */
+	uint64_t sum;  /* of the bytes that are equal in all */
+	bool unsummed; /* new slots are SLOT_UNSUMMED */
 };
 void emit_run_begin(struct tcp_conn *c, struct emit_run *run);
 void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i);

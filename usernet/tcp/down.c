@@ -112,14 +112,14 @@ static void send_slot(struct tcp_conn *c, const struct emit_run *run, struct blo
 {
 	unsigned i = block->used++;
 	const uint8_t *payload = block_frame(block, i) + emit_header_len(c);
+	struct slot *slot = &block->slots[i];
 
-	block->slots[i] = (struct slot){
-		.seq = c->snd_nxt,
-		.len = (uint16_t)len,
-		.sum = (uint16_t)~csum_fold(csum_add(0, payload, len)),
-		.flags = flags,
-	};
-	c->snd_nxt += slot_span(&block->slots[i]);
+	*slot = (struct slot){.seq = c->snd_nxt, .len = (uint16_t)len, .flags = flags};
+	if (run->unsummed)
+		slot->flags |= SLOT_UNSUMMED;
+	else
+		slot->sum = (uint16_t)~csum_fold(csum_add(0, payload, len));
+	c->snd_nxt += slot_span(slot);
 	emit_run_slot(c, run, block, i);
 	c->sent_new = true;
 }

@@ -32,7 +32,7 @@ static uint32_t send_room(const struct tcp_conn *c)
 	uint32_t window = window_room(c), pipe = recovery_pipe(c), out = down_out(c);
 	uint32_t room = MIN(window, c->cwnd - MIN(pipe, c->cwnd));
 
-	room = MIN(room, TCP_INFLIGHT_MAX - MIN(out, TCP_INFLIGHT_MAX));
+	room = MIN(room, c->out_max - MIN(out, c->out_max));
 	if (room >= c->mss)
 		return room - room % c->mss;
 	if (room == window && (room >= c->max_wnd / 2 || c->send_small))

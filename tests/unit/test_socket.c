@@ -104,6 +104,7 @@ START_TEST(live_unix_socket_is_in_use_and_stays)
 	autofd int fd = bind_fine(&addr, types[_i]), client = -1;
 	bool in_progress;
 
+	ck_assert_int_ge(fd, 0);
 	/* Asked as either type. */
 	assert_bind_says(&addr, SOCK_STREAM, path, "in use by another process");
 	assert_bind_says(&addr, SOCK_DGRAM, path, "in use by another process");
@@ -315,7 +316,6 @@ END_TEST
 START_TEST(multicast_port_is_shared)
 {
 	struct sockaddr_any to;
-	g_autofree char *port = NULL;
 	autofd int a = -1, b = -1;
 
 	ck_assert(sockaddr_inet(&to, "239.1.2.3", "0", NULL));

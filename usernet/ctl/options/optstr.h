@@ -17,6 +17,7 @@
  */
 struct optstr;
 
+/* Options may repeat: of rules there are POLICY_MAX in a network, 16384. More are a mistake. */
 #define OPTSTR_MAX_OPTIONS 32768
 
 /* @implied: the key of a first word without "=". */

@@ -13,6 +13,7 @@
 #include "conntrack/charge.h"
 #include "conntrack/reset.h"
 #include "net/network.h"
+#include "net/offload.h"
 #include "net/outbox.h"
 #include "net/user_config.h"
 #include "net/vswitch.h"
@@ -72,6 +73,7 @@ static int next_fd = -1;              /* the near end, for the conn that opens n
 static int next_error;                /* or errno of its connect() */
 static struct conn *conn;             /* the last one opened */
 static bool (*bed_filter)(const struct frame *frame); /* false: lost towards the guest */
+static unsigned bed_n_partial; /* frames with FRAME_SUM_PARTIAL to the guest */
 
 static void seen_free(void *data)
 {
@@ -81,6 +83,25 @@ static void seen_free(void *data)
 	g_free(seen);
 }
 
+/* What the kernel behind a tap makes of a frame without a sum. Newly allocated. */
+static uint8_t *finished(const struct frame *frame)
+{
+	struct offload_at at;
+	struct frame whole;
+	uint8_t *room, *data;
+
+	if (frame->sum != FRAME_SUM_PARTIAL)
+		return g_memdup2(frame->data, frame->len);
+	bed_n_partial++;
+	ck_assert(offload_locate(frame, &at));
+	room = g_malloc(offload_room(frame, &at, FRAME_PREFIX));
+	ck_assert_uint_eq(offload_finish(frame, &at, room, FRAME_PREFIX, &whole), 1);
+	ck_assert_uint_eq(whole.len, frame->len);
+	data = g_memdup2(whole.data, whole.len);
+	g_free(room);
+	return data;
+}
+
 static void take_frame(const struct frame *frame)
 {
 	struct seen *seen = g_new0(struct seen, 1);
@@ -88,7 +109,7 @@ static void take_frame(const struct frame *frame)
 	const uint8_t *header;
 
 	ck_assert_uint_eq(packet_u32(frame->data - FRAME_PREFIX), frame->len);
-	seen->frame = g_memdup2(frame->data, frame->len);
+	seen->frame = finished(frame);
 	ck_assert(packet_parse(&seen->packet, &(struct frame){seen->frame, frame->len}, &why));
 	ck_assert(seen->packet.proto != IPPROTO_TCP ||
 		  l4_right(seen->frame, seen->packet.len, seen->packet.v6, IPPROTO_TCP));
@@ -233,6 +254,7 @@ static inline void bed_setup_with(unsigned mtu)
 	next_error = 0;
 	conn = NULL;
 	bed_filter = NULL;
+	bed_n_partial = 0;
 }
 
 static inline void bed_setup(void)

@@ -81,15 +81,19 @@ START_TEST(partial_checksum_is_completed)
 }
 END_TEST
 
-/* Joins pieces into @flat, and cuts them again. */
+/* Joins pieces, with or without their sums, into @flat, and cuts them again. */
 START_TEST(pieces_are_joined_to_what_they_were_cut_from)
 {
-	const struct ends *ends = _i ? &flow6 : &flow4;
+	const struct ends *ends = _i & 1 ? &flow6 : &flow4;
 	struct frame f = unfinished(ends, 30000, 1400, ACK | PSH), joined;
 	static struct tap_merge merge;
 	size_t n = finish(&f), at = 0;
 
 	ck_assert_uint_eq(n, 22);
+	for (size_t i = 0; i < n && _i & 2; i++) {
+		pieces[i].sum = FRAME_SUM_PARTIAL;
+		packet_put16((uint8_t *)pieces[i].data + (_i & 1 ? 70 : 50), 0x1234);
+	}
 	ck_assert_uint_eq(tap_merge(&merge, pieces, n), n);
 	for (unsigned i = 1; i < merge.n_iov; i++) {
 		memcpy(flat + at, merge.iov[i].iov_base, merge.iov[i].iov_len);
@@ -170,7 +174,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_loop_test(tcase, large_segment_is_cut_with_right_headers, 0, 2);
 	tcase_add_loop_test(tcase, partial_checksum_is_completed, 0, 2);
-	tcase_add_loop_test(tcase, pieces_are_joined_to_what_they_were_cut_from, 0, 2);
+	tcase_add_loop_test(tcase, pieces_are_joined_to_what_they_were_cut_from, 0, 4);
 	tcase_add_test(tcase, only_segments_that_follow_each_other_are_joined);
 	tcase_add_test(tcase, marks_that_contradict_the_headers_are_refused);
 	tcase_add_loop_test(tcase, cut_headers_are_not_located, 0, 2);

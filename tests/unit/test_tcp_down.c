@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/tap.h"
 #include "run_suite.h"
 #include "tcpbed.h"
 
@@ -322,13 +323,18 @@ END_TEST
 
 START_TEST(bytes_under_way_are_bounded)
 {
+	const uint32_t bound = _i ? TCP_INFLIGHT_TAP : TCP_INFLIGHT_MAX;
 	uint8_t *bytes = pattern(1 << 20);
 	uint32_t most = 0;
 
+	guest_side.takes_offload = _i;
 	open_mss(1460, true, false);
 	for (int i = 0; i < 200; i++) {
-		host_fills(bytes, (1 << 20));
-		bed_turn();
+		/* more than the socket holds */
+		for (int part = 0; part < 4; part++) {
+			host_fills(bytes, (1 << 20));
+			bed_turn();
+		}
 		if (down_out(conn->tcp) == most && i > 20)
 			break;
 		most = MAX(most, down_out(conn->tcp));
@@ -336,9 +342,59 @@ START_TEST(bytes_under_way_are_bounded)
 		guest_acks(conn->tcp->snd_una + down_out(conn->tcp) / 2);
 		seen_clear();
 	}
-	ck_assert_uint_le(most, TCP_INFLIGHT_MAX);
-	ck_assert_uint_ge(most, TCP_INFLIGHT_MAX / 5 * 4);
+	ck_assert_uint_le(most, bound);
+	ck_assert_uint_ge(most, bound / 5 * 4);
 	g_free(bytes);
+}
+END_TEST
+
+START_TEST(a_tap_is_left_the_sums)
+{
+	uint8_t *bytes = pattern(3001);
+	uint32_t seq;
+
+	guest_side.takes_offload = true;
+	open_mss(1000, false, _i);
+	host_writes(bytes, 3001);
+	bed_turn();
+	ck_assert_uint_eq(bed_n_partial, 4);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_uint_eq(seen_next()->len, i < 3 ? 1000 : 1);
+		ck_assert_mem_eq(last_seen->payload, bytes + 1000 * i, last_seen->len);
+	}
+	/* What is sent again reaches another kind of port whole. */
+	seq = conn->tcp->snd_una;
+	guest_side.takes_offload = false;
+	bed_pass(4 * USEC_PER_SEC);
+	ck_assert_uint_eq(bed_n_partial, 4);
+	ck_assert_uint_eq(seen_next()->seq, conn->tcp->snd_nxt - 1); /* the probe */
+	ck_assert_uint_eq(seen_next()->seq, seq);
+	ck_assert_mem_eq(last_seen->payload, bytes, 1000);
+	g_free(bytes);
+}
+END_TEST
+
+static void ignore_frames(struct tap *tap, const struct port *port, enum tap_way way,
+			  const struct frame *frames, size_t n, enum drop_reason why)
+{
+}
+
+START_TEST(a_capture_sees_right_sums)
+{
+	struct tap tap = {.frames = ignore_frames};
+	struct port *port = _i ? &guest_side : &gateway_side;
+
+	guest_side.takes_offload = true;
+	open_all();
+	port->tap = &tap;
+	host_writes("a", 1);
+	bed_turn();
+	ck_assert_uint_eq(seen_next()->len, 1);
+	ck_assert_uint_eq(bed_n_partial, 0);
+	port->tap = NULL;
+	host_writes("b", 1);
+	bed_turn();
+	ck_assert_uint_eq(bed_n_partial, 1);
 }
 END_TEST
 
@@ -378,7 +434,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_congested_port_is_waited_for);
 	tcase_add_test(tc, a_congested_port_is_no_loss);
 	tcase_add_test(tc, connections_take_turns);
-	tcase_add_test(tc, bytes_under_way_are_bounded);
+	tcase_add_loop_test(tc, bytes_under_way_are_bounded, 0, 2);
+	tcase_add_loop_test(tc, a_tap_is_left_the_sums, 0, 2);
+	tcase_add_loop_test(tc, a_capture_sees_right_sums, 0, 2);
 	tcase_add_test(tc, a_guest_that_moved_is_sent_to_its_new_address);
 	suite_add_tcase(s, tc);
 	return s;

@@ -12,13 +12,16 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 
+#define SERVER_PAUSE USEC_PER_MSEC
+
 struct dgram_netdev {
 	struct netdev netdev;
 	struct dgram_socket socket;
 	struct dgram_in *in;
 	struct loop_io io;
-	struct dgram_server *server; /* its peers; NULL for the other modes, which have one peer: */
-	struct dgram_port port;
+	struct dgram_server *server; /* its peers; NULL for the other modes, which have one peer */
+	struct loop_timer unpause;   /* of a server */
+	struct dgram_port port;      /* without a server */
 	struct loop_task reap;
 	void *owned; /* dgram_config */
 	void (*release)(void *owned);
@@ -59,6 +62,26 @@ static void input(struct dgram_netdev *self, const struct dgram_in_frame *in, si
 		vswitch_input(port, frames, n_frames);
 }
 
+static void unpause(struct loop_timer *timer)
+{
+	struct dgram_netdev *self = container_of(timer, struct dgram_netdev, unpause);
+
+	loop_io_events(&self->io, EPOLLIN);
+}
+
+/*
+ * A flood keeps the server reading what it then drops. Unix senders wait while their receiver does
+ * not read, so a short pause loses nothing. Into an inet socket they send on, and its buffer would
+ * lose other guests' frames, too.
+ */
+static void pause_server(struct dgram_netdev *self)
+{
+	if (dgram_socket_is_unreliable(&self->socket))
+		return;
+	loop_io_events(&self->io, 0);
+	loop_timer_set(&self->unpause, loop_now(self->netdev.network->loop) + SERVER_PAUSE);
+}
+
 static void ready(struct loop_io *io, uint32_t revents)
 {
 	struct dgram_netdev *self = container_of(io, struct dgram_netdev, io);
@@ -73,7 +96,8 @@ static void ready(struct loop_io *io, uint32_t revents)
 	if (!dgram_in_read(self->in, io->fd, max, &frames, &n) || !n)
 		return;
 	if (self->server) {
-		dgram_server_input(self->server, frames, n, n == max);
+		if (!dgram_server_input(self->server, frames, n, n == max))
+			pause_server(self);
 	} else {
 		self->port.port.has_more = n == max;
 		input(self, frames, n);
@@ -107,6 +131,7 @@ static void dgram_destroy(struct netdev *netdev)
 		dgram_server_stop(self->server);
 	else
 		dgram_port_remove(&self->port);
+	loop_timer_cancel(&self->unpause);
 	loop_io_remove(&self->io);
 	dgram_socket_close(&self->socket);
 	if (self->release)
@@ -191,6 +216,7 @@ struct netdev *dgram_netdev_new(struct network *network, const struct dgram_conf
 	self->owned = config->owned;
 	self->release = config->release;
 	self->netdev.description = dgram_socket_describe(&socket, config);
+	loop_timer_init(network->loop, &self->unpause, unpause);
 	loop_io_add(network->loop, &self->io, socket.fd, EPOLLIN, ready);
 	if (socket.mode == DGRAM_SERVER)
 		self->server = dgram_server_new(&self->netdev, socket.fd);

@@ -114,21 +114,23 @@ static struct dgram_peer *meet(struct dgram_server *self, const struct sockaddr_
 
 /* --- frames --- */
 
-static void input(struct dgram_peer *peer, const struct frame *frames, size_t n, bool has_more)
+/* False: the port rests, and its frames were dropped. */
+static bool input(struct dgram_peer *peer, const struct frame *frames, size_t n, bool has_more)
 {
 	struct dgram_server *server = peer->server;
 	struct port *port = &peer->base.port;
 
 	if (!n)
-		return;
+		return !port_rests(port);
 	peer->heard = loop_now(server->loop);
 	if (port_rests(port)) {
 		port_drop(port, DROP_BUDGET, n);
-		return;
+		return false;
 	}
 	port->has_more = has_more;
 	server->read_max = MIN(server->read_max, port->read_max);
 	vswitch_input(port, frames, n);
+	return true;
 }
 
 /*
@@ -146,11 +148,12 @@ size_t dgram_server_read_max(const struct dgram_server *server)
 	return server->read_max;
 }
 
-void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *in, size_t n,
+bool dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *in, size_t n,
 			bool has_more)
 {
 	struct frame run[DGRAM_IN_MAX];
 	struct dgram_peer *last = NULL;
+	bool useful = false;
 	size_t n_run = 0;
 
 	g_assert(n <= DGRAM_IN_MAX);
@@ -168,7 +171,7 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 			continue;
 		if (peer != last) {
 			if (last)
-				input(last, run, n_run, has_more);
+				useful |= input(last, run, n_run, has_more);
 			last = peer;
 			n_run = 0;
 		}
@@ -178,7 +181,8 @@ void dgram_server_input(struct dgram_server *self, const struct dgram_in_frame *
 			port_drop(&peer->base.port, f->truncated ? DROP_OVERSIZE : DROP_RUNT, 1);
 	}
 	if (last)
-		input(last, run, n_run, has_more);
+		useful |= input(last, run, n_run, has_more);
+	return useful || !last;
 }
 
 /* --- probing --- */

@@ -18,8 +18,9 @@ struct dgram_server *dgram_server_new(struct netdev *netdev, int fd);
 /*
  * Passes each sender's frames to the switch at its port. @has_more: others wait in the socket. As
  * it cannot be read for some senders only, frames of a port that rests (net/fair.h) are dropped.
+ * False: all of them were.
  */
-void dgram_server_input(struct dgram_server *server, const struct dgram_in_frame *frames, size_t n,
+bool dgram_server_input(struct dgram_server *server, const struct dgram_in_frame *frames, size_t n,
 			bool has_more);
 /* Bytes to read at once: the least port::read_max of the senders last seen. */
 size_t dgram_server_read_max(const struct dgram_server *server);

@@ -18,7 +18,7 @@ static uint32_t get32(const uint8_t *p)
 /* Only the usual headers: no tags, no IP options, no extension headers. */
 static bool may_begin(const struct frame *f, struct offload_at *at)
 {
-	if (f->sum != FRAME_SUM_MADE || f->segment || !offload_locate(f, at))
+	if (f->sum == FRAME_SUM_THERE || f->segment || !offload_locate(f, at))
 		return false;
 	return at->proto == IPPROTO_TCP && at->l3 == ETH_HEADER &&
 	       at->l4 == ETH_HEADER + (at->v6 ? 40 : 20) && at->end == f->len &&
@@ -61,7 +61,7 @@ static bool is_exact(const struct frame *f, const struct offload_at *at)
 static bool follows(const struct frame *first, const struct frame *f, const struct offload_at *at,
 		    uint32_t seq)
 {
-	return f->sum == FRAME_SUM_MADE && !f->segment && f->len <= first->len &&
+	return f->sum != FRAME_SUM_THERE && !f->segment && f->len <= first->len &&
 	       f->len > at->payload && is_exact(f, at) && has_same_headers(first, f, at) &&
 	       get32(f->data + at->l4 + 4) == seq;
 }

@@ -10,8 +10,8 @@
 /*
  * Joins TCP segments of one connection that follow each other into one frame for the kernel, which
  * then passes its stack once instead of once per segment (as the receive offload of a network card
- * does). Only frames whose checksums are known to be right, equal in all headers but length, id,
- * sequence number, checksum and PSH.
+ * does). Only frames whose checksums are right or left to the kernel, equal in all headers but
+ * length, id, sequence number, checksum and PSH.
  */
 #define TAP_MERGE_MAX 120 /* frames */
 

@@ -49,7 +49,7 @@ static size_t pad(uint8_t *data, size_t len)
 	return FRAME_PADDED;
 }
 
-void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
+static void append(struct outbox *outbox, uint8_t *data, size_t len, enum frame_sum sum)
 {
 	len = pad(data, len);
 	if (outbox->src)
@@ -59,7 +59,17 @@ void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
 		outbox->capacity = MAX(256, outbox->capacity * 2);
 		outbox->frames = g_renew(struct frame, outbox->frames, outbox->capacity);
 	}
-	outbox->frames[outbox->n++] = (struct frame){data, (uint32_t)len, .sum = FRAME_SUM_MADE};
+	outbox->frames[outbox->n++] = (struct frame){data, (uint32_t)len, .sum = sum};
+}
+
+void outbox_append(struct outbox *outbox, uint8_t *data, size_t len)
+{
+	append(outbox, data, len, FRAME_SUM_MADE);
+}
+
+void outbox_append_partial(struct outbox *outbox, uint8_t *data, size_t len)
+{
+	append(outbox, data, len, FRAME_SUM_PARTIAL);
 }
 
 void outbox_commit(struct outbox *outbox, size_t len)

@@ -48,6 +48,8 @@ void outbox_commit(struct outbox *outbox, size_t len);
  * it; both are written.
  */
 void outbox_append(struct outbox *outbox, uint8_t *data, size_t len);
+/* The same for a frame with FRAME_SUM_PARTIAL. */
+void outbox_append_partial(struct outbox *outbox, uint8_t *data, size_t len);
 /* Must not be called from a port's ops. */
 void outbox_flush(struct outbox *outbox);
 

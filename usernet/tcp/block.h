@@ -40,6 +40,7 @@ enum {
 	SLOT_AGAIN = 0x08,  /* retransmitted at least once: not used to measure the RTT (Karn) */
 	SLOT_FIN = 0x10,    /* a FIN, without payload */
 	SLOT_PUSH = 0x20,
+	SLOT_UNSUMMED = 0x40, /* slot::sum is not known: it leaves as FRAME_SUM_PARTIAL */
 };
 
 struct slot {

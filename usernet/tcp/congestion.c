@@ -49,13 +49,22 @@ static void remember(struct tcp_conn *c)
 	*limit_of(c) = (struct guest_limit){c->conn->mac, c->w_max, tcp_now(c->tcp)};
 }
 
+void congestion_moved(struct tcp_conn *c)
+{
+	const struct port *port = guest_port(c->tcp, c->conn->mac);
+
+	c->out_max = port && port->takes_offload ? TCP_INFLIGHT_TAP : TCP_INFLIGHT_MAX;
+	c->cwnd = MIN(c->cwnd, c->out_max);
+}
+
 void congestion_init(struct tcp_conn *c)
 {
 	const struct guest_limit *limit = limit_of(c);
 
+	congestion_moved(c);
 	c->cwnd = first_window(c);
 	c->round_end = c->snd_nxt;
-	c->ssthresh = TCP_INFLIGHT_MAX;
+	c->ssthresh = c->out_max;
 	if (limit->mac != c->conn->mac || tcp_now(c->tcp) - limit->at > LIMIT_AGE)
 		return;
 	c->w_max = limit->bytes;
@@ -74,7 +83,7 @@ static uint32_t grown(const struct tcp_conn *c)
 
 	t = MIN(t, GROWTH_MAX);
 	window = c->w_max + part * (t * t * t) / cube;
-	return (uint32_t)CLAMP(window, 0, TCP_INFLIGHT_MAX);
+	return (uint32_t)CLAMP(window, 0, c->out_max);
 }
 
 void congestion_sent(struct tcp_conn *c)
@@ -132,7 +141,7 @@ void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before)
 	else if (c->cwnd >= SLOW_SEGMENTS * c->mss)
 		bytes = (uint32_t)((uint64_t)bytes * (SLOW_SEGMENTS / 2 * c->mss) / c->cwnd);
 	c->cwnd = MAX(c->cwnd, MIN(c->cwnd + bytes, most));
-	c->cwnd = MIN(c->cwnd, TCP_INFLIGHT_MAX);
+	c->cwnd = MIN(c->cwnd, c->out_max);
 }
 
 static uint32_t least_window(const struct tcp_conn *c)

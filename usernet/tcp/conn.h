@@ -23,6 +23,8 @@
 #define TCP_WINDOW_SHIFT  5
 /* Bytes under way to one connection of a guest: more would only wait in queues. */
 #define TCP_INFLIGHT_MAX (500u << 10)
+/* The same for a guest behind a tap with offload, whose kernel takes them at once. */
+#define TCP_INFLIGHT_TAP (1000u << 10)
 /*
  * With more than this under way, smaller reads wait: the next ACK makes room for more, and each
  * read wakes two other processes.
@@ -177,7 +179,8 @@ struct tcp_conn {
 
 	/* loss and congestion; bytes, microseconds */
 	uint32_t cwnd, ssthresh, w_max;
-	usec_t epoch; /* start of the growth towards w_max and beyond */
+	uint32_t out_max; /* TCP_INFLIGHT_MAX, or _TAP */
+	usec_t epoch;     /* start of the growth towards w_max and beyond */
 	uint32_t sacked, lost, resent, recover;
 	uint32_t episode_lost;
 	uint32_t round_end, flight, last_flight;    /* most bytes under way, this round and last */
@@ -225,7 +228,8 @@ void emit_init(struct tcp_conn *c);
 struct emit_run {
 	uint8_t head[ETH_HEADER + 40 + TCP_HEADER + TCP_OPTION_STAMPS_LEN];
 	uint32_t len, payload;
-	uint64_t sum; /* of the bytes that are equal in all */
+	uint64_t sum;  /* of the bytes that are equal in all */
+	bool unsummed; /* new slots are SLOT_UNSUMMED */
 };
 void emit_run_begin(struct tcp_conn *c, struct emit_run *run);
 void emit_run_slot(struct tcp_conn *c, const struct emit_run *run, struct block *block, unsigned i);
@@ -279,6 +283,8 @@ uint32_t recovery_pipe(const struct tcp_conn *c);
 
 /* congestion.c */
 void congestion_init(struct tcp_conn *c);
+/* The guest is behind another port. */
+void congestion_moved(struct tcp_conn *c);
 void congestion_acked(struct tcp_conn *c, uint32_t bytes, uint32_t out_before);
 /* Call it after new data was sent. */
 void congestion_sent(struct tcp_conn *c);

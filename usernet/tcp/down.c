@@ -32,7 +32,7 @@ static uint32_t send_room(const struct tcp_conn *c)
 	uint32_t window = window_room(c), pipe = recovery_pipe(c), out = down_out(c);
 	uint32_t room = MIN(window, c->cwnd - MIN(pipe, c->cwnd));
 
-	room = MIN(room, TCP_INFLIGHT_MAX - MIN(out, TCP_INFLIGHT_MAX));
+	room = MIN(room, c->out_max - MIN(out, c->out_max));
 	if (room >= c->mss)
 		return room - room % c->mss;
 	if (room == window && (room >= c->max_wnd / 2 || c->send_small))
@@ -112,14 +112,14 @@ static void send_slot(struct tcp_conn *c, const struct emit_run *run, struct blo
 {
 	unsigned i = block->used++;
 	const uint8_t *payload = block_frame(block, i) + emit_header_len(c);
+	struct slot *slot = &block->slots[i];
 
-	block->slots[i] = (struct slot){
-		.seq = c->snd_nxt,
-		.len = (uint16_t)len,
-		.sum = (uint16_t)~csum_fold(csum_add(0, payload, len)),
-		.flags = flags,
-	};
-	c->snd_nxt += slot_span(&block->slots[i]);
+	*slot = (struct slot){.seq = c->snd_nxt, .len = (uint16_t)len, .flags = flags};
+	if (run->unsummed)
+		slot->flags |= SLOT_UNSUMMED;
+	else
+		slot->sum = (uint16_t)~csum_fold(csum_add(0, payload, len));
+	c->snd_nxt += slot_span(slot);
 	emit_run_slot(c, run, block, i);
 	c->sent_new = true;
 }

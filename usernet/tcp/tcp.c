@@ -98,6 +98,7 @@ static void conn_moved(struct conn *conn, struct charge *from)
 	if (c->opening_charged)
 		charge_move(from, conn->charge, CHARGE_OPENING, 1);
 	emit_init(c);
+	congestion_moved(c);
 }
 
 static const struct conn_ops conn_ops = {.ended = end_from_table, .moved = conn_moved};

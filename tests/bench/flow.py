@@ -4,12 +4,14 @@
     flow.py serve DIRECTION PORT                    on the host's loopback; says "ready"
     flow.py DIRECTION ADDRESS PORT SECONDS NAME     in the guest, which first asks 10.0.2.3 for NAME
 
-Who receives prints {"gbps": NUMBER}; the other prints {}."""
+Who receives prints {"gbps": NUMBER}; the other prints {}. For each line of input the server prints
+{"bytes": NUMBER}, how many it has sent or received so far."""
 
 import json
 import os
 import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
@@ -19,24 +21,37 @@ CHUNK = 1 << 20
 PATIENCE = 30
 
 
-def send(conn, seconds):
+class Count:
+    """The bytes of the flow so far."""
+
+    def __init__(self):
+        self.bytes = 0
+
+    def answer(self):
+        for _ in sys.stdin:
+            print(json.dumps({"bytes": self.bytes}), flush=True)
+
+
+def send(conn, seconds, count):
     data, until = bytes(CHUNK), time.monotonic() + seconds
     try:
         while time.monotonic() < until:
-            conn.sendall(data)
+            count.bytes += conn.send(data)
     except ConnectionError:  # the receiver has had enough
         pass
     return {}
 
 
-def receive(conn):
-    room, total, since = bytearray(CHUNK), 0, time.monotonic()
+def receive(conn, count):
+    room, since = bytearray(CHUNK), time.monotonic()
     while size := conn.recv_into(room):
-        total += size
-    return {"gbps": total * 8 / 1e9 / (time.monotonic() - since)}
+        count.bytes += size
+    return {"gbps": count.bytes * 8 / 1e9 / (time.monotonic() - since)}
 
 
 def serve(direction, port):
+    count = Count()
+    threading.Thread(target=count.answer, daemon=True).start()
     with socket.create_server(("127.0.0.1", port)) as listener:
         print("ready", flush=True)
         conn, _ = listener.accept()
@@ -44,8 +59,8 @@ def serve(direction, port):
         conn.settimeout(PATIENCE)
         conn.recv(CHUNK)  # the hello
         if direction == "up":
-            return receive(conn)
-        return send(conn, int(conn.makefile("rb").readline()))
+            return receive(conn, count)
+        return send(conn, int(conn.makefile("rb").readline()), count)
 
 
 def ask(name):
@@ -63,9 +78,9 @@ def run(direction, address, port, seconds, name):
         conn.sendall(hello.tls(name))
         time.sleep(0.2)
         if direction == "up":
-            return send(conn, seconds)
+            return send(conn, seconds, Count())
         conn.sendall(f"{seconds}\n".encode())
-        return receive(conn)
+        return receive(conn, Count())
 
 
 def main():

@@ -85,6 +85,8 @@ LIMITS = [
       for way in ("up", "down")),
     *(Limit(f"policy.{way}.{kind}.gbps", ">=", 0.97, US, f"policy.{way}.none.gbps", issue=15)
       for way in ("up", "down") for kind in ("name", "sni", "many")),
+    *(Limit(f"policy.{way}.turns.many.gbps", ">=", 0.97, US, f"policy.{way}.turns.none.gbps",
+            issue=15) for way in ("up", "down")),
     Bound("storm.200.errors", 0),
     Bound("storm.1.errors", 0),
     Bound("storm.200.kept", 0),

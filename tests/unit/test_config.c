@@ -491,7 +491,7 @@ START_TEST(a_file_has_a_bound)
 	ck_assert_ptr_nonnull(config);
 	g_string_append_c(text, 'x');
 	g_file_set_contents(path, text->str, (gssize)text->len, NULL);
-	is_no_file("it is larger than 1 MB");
+	is_no_file("it is larger than 4 MB");
 }
 END_TEST
 

@@ -90,6 +90,24 @@ START_TEST(bare_query_has_no_options)
 }
 END_TEST
 
+/* A query without options can hide something only in unused bits. */
+START_TEST(bare_query_has_no_unused_bits)
+{
+	fake_open(&one, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.1");
+	open_leave();
+	leave = DNS_LEAVE_BARE;
+	query_begin(&q, 0x4711, "www.example.org", DNS_TYPE_A);
+	query_edns(&q, 1232, true, "", 0);
+	q.data[3] |= 0x40;
+	q.data[q.len - 3] = 0x55;
+	send_from(1, 1, 1000);
+	run_until(got.n == 1);
+	ck_assert_uint_eq(one.last.len, q.len);
+	ck_assert_uint_eq(one.last.data[3] & 0x40, 0);
+	ck_assert_mem_eq(one.last.data + one.last.len - 6, "\0\0\x80\0\0\0", 6);
+}
+END_TEST
+
 START_TEST(address_is_told_before_its_answer_and_from_the_cache_again)
 {
 	fake_open(&one, loop, "127.0.0.1", FAKE_ANSWER, "192.0.2.1");
@@ -182,6 +200,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, leave_setup, leave_teardown);
 	tcase_add_test(tcase, name_that_may_not_leave_is_answered_at_once);
 	tcase_add_test(tcase, bare_query_has_no_options);
+	tcase_add_test(tcase, bare_query_has_no_unused_bits);
 	tcase_add_test(tcase, address_is_told_before_its_answer_and_from_the_cache_again);
 	tcase_add_test(tcase, least_ttl_of_the_chain_counts);
 	tcase_add_test(tcase, errors_and_what_is_cut_or_not_an_answer_tell_nothing);

@@ -12,6 +12,7 @@ from lib.station import Station
 from lib.wait import until
 
 FAILED, USAGE = 1, 2
+RULES_MAX = 16384  # usernet/policy/policy.h
 
 BASE = """
 [netdev nat]
@@ -225,6 +226,18 @@ class Reload(ConfigCase):
         self.assertIn("usernetctl: network: pidfile needs a restart", err)
         self.assertIn("usernetctl: netdev nat: net needs a restart", err)
         self.assertTrue(any(line.startswith("usernetctl: netdev bad: ") for line in err), err)
+
+    def test_as_many_rules_as_a_network_may_have_stand_in_the_file(self):
+        names = [f"api{n}.zone{n % 100}.example.com:443" for n in range(RULES_MAX - 1)]
+        self.write(user="deny = *\nallow = " + "; ".join(names))
+        daemon = self.start()
+        with daemon.qmp() as qmp:
+            self.assertEqual(len(qmp.run("query-policy")["rules"]), RULES_MAX)
+        names[-1] = "other.example.com"
+        self.write(user="deny = *\nallow = " + "; ".join(names))
+        out, err = self.reload()
+        self.assertEqual((len(out), err), (2, []))
+        self.assertIn("netdev nat: allow=other.example.com added", out)
 
     def test_hangup_does_it_too(self):
         self.write()

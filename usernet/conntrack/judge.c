@@ -72,20 +72,25 @@ bool judge_reaches(struct judge *judge, mac_t mac, const struct conn_key *key, c
 	       judge_conn(judge, mac, key, name, NULL).allow;
 }
 
-/* Notes a verdict in the log; a denial is told as an event, too. */
+/* Notes a verdict in the log, and tells it as an event. Most are too many for either. */
 static void note(struct judge *judge, const struct port *from, const struct verdict *said)
 {
+	char text[DNS_NAME_TEXT];
+
 	verdicts_note(judge->verdicts, said, now(judge));
-	if (from)
-		denials_note(&judge->denials, from, said->mac, said->allow,
-			     (struct network_denial){
-				     .proto = said->proto,
-				     .dst = said->dst,
-				     .port = said->port,
-				     .rule = said->rule,
-				     .name = said->name,
-				     .lookup = said->lookup,
-			     });
+	if (!from || !denials_due(&judge->denials, from, said->allow))
+		return;
+	if (said->asked)
+		dns_name_text(text, said->asked);
+	denials_tell(&judge->denials, from, said->mac, said->allow,
+		     (struct network_denial){
+			     .proto = said->proto,
+			     .dst = said->dst,
+			     .port = said->port,
+			     .rule = said->rule,
+			     .name = said->asked ? text : said->name,
+			     .lookup = said->lookup,
+		     });
 }
 
 void judge_deny(struct judge *judge, const struct port *from, mac_t mac,
@@ -181,11 +186,9 @@ bool judge_may_ask(struct judge *judge, const struct port *from, mac_t mac,
 		   const struct dns_name *name)
 {
 	struct policy_table_verdict verdict = policy_table_ask(judge->policy_table, mac, name);
-	char text[DNS_NAME_TEXT];
 
 	if (verdict.allow && !verdict.by_name)
 		return true;
-	dns_name_text(text, name);
 	note(judge, from,
 	     &(struct verdict){
 		     .allow = verdict.allow,
@@ -193,7 +196,7 @@ bool judge_may_ask(struct judge *judge, const struct port *from, mac_t mac,
 		     .mac = mac,
 		     .port_id = from ? from->id : 0,
 		     .rule = verdict.rule,
-		     .name = text,
+		     .asked = name,
 	     });
 	return verdict.allow;
 }

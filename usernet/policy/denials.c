@@ -27,25 +27,30 @@ static void *key_of(const struct port *port, bool allowed)
 	return GUINT_TO_POINTER(port->id << 1 | allowed);
 }
 
-void denials_note(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
+bool denials_due(struct denials *denials, const struct port *port, bool allowed)
+{
+	struct told *told = g_hash_table_lookup(denials->ports, key_of(port, allowed));
+
+	denials->n += !allowed;
+	if (!told || loop_now(denials->network->loop) - told->at >= DENIALS_INTERVAL)
+		return true;
+	told->untold++;
+	return false;
+}
+
+void denials_tell(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
 		  struct network_denial denial)
 {
 	struct network *network = denials->network;
 	void *key = key_of(port, allowed);
 	struct told *told = g_hash_table_lookup(denials->ports, key);
-	usec_t now = loop_now(network->loop);
 
-	denials->n += !allowed;
-	if (told && now - told->at < DENIALS_INTERVAL) {
-		told->untold++;
-		return;
-	}
 	if (!told) {
 		told = g_new0(struct told, 1);
 		g_hash_table_insert(denials->ports, key, told);
 	}
 	denial.untold = told->untold;
-	*told = (struct told){.at = now};
+	*told = (struct told){.at = loop_now(network->loop)};
 	network_emit(network, &(struct network_event){.kind = allowed ? NETWORK_POLICY_ALLOWED
 								      : NETWORK_POLICY_DENIED,
 						      .netdev = port->netdev,

@@ -18,8 +18,13 @@ struct denials {
 
 void denials_init(struct denials *denials, struct network *network);
 void denials_fini(struct denials *denials);
-/* A packet from @port was denied, or (@allowed) opened a conn; sets denial::untold. */
-void denials_note(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
+/*
+ * A packet from @port was denied, or (@allowed) opened a conn: is an event due? If so, call
+ * denials_tell().
+ */
+bool denials_due(struct denials *denials, const struct port *port, bool allowed);
+/* Sends the event; sets denial::untold. */
+void denials_tell(struct denials *denials, const struct port *port, mac_t mac, bool allowed,
 		  struct network_denial denial);
 void denials_forget_port(struct denials *denials, const struct port *port);
 

@@ -7,7 +7,6 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "net/mac.h"
 
 struct key {
 	mac_t mac;
@@ -18,6 +17,7 @@ struct key {
 struct opening {
 	struct opening *next; /* of the same address; newest first */
 	struct key key;
+	struct guest *guest;
 	struct policy_known *known; /* a reference */
 	usec_t until;
 	struct list guest_link; // guest::openings
@@ -115,7 +115,7 @@ static void unchain(struct policy_open *open, struct opening *opening)
 
 static void end(struct policy_open *open, struct opening *opening)
 {
-	struct guest *guest = g_hash_table_lookup(open->guests, &opening->key.mac);
+	struct guest *guest = opening->guest;
 
 	unchain(open, opening);
 	list_remove(&opening->guest_link);
@@ -139,14 +139,12 @@ void policy_open_free(struct policy_open *open)
 
 static void displace(struct policy_open *open, struct opening *opening, usec_t now)
 {
-	char mac[GUEST_MAC_TEXT];
-
 	if (opening->until > now) {
-		guest_mac_format(mac, opening->key.mac);
 		log_limited(&open->full,
-			    "policy: %s holds as many addresses open by name as it may: those of "
-			    "%s are closed to new connections",
-			    mac, opening->known->text);
+			    "policy: " MAC_FMT
+			    " holds as many addresses open by name as it may: those of %s are "
+			    "closed to new connections",
+			    MAC_ARGS(opening->key.mac), opening->known->text);
 		open->displaced++;
 	}
 	end(open, opening);
@@ -178,16 +176,14 @@ bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_add
 {
 	struct key key = {.mac = mac, .addr = *addr};
 	struct opening *opening = g_hash_table_lookup(open->addresses, &key);
-	struct guest *guest;
 
 	/* Only the newest name keeps its place among those of the address. */
 	if (!opening || !dns_name_equal(&opening->known->name, name))
 		return false;
-	guest = g_hash_table_lookup(open->guests, &mac);
 	opening->until = MAX(opening->until, end_of(ttl, now));
 	list_remove(&opening->guest_link);
 	list_remove(&opening->link);
-	list_append(&guest->openings, &opening->guest_link);
+	list_append(&opening->guest->openings, &opening->guest_link);
 	list_append(&open->openings, &opening->link);
 	return true;
 }
@@ -219,6 +215,7 @@ void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr 
 	first = g_hash_table_lookup(open->addresses, &key);
 	opening = g_new0(struct opening, 1);
 	opening->key = key;
+	opening->guest = guest;
 	opening->known = g_rc_box_acquire(known);
 	opening->until = until;
 	opening->next = first;

@@ -4,17 +4,18 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "net/mac.h"
 
 #define PORTS_MAX 256 /* ports whose rate is known; others share a slot */
 
 struct verdicts {
 	struct verdict ring[VERDICTS_MAX];
-	uint64_t n; /* noted since the start */
+	uint64_t n;                 /* noted since the start */
+	struct dns_name last_asked; /* of the newest, if it is a lookup */
 	struct log_limit full;
 	struct rate {
 		usec_t window;
 		unsigned n;
+		bool told; /* that some were left out */
 	} rates[PORTS_MAX];
 };
 
@@ -39,53 +40,76 @@ void verdicts_free(struct verdicts *verdicts)
 	g_free(verdicts);
 }
 
-static bool same(const struct verdict *a, const struct verdict *b)
+/* The newest entry; meaningless before the first. */
+static struct verdict *newest(struct verdicts *verdicts)
 {
-	return a->mac == b->mac && a->port_id == b->port_id && a->allow == b->allow &&
-	       a->lookup == b->lookup && a->proto == b->proto && a->port == b->port &&
-	       memcmp(&a->dst, &b->dst, sizeof(a->dst)) == 0 && !g_strcmp0(a->rule, b->rule) &&
-	       !g_strcmp0(a->name, b->name);
+	return &verdicts->ring[(verdicts->n - 1) % VERDICTS_MAX];
 }
 
-static bool may_note(struct verdicts *verdicts, unsigned port_id, usec_t now)
+static bool repeats(const struct verdicts *verdicts, const struct verdict *last,
+		    const struct verdict *next)
 {
-	struct rate *rate = &verdicts->rates[port_id % PORTS_MAX];
+	if (last->mac != next->mac || last->port_id != next->port_id ||
+	    last->allow != next->allow || last->lookup != next->lookup ||
+	    last->proto != next->proto || last->port != next->port ||
+	    memcmp(&last->dst, &next->dst, sizeof(last->dst)) != 0 ||
+	    g_strcmp0(last->rule, next->rule) != 0)
+		return false;
+	return next->lookup ? dns_name_equal(&verdicts->last_asked, next->asked)
+			    : !g_strcmp0(last->name, next->name);
+}
+
+/* The first that is left out in a second is told of. */
+static bool may_note(struct verdicts *verdicts, const struct verdict *verdict, usec_t now)
+{
+	struct rate *rate = &verdicts->rates[verdict->port_id % PORTS_MAX];
 
 	if (now - rate->window >= USEC_PER_SEC)
 		*rate = (struct rate){.window = now};
-	return rate->n++ < VERDICTS_RATE;
+	if (rate->n < VERDICTS_RATE) {
+		rate->n++;
+		return true;
+	}
+	if (!rate->told)
+		log_limited(&verdicts->full,
+			    "policy: " MAC_FMT " asks for more than %d things a second: some "
+			    "verdicts are not kept",
+			    MAC_ARGS(verdict->mac), VERDICTS_RATE);
+	rate->told = true;
+	return false;
 }
 
-static void say_full(struct verdicts *verdicts, mac_t mac)
+static const char *keep_name(struct verdicts *verdicts, const struct verdict *verdict)
 {
-	char text[GUEST_MAC_TEXT];
+	char text[DNS_NAME_TEXT];
 
-	guest_mac_format(text, mac);
-	log_limited(&verdicts->full,
-		    "policy: %s asks for more than %d things a second: some verdicts are not kept",
-		    text, VERDICTS_RATE);
+	if (!verdict->lookup)
+		return verdict->name ? g_ref_string_new_intern(verdict->name) : NULL;
+	verdicts->last_asked = *verdict->asked;
+	dns_name_text(text, verdict->asked);
+	return g_ref_string_new_intern(text);
 }
 
 void verdicts_note(struct verdicts *verdicts, const struct verdict *verdict, usec_t now)
 {
-	struct verdict *last = &verdicts->ring[(verdicts->n - 1) % VERDICTS_MAX], *next;
+	struct verdict *next;
 
-	if (verdicts->n && same(last, verdict)) {
-		last->count++;
-		last->wall = g_get_real_time();
+	if (verdicts->n && repeats(verdicts, newest(verdicts), verdict)) {
+		newest(verdicts)->count++;
+		newest(verdicts)->wall = g_get_real_time();
 		return;
 	}
-	if (!may_note(verdicts, verdict->port_id, now)) {
-		say_full(verdicts, verdict->mac);
+	if (!may_note(verdicts, verdict, now))
 		return;
-	}
-	next = &verdicts->ring[verdicts->n++ % VERDICTS_MAX];
+	verdicts->n++;
+	next = newest(verdicts);
 	clear(next);
 	*next = *verdict;
 	next->count = 1;
 	next->wall = g_get_real_time();
 	next->rule = verdict->rule ? g_ref_string_new_intern(verdict->rule) : NULL;
-	next->name = verdict->name ? g_ref_string_new_intern(verdict->name) : NULL;
+	next->name = keep_name(verdicts, verdict);
+	next->asked = NULL;
 }
 
 const struct verdict *verdicts_nth(const struct verdicts *verdicts, unsigned nth)

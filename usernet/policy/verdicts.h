@@ -8,6 +8,7 @@
 
 #include "base/loop.h"
 #include "net/frame.h"
+#include "packet/dns_name.h"
 
 /*
  * The last verdicts of the policy: what guests asked for and were allowed or denied. A ring of
@@ -26,16 +27,20 @@ struct verdict {
 	mac_t mac;
 	unsigned port_id;
 	bool allow;
-	bool lookup;             /* a name was asked for; no protocol, address and port */
-	uint8_t proto;           /* IPPROTO_* */
-	struct in6_addr dst;     /* IPv4 is v4-mapped */
-	uint16_t port;           /* 0: none */
-	const char *rule, *name; /* may be NULL */
+	bool lookup;                  /* a name was asked for; no protocol, address and port */
+	uint8_t proto;                /* IPPROTO_* */
+	struct in6_addr dst;          /* IPv4 is v4-mapped */
+	uint16_t port;                /* 0: none */
+	const char *rule, *name;      /* may be NULL */
+	const struct dns_name *asked; /* see verdicts_note(); NULL in entries */
 };
 
 struct verdicts *verdicts_new(void);
 void verdicts_free(struct verdicts *verdicts);
-/* Notes a copy of @verdict; wall and count are set here. */
+/*
+ * Notes a copy of @verdict; wall and count are set here. A lookup comes with the name in
+ * verdict::asked, not in verdict::name: it is formatted only if the entry is kept.
+ */
 void verdicts_note(struct verdicts *verdicts, const struct verdict *verdict, usec_t now);
 /* The newest first; NULL: no more. */
 const struct verdict *verdicts_nth(const struct verdicts *verdicts, unsigned nth);

@@ -200,7 +200,7 @@ static char *read_all(int fd, const char *path, size_t *len, GError **error)
 			return refuse(error, errno, path, g_strerror(errno));
 		*len += (size_t)n;
 		if (*len > CONFIG_FILE_MAX)
-			return refuse(error, EFBIG, path, "it is larger than 1 MB");
+			return refuse(error, EFBIG, path, "it is larger than 4 MB");
 		if (n == 0)
 			return g_steal_pointer(&text);
 	}

@@ -25,7 +25,7 @@
  */
 struct config_file;
 
-#define CONFIG_FILE_MAX (1024 * 1024) /* bytes */
+#define CONFIG_FILE_MAX (4 * 1024 * 1024) /* bytes: room for POLICY_MAX long names */
 
 struct config_key {
 	char *name;

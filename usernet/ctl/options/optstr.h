@@ -17,7 +17,8 @@
  */
 struct optstr;
 
-#define OPTSTR_MAX_OPTIONS 4096 /* hostfwd= may repeat; a higher number is a mistake */
+/* Options may repeat: of rules there are POLICY_MAX in a network, 16384. More are a mistake. */
+#define OPTSTR_MAX_OPTIONS 32768
 
 /* @implied: the key of a first word without "=". */
 struct optstr *optstr_parse(const char *text, const char *implied, GError **error);

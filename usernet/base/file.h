@@ -44,8 +44,8 @@ bool file_private_subdir(const char *dir, const char *name, GError **error);
 /*
  * Creates and locks @path (0600, open file description lock, close-on-exec) and writes our pid into
  * it. Returns the fd that holds the lock, or -1; if another process holds it, the error names its
- * pid. Neither @path nor its directory may be a symlink. The file is never unlinked: another process
- * may have opened it to lock it.
+ * pid. Neither @path nor its directory may be a symlink. The file is never unlinked: another
+ * process may have opened it to lock it.
  */
 int file_lock(const char *path, GError **error);
 /* Releases the lock; the file stays, empty. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl_options.h"
 
-#include <string.h>
-
 struct ctl_options ctl_options;
 
 /* FILENAME: raw bytes in any locale. */
@@ -53,7 +51,7 @@ bool ctl_options_takes_value(const char *word)
 {
 	for (const GOptionEntry *entry = ctl_option_entries; entry->long_name; entry++) {
 		bool is_it = g_str_has_prefix(word, "--") && entry->long_name[0] &&
-			     !strcmp(word + 2, entry->long_name);
+			     !g_strcmp0(word + 2, entry->long_name);
 
 		is_it = is_it || (entry->short_name && word[0] == '-' &&
 				  word[1] == entry->short_name && !word[2]);

@@ -32,13 +32,13 @@ static int take_answer(const struct ctl_session *session, JsonNode *answer, GErr
 	JsonObject *object;
 
 	*result = NULL;
-	if (!answer)
+	if (!owned)
 		return ctl_lost(error);
-	object = json_node_get_object(answer);
+	object = json_node_get_object(owned);
 	if (json_object_has_member(object, "error")) {
 		JsonObject *what = json_object_get_object_member(object, "error");
 		g_autofree char *text = ctl_table_text(json_object_get_member(what, "desc"));
-		g_autofree char *raw = json_to_string(answer, FALSE);
+		g_autofree char *raw = json_to_string(owned, FALSE);
 
 		if (session->json)
 			puts(raw);

@@ -38,9 +38,9 @@ struct passt_network {
 static JsonNode *take_answer(JsonNode *answer, GError **error)
 {
 	g_autoptr(JsonNode) owned = answer;
-	JsonObject *object = answer ? json_node_get_object(answer) : NULL;
+	JsonObject *object = owned ? json_node_get_object(owned) : NULL;
 
-	if (!answer)
+	if (!owned)
 		return NULL;
 	if (json_object_has_member(object, "error")) {
 		JsonObject *what = json_object_get_object_member(object, "error");

@@ -154,8 +154,12 @@ class Guest(Process):
     def line(self, deadline):
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.channel], [], [], left)[0]:
+            if left <= 0:
                 raise LabError(f"guest {self.name} said nothing in time:\n{self.log()}")
+            if not select.select([self.channel], [], [], min(left, NUDGE_SECONDS))[0]:
+                # QEMU 7.2's serial port seems to hold an answer at times, until it gets input.
+                self.channel.sendall(b"\n")
+                continue
             data = self.channel.recv(65536)
             if not data:
                 raise LabError(f"guest {self.name} is gone:\n{self.log()}")
@@ -176,10 +180,6 @@ class Guest(Process):
         self.channel.sendall(f"{self.number} {word}\n".encode())
         deadline = time.monotonic() + seconds
         while True:
-            # QEMU 7.2's serial port seems to hold an answer at times, until the guest gets input.
-            while b"\n" not in self.buffer and time.monotonic() < deadline \
-                    and not select.select([self.channel], [], [], NUDGE_SECONDS)[0]:
-                self.channel.sendall(b"\n")
             part = (self.line(deadline).split(" ") + ["", ""])[:3]
             if part[0] == str(self.number):
                 return int(part[1]), base64.b64decode(part[2]).decode(errors="replace")

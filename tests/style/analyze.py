@@ -32,6 +32,14 @@ EXPLAINED = {
         'statedir_path() and make() set the error when they fail',
     ('tools/ctl_names.c', 'null-dereference'):
         'guest_arguments() sets the error when it fails',
+    ('tools/ctl_run.c', 'use-of-uninitialized-value'):
+        'g_autofree variables are NULL from their declaration on',
+    ('tools/doctor_host.c', 'use-of-uninitialized-value'):
+        'the same',
+    ('usernet/ctl/doors/gvproxy_api.c', 'use-of-uninitialized-value'):
+        'the same',
+    ('usernet/policy/policy.c', 'null-dereference'):
+        'an entry stands in its group until it is removed',
     ('usernet/malloc.c', 'malloc-leak'):
         'malloc() returns what it allocates',
 }

@@ -97,6 +97,7 @@ START_TEST(rules_and_keys_are_told_apart)
 		      "tcp:10.0.2.100:80-cmd:cat,,x,net=10.9.0.0/24,ipv4=on,restrict=y",
 		      &command);
 
+	ck_assert_ptr_nonnull(got);
 	ck_assert_uint_eq(command->hostfwd->len, 2);
 	ck_assert_str_eq(command->hostfwd->pdata[1], "udp::53-:53");
 	ck_assert_uint_eq(command->guestfwd->len, 1);

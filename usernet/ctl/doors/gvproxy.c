@@ -112,7 +112,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 }
 
 /* What clients do wrong is no message of ours. */
-static void on_message(void *data, const char *format, va_list args)
+static void G_GNUC_PRINTF(2, 0) on_message(void *data, const char *format, va_list args)
 {
 	g_autofree char *text = g_strdup_vprintf(format, args);
 

@@ -11,7 +11,8 @@
 # Expected:  The same number (RFC 8259 section 6: an exponent ends a number).
 # Seen:      ".0" stands behind the exponent, and json-glib itself refuses to read it. Numbers that
 #            need no exponent are written well. Whole numbers above 2^63 - 1 become negative.
-# Source:    json-glib, json/json-generator.c, where it adds ".0" to a text without a point.
+# Source:    json-glib/json-generator.c, dump_value(): it adds ".0" to a text without a point. The
+#            current one first looks for an exponent.
 # Output:    "[1.5] -> [1.5], read again"
 #            "[1e30] -> [1e+30.0], refused"
 #            "[18446744073709551615] -> [-1], read again"

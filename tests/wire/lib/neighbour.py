@@ -7,11 +7,13 @@ apart. An attacker is a process of its own, which is nicer than the daemon and t
 (a QEMU has cores of its own; here all share two), and which waits where the daemon does not read.
 Every attack is bounded in frames and in time.
 """
+import copy
 import itertools
 import multiprocessing
 import os
 import select
 import signal
+import statistics
 import struct
 import sys
 import time
@@ -40,6 +42,7 @@ _ports = itertools.cycle(range(20000, 60000))
 FLOOR, P99 = float(os.environ.get('USERNET_TEST_FLOOR', '0.5')), 20  # ms
 FLOOR_BUSY, P99_BUSY = 0.25, 100
 TRIES = 4
+ROUNDS = int(os.environ.get('USERNET_TEST_ROUNDS', '1'))  # of each measure; their median counts
 SLOW = int(os.environ.get('USERNET_TEST_SCALE', '1')) > 1
 
 
@@ -85,6 +88,13 @@ class Measure:
         self.p50 = rtts[len(rtts) // 2] * 1e3
         self.p99 = rtts[len(rtts) * 99 // 100] * 1e3
         self.mbits, self.rate = mbits, rate
+
+    @classmethod
+    def median(cls, measures):
+        middle = copy.copy(measures[0])
+        for name in vars(middle):
+            setattr(middle, name, statistics.median(getattr(one, name) for one in measures))
+        return middle
 
     def __str__(self):
         return (f'RTT {self.p50:.2f} ms, p99 {self.p99:.2f} ms, {self.mbits:.0f} Mbit/s, '
@@ -368,8 +378,9 @@ class NeighbourCase(GatewayCase):
         return n / (time.monotonic() - began)
 
     def measure(self):
-        return Measure(self.rtts(), Bulk(self.good, self.bulk).run(BULK_SECONDS, self.meanwhile),
-                       self.rate())
+        return Measure.median([
+            Measure(self.rtts(), Bulk(self.good, self.bulk).run(BULK_SECONDS, self.meanwhile),
+                    self.rate()) for _ in range(ROUNDS)])
 
     def control(self):
         """The longest of some queries of new clients, in ms."""

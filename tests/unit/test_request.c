@@ -65,6 +65,23 @@ START_TEST(id_of_any_kind_is_given_back)
 }
 END_TEST
 
+/* json-glib would write 1e30 as no JSON. A newer one may give it back. */
+START_TEST(id_that_cannot_be_given_back_is_refused)
+{
+	g_autoptr(JsonNode) node = json_from_string("[1e30]", NULL);
+	g_autofree char *written = json_to_string(node, FALSE);
+	g_autoptr(JsonNode) again = json_from_string(written, NULL);
+
+	if (again)
+		answers("{\"execute\":\"query-netdevs\",\"id\":1e30}",
+			"{\"return\":[],\"id\":1e+30}");
+	else
+		answers("{\"execute\":\"query-netdevs\",\"id\":1e30}",
+			"{\"error\":{\"class\":\"GenericError\",\"desc\":\"QMP input member 'id' has a "
+			"number that cannot be given back: write it without an exponent\"}}");
+}
+END_TEST
+
 static const struct {
 	const char *text, *answer;
 } wrong[] = {
@@ -110,6 +127,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, capabilities_come_first_and_once);
 	tcase_add_test(tc, id_of_any_kind_is_given_back);
+	tcase_add_test(tc, id_that_cannot_be_given_back_is_refused);
 	tcase_add_loop_test(tc, what_is_wrong_is_told_as_qemu_does, 0, G_N_ELEMENTS(wrong));
 	tcase_add_test(tc, what_is_no_json_is_an_error);
 	suite_add_tcase(suite, tc);

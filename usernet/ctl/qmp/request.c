@@ -103,12 +103,21 @@ static JsonNode *dispatch(struct qmp_session *session, JsonObject *request, GErr
 	return command_run(command, &call, error);
 }
 
+/* json-glib 1.6 writes 1e30 as 1e+30.0, which is no JSON: the client could not read its answer. */
+static bool can_give_back(JsonNode *id)
+{
+	g_autofree char *text = json_to_string(id, FALSE);
+	g_autoptr(JsonNode) again = json_from_string(text, NULL);
+
+	return again != NULL;
+}
+
 JsonNode *request_run(struct qmp_session *session, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonNode) root = NULL;
 	JsonObject *request;
-	JsonNode *result, *answer;
+	JsonNode *result, *answer, *id;
 
 	root = json_text_parse(text, &error);
 	if (!root)
@@ -116,6 +125,11 @@ JsonNode *request_run(struct qmp_session *session, const char *text)
 	if (!JSON_NODE_HOLDS_OBJECT(root))
 		return request_error("GenericError", "QMP input must be a JSON object");
 	request = json_node_get_object(root);
+	id = json_object_get_member(request, "id");
+	if (id && !can_give_back(id))
+		return request_error("GenericError",
+				     "QMP input member 'id' has a number that "
+				     "cannot be given back: write it without an exponent");
 	result = dispatch(session, request, &error);
 	if (result) {
 		answer = command_object(json_object_new());
@@ -123,8 +137,7 @@ JsonNode *request_run(struct qmp_session *session, const char *text)
 	} else {
 		answer = request_error(error_class(error), error->message);
 	}
-	if (json_object_has_member(request, "id"))
-		json_object_set_member(json_node_get_object(answer), "id",
-				       json_node_copy(json_object_get_member(request, "id")));
+	if (id)
+		json_object_set_member(json_node_get_object(answer), "id", json_node_copy(id));
 	return answer;
 }

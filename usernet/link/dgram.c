@@ -12,7 +12,7 @@
 #include "net/network.h"
 #include "net/vswitch.h"
 
-#define SERVER_PAUSE USEC_PER_MSEC
+#define SERVER_PAUSE USEC_PER_MSEC /* how long a server that reads only a flood is not read */
 
 struct dgram_netdev {
 	struct netdev netdev;

@@ -177,7 +177,10 @@ static void send_bare(struct tcp_conn *c, const struct segment *segment)
 	loop_task_defer(c->tcp->env.service);
 }
 
-/* A tap takes what its kernel need not sum; nor check. A capture shall show right sums. */
+/*
+ * Behind a tap with offload the kernel makes the sums, or leaves them out. While a capture runs
+ * they are made here, so that it shows right ones.
+ */
 static bool leaves_sums(struct tcp_conn *c)
 {
 	const struct port *port = guest_port(c->tcp, c->conn->mac);

@@ -93,7 +93,7 @@ class Churn:
         self.next_xid = 1
         self.holder = {}     # address -> client
         self.resting = set() # certainly declined
-        self.declined = []   # (link, address): possibly
+        self.declined = []   # (link, address, xid of the decline): possibly
         self.up = set()      # links that had an ARP answer since they were connected
         self.acks = self.releases = self.declines = 0
         self.declines_max = 10
@@ -110,7 +110,7 @@ class Churn:
             **({"src": ciaddr, "dst": GATEWAY, "dst_mac": GATEWAY_MAC} if renewal else {})))
 
     def give_back(self, client, kind):
-        address = client.held
+        address, xid = client.held, self.next_xid
         self.ask(client, kind, pk.dhcp_option(54, pk.ip4(GATEWAY)) +
                  (pk.dhcp_option(50, pk.ip4(address)) if kind == pk.DECLINE else b""),
                  "0.0.0.0" if kind == pk.DECLINE else address)
@@ -118,7 +118,7 @@ class Churn:
         del self.holder[address]
         if kind == pk.DECLINE:
             self.declines += 1
-            self.declined.append((client.link, address))
+            self.declined.append((client.link, address, xid))
         else:
             self.releases += 1
         if self.rng.random() < 0.3:
@@ -166,8 +166,9 @@ class Churn:
                 raise Broken(f"client {client.number} is refused {client.held}, which it holds")
             return
         self.check(client, p.dhcp.yiaddr, "leased")
-        # Everything that this link sent before was read.
-        for entry in [entry for entry in self.declined if entry[0] is link]:
+        # What this link sent before that request was read, but maybe not what it sent since.
+        for entry in [entry for entry in self.declined
+                      if entry[0] is link and entry[2] < p.dhcp.xid]:
             self.resting.add(entry[1])
             self.declined.remove(entry)
         self.acks += 1

@@ -3,9 +3,11 @@
 One guest attacks; its neighbour measures what is left of its own service.
 
 The neighbour's figures alone and beside the attack are taken in one run, a few hundred milliseconds
-apart. An attacker is a process of its own, which is nicer than the daemon and the measuring process
-(a QEMU has cores of its own; here all share two), and which waits where the daemon does not read.
-Every attack is bounded in frames and in time.
+apart. An attacker is a process of its own. It has the processor time that the daemon, the measuring
+process and the host's server leave (SCHED_IDLE): a QEMU has cores of its own, here all share two. So
+what the neighbour loses is what the daemon spends on the attack, and not what the attacker spends;
+how many frames a second it sends is printed. It waits where the daemon does not read. Every attack
+is bounded in frames and in time.
 """
 import copy
 import itertools
@@ -28,7 +30,6 @@ from .wait import LIMIT, Never
 FRAMES_MAX = 20000000       # of one attack
 SECONDS_MAX = 30.0
 BLOB = 200                  # frames sent with one call
-NICE = 10
 MEMORY = 64                 # MB above idle
 RTT_SECONDS = RATE_SECONDS = BULK_SECONDS = 0.8
 LOST = 1.0                  # seconds after which a ping is lost
@@ -150,7 +151,7 @@ def stand_back():
     if os.sched_getscheduler(0) == os.SCHED_RR:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     else:
-        os.nice(NICE)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def bounds():

@@ -5,6 +5,7 @@ import random
 import unittest
 
 from lib.case import DNS, GATEWAY, GATEWAY6, GatewayCase, scale
+from lib.qmp import QmpError
 from lib.wait import until
 
 PER_PORT = 32
@@ -169,6 +170,19 @@ class Doors(HttpCase):
         status, text = self.lan.refused()
         self.assertEqual(status, 1)
         self.assertRegex(text, "http: cannot serve '.*/nowhere'")
+
+    def test_running_network_cannot_begin_to_serve(self):
+        """Behind the sandbox no library is loaded; without http= it goes on."""
+        self.network()
+        self.lan.ask('netdev_del', id='nat')
+        with self.assertRaises(QmpError) as raised:
+            self.lan.ask('netdev_add', type='user', id='nat', http=self.lan.path())
+        if 'without libmicrohttpd' in str(raised.exception):
+            self.skipTest('built without libmicrohttpd')
+        self.assertRegex(str(raised.exception), 'give the option at start')
+        self.assertNotIn('nat', [netdev['id'] for netdev in self.lan.ask('query-netdevs')])
+        self.lan.ask('netdev_add', type='user', id='nat')
+        self.station().ping(GATEWAY)
 
 
 if __name__ == '__main__':

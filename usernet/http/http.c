@@ -6,25 +6,21 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/folder.h"
 #include "base/sockaddr.h"
-#include "http/library.h"
 #include "http/range.h"
+#include "http/server.h"
 
 #define BLOCK (32 * 1024)
 
-static const struct http_library *mhd; /* NULL until the first http_new() */
+static const struct http_library *mhd; /* the server's; NULL before the first http_new() */
 
 struct http {
-	struct loop *loop;
 	struct folder *folder;
-	struct MHD_Daemon *daemon;
-	struct loop_io io; /* the daemon's epoll set */
-	struct loop_timer timer;
+	struct http_server server;
 	struct list conns; /* heads http_conn::link */
 	unsigned n_conns;
 	struct http_conn *coming; /* within http_take() */
@@ -41,34 +37,6 @@ struct body {
 	int fd;
 	uint64_t first;
 };
-
-/* --- the loop --- */
-
-static void set_timer(struct http *http)
-{
-	MHD_UNSIGNED_LONG_LONG msec;
-
-	if (mhd->get_timeout(http->daemon, &msec) == MHD_YES)
-		loop_timer_set(&http->timer, loop_now(http->loop) + (usec_t)msec * USEC_PER_MSEC);
-	else
-		loop_timer_cancel(&http->timer);
-}
-
-static void run(struct http *http)
-{
-	mhd->run(http->daemon);
-	set_timer(http);
-}
-
-static void on_ready(struct loop_io *io, uint32_t revents)
-{
-	run(container_of(io, struct http, io));
-}
-
-static void on_timer(struct loop_timer *timer)
-{
-	run(container_of(timer, struct http, timer));
-}
 
 /* --- answers --- */
 
@@ -254,14 +222,13 @@ bool http_take(struct http *http, int fd, unsigned port_id, const struct packet 
 	http->n_conns++;
 	http->coming = conn;
 	write_address(syn, &from);
-	taken = mhd->add_connection(http->daemon, fd, &from.sa, from.len) == MHD_YES;
+	taken = http_server_add(&http->server, fd, &from.sa, from.len);
 	if (http->coming) { /* it was not started */
 		http->coming = NULL;
 		list_remove(&conn->link);
 		http->n_conns--;
 		g_free(conn);
 	}
-	set_timer(http);
 	return taken;
 }
 
@@ -272,22 +239,19 @@ unsigned http_connections(const struct http *http)
 
 /* --- life --- */
 
-static bool start_daemon(struct http *http, GError **error)
+static bool start(struct http *http, struct loop *loop, GError **error)
 {
-	const union MHD_DaemonInfo *info;
+	const struct MHD_OptionItem options[] = {
+		{MHD_OPTION_CONNECTION_LIMIT, HTTP_MAX, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_MEMORY, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
+		{MHD_OPTION_END, 0, NULL},
+	};
 
-	http->daemon = mhd->start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)HTTP_IDLE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
-	if (!http->daemon) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-			    "user: http: the server does not start");
+	if (!http_server_start(&http->server, loop, on_request, http, options, error))
 		return false;
-	}
-	info = mhd->get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	loop_io_add(http->loop, &http->io, info->epoll_fd, EPOLLIN, on_ready);
+	mhd = http->server.library;
 	return true;
 }
 
@@ -295,12 +259,9 @@ struct http *http_new(struct loop *loop, const char *dir, GError **error)
 {
 	struct http *http = g_new0(struct http, 1);
 
-	http->loop = loop;
 	list_init(&http->conns);
-	loop_timer_init(loop, &http->timer, on_timer);
-	mhd = http_library_load(error);
-	http->folder = mhd ? folder_open("http", dir, error) : NULL;
-	if (!http->folder || !start_daemon(http, error)) {
+	http->folder = folder_open("http", dir, error);
+	if (!http->folder || !start(http, loop, error)) {
 		http_free(http);
 		return NULL;
 	}
@@ -311,10 +272,7 @@ void http_free(struct http *http)
 {
 	if (!http)
 		return;
-	loop_timer_cancel(&http->timer);
-	loop_io_remove(&http->io);
-	if (http->daemon)
-		mhd->stop_daemon(http->daemon);
+	http_server_stop(&http->server);
 	folder_close(http->folder);
 	g_free(http);
 }

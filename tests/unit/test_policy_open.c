@@ -26,13 +26,21 @@ static struct in6_addr nth(unsigned n)
 	return address_map4(htonl(0xc0000200 + n));
 }
 
-static void open_as(mac_t mac, unsigned n, const char *text, uint32_t ttl, usec_t now)
+static void open_at(unsigned port_id, mac_t mac, unsigned n, const char *text, uint32_t ttl,
+		    usec_t now)
 {
 	struct in6_addr addr = nth(n);
 	struct dns_name name;
 
 	ck_assert(dns_name_parse(&name, text));
-	policy_open_add(open_table, mac, &addr, policy_open_name(open_table, &name), ttl, now);
+	policy_open_add(open_table, port_id, mac, &addr, policy_open_name(open_table, &name), ttl,
+			now);
+}
+
+/* Each guest has a port of its own. */
+static void open_as(mac_t mac, unsigned n, const char *text, uint32_t ttl, usec_t now)
+{
+	open_at((unsigned)mac, mac, n, text, ttl, now);
 }
 
 /* The names, newest first, joined by blanks. */
@@ -168,13 +176,43 @@ START_TEST(what_has_ended_goes_unsaid)
 }
 END_TEST
 
-START_TEST(all_guests_together_are_bounded)
+START_TEST(all_ports_together_are_bounded)
 {
 	for (unsigned i = 0; i < POLICY_OPEN_MAX + 10; i++)
-		open_as(1 + i / 512, i, "a.example", 30, 0);
+		open_as(1 + i / 128, i, "a.example", 30, 0);
 	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_MAX);
 	ck_assert_str_eq(names(1, 9, 0), "");
 	ck_assert_str_eq(names(1, 10, 0), "a.example");
+}
+END_TEST
+
+START_TEST(oldest_of_the_port_goes_at_its_bound)
+{
+	unsigned n = POLICY_OPEN_PER_PORT;
+
+	open_at(2, BOB, 1, "b.example", 30, 0);
+	for (unsigned i = 0; i <= n; i++)
+		open_at(1, 1000 + i % 100, i, "a.example", 30, i);
+	ck_assert_uint_eq(policy_open_count(open_table), n + 1);
+	ck_assert_str_eq(names(1000, 0, n), "");
+	ck_assert_str_eq(names(1001, 1, n), "a.example");
+	ck_assert_str_eq(names(BOB, 1, n), "b.example");
+}
+END_TEST
+
+START_TEST(full_ports_do_not_close_what_others_have)
+{
+	unsigned n = POLICY_OPEN_MAX / 4;
+
+	open_at(9, BOB, 1, "b.example", 30, 0);
+	for (unsigned i = 0; i < 5 * n; i++)
+		open_at(1 + i / n, 1000 + i / 512, i, "a.example", 30, i);
+	ck_assert_uint_le(policy_open_count(open_table), 3 * n + 2 * POLICY_OPEN_FEW);
+	ck_assert_str_eq(names(BOB, 1, n), "b.example");
+	/* There is room for who has few. */
+	open_at(10, ALICE, 2, "a.example", 30, n);
+	ck_assert_str_eq(names(ALICE, 2, n), "a.example");
+	ck_assert_str_eq(names(BOB, 1, n), "b.example");
 }
 END_TEST
 
@@ -216,7 +254,9 @@ int main(void)
 	tcase_add_test(tcase, oldest_goes_at_the_bound_of_an_address);
 	tcase_add_test(tcase, oldest_of_the_guest_goes_at_its_bound);
 	tcase_add_test(tcase, what_has_ended_goes_unsaid);
-	tcase_add_test(tcase, all_guests_together_are_bounded);
+	tcase_add_test(tcase, all_ports_together_are_bounded);
+	tcase_add_test(tcase, oldest_of_the_port_goes_at_its_bound);
+	tcase_add_test(tcase, full_ports_do_not_close_what_others_have);
 	tcase_add_test(tcase, what_a_guest_has_open_is_listed);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

@@ -101,6 +101,20 @@ class Opening(NamesCase):
         self.assert_refused(FAR, WEB)
 
     @in_a_far_world
+    def test_a_guest_of_many_macs_closes_only_what_its_port_has_open(self):
+        zone = {**ZONE, **{f'n{i}.example.com': [f'198.51.100.{i}'] for i in range(20)}}
+        self.start('deny=*,allow=*.example.com', '--limit', 'open-names=8', zone=zone)
+        self.lookup('www.example.com')
+        hostile = self.join(b'\x52\x54\0\x66\0\0')
+        for i in range(20):
+            hostile.mac = b'\x52\x54\0\x66\0' + bytes([i // 4])
+            hostile.dhcp()
+            self.assertEqual(self.lookup(f'n{i}.example.com', station=hostile)[0], dns.NOERROR)
+        said = self.lan.ask('query-policy')
+        self.assertEqual((said['open-names'], said['open-displaced']), (9, 12))
+        self.assert_open(FAR_2, WEB)
+
+    @in_a_far_world
     def test_ttl_0_is_enough_to_connect(self):
         zone = {'api.example.com': [('api.example.com', dns.A, dns.address(FAR), 0)]}
         self.start('deny=*,allow=api.example.com:443', zone=zone)

@@ -6,16 +6,16 @@
 #include "base/error.h"
 
 unsigned limit_values[LIMIT_COUNT] = {
-	[LIMIT_STATIONS] = 8192,      [LIMIT_GUESTS] = 8192,
+	[LIMIT_STATIONS] = 8192,    [LIMIT_GUESTS] = 8192,
 	[LIMIT_HOLD] = 300, /* IEEE 802.1D ageing time */
-	[LIMIT_FLOOD_RATE] = 20000,   [LIMIT_FLOOD_BURST] = 40000,
-	[LIMIT_RUN_TIME] = 100,       [LIMIT_UNANSWERED] = 128,
-	[LIMIT_UDP_SOCKETS] = 8192,   [LIMIT_TFTP] = 8,
-	[LIMIT_DNS_QUERIES] = 512,    [LIMIT_DNS_TCP] = 16,
-	[LIMIT_CONNS] = 131072,       [LIMIT_OPENING] = 4096,
-	[LIMIT_BYTES] = 48u << 20,    [LIMIT_PROCESSES] = 256,
-	[LIMIT_STATIONS_ALL] = 16384, [LIMIT_DNS_TCP_ALL] = 128,
-	[LIMIT_CLIENTS] = 64,
+	[LIMIT_FLOOD_RATE] = 20000, [LIMIT_FLOOD_BURST] = 40000,
+	[LIMIT_RUN_TIME] = 100,     [LIMIT_UNANSWERED] = 128,
+	[LIMIT_UDP_SOCKETS] = 8192, [LIMIT_TFTP] = 8,
+	[LIMIT_DNS_QUERIES] = 512,  [LIMIT_DNS_TCP] = 16,
+	[LIMIT_OPEN_NAMES] = 16384, [LIMIT_CONNS] = 131072,
+	[LIMIT_OPENING] = 4096,     [LIMIT_BYTES] = 48u << 20,
+	[LIMIT_PROCESSES] = 256,    [LIMIT_STATIONS_ALL] = 16384,
+	[LIMIT_DNS_TCP_ALL] = 128,  [LIMIT_CLIENTS] = 64,
 };
 
 /* The largest values are those of tables and counters behind them. */
@@ -34,6 +34,7 @@ static const struct {
 	[LIMIT_TFTP] = {"tftp-transfers", 1, 64},
 	[LIMIT_DNS_QUERIES] = {"dns-queries-of-a-guest", 1, 1024},
 	[LIMIT_DNS_TCP] = {"dns-tcp-connections", 1, 4096},
+	[LIMIT_OPEN_NAMES] = {"open-names", 1, 65536},
 	[LIMIT_CONNS] = {"connections", 64, 1048576},
 	[LIMIT_OPENING] = {"opening-connections", 16, 65536},
 	[LIMIT_BYTES] = {"buffered-bytes", 1 << 20, 1 << 30},

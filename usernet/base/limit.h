@@ -22,6 +22,7 @@ enum limit {
 	LIMIT_TFTP,        /* transfers */
 	LIMIT_DNS_QUERIES, /* lookups of one MAC address */
 	LIMIT_DNS_TCP,     /* DNS connections */
+	LIMIT_OPEN_NAMES,  /* addresses open by name: policy/opened.h */
 	/* of all ports together */
 	LIMIT_PER_PORT,
 	LIMIT_CONNS = LIMIT_PER_PORT, /* connections of any protocol */

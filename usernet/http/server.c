@@ -72,10 +72,10 @@ bool http_server_start(struct http_server *server, struct loop *loop,
 	*server = (struct http_server){.library = library, .loop = loop};
 	loop_timer_init(loop, &server->timer, on_timer);
 	loop_task_init(loop, &server->task, LOOP_SERVICE, on_task);
-	server->daemon = library->start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		on_request, data, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_ARRAY,
-		options, MHD_OPTION_END);
+	server->daemon =
+		library->start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+				      0, NULL, NULL, on_request, data, MHD_OPTION_EXTERNAL_LOGGER,
+				      on_message, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (server->daemon)
 		info = library->get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info) {

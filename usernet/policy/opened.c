@@ -17,22 +17,25 @@ struct key {
 struct opening {
 	struct opening *next; /* of the same address; newest first */
 	struct key key;
-	struct guest *guest;
+	struct holder *guest, *port;
 	struct policy_known *known; /* a reference */
 	usec_t until;
-	struct list guest_link; // guest::openings
+	struct list guest_link; // opening::guest->openings
+	struct list port_link;  // opening::port->openings
 	struct list link;       // policy_open::openings
 };
 
-struct guest {
-	mac_t mac;
+/* A guest or a port, which has openings. */
+struct holder {
+	uint64_t id; /* a guest's MAC, a port's id */
 	unsigned n;
-	struct list openings; // heads opening::guest_link; oldest first
+	struct list openings; // heads opening::guest_link or opening::port_link; oldest first
 };
 
 struct policy_open {
 	GHashTable *addresses; /* &opening::key -> opening, the first of its address */
-	GHashTable *guests;    /* &guest::mac -> guest; only those with openings */
+	GHashTable *guests;    /* &holder::id -> holder */
+	GHashTable *ports;     /* the same */
 	struct list openings;  // heads opening::link; oldest first
 	unsigned n;
 	uint64_t displaced;
@@ -54,9 +57,9 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
 	return p->mac == q->mac && memcmp(&p->addr, &q->addr, sizeof(p->addr)) == 0;
 }
 
-static guint mac_hash(gconstpointer key)
+static guint id_hash(gconstpointer key)
 {
-	return (guint)hash_mix(*(const mac_t *)key ^ hash_seed());
+	return (guint)hash_mix(*(const uint64_t *)key ^ hash_seed());
 }
 
 struct policy_open *policy_open_new(void)
@@ -64,7 +67,8 @@ struct policy_open *policy_open_new(void)
 	struct policy_open *open = g_new0(struct policy_open, 1);
 
 	open->addresses = g_hash_table_new(key_hash, key_equal);
-	open->guests = g_hash_table_new_full(mac_hash, g_int64_equal, NULL, g_free);
+	open->guests = g_hash_table_new_full(id_hash, g_int64_equal, NULL, g_free);
+	open->ports = g_hash_table_new_full(id_hash, g_int64_equal, NULL, g_free);
 	list_init(&open->openings);
 	return open;
 }
@@ -113,16 +117,35 @@ static void unchain(struct policy_open *open, struct opening *opening)
 		g_hash_table_insert(open->addresses, &opening->next->key, opening->next);
 }
 
+static struct holder *hold(GHashTable *holders, uint64_t id)
+{
+	struct holder *holder = g_hash_table_lookup(holders, &id);
+
+	if (!holder) {
+		holder = g_new0(struct holder, 1);
+		holder->id = id;
+		list_init(&holder->openings);
+		g_hash_table_insert(holders, &holder->id, holder);
+	}
+	holder->n++;
+	return holder;
+}
+
+static void let_go(GHashTable *holders, struct holder *holder)
+{
+	if (--holder->n == 0)
+		g_hash_table_remove(holders, &holder->id);
+}
+
 static void end(struct policy_open *open, struct opening *opening)
 {
-	struct guest *guest = opening->guest;
-
 	unchain(open, opening);
 	list_remove(&opening->guest_link);
+	list_remove(&opening->port_link);
 	list_remove(&opening->link);
 	open->n--;
-	if (--guest->n == 0)
-		g_hash_table_remove(open->guests, &opening->key.mac);
+	let_go(open->guests, opening->guest);
+	let_go(open->ports, opening->port);
 	known_put(opening->known);
 	g_free(opening);
 }
@@ -134,6 +157,7 @@ void policy_open_free(struct policy_open *open)
 	known_put(open->last);
 	g_hash_table_destroy(open->addresses);
 	g_hash_table_destroy(open->guests);
+	g_hash_table_destroy(open->ports);
 	g_free(open);
 }
 
@@ -141,27 +165,51 @@ static void displace(struct policy_open *open, struct opening *opening, usec_t n
 {
 	if (opening->until > now) {
 		log_limited(&open->full,
-			    "policy: " MAC_FMT
-			    " holds as many addresses open by name as it may: those of %s are "
-			    "closed to new connections",
-			    MAC_ARGS(opening->key.mac), opening->known->text);
+			    "policy: an address of %s is closed to new connections of " MAC_FMT
+			    ": as many are open by name as a guest, its port or all ports may "
+			    "have (see \"open-names\" in usernet(8))",
+			    opening->known->text, MAC_ARGS(opening->key.mac));
 		open->displaced++;
 	}
 	end(open, opening);
 }
 
-static void make_room(struct policy_open *open, mac_t mac, struct opening *first, usec_t now)
+static unsigned count_of(GHashTable *holders, uint64_t id)
 {
-	struct guest *guest = g_hash_table_lookup(open->guests, &mac);
+	const struct holder *holder = g_hash_table_lookup(holders, &id);
+
+	return holder ? holder->n : 0;
+}
+
+static struct opening *oldest_of_guest(struct policy_open *open, mac_t mac)
+{
+	struct holder *guest = g_hash_table_lookup(open->guests, &mac);
+
+	return list_first(&guest->openings, struct opening, guest_link);
+}
+
+static struct opening *oldest_of_port(struct policy_open *open, uint64_t id)
+{
+	struct holder *port = g_hash_table_lookup(open->ports, &id);
+
+	return list_first(&port->openings, struct opening, port_link);
+}
+
+static void make_room(struct policy_open *open, unsigned port_id, mac_t mac, struct opening *first,
+		      usec_t now)
+{
+	unsigned of_port = count_of(open->ports, port_id), n = 0;
 	struct opening *last = NULL;
-	unsigned n = 0;
 
 	for (struct opening *each = first; each; each = each->next, n++)
 		last = each;
 	if (n >= POLICY_OPEN_PER_ADDRESS)
 		displace(open, last, now);
-	else if (guest && guest->n >= POLICY_OPEN_PER_GUEST)
-		displace(open, list_first(&guest->openings, struct opening, guest_link), now);
+	else if (count_of(open->guests, mac) >= POLICY_OPEN_PER_GUEST)
+		displace(open, oldest_of_guest(open, mac), now);
+	else if (of_port >= POLICY_OPEN_PER_PORT ||
+		 (of_port >= POLICY_OPEN_FEW && open->n >= POLICY_OPEN_MAX / 4 * 3))
+		displace(open, oldest_of_port(open, port_id), now);
 	else if (open->n >= POLICY_OPEN_MAX)
 		displace(open, list_first(&open->openings, struct opening, link), now);
 }
@@ -182,19 +230,21 @@ bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_add
 		return false;
 	opening->until = MAX(opening->until, end_of(ttl, now));
 	list_remove(&opening->guest_link);
+	list_remove(&opening->port_link);
 	list_remove(&opening->link);
 	list_append(&opening->guest->openings, &opening->guest_link);
+	list_append(&opening->port->openings, &opening->port_link);
 	list_append(&open->openings, &opening->link);
 	return true;
 }
 
-void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
-		     struct policy_known *known, uint32_t ttl, usec_t now)
+void policy_open_add(struct policy_open *open, unsigned port_id, mac_t mac,
+		     const struct in6_addr *addr, struct policy_known *known, uint32_t ttl,
+		     usec_t now)
 {
 	struct key key = {.mac = mac, .addr = *addr};
 	struct opening *first = g_hash_table_lookup(open->addresses, &key), *opening;
 	usec_t until = end_of(ttl, now);
-	struct guest *guest;
 
 	for (opening = first; opening; opening = opening->next) {
 		if (!dns_name_equal(&opening->known->name, &known->name))
@@ -204,25 +254,20 @@ void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr 
 		end(open, opening);
 		break;
 	}
-	make_room(open, mac, g_hash_table_lookup(open->addresses, &key), now);
-	guest = g_hash_table_lookup(open->guests, &mac);
-	if (!guest) {
-		guest = g_new0(struct guest, 1);
-		guest->mac = mac;
-		list_init(&guest->openings);
-		g_hash_table_insert(open->guests, &guest->mac, guest);
-	}
+	first = g_hash_table_lookup(open->addresses, &key);
+	make_room(open, port_id, mac, first, now);
 	first = g_hash_table_lookup(open->addresses, &key);
 	opening = g_new0(struct opening, 1);
 	opening->key = key;
-	opening->guest = guest;
+	opening->guest = hold(open->guests, mac);
+	opening->port = hold(open->ports, port_id);
 	opening->known = g_rc_box_acquire(known);
 	opening->until = until;
 	opening->next = first;
 	g_hash_table_replace(open->addresses, &opening->key, opening);
-	list_append(&guest->openings, &opening->guest_link);
+	list_append(&opening->guest->openings, &opening->guest_link);
+	list_append(&opening->port->openings, &opening->port_link);
 	list_append(&open->openings, &opening->link);
-	guest->n++;
 	open->n++;
 }
 
@@ -248,7 +293,7 @@ void policy_open_each(const struct policy_open *open, mac_t mac, usec_t now,
 				   const struct policy_known *known, usec_t left),
 		      void *data)
 {
-	struct guest *guest = g_hash_table_lookup(open->guests, &mac);
+	struct holder *guest = g_hash_table_lookup(open->guests, &mac);
 
 	if (!guest)
 		return;

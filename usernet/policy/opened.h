@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/limit.h"
 #include "base/loop.h"
 #include "net/frame.h"
 #include "packet/dns_name.h"
@@ -22,10 +23,16 @@
 #define POLICY_OPEN_GRACE   (60 * USEC_PER_SEC)
 #define POLICY_OPEN_TTL_MAX 86400 /* seconds; RFC 8767 4 */
 
-/* Names with an address: of a guest, of all guests, for one address of a guest. The oldest goes. */
-#define POLICY_OPEN_PER_GUEST   1024
-#define POLICY_OPEN_MAX         65536
+/*
+ * Names with an address: for one address of a guest, of a guest, of a port, of all ports. The
+ * oldest goes. The last quarter is for ports that hold less than POLICY_OPEN_FEW: others give up
+ * one of their own then, so that guests behind few ports cannot close what others have open.
+ */
 #define POLICY_OPEN_PER_ADDRESS 16
+#define POLICY_OPEN_PER_GUEST   1024
+#define POLICY_OPEN_PER_PORT    limit_get(LIMIT_OPEN_NAMES)
+#define POLICY_OPEN_MAX         65536
+#define POLICY_OPEN_FEW         256
 
 struct policy_open;
 
@@ -40,9 +47,13 @@ void policy_open_free(struct policy_open *open);
 
 /* Borrowed until the next call. */
 struct policy_known *policy_open_name(struct policy_open *open, const struct dns_name *name);
-/* @addr (IPv4 v4-mapped) is @known's for the guest @mac; @ttl in seconds. */
-void policy_open_add(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
-		     struct policy_known *known, uint32_t ttl, usec_t now);
+/*
+ * @addr (IPv4 v4-mapped) is @known's for the guest @mac at the port @port_id; @ttl in seconds. It
+ * stays that port's when the guest moves.
+ */
+void policy_open_add(struct policy_open *open, unsigned port_id, mac_t mac,
+		     const struct in6_addr *addr, struct policy_known *known, uint32_t ttl,
+		     usec_t now);
 /*
  * The same where @name already stands for @addr and is the newest that does; else false. Rules are
  * not asked, and need not be: a name without a rule opens nothing.

@@ -5,6 +5,7 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
+#include "net/vswitch.h"
 #include "policy/private.h"
 
 struct policy_table {
@@ -269,8 +270,11 @@ bool policy_table_renew(struct policy_table *policy_table, mac_t mac, const stru
 void policy_table_open(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
 		       const struct in6_addr *addr, uint32_t ttl)
 {
-	policy_open_add(policy_table->open, mac, addr, policy_open_name(policy_table->open, name),
-			ttl, loop_now(policy_table->network->loop));
+	const struct network *network = policy_table->network;
+	const struct port *port = vswitch_lookup(network->vswitch, mac);
+
+	policy_open_add(policy_table->open, port ? port->id : 0, mac, addr,
+			policy_open_name(policy_table->open, name), ttl, loop_now(network->loop));
 }
 
 bool policy_table_stands_for(const struct policy_table *policy_table, mac_t mac,

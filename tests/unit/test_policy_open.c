@@ -110,7 +110,7 @@ static bool renew(unsigned n, const char *text, uint32_t ttl, usec_t now)
 	struct dns_name name;
 
 	ck_assert(dns_name_parse(&name, text));
-	return policy_open_renew(open_table, ALICE, &addr, &name, ttl, now);
+	return policy_open_renew(open_table, ALICE, ALICE, &addr, &name, ttl, now);
 }
 
 START_TEST(newest_name_of_an_address_is_renewed)
@@ -181,8 +181,7 @@ START_TEST(all_ports_together_are_bounded)
 	for (unsigned i = 0; i < POLICY_OPEN_MAX + 10; i++)
 		open_as(1 + i / 128, i, "a.example", 30, 0);
 	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_MAX);
-	ck_assert_str_eq(names(1, 9, 0), "");
-	ck_assert_str_eq(names(1, 10, 0), "a.example");
+	ck_assert_uint_eq(policy_open_displaced(open_table), 10);
 }
 END_TEST
 
@@ -200,19 +199,66 @@ START_TEST(oldest_of_the_port_goes_at_its_bound)
 }
 END_TEST
 
+/* Four ports, whose guests are 100 to 227, have all that there is. */
+static void fill(usec_t now)
+{
+	for (unsigned i = 0; i < POLICY_OPEN_MAX; i++)
+		open_at(1 + i / (POLICY_OPEN_MAX / 4), 100 + i / 512, i, "a.example", 30, now);
+}
+
 START_TEST(full_ports_do_not_close_what_others_have)
 {
-	unsigned n = POLICY_OPEN_MAX / 4;
-
 	open_at(9, BOB, 1, "b.example", 30, 0);
-	for (unsigned i = 0; i < 5 * n; i++)
-		open_at(1 + i / n, 1000 + i / 512, i, "a.example", 30, i);
-	ck_assert_uint_le(policy_open_count(open_table), 3 * n + 2 * POLICY_OPEN_FEW);
-	ck_assert_str_eq(names(BOB, 1, n), "b.example");
-	/* There is room for who has few. */
-	open_at(10, ALICE, 2, "a.example", 30, n);
-	ck_assert_str_eq(names(ALICE, 2, n), "a.example");
-	ck_assert_str_eq(names(BOB, 1, n), "b.example");
+	fill(1);
+	ck_assert_str_eq(names(BOB, 1, 1), "b.example");
+	for (unsigned i = 0; i < POLICY_OPEN_PER_GUEST; i++)
+		open_at(10, ALICE, i, "a.example", 30, 2);
+	ck_assert_str_eq(names(ALICE, 0, 2), "a.example");
+	ck_assert_str_eq(names(BOB, 1, 2), "b.example");
+	ck_assert_uint_eq(policy_open_count(open_table), POLICY_OPEN_MAX);
+}
+END_TEST
+
+START_TEST(what_has_ended_makes_room_first)
+{
+	usec_t later = 31 * SECOND + POLICY_OPEN_GRACE;
+
+	open_at(9, BOB, 1, "b.example", 3600, 0);
+	fill(1);
+	open_at(9, BOB, 2, "b.example", 30, later);
+	ck_assert_uint_eq(policy_open_count(open_table), 2);
+	ck_assert_uint_eq(policy_open_displaced(open_table), 1); /* by fill() */
+	ck_assert_str_eq(names(BOB, 1, later), "b.example");
+}
+END_TEST
+
+START_TEST(guest_that_moves_takes_no_more_than_its_new_port_may_have)
+{
+	unsigned n = POLICY_OPEN_PER_PORT;
+	char text[32];
+
+	for (unsigned i = 0; i < n; i++)
+		open_at(1, 100 + i / 512, i, "a.example", 30, 0);
+	/* The bound of the address is reached at another port, then that of port 1. */
+	for (unsigned i = 0; i < 2 * POLICY_OPEN_PER_ADDRESS; i++) {
+		g_snprintf(text, sizeof(text), "n%u.example", i);
+		open_at(i < POLICY_OPEN_PER_ADDRESS ? 2 : 1, ALICE, 1, text, 30, 0);
+	}
+	ck_assert_uint_eq(policy_open_count(open_table), n);
+	open_at(2, ALICE, 1, "n31.example", 30, 0);
+	ck_assert_uint_eq(policy_open_count(open_table), n);
+}
+END_TEST
+
+START_TEST(renewal_at_another_port_is_refused)
+{
+	struct in6_addr addr = nth(1);
+	struct dns_name name;
+
+	ck_assert(dns_name_parse(&name, "a.example"));
+	open_at(1, ALICE, 1, "a.example", 30, 0);
+	ck_assert(policy_open_renew(open_table, 1, ALICE, &addr, &name, 30, 0));
+	ck_assert(!policy_open_renew(open_table, 2, ALICE, &addr, &name, 30, 0));
 }
 END_TEST
 
@@ -257,6 +303,9 @@ int main(void)
 	tcase_add_test(tcase, all_ports_together_are_bounded);
 	tcase_add_test(tcase, oldest_of_the_port_goes_at_its_bound);
 	tcase_add_test(tcase, full_ports_do_not_close_what_others_have);
+	tcase_add_test(tcase, what_has_ended_makes_room_first);
+	tcase_add_test(tcase, guest_that_moves_takes_no_more_than_its_new_port_may_have);
+	tcase_add_test(tcase, renewal_at_another_port_is_refused);
 	tcase_add_test(tcase, what_a_guest_has_open_is_listed);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

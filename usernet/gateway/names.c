@@ -58,9 +58,9 @@ void names_has_address(void *data, const struct dns_client *client, const struct
 	struct policy_table *policy_table = conntrack_egress(gateway->conntrack);
 
 	if (!policy_table_needs_names(policy_table) ||
-	    policy_table_renew(policy_table, client->mac, name, addr, ttl))
+	    policy_table_renew(policy_table, client->port_id, client->mac, name, addr, ttl))
 		return;
 	if (gateway->config.policy == POLICY_MODE_LEARN ||
 	    policy_table_ask(policy_table, client->mac, name).by_name)
-		policy_table_open(policy_table, client->mac, name, addr, ttl);
+		policy_table_open(policy_table, client->port_id, client->mac, name, addr, ttl);
 }

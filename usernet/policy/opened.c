@@ -30,14 +30,19 @@ struct holder {
 	uint64_t id; /* a guest's MAC, a port's id */
 	unsigned n;
 	struct list openings; // heads opening::guest_link or opening::port_link; oldest first
+	struct list link;     // policy_open::by_size; of a port
 };
 
+#define SIZES 17 /* of POLICY_OPEN_MAX at most, in bits */
+
 struct policy_open {
-	GHashTable *addresses; /* &opening::key -> opening, the first of its address */
-	GHashTable *guests;    /* &holder::id -> holder */
-	GHashTable *ports;     /* the same */
-	struct list openings;  // heads opening::link; oldest first
+	GHashTable *addresses;      /* &opening::key -> opening, the first of its address */
+	GHashTable *guests;         /* &holder::id -> holder */
+	GHashTable *ports;          /* the same */
+	struct list by_size[SIZES]; /* heads holder::link: ports with 1, 2..3, 4..7 … openings */
+	struct list openings;       // heads opening::link; oldest first
 	unsigned n;
+	usec_t swept;
 	uint64_t displaced;
 	struct policy_known *last;
 	struct log_limit full;
@@ -70,6 +75,8 @@ struct policy_open *policy_open_new(void)
 	open->guests = g_hash_table_new_full(id_hash, g_int64_equal, NULL, g_free);
 	open->ports = g_hash_table_new_full(id_hash, g_int64_equal, NULL, g_free);
 	list_init(&open->openings);
+	for (unsigned i = 0; i < SIZES; i++)
+		list_init(&open->by_size[i]);
 	return open;
 }
 
@@ -125,6 +132,7 @@ static struct holder *hold(GHashTable *holders, uint64_t id)
 		holder = g_new0(struct holder, 1);
 		holder->id = id;
 		list_init(&holder->openings);
+		list_init(&holder->link);
 		g_hash_table_insert(holders, &holder->id, holder);
 	}
 	holder->n++;
@@ -137,6 +145,14 @@ static void let_go(GHashTable *holders, struct holder *holder)
 		g_hash_table_remove(holders, &holder->id);
 }
 
+/* The number of @port's openings changes. */
+static void set_size(struct policy_open *open, struct holder *port, unsigned n)
+{
+	list_remove(&port->link);
+	if (n)
+		list_append(&open->by_size[g_bit_storage(n) - 1], &port->link);
+}
+
 static void end(struct policy_open *open, struct opening *opening)
 {
 	unchain(open, opening);
@@ -145,6 +161,7 @@ static void end(struct policy_open *open, struct opening *opening)
 	list_remove(&opening->link);
 	open->n--;
 	let_go(open->guests, opening->guest);
+	set_size(open, opening->port, opening->port->n - 1);
 	let_go(open->ports, opening->port);
 	known_put(opening->known);
 	g_free(opening);
@@ -161,72 +178,111 @@ void policy_open_free(struct policy_open *open)
 	g_free(open);
 }
 
-static void displace(struct policy_open *open, struct opening *opening, usec_t now)
+/* --- bounds --- */
+
+static struct holder *full(GHashTable *holders, uint64_t id, unsigned max)
 {
-	if (opening->until > now) {
-		log_limited(&open->full,
-			    "policy: an address of %s is closed to new connections of " MAC_FMT
-			    ": as many are open by name as a guest, its port or all ports may "
-			    "have (see \"open-names\" in usernet(8))",
-			    opening->known->text, MAC_ARGS(opening->key.mac));
-		open->displaced++;
-	}
-	end(open, opening);
+	struct holder *holder = g_hash_table_lookup(holders, &id);
+
+	return holder && holder->n >= max ? holder : NULL;
 }
 
-static unsigned count_of(GHashTable *holders, uint64_t id)
+static struct opening *oldest_of_port(const struct holder *port)
 {
-	const struct holder *holder = g_hash_table_lookup(holders, &id);
-
-	return holder ? holder->n : 0;
-}
-
-static struct opening *oldest_of_guest(struct policy_open *open, mac_t mac)
-{
-	struct holder *guest = g_hash_table_lookup(open->guests, &mac);
-
-	return list_first(&guest->openings, struct opening, guest_link);
-}
-
-static struct opening *oldest_of_port(struct policy_open *open, uint64_t id)
-{
-	struct holder *port = g_hash_table_lookup(open->ports, &id);
-
 	return list_first(&port->openings, struct opening, port_link);
 }
 
-static void make_room(struct policy_open *open, unsigned port_id, mac_t mac, struct opening *first,
-		      usec_t now)
+/* Of those with most openings, within a factor of two. */
+static struct holder *largest_port(struct policy_open *open)
 {
-	unsigned of_port = count_of(open->ports, port_id), n = 0;
-	struct opening *last = NULL;
+	unsigned i = SIZES - 1;
 
-	for (struct opening *each = first; each; each = each->next, n++)
-		last = each;
-	if (n >= POLICY_OPEN_PER_ADDRESS)
-		displace(open, last, now);
-	else if (count_of(open->guests, mac) >= POLICY_OPEN_PER_GUEST)
-		displace(open, oldest_of_guest(open, mac), now);
-	else if (of_port >= POLICY_OPEN_PER_PORT ||
-		 (of_port >= POLICY_OPEN_FEW && open->n >= POLICY_OPEN_MAX / 4 * 3))
-		displace(open, oldest_of_port(open, port_id), now);
-	else if (open->n >= POLICY_OPEN_MAX)
-		displace(open, list_first(&open->openings, struct opening, link), now);
+	while (list_empty(&open->by_size[i]))
+		i--;
+	return list_first(&open->by_size[i], struct holder, link);
 }
+
+/* The opening that must end before there is room for another; NULL: none. */
+static struct opening *in_the_way(struct policy_open *open, unsigned port_id, const struct key *key,
+				  const char **why)
+{
+	struct opening *last = NULL;
+	struct holder *holder;
+	unsigned n = 0;
+
+	for (struct opening *each = g_hash_table_lookup(open->addresses, key); each;
+	     each = each->next, n++)
+		last = each;
+	if (n >= POLICY_OPEN_PER_ADDRESS) {
+		*why = "the address has as many names as it may";
+		return last;
+	}
+	holder = full(open->guests, key->mac, POLICY_OPEN_PER_GUEST);
+	if (holder) {
+		*why = "the guest has as many addresses open as it may";
+		return list_first(&holder->openings, struct opening, guest_link);
+	}
+	holder = full(open->ports, port_id, POLICY_OPEN_PER_PORT);
+	if (holder) {
+		*why = "the port has as many addresses open as it may (--limit open-names)";
+		return oldest_of_port(holder);
+	}
+	if (open->n < POLICY_OPEN_MAX)
+		return NULL;
+	*why = "all ports have as many addresses open as they may, and its port has most";
+	return oldest_of_port(largest_port(open));
+}
+
+/* Removes what has ended, rarely; false: nothing. */
+static bool sweep(struct policy_open *open, usec_t now)
+{
+	unsigned before = open->n;
+
+	if (now < open->swept + POLICY_OPEN_GRACE)
+		return false;
+	open->swept = now;
+	list_for_each_safe (opening, &open->openings, struct opening, link) {
+		if (opening->until <= now)
+			end(open, opening);
+	}
+	return open->n < before;
+}
+
+static void make_room(struct policy_open *open, unsigned port_id, const struct key *key, usec_t now)
+{
+	struct opening *opening;
+	const char *why;
+
+	while ((opening = in_the_way(open, port_id, key, &why))) {
+		if (sweep(open, now))
+			continue;
+		if (opening->until > now) {
+			log_limited(&open->full,
+				    "policy: %s no longer opens an address for " MAC_FMT ": %s",
+				    opening->known->text, MAC_ARGS(opening->key.mac), why);
+			open->displaced++;
+		}
+		end(open, opening);
+	}
+}
+
+/* --- what is open --- */
 
 static usec_t end_of(uint32_t ttl, usec_t now)
 {
 	return now + MIN(ttl, POLICY_OPEN_TTL_MAX) * USEC_PER_SEC + POLICY_OPEN_GRACE;
 }
 
-bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
-		       const struct dns_name *name, uint32_t ttl, usec_t now)
+bool policy_open_renew(struct policy_open *open, unsigned port_id, mac_t mac,
+		       const struct in6_addr *addr, const struct dns_name *name, uint32_t ttl,
+		       usec_t now)
 {
 	struct key key = {.mac = mac, .addr = *addr};
 	struct opening *opening = g_hash_table_lookup(open->addresses, &key);
 
 	/* Only the newest name keeps its place among those of the address. */
-	if (!opening || !dns_name_equal(&opening->known->name, name))
+	if (!opening || opening->port->id != port_id ||
+	    !dns_name_equal(&opening->known->name, name))
 		return false;
 	opening->until = MAX(opening->until, end_of(ttl, now));
 	list_remove(&opening->guest_link);
@@ -254,13 +310,13 @@ void policy_open_add(struct policy_open *open, unsigned port_id, mac_t mac,
 		end(open, opening);
 		break;
 	}
-	first = g_hash_table_lookup(open->addresses, &key);
-	make_room(open, port_id, mac, first, now);
+	make_room(open, port_id, &key, now);
 	first = g_hash_table_lookup(open->addresses, &key);
 	opening = g_new0(struct opening, 1);
 	opening->key = key;
 	opening->guest = hold(open->guests, mac);
 	opening->port = hold(open->ports, port_id);
+	set_size(open, opening->port, opening->port->n);
 	opening->known = g_rc_box_acquire(known);
 	opening->until = until;
 	opening->next = first;

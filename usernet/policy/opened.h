@@ -24,15 +24,14 @@
 #define POLICY_OPEN_TTL_MAX 86400 /* seconds; RFC 8767 4 */
 
 /*
- * Names with an address: for one address of a guest, of a guest, of a port, of all ports. The
- * oldest goes. The last quarter is for ports that hold less than POLICY_OPEN_FEW: others give up
- * one of their own then, so that guests behind few ports cannot close what others have open.
+ * Names with an address: for one address of a guest, of a guest, of a port, of all ports. At a
+ * bound the oldest goes; of all ports, the oldest of the port that has most, so that nobody closes
+ * what a port with few has open.
  */
 #define POLICY_OPEN_PER_ADDRESS 16
 #define POLICY_OPEN_PER_GUEST   1024
 #define POLICY_OPEN_PER_PORT    limit_get(LIMIT_OPEN_NAMES)
 #define POLICY_OPEN_MAX         65536
-#define POLICY_OPEN_FEW         256
 
 struct policy_open;
 
@@ -47,19 +46,17 @@ void policy_open_free(struct policy_open *open);
 
 /* Borrowed until the next call. */
 struct policy_known *policy_open_name(struct policy_open *open, const struct dns_name *name);
-/*
- * @addr (IPv4 v4-mapped) is @known's for the guest @mac at the port @port_id; @ttl in seconds. It
- * stays that port's when the guest moves.
- */
+/* @addr (IPv4 v4-mapped) is @known's for the guest @mac at the port @port_id; @ttl in seconds. */
 void policy_open_add(struct policy_open *open, unsigned port_id, mac_t mac,
 		     const struct in6_addr *addr, struct policy_known *known, uint32_t ttl,
 		     usec_t now);
 /*
- * The same where @name already stands for @addr and is the newest that does; else false. Rules are
- * not asked, and need not be: a name without a rule opens nothing.
+ * The same where @name already stands for @addr, is the newest that does, and was told at that
+ * port; else false. Rules are not asked, and need not be: a name without a rule opens nothing.
  */
-bool policy_open_renew(struct policy_open *open, mac_t mac, const struct in6_addr *addr,
-		       const struct dns_name *name, uint32_t ttl, usec_t now);
+bool policy_open_renew(struct policy_open *open, unsigned port_id, mac_t mac,
+		       const struct in6_addr *addr, const struct dns_name *name, uint32_t ttl,
+		       usec_t now);
 /*
  * The names that stand for @addr, the newest first: @names has room for POLICY_OPEN_PER_ADDRESS.
  * Returns how many; they are borrowed until the next change.
@@ -72,6 +69,7 @@ void policy_open_each(const struct policy_open *open, mac_t mac, usec_t now,
 				   const struct policy_known *known, usec_t left),
 		      void *data);
 
+/* Those that have ended count until there is need of room. */
 unsigned policy_open_count(const struct policy_open *open);
 /* Openings that ended early because a bound was reached. */
 uint64_t policy_open_displaced(const struct policy_open *open);

@@ -5,7 +5,6 @@
 #include "net/network.h"
 #include "net/reservation.h"
 #include "net/user_config.h"
-#include "net/vswitch.h"
 #include "policy/private.h"
 
 struct policy_table {
@@ -260,21 +259,19 @@ struct policy_table_verdict policy_table_ask(const struct policy_table *policy_t
 	return verdict;
 }
 
-bool policy_table_renew(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
-			const struct in6_addr *addr, uint32_t ttl)
+bool policy_table_renew(struct policy_table *policy_table, unsigned port_id, mac_t mac,
+			const struct dns_name *name, const struct in6_addr *addr, uint32_t ttl)
 {
-	return policy_open_renew(policy_table->open, mac, addr, name, ttl,
+	return policy_open_renew(policy_table->open, port_id, mac, addr, name, ttl,
 				 loop_now(policy_table->network->loop));
 }
 
-void policy_table_open(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
-		       const struct in6_addr *addr, uint32_t ttl)
+void policy_table_open(struct policy_table *policy_table, unsigned port_id, mac_t mac,
+		       const struct dns_name *name, const struct in6_addr *addr, uint32_t ttl)
 {
-	const struct network *network = policy_table->network;
-	const struct port *port = vswitch_lookup(network->vswitch, mac);
-
-	policy_open_add(policy_table->open, port ? port->id : 0, mac, addr,
-			policy_open_name(policy_table->open, name), ttl, loop_now(network->loop));
+	policy_open_add(policy_table->open, port_id, mac, addr,
+			policy_open_name(policy_table->open, name), ttl,
+			loop_now(policy_table->network->loop));
 }
 
 bool policy_table_stands_for(const struct policy_table *policy_table, mac_t mac,

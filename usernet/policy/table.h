@@ -77,12 +77,15 @@ bool policy_table_stands_for(const struct policy_table *policy_table, mac_t mac,
 			     const struct dns_name *name, const struct in6_addr *addr);
 /* Must addresses be added: are there rules by name, or is policy=learn? */
 bool policy_table_needs_names(const struct policy_table *policy_table);
-/* The name server answered the guest that @name has @addr (IPv4 v4-mapped) for @ttl seconds. */
-void policy_table_open(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
-		       const struct in6_addr *addr, uint32_t ttl);
+/*
+ * The name server answered the guest @mac, which asked at the port @port_id, that @name has @addr
+ * (IPv4 v4-mapped) for @ttl seconds.
+ */
+void policy_table_open(struct policy_table *policy_table, unsigned port_id, mac_t mac,
+		       const struct dns_name *name, const struct in6_addr *addr, uint32_t ttl);
 /* The same for an address that is open by that name; false: it is not, or not only. */
-bool policy_table_renew(struct policy_table *policy_table, mac_t mac, const struct dns_name *name,
-			const struct in6_addr *addr, uint32_t ttl);
+bool policy_table_renew(struct policy_table *policy_table, unsigned port_id, mac_t mac,
+			const struct dns_name *name, const struct in6_addr *addr, uint32_t ttl);
 /* What is open by name. */
 const struct policy_open *policy_table_opened(const struct policy_table *policy_table);
 

@@ -249,8 +249,10 @@ static bool start(struct http *http, struct loop *loop, GError **error)
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	if (!http_server_start(&http->server, loop, on_request, http, options, error))
+	if (!http_server_start(&http->server, "http", loop, on_request, http, options, error)) {
+		g_prefix_error(error, "user: http: ");
 		return false;
+	}
 	mhd = http->server.library;
 	return true;
 }
@@ -260,8 +262,9 @@ struct http *http_new(struct loop *loop, const char *dir, GError **error)
 	struct http *http = g_new0(struct http, 1);
 
 	list_init(&http->conns);
-	http->folder = folder_open("http", dir, error);
-	if (!http->folder || !start(http, loop, error)) {
+	if (start(http, loop, error))
+		http->folder = folder_open("http", dir, error);
+	if (!http->folder) {
 		http_free(http);
 		return NULL;
 	}

@@ -6,6 +6,12 @@
 #include "base/error.h"
 #include "base/log.h"
 
+/*
+ * MHD_USE_NO_THREAD_SAFETY, of libmicrohttpd 1.0 and later: it takes a connection within
+ * add_connection() and not in a later run. Older ones always do, and ignore it.
+ */
+#define NO_THREAD_SAFETY (1u << 19)
+
 /* --- in the loop --- */
 
 static void set_timer(struct http_server *server)
@@ -55,12 +61,16 @@ bool http_server_add(struct http_server *server, int fd, const struct sockaddr *
 /* What clients do wrong is no message of ours. */
 static void G_GNUC_PRINTF(2, 0) on_message(void *data, const char *format, va_list args)
 {
-	g_autofree char *text = g_strdup_vprintf(format, args);
+	const struct http_server *server = data;
+	g_autofree char *text = NULL;
 
-	log_debug("libmicrohttpd: %s", g_strchomp(text));
+	if (!log_would(LOG_LEVEL_DEBUG))
+		return;
+	text = g_strdup_vprintf(format, args);
+	log_debug("%s: %s", server->name, g_strchomp(text));
 }
 
-bool http_server_start(struct http_server *server, struct loop *loop,
+bool http_server_start(struct http_server *server, const char *name, struct loop *loop,
 		       MHD_AccessHandlerCallback on_request, void *data,
 		       const struct MHD_OptionItem *options, GError **error)
 {
@@ -69,13 +79,13 @@ bool http_server_start(struct http_server *server, struct loop *loop,
 
 	if (!library)
 		return false;
-	*server = (struct http_server){.library = library, .loop = loop};
+	*server = (struct http_server){.library = library, .loop = loop, .name = name};
 	loop_timer_init(loop, &server->timer, on_timer);
 	loop_task_init(loop, &server->task, LOOP_SERVICE, on_task);
-	server->daemon =
-		library->start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
-				      0, NULL, NULL, on_request, data, MHD_OPTION_EXTERNAL_LOGGER,
-				      on_message, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	server->daemon = library->start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | NO_THREAD_SAFETY, 0,
+		NULL, NULL, on_request, data, MHD_OPTION_EXTERNAL_LOGGER, on_message, server,
+		MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (server->daemon)
 		info = library->get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info) {

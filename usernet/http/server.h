@@ -17,16 +17,18 @@ struct http_server {
 	const struct http_library *library; /* NULL: not started */
 	struct MHD_Daemon *daemon;
 	struct loop *loop;
+	const char *name;
 	struct loop_io io; /* of the daemon's epoll set */
 	struct loop_timer timer;
 	struct loop_task task; /* it has more to do at once */
 };
 
 /*
- * @options ends with MHD_OPTION_END. False: there is no libmicrohttpd, or it does not start;
- * http_server_stop() is allowed. Call it before the sandbox is closed.
+ * @name, a literal, begins what it logs. @options ends with MHD_OPTION_END. False: there is no
+ * libmicrohttpd, or it does not start; http_server_stop() is allowed. Call it before the sandbox is
+ * closed.
  */
-bool http_server_start(struct http_server *server, struct loop *loop,
+bool http_server_start(struct http_server *server, const char *name, struct loop *loop,
 		       MHD_AccessHandlerCallback on_request, void *data,
 		       const struct MHD_OptionItem *options, GError **error);
 /* Closes the connections. Of a server that was not started: nothing. */

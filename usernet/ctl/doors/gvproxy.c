@@ -17,6 +17,7 @@ struct gvproxy {
 	struct door door;
 	struct gvproxy_api api;
 	struct http_server http;
+	bool coming; /* within http_server_add(): the client is not of libmicrohttpd yet */
 };
 
 struct body {
@@ -99,7 +100,9 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 {
 	struct gvproxy *self = data;
 
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		self->coming = false;
+	else
 		door_left(&self->door);
 }
 
@@ -110,9 +113,11 @@ static void on_client(struct door *door, int fd)
 	struct gvproxy *self = container_of(door, struct gvproxy, door);
 	struct sockaddr_un peer = {.sun_family = AF_UNIX};
 
-	/* It closes the socket if it fails. */
-	if (!http_server_add(&self->http, fd, (struct sockaddr *)&peer, sizeof(peer)))
+	self->coming = true;
+	http_server_add(&self->http, fd, (struct sockaddr *)&peer, sizeof(peer));
+	if (self->coming) /* it was refused */
 		door_left(door);
+	self->coming = false;
 }
 
 static bool start_http(struct gvproxy *self, GError **error)
@@ -126,8 +131,8 @@ static bool start_http(struct gvproxy *self, GError **error)
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	return http_server_start(&self->http, self->api.control->network->loop, on_request, self,
-				 options, error);
+	return http_server_start(&self->http, "gvproxy-api", self->api.control->network->loop,
+				 on_request, self, options, error);
 }
 
 struct gvproxy *gvproxy_new(struct control *control, const char *path, GError **error)

@@ -14,8 +14,7 @@ from lib import packet as pk
 from lib.case import DNS, GATEWAY, scale
 from lib.guest import FRAME_MAX, DgramGuest
 from lib.hostile import EVIL
-from lib.neighbour import (SECONDS_MAX, Child, NeighbourCase, datagrams, framed,
-                           stand_back)
+from lib.neighbour import SECONDS_MAX, Child, Datagrams, NeighbourCase, framed, stand_back
 from lib.station import Station
 from lib.wait import until
 
@@ -174,7 +173,7 @@ class Held(NeighbourCase):
         self.evil = Station(guest, b'\x66\xaa\x55\xaa\x55\x68')
         self.evil.dhcp()
         frames = [self.syn(1024 + n, 9, mac=self.evil.mac) for n in range(scale(20000))]
-        self.beside('SYNs of a guest of a datagram server', lambda: datagrams(guest, frames))
+        self.beside('SYNs of a guest of a datagram server', lambda: Datagrams(guest, frames))
         self.assertGreater(self.dropped('budget'), 0)
 
 

@@ -76,7 +76,7 @@ START_TEST(blocking_iteration_wakes_for_a_timer_and_not_before)
 
 	clock_init(&clock, 1);
 	loop_timer_set(&clock.timer, loop_now(loop) + 20 * USEC_PER_MSEC);
-	ck_assert(!turn());
+	turn(); /* on a busy machine the time may have come already */
 	while (!n_fired)
 		g_main_context_iteration(context, TRUE);
 	ck_assert_int_ge(g_get_monotonic_time() - start, 20 * USEC_PER_MSEC - 1000);

@@ -55,7 +55,8 @@ class Far:
         own = own - set(REBOUND.values()) | {SERVER, OLD, NEW, PRIVATE, METADATA}
         self.world.router.run(
             "echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start",
-            *(f"ip addr add {a}/{128 if ':' in a else 32} dev lo" for a in sorted(own)))
+            *(f"ip addr add {a}/" + ("128 dev lo nodad" if ":" in a else "32 dev lo")
+              for a in sorted(own)))
         self.hosts = lab.path("hosts")
         self.folder = lab.path("www")
         os.mkdir(self.folder)

@@ -209,8 +209,9 @@ class Connects(IcmpCase):
         self.start()
         for dst, six in ((NO_HOST, ''), (NO_NET6, '-6')):
             self.assertEqual(self.refusal(dst)[0], ROUTER6 if six else ROUTER)
+            length = '128 dev lo nodad' if six else '32 dev lo'
             self.world.router.run(f'ip {six} route del unreachable {dst}',
-                                  f'ip addr add {dst}/{128 if six else 32} dev lo')
+                                  f'ip addr add {dst}/{length}')
             listener = self.world.router.listen(dst, 80)
             self.a.tcp(dst, 80, sport=next(self.ports) - 1)
             self.assertTrue(listener.accept()[0])

@@ -76,8 +76,9 @@ class LinkBounds(GatewayCase):
         before = self.lan.memory()
         guests = self.links(scale(N_LINKS))
         self.lan.wait_for_ports('lan', 2 + len(guests))
-        stop = multiprocessing.Event()
-        child = multiprocessing.Process(target=trickle, args=([g.socket for g in guests], stop))
+        fork = multiprocessing.get_context('fork')  # it inherits the sockets
+        stop = fork.Event()
+        child = fork.Process(target=trickle, args=([g.socket for g in guests], stop))
         child.start()
         try:
             time.sleep(1)

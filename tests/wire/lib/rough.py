@@ -12,7 +12,10 @@ RESEND = 0.3  # seconds without progress
 
 
 class RoughWire:
-    """Replaces a Guest. Trouble begins with trouble(), and is the same for the same seed."""
+    """
+    Replaces a Guest. Trouble begins with trouble(), and is the same for the same seed. Each kind of it
+    comes at least once, within the first 13 frames: a short exchange may be lucky otherwise.
+    """
 
     def __init__(self, guest, seed):
         self.guest = guest
@@ -21,17 +24,23 @@ class RoughWire:
         self.late = []  # frames overtaken by others
         self.come = []  # received already
         self.lost = self.doubled = self.delayed = 0  # frames
+        self.n = 0      # frames since trouble()
 
     def trouble(self, loss=0.0, double=0.0, disorder=0.0):
         self.loss, self.double, self.disorder = loss, double, disorder
+        self.n = 0
+
+    def _strikes(self, chance, number):
+        return self.random.random() < chance or (chance > 0 and self.n == number)
 
     def _fate(self):
         """Sets how often a frame arrives, and whether others overtake it."""
-        if self.random.random() < self.loss:
+        self.n += 1
+        if self._strikes(self.loss, 5):
             self.lost += 1
             return 0, False
-        double = self.random.random() < self.double
-        late = self.random.random() < self.disorder
+        double = self._strikes(self.double, 9)
+        late = self._strikes(self.disorder, 13)
         self.doubled += double
         self.delayed += late
         return 1 + double, late

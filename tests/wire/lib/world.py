@@ -140,7 +140,7 @@ class World:
             f'ip addr add {ROUTER6}/64 dev w0 nodad',
             'ip link set w0 up',
             f'ip addr add {FAR}/32 dev lo',
-            f'ip addr add {FAR6}/128 dev lo',
+            f'ip addr add {FAR6}/128 dev lo nodad',
             f'ip link add n0 mtu {NARROW_MTU} type veth peer name n1',
             'ip link set n0 up; ip link set n1 up',
             f'ip route add {NARROW} dev n0; ip -6 route add {NARROW6} dev n0',

@@ -258,9 +258,27 @@ START_TEST(a_congested_port_is_waited_for)
 	bed_pass(10 * USEC_PER_SEC);
 	ck_assert(seen_none());
 	guest_side.congested = false;
-	tcp_port_drained(tcp);
+	tcp_port_drained(&guest_side);
 	bed_turn();
 	ck_assert_uint_eq(seen_next()->len, 5);
+}
+END_TEST
+
+START_TEST(another_port_that_drains_wakes_nobody)
+{
+	struct port other;
+
+	open_all();
+	port_init(&other, guest_side.ops, NULL, "other");
+	guest_side.congested = true;
+	host_writes("hello", 5);
+	bed_turn();
+	ck_assert(!list_empty(&guest_side.tcp_held));
+	tcp_port_drained(&other);
+	ck_assert(!list_empty(&guest_side.tcp_held));
+	tcp_port_drained(&guest_side);
+	ck_assert(list_empty(&guest_side.tcp_held));
+	port_fini(&other);
 }
 END_TEST
 
@@ -276,7 +294,7 @@ START_TEST(a_congested_port_is_no_loss)
 	ck_assert(seen_none());
 	ck_assert_ptr_nonnull(conn->tcp);
 	guest_side.congested = false;
-	tcp_port_drained(tcp);
+	tcp_port_drained(&guest_side);
 	bed_pass(120 * USEC_PER_SEC);
 	ck_assert_uint_eq(seen_next()->len, 5);
 }
@@ -432,6 +450,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_guest_of_small_windows_is_served);
 	tcase_add_test(tc, without_memory_a_segment_at_a_time_goes_on);
 	tcase_add_test(tc, a_congested_port_is_waited_for);
+	tcase_add_test(tc, another_port_that_drains_wakes_nobody);
 	tcase_add_test(tc, a_congested_port_is_no_loss);
 	tcase_add_test(tc, connections_take_turns);
 	tcase_add_loop_test(tc, bytes_under_way_are_bounded, 0, 2);

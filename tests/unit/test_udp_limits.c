@@ -147,8 +147,10 @@ START_TEST(a_congested_guest_is_not_read_for)
 	host_answer(&host, &host, "later", 5);
 	run_loop(20);
 	ck_assert_uint_eq(bed.got->len, 0);
+	ck_assert(!list_empty(&bed.guest.port.udp_held));
 	bed.guest.port.congested = false;
-	udp_port_drained(bed.udp);
+	udp_port_drained(&bed.guest.port);
+	ck_assert(list_empty(&bed.guest.port.udp_held));
 	bed_expect(1);
 	bed_check(0, host.port, 4000, "later", 5);
 	close(host.fd);

@@ -19,6 +19,7 @@ from lib.station import Station
 from lib.wait import until
 
 CLOSED_FLOWS = 400, 4000
+DEAF_FLOWS = scale(4000)
 LINKS = scale(1000)
 ADDRESS_SPACE = 1536 << 20
 
@@ -86,6 +87,20 @@ class Held(NeighbourCase):
     def closed(self, flows):
         for _ in range(flows):
             self.evil.tcp(GATEWAY, self.burst, window=0)
+        return Nothing()
+
+    def test_flows_of_a_guest_that_does_not_read(self):
+        self.start()
+        self.beside(f'{DEAF_FLOWS} flows of a guest that does not read', self.deaf)
+        self.evil.guest.close()  # the port goes while they wait for it
+        self.lan.wait_for_ports('lan', 1)
+        self.good.ping(GATEWAY)
+
+    def deaf(self):
+        """Data of all flows is to be sent at once: the port is congested, and they wait for it."""
+        flows = [self.evil.tcp(GATEWAY, self.burst, window=0) for _ in range(DEAF_FLOWS)]
+        for flow in flows:
+            flow.segment(pk.ACK, window=65535)
         return Nothing()
 
     def test_dns_over_tcp(self):

@@ -62,6 +62,8 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		break;
 	case NETWORK_PORT_DOWN:
 		conntrack_port_gone(gateway->conntrack, event->port);
+		tcp_port_drained(event->port);
+		udp_port_drained(event->port);
 		if (gateway->tftp)
 			tftp_port_gone(gateway->tftp, event->port->id);
 		break;
@@ -69,8 +71,8 @@ void gateway_on_network_event(struct network_observer *observer, const struct ne
 		other_gateway_uplink(&gateway->other);
 		break;
 	case NETWORK_PORT_DRAINED:
-		tcp_port_drained(gateway->tcp);
-		udp_port_drained(gateway->udp);
+		tcp_port_drained(event->port);
+		udp_port_drained(event->port);
 		if (gateway->nat)
 			nat_port_drained(gateway->nat);
 		break;

@@ -43,6 +43,11 @@ static void station_moved(void *data, mac_t mac, struct port *from, struct port 
 	struct network *network = data;
 
 	moves_note(&network->moves, network->troubles, mac, from, to, loop_now(network->loop));
+	/* What waited to be sent to the guest there need not wait any more. */
+	if (from->congested)
+		network_emit(network, &(struct network_event){.kind = NETWORK_PORT_DRAINED,
+							      .netdev = from->netdev,
+							      .port = from});
 }
 
 struct network *network_new(struct loop *loop, const char *name)

@@ -29,7 +29,7 @@ enum network_event_kind {
 	NETWORK_PORT_UP,       /* port */
 	NETWORK_PORT_DOWN,     /* port: still intact */
 	NETWORK_PORT_UPLINK,   /* port: it is an uplink now; also told of a new port */
-	NETWORK_PORT_DRAINED,  /* port: no longer congested */
+	NETWORK_PORT_DRAINED,  /* port: no longer congested, or a guest has left it */
 	NETWORK_GUEST_JOINED,  /* guest */
 	NETWORK_GUEST_LEFT,    /* guest: still intact */
 	NETWORK_GUEST_CHANGED, /* guest: an address or the name was added or removed */

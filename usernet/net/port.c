@@ -60,6 +60,8 @@ void port_init(struct port *port, const struct port_ops *ops, struct netdev *net
 	list_init(&port->netdev_link);
 	list_init(&port->waiting);
 	list_init(&port->waiters);
+	list_init(&port->tcp_held);
+	list_init(&port->udp_held);
 	list_init(&port->guests);
 }
 

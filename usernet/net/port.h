@@ -111,6 +111,8 @@ struct port {
 	struct port *waits_for;      /* the congested port this one is paused for */
 	struct list waiting;         // port::waiters of waits_for
 	struct list waiters;         /* heads port::waiting: the ports paused for this one */
+	struct list tcp_held;        /* heads tcp_conn::due: they wait until it drains */
+	struct list udp_held;        /* heads udp_host::ready_link: the same */
 	struct loop_timer stall;     /* runs while the port may pause its feeders */
 	usec_t stall_since;          /* when it last began or stopped pausing them */
 	usec_t stall_credit;         /* how long it was allowed to pause them at stall_since */

@@ -91,7 +91,6 @@ struct tcp {
 	struct loop *loop;
 	struct list conns; /* heads tcp_conn::link */
 	struct list due;   /* heads tcp_conn::due: to be served by tcp_run() */
-	struct list held;  /* heads tcp_conn::due: waiting for the guest's congested port */
 	struct list later; /* heads tcp_conn::due: served, with more to read next turn */
 	unsigned n_conns;
 	uint64_t bytes; /* charged */
@@ -121,7 +120,7 @@ struct tcp_conn {
 	struct tcp_owner *owner; /* NULL: nobody waits for the end */
 	int open_error;          /* errno of a failed connect */
 	uint32_t charged;        /* bytes of CHARGE_BYTES */
-	struct list due;         // tcp::due, held or later
+	struct list due;         // tcp::due or later, or port::tcp_held
 	struct list link;        // tcp::conns
 	struct loop_io io;
 	struct loop_timer timer;

@@ -37,7 +37,7 @@ void conn_due(struct tcp_conn *c)
 	if (c->queued)
 		return;
 	c->queued = true;
-	list_remove(&c->due); /* it may be on tcp::held */
+	list_remove(&c->due); /* it may be on port::tcp_held */
 	list_append(&c->tcp->due, &c->due);
 	loop_task_defer(c->tcp->env.service);
 }
@@ -197,7 +197,7 @@ static void serve_down(struct tcp_conn *c)
 	struct port *port = guest_port(tcp, c->conn->mac);
 
 	if (port && port->congested) {
-		list_append(&tcp->held, &c->due);
+		list_append(&port->tcp_held, &c->due);
 		return;
 	}
 	switch (down_run(c)) {
@@ -312,7 +312,6 @@ struct tcp *tcp_new(const struct tcp_env *env)
 	tcp->loop = env->network->loop;
 	list_init(&tcp->conns);
 	list_init(&tcp->due);
-	list_init(&tcp->held);
 	list_init(&tcp->later);
 	tcp->pool = block_pool_new(tcp->loop);
 	tcp->port_turn = UINT64_MAX;
@@ -342,10 +341,10 @@ void tcp_cut(struct tcp *tcp, struct conn *conn)
 		end_reset(conn->tcp, true, false);
 }
 
-void tcp_port_drained(struct tcp *tcp)
+void tcp_port_drained(const struct port *port)
 {
-	while (!list_empty(&tcp->held))
-		conn_due(list_first(&tcp->held, struct tcp_conn, due));
+	while (!list_empty(&port->tcp_held))
+		conn_due(list_first(&port->tcp_held, struct tcp_conn, due));
 }
 
 void tcp_own(struct conn *conn, struct tcp_owner *owner)

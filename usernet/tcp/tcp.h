@@ -22,6 +22,7 @@ struct charge_book;
 struct judge;
 struct network;
 struct outbox;
+struct port;
 struct tcp;
 struct user_config;
 
@@ -69,8 +70,8 @@ void tcp_run(struct tcp *tcp);
 void tcp_reset(struct tcp *tcp, struct conn *conn);
 /* Policy no longer allows @conn: RST to the guest, FIN to the peer. */
 void tcp_cut(struct tcp *tcp, struct conn *conn);
-/* A port is no longer congested: connections that waited for it are due. */
-void tcp_port_drained(struct tcp *tcp);
+/* @port is no longer congested, or is to be removed: connections that waited for it are due. */
+void tcp_port_drained(const struct port *port);
 
 /*
  * Called once when a connection has ended for any reason; @err: errno if the host's socket could

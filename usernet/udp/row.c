@@ -7,10 +7,9 @@
 /*
  * Sockets that are ready wait in a row. A turn reads a batch from each until it has read its share;
  * the rest stays in the kernel, and the row continues there next turn. A socket whose guest's port
- * is congested is parked until the port drains.
+ * is congested waits until the port drains, on the port's own list.
  */
-#define PARKED_RETRY (50 * USEC_PER_MSEC) /* a removed port never drains */
-#define TTL_DEFAULT  64
+#define TTL_DEFAULT 64
 
 /* --- life --- */
 
@@ -67,29 +66,25 @@ void udp_host_close(struct udp_host *host)
 	list_remove(&host->ready_link);
 }
 
-/* --- parking --- */
+/* --- congested ports --- */
 
 bool udp_host_waits(struct udp_host *host, mac_t mac)
 {
-	struct udp *udp = host->udp;
-	const struct port *port = udp_port_of(udp, mac);
+	struct port *port = udp_port_of(host->udp, mac);
 
 	if (!port || !port->congested)
 		return false;
-	list_append(&udp->parked, &host->ready_link);
+	list_append(&port->udp_held, &host->ready_link);
 	loop_io_events(&host->io, 0);
-	if (!loop_timer_is_set(&udp->retry))
-		loop_timer_set(&udp->retry, udp_now(udp) + PARKED_RETRY);
 	return true;
 }
 
-void udp_unpark(struct udp *udp)
+void udp_port_drained(const struct port *port)
 {
-	list_for_each_safe (host, &udp->parked, struct udp_host, ready_link) {
+	list_for_each_safe (host, &port->udp_held, struct udp_host, ready_link) {
 		list_remove(&host->ready_link);
 		loop_io_events(&host->io, EPOLLIN);
 	}
-	loop_timer_cancel(&udp->retry);
 }
 
 /* --- reading --- */

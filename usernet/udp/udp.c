@@ -133,16 +133,6 @@ void udp_run(struct udp *udp)
 	udp_read_ready(udp);
 }
 
-void udp_port_drained(struct udp *udp)
-{
-	udp_unpark(udp);
-}
-
-static void on_retry(struct loop_timer *timer)
-{
-	udp_unpark(container_of(timer, struct udp, retry));
-}
-
 /* --- the whole --- */
 
 unsigned udp_count(const struct udp *udp)
@@ -165,8 +155,6 @@ struct udp *udp_new(const struct udp_env *env)
 	udp->shares = g_hash_table_new(NULL, NULL);
 	list_init(&udp->sending);
 	list_init(&udp->ready);
-	list_init(&udp->parked);
-	loop_timer_init(env->network->loop, &udp->retry, on_retry);
 	udp->sender = udp_sender_new();
 	udp->receiver = udp_receiver_new(env->network->chunks, user_config_mtu(env->config));
 	udp->error_tokens = UDP_ERRORS_BURST;
@@ -186,7 +174,6 @@ void udp_free(struct udp *udp)
 	udp_flush(udp);
 	conn_foreach(udp->env.conns, detach, udp);
 	g_assert(g_hash_table_size(udp->sockets) == 0);
-	loop_timer_cancel(&udp->retry);
 	g_hash_table_destroy(udp->sockets);
 	g_hash_table_destroy(udp->shares);
 	udp_sender_free(udp->sender);

@@ -72,8 +72,8 @@ void udp_tell_expired(struct udp *udp, const struct packet *packet);
 void udp_flush(struct udp *udp);
 /* Call it once a turn: sends what is queued, reads what is ready. */
 void udp_run(struct udp *udp);
-/* A port is no longer congested. */
-void udp_port_drained(struct udp *udp);
+/* @port is no longer congested, or is to be removed: sockets that waited for it are read again. */
+void udp_port_drained(const struct port *port);
 
 /* Number of open sockets. */
 unsigned udp_count(const struct udp *udp);

@@ -44,7 +44,7 @@ struct udp_host {
 	uint8_t ttl, tos;         /* as set on the socket */
 	uint16_t first, last_out; /* queued datagrams: indices into udp::out */
 	struct udp_pace pace;
-	struct list ready_link; // udp::ready or udp::parked
+	struct list ready_link; // udp::ready or port::udp_held
 	struct list out_link;   // udp::sending
 };
 
@@ -104,8 +104,6 @@ struct udp {
 	uint64_t n_evicted;
 	struct list sending; /* heads udp_host::out_link */
 	struct list ready;   /* heads udp_host::ready_link: to be read */
-	struct list parked;  /* heads udp_host::ready_link: their guests' ports are congested */
-	struct loop_timer retry;
 	struct udp_sender *sender;
 	struct udp_receiver *receiver;
 	unsigned n_out;
@@ -179,7 +177,6 @@ unsigned udp_host_receive(struct udp_host *host);
 bool udp_host_waits(struct udp_host *host, mac_t mac);
 /* Reads ready sockets, within the turn's bounds. */
 void udp_read_ready(struct udp *udp);
-void udp_unpark(struct udp *udp);
 
 /* --- in.c --- */
 

@@ -43,11 +43,6 @@ static void station_moved(void *data, mac_t mac, struct port *from, struct port 
 	struct network *network = data;
 
 	moves_note(&network->moves, network->troubles, mac, from, to, loop_now(network->loop));
-	/* What waited to be sent to the guest there need not wait any more. */
-	if (from->congested)
-		network_emit(network, &(struct network_event){.kind = NETWORK_PORT_DRAINED,
-							      .netdev = from->netdev,
-							      .port = from});
 }
 
 struct network *network_new(struct loop *loop, const char *name)
@@ -109,6 +104,16 @@ struct port *network_find_port(struct network *network, const char *name)
 void network_observe(struct network *network, struct network_observer *observer)
 {
 	list_append(&network->observers, &observer->link);
+}
+
+void network_foreach_congested(const struct network *network, void (*each)(const struct port *port))
+{
+	list_for_each (netdev, &network->netdevs, struct netdev, link) {
+		list_for_each (port, &netdev->ports, struct port, netdev_link) {
+			if (port->congested)
+				each(port);
+		}
+	}
 }
 
 void network_emit(struct network *network, const struct network_event *event)

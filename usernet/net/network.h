@@ -29,7 +29,7 @@ enum network_event_kind {
 	NETWORK_PORT_UP,       /* port */
 	NETWORK_PORT_DOWN,     /* port: still intact */
 	NETWORK_PORT_UPLINK,   /* port: it is an uplink now; also told of a new port */
-	NETWORK_PORT_DRAINED,  /* port: no longer congested, or a guest has left it */
+	NETWORK_PORT_DRAINED,  /* port: no longer congested */
 	NETWORK_GUEST_JOINED,  /* guest */
 	NETWORK_GUEST_LEFT,    /* guest: still intact */
 	NETWORK_GUEST_CHANGED, /* guest: an address or the name was added or removed */
@@ -97,6 +97,13 @@ struct netdev *network_find_netdev(struct network *network, const char *id);
 struct port *network_find_port(struct network *network, const char *name);
 
 void network_observe(struct network *network, struct network_observer *observer);
+/*
+ * What waits for a congested port is looked at again after this time: its guest may have left the
+ * port, or another may have its address.
+ */
+#define NETWORK_LOOK_AGAIN USEC_PER_SEC
+void network_foreach_congested(const struct network *network,
+			       void (*each)(const struct port *port));
 void network_emit(struct network *network, const struct network_event *event);
 
 #endif

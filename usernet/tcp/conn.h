@@ -89,9 +89,10 @@ struct guest_limit {
 struct tcp {
 	struct tcp_env env;
 	struct loop *loop;
-	struct list conns; /* heads tcp_conn::link */
-	struct list due;   /* heads tcp_conn::due: to be served by tcp_run() */
-	struct list later; /* heads tcp_conn::due: served, with more to read next turn */
+	struct list conns;            /* heads tcp_conn::link */
+	struct list due;              /* heads tcp_conn::due: to be served by tcp_run() */
+	struct loop_timer look_again; /* set while a port is congested that conns wait for */
+	struct list later;            /* heads tcp_conn::due: served, with more to read next turn */
 	unsigned n_conns;
 	uint64_t bytes; /* charged */
 	struct block_pool *pool;

@@ -198,6 +198,8 @@ static void serve_down(struct tcp_conn *c)
 
 	if (port && port->congested) {
 		list_append(&port->tcp_held, &c->due);
+		if (!loop_timer_is_set(&tcp->look_again))
+			loop_timer_set(&tcp->look_again, tcp_now(tcp) + NETWORK_LOOK_AGAIN);
 		return;
 	}
 	switch (down_run(c)) {
@@ -302,6 +304,19 @@ void tcp_run(struct tcp *tcp)
 		loop_task_defer(tcp->env.service);
 }
 
+void tcp_port_drained(const struct port *port)
+{
+	while (!list_empty(&port->tcp_held))
+		conn_due(list_first(&port->tcp_held, struct tcp_conn, due));
+}
+
+static void look_again(struct loop_timer *timer)
+{
+	struct tcp *tcp = container_of(timer, struct tcp, look_again);
+
+	network_foreach_congested(tcp->env.network, tcp_port_drained);
+}
+
 /* --- the whole --- */
 
 struct tcp *tcp_new(const struct tcp_env *env)
@@ -313,6 +328,7 @@ struct tcp *tcp_new(const struct tcp_env *env)
 	list_init(&tcp->conns);
 	list_init(&tcp->due);
 	list_init(&tcp->later);
+	loop_timer_init(tcp->loop, &tcp->look_again, look_again);
 	tcp->pool = block_pool_new(tcp->loop);
 	tcp->port_turn = UINT64_MAX;
 	return tcp;
@@ -324,6 +340,7 @@ void tcp_free(struct tcp *tcp)
 		return;
 	while (!list_empty(&tcp->conns))
 		end_reset(list_first(&tcp->conns, struct tcp_conn, link), true, true);
+	loop_timer_cancel(&tcp->look_again);
 	block_pool_free(tcp->pool);
 	g_free(tcp->notes);
 	g_free(tcp);
@@ -339,12 +356,6 @@ void tcp_cut(struct tcp *tcp, struct conn *conn)
 {
 	if (conn->tcp)
 		end_reset(conn->tcp, true, false);
-}
-
-void tcp_port_drained(const struct port *port)
-{
-	while (!list_empty(&port->tcp_held))
-		conn_due(list_first(&port->tcp_held, struct tcp_conn, due));
 }
 
 void tcp_own(struct conn *conn, struct tcp_owner *owner)

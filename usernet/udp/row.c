@@ -70,12 +70,15 @@ void udp_host_close(struct udp_host *host)
 
 bool udp_host_waits(struct udp_host *host, mac_t mac)
 {
-	struct port *port = udp_port_of(host->udp, mac);
+	struct udp *udp = host->udp;
+	struct port *port = udp_port_of(udp, mac);
 
 	if (!port || !port->congested)
 		return false;
 	list_append(&port->udp_held, &host->ready_link);
 	loop_io_events(&host->io, 0);
+	if (!loop_timer_is_set(&udp->look_again))
+		loop_timer_set(&udp->look_again, udp_now(udp) + NETWORK_LOOK_AGAIN);
 	return true;
 }
 
@@ -85,6 +88,13 @@ void udp_port_drained(const struct port *port)
 		list_remove(&host->ready_link);
 		loop_io_events(&host->io, EPOLLIN);
 	}
+}
+
+void udp_look_again(struct loop_timer *timer)
+{
+	struct udp *udp = container_of(timer, struct udp, look_again);
+
+	network_foreach_congested(udp->env.network, udp_port_drained);
 }
 
 /* --- reading --- */

@@ -155,6 +155,7 @@ struct udp *udp_new(const struct udp_env *env)
 	udp->shares = g_hash_table_new(NULL, NULL);
 	list_init(&udp->sending);
 	list_init(&udp->ready);
+	loop_timer_init(env->network->loop, &udp->look_again, udp_look_again);
 	udp->sender = udp_sender_new();
 	udp->receiver = udp_receiver_new(env->network->chunks, user_config_mtu(env->config));
 	udp->error_tokens = UDP_ERRORS_BURST;
@@ -174,6 +175,7 @@ void udp_free(struct udp *udp)
 	udp_flush(udp);
 	conn_foreach(udp->env.conns, detach, udp);
 	g_assert(g_hash_table_size(udp->sockets) == 0);
+	loop_timer_cancel(&udp->look_again);
 	g_hash_table_destroy(udp->sockets);
 	g_hash_table_destroy(udp->shares);
 	udp_sender_free(udp->sender);

@@ -102,8 +102,9 @@ struct udp {
 	GHashTable *shares;  /* struct charge -> struct udp_share */
 	unsigned n_open;     /* sockets with a descriptor */
 	uint64_t n_evicted;
-	struct list sending; /* heads udp_host::out_link */
-	struct list ready;   /* heads udp_host::ready_link: to be read */
+	struct list sending;          /* heads udp_host::out_link */
+	struct list ready;            /* heads udp_host::ready_link: to be read */
+	struct loop_timer look_again; /* set while a port is congested that sockets wait for */
 	struct udp_sender *sender;
 	struct udp_receiver *receiver;
 	unsigned n_out;
@@ -175,6 +176,7 @@ void udp_host_release(struct udp_host *host);
 unsigned udp_host_receive(struct udp_host *host);
 /* Is the guest's port congested? @host is not read until it drains then. */
 bool udp_host_waits(struct udp_host *host, mac_t mac);
+void udp_look_again(struct loop_timer *timer);
 /* Reads ready sockets, within the turn's bounds. */
 void udp_read_ready(struct udp *udp);
 

@@ -234,11 +234,12 @@ def run_enter(lab, play, web):
     expect(play.on_host(f"{ssh} hostname"), "web\n", "the host name by ssh")
     result = subprocess.run(f"{ssh} exit 7", shell=True, cwd=lab.folder, check=False)
     expect(result.returncode, 7, "the exit status, through ssh and enter")
-    # Two at once: one serves what the other fetches, and the guest too.
+    # Two at once: one serves what the other fetches, and the guest too. By itself the server may
+    # choose IPv4 alone, and the guest's wget tries only the first address, an IPv6 one.
     first = lab.process("first", ["usernetctl", "enter", "--hostname", "first", "--", "python3", "-m",
-                                  "http.server", "8000"])
+                                  "http.server", "--bind", "::", "8000"])
     url = "http://first:8000/"
-    web.run(f"until wget -q -O /dev/null {url}; do sleep 0.2; done")
+    web.run(f"until wget -T 5 -q -O /dev/null {url}; do sleep 0.2; done")
     play.on_host(f"usernetctl enter --hostname second -- curl -sS {url}")
     # A container's namespaces, made by no one of us.
     box = lab.process("box", ["unshare", "-Urn", "sleep", "1000"])

@@ -19,7 +19,7 @@ def runs(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
             return stat.read().rpartition(')')[2].split()[0] != 'Z'
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -239,7 +239,7 @@ def run_enter(lab, play, web):
     first = lab.process("first", ["usernetctl", "enter", "--hostname", "first", "--", "python3", "-m",
                                   "http.server", "--bind", "::", "8000"])
     url = "http://first:8000/"
-    web.run(f"until wget -T 5 -q -O /dev/null {url}; do sleep 0.2; done")
+    web.run(f"until wget -q -O /dev/null {url}; do sleep 0.2; done")
     play.on_host(f"usernetctl enter --hostname second -- curl -sS {url}")
     # A container's namespaces, made by no one of us.
     box = lab.process("box", ["unshare", "-Urn", "sleep", "1000"])

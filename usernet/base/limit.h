@@ -22,7 +22,7 @@ enum limit {
 	LIMIT_TFTP,        /* transfers */
 	LIMIT_DNS_QUERIES, /* lookups of one MAC address */
 	LIMIT_DNS_TCP,     /* DNS connections */
-	LIMIT_OPEN_NAMES,  /* names with an address that are open: policy/opened.h */
+	LIMIT_OPEN_NAMES,  /* names opened by rules, for each address: policy/opened.h */
 	/* of all ports together */
 	LIMIT_PER_PORT,
 	LIMIT_CONNS = LIMIT_PER_PORT, /* connections of any protocol */

@@ -98,10 +98,11 @@ struct port *network_find_port(struct network *network, const char *name);
 
 void network_observe(struct network *network, struct network_observer *observer);
 /*
- * What waits for a congested port is looked at again after this time: its guest may have left the
- * port, or another may have its address.
+ * Who waits for congested ports looks again after this time: meanwhile the guest may have left the
+ * port, or another guest may have its address.
  */
 #define NETWORK_LOOK_AGAIN USEC_PER_SEC
+/* Calls @each for the congested ports of all netdevs. */
 void network_foreach_congested(const struct network *network,
 			       void (*each)(const struct port *port));
 void network_emit(struct network *network, const struct network_event *event);

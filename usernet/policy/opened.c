@@ -229,11 +229,11 @@ static struct opening *in_the_way(struct policy_open *open, unsigned port_id, co
 	}
 	if (open->n < POLICY_OPEN_MAX)
 		return NULL;
-	*why = "all ports have as many addresses open as they may, and its port has most";
+	*why = "all ports have as many addresses open as they may, and this guest's has most";
 	return oldest_of_port(largest_port(open));
 }
 
-/* Removes what has ended, rarely; false: nothing. */
+/* Removes what has ended, at most once in POLICY_OPEN_GRACE. False: it removed nothing. */
 static bool sweep(struct policy_open *open, usec_t now)
 {
 	unsigned before = open->n;

@@ -14,7 +14,7 @@ RESEND = 0.3  # seconds without progress
 class RoughWire:
     """
     Replaces a Guest. Trouble begins with trouble(), and is the same for the same seed. Each kind of it
-    comes at least once, within the first 13 frames: a short exchange may be lucky otherwise.
+    comes within the first 13 frames, so that no short exchange is spared by chance.
     """
 
     def __init__(self, guest, seed):

@@ -95,6 +95,8 @@ static void on_end(void *data, struct MHD_Connection *connection, void **state,
 	*state = NULL;
 }
 
+/* --- clients --- */
+
 static void on_connection(void *data, struct MHD_Connection *connection, void **state,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -105,8 +107,6 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 	else
 		door_left(&self->door);
 }
-
-/* --- life --- */
 
 static void on_client(struct door *door, int fd)
 {
@@ -119,6 +119,8 @@ static void on_client(struct door *door, int fd)
 		door_left(door);
 	self->coming = false;
 }
+
+/* --- life --- */
 
 static bool start_http(struct gvproxy *self, GError **error)
 {
